@@ -1,0 +1,123 @@
+"""A Python client for CloudAPI, the public REST API of Triton DataCenter.
+
+Begin with a `DataCenter`::
+
+    from smartdc import DataCenter
+
+    dc = DataCenter()  # the environment says where, who and with which key
+    machine = dc.create_machine(name="web-1", image=..., package=..., wait=True)
+"""
+
+from smartdc.account import Account
+from smartdc.audit import AuditEntry
+from smartdc.datacenter import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, DataCenter, __version__
+from smartdc.errors import (
+    AgentError,
+    APIError,
+    BadRequest,
+    BadResponse,
+    CallTimeout,
+    ConfigError,
+    Conflict,
+    CreateOutcomeUnknown,
+    DeletionProtected,
+    Gone,
+    InputError,
+    InUse,
+    InvalidArgument,
+    InvalidCredentials,
+    InvalidHeader,
+    InvalidParameters,
+    InvalidVersion,
+    KeyFileError,
+    KeyRequired,
+    MachineNotReady,
+    MethodNotAllowed,
+    MissingParameter,
+    NameTaken,
+    NotAuthorized,
+    NotSupported,
+    OutOfAddresses,
+    PassphraseRequired,
+    PayloadTooLarge,
+    PreconditionFailed,
+    Redirected,
+    RequestExpired,
+    ResourceNotFound,
+    ServerError,
+    ServiceUnavailable,
+    SmartDCError,
+    Throttled,
+    TLSError,
+    TransportError,
+    ValidationFailed,
+    WaitError,
+    WaitFailed,
+    WaitTimeout,
+)
+from smartdc.image import Image
+from smartdc.key import Key
+from smartdc.machine import Machine
+from smartdc.network import Network
+from smartdc.package import Package
+from smartdc.signing import HTTPSignatureAuth, Signer
+from smartdc.snapshot import Snapshot
+
+__all__ = [
+    "KNOWN_LOCATIONS",
+    "TELEFONICA_LOCATIONS",
+    "APIError",
+    "Account",
+    "AgentError",
+    "AuditEntry",
+    "BadRequest",
+    "BadResponse",
+    "CallTimeout",
+    "ConfigError",
+    "Conflict",
+    "CreateOutcomeUnknown",
+    "DataCenter",
+    "DeletionProtected",
+    "Gone",
+    "HTTPSignatureAuth",
+    "Image",
+    "InUse",
+    "InputError",
+    "InvalidArgument",
+    "InvalidCredentials",
+    "InvalidHeader",
+    "InvalidParameters",
+    "InvalidVersion",
+    "Key",
+    "KeyFileError",
+    "KeyRequired",
+    "Machine",
+    "MachineNotReady",
+    "MethodNotAllowed",
+    "MissingParameter",
+    "NameTaken",
+    "Network",
+    "NotAuthorized",
+    "NotSupported",
+    "OutOfAddresses",
+    "Package",
+    "PassphraseRequired",
+    "PayloadTooLarge",
+    "PreconditionFailed",
+    "Redirected",
+    "RequestExpired",
+    "ResourceNotFound",
+    "ServerError",
+    "ServiceUnavailable",
+    "Signer",
+    "SmartDCError",
+    "Snapshot",
+    "TLSError",
+    "Throttled",
+    "TransportError",
+    "ValidationFailed",
+    "WaitError",
+    "WaitFailed",
+    "WaitTimeout",
+    "__version__",
+]

@@ -1,0 +1,81 @@
+"""Read and change the account itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from smartdc import wire
+from smartdc.dates import parse_date
+from smartdc.resource import Addressable, Field, Resource
+
+__all__ = ["Account", "HasAccount"]
+
+
+class Account(Resource):
+    """The account that pays for everything below it."""
+
+    kind = ""
+
+    id = Field[str]("its UUID")
+    login = Field[str]("its login name")
+    email = Field[str]("its e-mail address")
+    company_name = Field[str]("the company", key="companyName")
+    first_name = Field[str]("the first name", key="firstName")
+    last_name = Field[str]("the last name", key="lastName")
+    phone = Field[str]("the telephone number")
+    triton_cns_enabled = Field[bool]("whether machines get names in the data centre's DNS")
+    created = Field[datetime]("when it was created", read=parse_date)
+    updated = Field[datetime]("when it was last changed", read=parse_date)
+
+    @property
+    def path(self) -> str:
+        """The address below the account: the account itself."""
+        return self._parent.path
+
+    def _summary(self) -> list[str]:
+        return [self.login]
+
+
+class HasAccount(Addressable):
+    """What stands for an account."""
+
+    def account(self) -> Account:
+        """Get the account: ``GetAccount``."""
+        return Account(self, data=self._get())
+
+    me = account
+
+    def update_account(
+        self,
+        email: str | None = None,
+        company_name: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        address: str | None = None,
+        postal_code: str | None = None,
+        city: str | None = None,
+        state: str | None = None,
+        country: str | None = None,
+        phone: str | None = None,
+        *,
+        triton_cns_enabled: bool | None = None,
+    ) -> Account:
+        """Change what is given and return the account: ``UpdateAccount``.
+
+        CloudAPI ignores empty strings here: a field that has a value cannot be cleared.
+        """
+        changes: dict[str, Any] = wire.given(
+            email=email,
+            companyName=company_name,
+            firstName=first_name,
+            lastName=last_name,
+            address=address,
+            postalCode=postal_code,
+            city=city,
+            state=state,
+            country=country,
+            phone=phone,
+            triton_cns_enabled=triton_cns_enabled,
+        )
+        return Account(self, data=self._post(data=changes))

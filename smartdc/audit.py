@@ -1,0 +1,44 @@
+"""Read what was done to a machine, by whom, and whether it worked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from smartdc.dates import parse_date
+from smartdc.resource import Addressable
+
+__all__ = ["AuditEntry", "HasAudit"]
+
+
+class AuditEntry(dict[str, Any]):
+    """One finished action; a dict with ``success`` ('yes' or 'no'), ``time``, ``action`` and ``caller``."""
+
+    @property
+    def action(self) -> str:
+        """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
+        return str(self["action"])
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it worked."""
+        return self.get("success") == "yes"
+
+    @property
+    def time(self) -> datetime:
+        """When it finished."""
+        return parse_date(self["time"])
+
+    @property
+    def caller(self) -> Mapping[str, Any]:
+        """Who asked: ``type``, and ``ip`` and ``keyId`` where CloudAPI knows them."""
+        return self.get("caller") or {}
+
+
+class HasAudit(Addressable):
+    """What keeps an audit."""
+
+    def audit(self) -> list[AuditEntry]:
+        """List the finished actions, newest first: ``MachineAudit``."""
+        return [AuditEntry(entry) for entry in self._list("audit")]

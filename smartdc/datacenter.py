@@ -1,0 +1,251 @@
+"""Be one data centre: its parts, where it is, and who asks."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import requests
+
+from smartdc import wire
+from smartdc.account import HasAccount
+from smartdc.clock import Clock
+from smartdc.errors import ConfigError, Redirected
+from smartdc.identity import Identity
+from smartdc.image import HasImages
+from smartdc.key import HasKeys
+from smartdc.machine import HasMachines
+from smartdc.network import HasNetworks
+from smartdc.package import HasPackages
+from smartdc.profile import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url, from_environment
+from smartdc.service import HasServices
+from smartdc.session import Session
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+    from requests.auth import AuthBase
+
+__all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter"]
+
+__version__ = "1.0.0.dev0"
+
+ROLES_ARE_DATA = re.compile(r"/machines/[^/]+/(metadata|tags)(/|$)|/(fabrics|config|volumes)(/|$)")
+"""Addresses where CloudAPI takes an ``as-role`` for data, or refuses it."""
+
+
+class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasAccount, HasServices):
+    """A data centre: where everything begins.
+
+    Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
+    one carries no key: it finds it again where it is unpickled, if it was named by a path or is in an agent.
+
+    Args:
+        location: a URL, a host, or a name in `known_locations`; None takes ``TRITON_URL`` or ``SDC_URL``.
+        key_id: ``/account/keys/name``, or the name, MD5 or SHA256 fingerprint of a key.
+        secret: the private key: a path, its text, or any `Signer`; None looks in the ssh-agent and in ``~/.ssh``.
+        headers: sent with every request.
+        login: the account to act on; it is the caller's own by default.
+        known_locations: names for URLs.
+        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given.
+        verify: whether to check the server's certificate, or the path of the CA bundle to check it against.
+        verbose: print a line on stderr for each request.
+        user: the sub-user whose key it is.
+        roles: the roles to take on, where they are not the default ones.
+        passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
+        timeout: the most seconds that a call may take, retries included; None for ever.
+        api_version: the range of CloudAPI versions to ask for.
+        auth: any `requests` auth, in place of `key_id` and `secret`.
+        sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
+        clock: what tells and passes the time.
+        rng: what spreads retries.
+        adapter: a `requests` adapter that carries the calls.
+    """
+
+    API_VERSION = "~9||~8"
+
+    def __init__(
+        self,
+        location: str | None = None,
+        key_id: str | None = None,
+        secret: Any = None,
+        headers: Mapping[str, str] | None = None,
+        login: str | None = None,
+        known_locations: Mapping[str, str] | None = None,
+        allow_agent: bool | None = None,
+        verify: bool | str = True,
+        verbose: bool | None = None,
+        *,
+        user: str | None = None,
+        roles: str | Iterable[str] | None = None,
+        passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
+        timeout: float | None = 60.0,
+        api_version: str | None = None,
+        auth: AuthBase | None = None,
+        sign_host: bool = True,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
+        profile = from_environment(os.environ)
+        self.known_locations = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
+        self.location = location or profile.url or ""
+        self.base_url = base_url(self.location, self.known_locations)
+        self.login = login or "my"
+        self.roles = [roles] if isinstance(roles, str) else list(roles or ())
+        self.headers = {**_headers(api_version or self.API_VERSION), **(headers or {})}
+        self.verify = False if profile.insecure and not location else verify
+        self.timeout, self.verbose = timeout, verbose
+        self._identity: dict[str, Any] = {"user": user, "passphrase": passphrase, "sign_host": sign_host}
+        self._parts: dict[str, Any] = {"clock": clock, "rng": rng, "adapter": adapter}
+        self.auth = auth
+        if auth is None and (key_id or secret is not None or profile.key_id or profile.key_material):
+            self.authenticate(key_id, secret, allow_agent)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.session = Session(
+            self.base_url,
+            auth=self.auth,
+            headers=self.headers,
+            timeout=self.timeout,
+            verify=self.verify,
+            verbose=self.verbose,
+            **self._parts,
+        )
+
+    def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
+        """Sign with another key from now on; what is not given is taken from the environment, as at the beginning."""
+        profile = from_environment(os.environ)
+        mine = key_id is None and secret is None
+        user = self._identity["user"]
+        self.auth = Identity(
+            key_id or profile.key_id or "",
+            account=self.login if self.login != "my" else profile.account,
+            secret=profile.key_material if mine else secret,
+            allow_agent=allow_agent,
+            **{**self._identity, "user": user or (profile.user if mine else None)},
+        )
+        if hasattr(self, "session"):
+            self.session.auth = self.auth
+
+    @property
+    def path(self) -> str:
+        """The address below the account: the account itself."""
+        return ""
+
+    @property
+    def datacenter(self) -> DataCenter:
+        """The data centre itself."""
+        return self
+
+    @property
+    def url(self) -> str:
+        """The URL of the account."""
+        return self.base_url + wire.segments(self.login)
+
+    @property
+    def home(self) -> str:
+        """The URL of the account, with ``my`` resolved to its login where that is known."""
+        account = getattr(self.auth, "account", None) if self.login == "my" else self.login
+        return self.base_url + wire.segments(account or self.login)
+
+    @property
+    def clock(self) -> Clock:
+        """What tells and passes the time."""
+        return self.session.clock
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> tuple[Any, requests.Response]:
+        """Send any request to CloudAPI, and return the decoded answer and the `requests.Response`.
+
+        Args:
+            method: the HTTP verb.
+            path: what follows the account in the URL, such as ``/machines``; '' is the account itself.
+            headers: sent in this request only.
+            data: the body: anything that can be written as JSON; at most 100,000 bytes.
+            params: the query; None is left out, True and False become ``true`` and ``false``.
+            timeout: the most seconds that the call may take.
+        """
+        below = wire.checked_path(path)
+        if self.roles and not ROLES_ARE_DATA.search(below):
+            params = {**(params or {}), "as-role": ",".join(self.roles)}
+        target = wire.segments(self.login) + below
+        return self.session.request(method, target, params=params, data=data, headers=headers, timeout=timeout)
+
+    def datacenters(self) -> dict[str, str]:
+        """Return the URLs of the cloud's data centres by name, and remember them: ``ListDatacenters``."""
+        found = self._get("datacenters")
+        self.known_locations.update(found)
+        return found
+
+    def datacenter_url(self, name: str) -> str:
+        """Return the URL of one of the cloud's data centres, and remember it: ``GetDatacenter``."""
+        try:
+            self._call("GET", "datacenters", name)
+        except Redirected as elsewhere:
+            if elsewhere.location:
+                self.known_locations[name] = elsewhere.location
+                return elsewhere.location
+            raise
+        raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
+
+    def close(self) -> None:
+        """Close every kept connection; a later call opens new ones."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.home == other.home
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.home))
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__}: {self._who()}{self.location}>"
+
+    def __repr__(self) -> str:
+        """Show who and where."""
+        return f"<{type(self).__name__} {self._who()}{self.base_url}>"
+
+    def _who(self) -> str:
+        account = getattr(self.auth, "account", None) if self.login == "my" else self.login
+        return f"{account}@" if account else ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave connections, key material and passphrases behind."""
+        state = {name: value for name, value in vars(self).items() if name != "session"}
+        state["_identity"] = {**self._identity, "passphrase": None}
+        state["_parts"] = dict.fromkeys(self._parts)
+        state["auth"] = self.auth if isinstance(self.auth, Identity) else None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._connect()
+
+
+def _headers(api_version: str) -> dict[str, str]:
+    return {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Accept-Version": api_version,
+        "User-Agent": f"smartdc/{__version__}",
+    }

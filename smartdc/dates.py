@@ -1,0 +1,33 @@
+"""Turn CloudAPI's timestamps into aware UTC datetimes, and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
+
+__all__ = ["format_date", "http_date", "parse_date", "parse_http_date"]
+
+
+def parse_date(text: str) -> datetime:
+    """Read an ISO 8601 timestamp as an aware UTC datetime; without a zone it is UTC: that is how CloudAPI means it."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def format_date(moment: datetime) -> str:
+    """Write an aware datetime the way CloudAPI does: milliseconds and a Z."""
+    utc = moment.astimezone(UTC)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def http_date(seconds: float) -> str:
+    """Write epoch seconds as the value of an HTTP Date header."""
+    return formatdate(seconds, usegmt=True)
+
+
+def parse_http_date(text: str | None) -> float | None:
+    """Read the value of an HTTP date header as epoch seconds; None when it is missing or no date."""
+    try:
+        return parsedate_to_datetime(text or "").timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,202 @@
+"""The core of the emulator: a request goes in, a response comes out, and no socket is involved."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .adapter import EmulatorAdapter
+from .call import Call
+from .clock import Clock, VirtualClock, WallClock
+from .controls import PREFIX, answer_control
+from .credentials import throwaway_key
+from .decode import parse_body, parse_query
+from .faults import ANSWERS, BEFORE, ON_THE_WIRE, Fault, FaultPlan
+from .guard import check_host
+from .nouns import NOUNS
+from .records import Machine
+from .render import render
+from .reply import ApiError, Reply
+from .router import ROUTER
+from .stages import EARLY, LOADED, SIGNED
+from .state import State
+from .trace import Trace
+from .transitions import AT_ONCE, Policy, Transitions
+from .wire import IN_PROCESS_HOST, Request, Response
+from .wsgi import StartResponse, read_environ, write_response
+
+__all__ = ["NOUNS", "Emulator"]
+
+log = logging.getLogger("smartdc.emulator")
+
+OPEN = frozenset({"Ping", "RedirectRoot", "RedirectDocs", "Favicon"})
+"""Operations that need no credentials."""
+
+
+class Emulator:
+    """A CloudAPI 9.20 with one account and nothing in it, to be asked through a door.
+
+    Args:
+        seed: where ids, addresses and the throw-away key come from.
+        clock: what time it is; the default stands still until it is moved or slept on.
+        transitions: when jobs end, unless a test says otherwise; the default is at once.
+        login: the account's name.
+        public_key: an OpenSSH line; without one the emulator makes a key and offers its private half.
+
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        clock: Clock | None = None,
+        transitions: Policy = AT_ONCE,
+        login: str = "demo",
+        public_key: str | None = None,
+    ) -> None:
+        self.seed = seed
+        self.clock: Clock = clock or VirtualClock()
+        self.login = login
+        self.token = secrets.token_hex(16)
+        self.private_key: str | None = None
+        if public_key is None:
+            self.private_key, public_key = throwaway_key(seed)
+        self.public_key = public_key
+        self._policy = transitions
+        self._lock = threading.RLock()
+        self.reset()
+
+    def __repr__(self) -> str:
+        """Show the account and the seed."""
+        return f"<Emulator of account {self.login!r}, seed {self.seed}>"
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application."""
+        return write_response(self.handle(read_environ(environ)), start_response, self.clock)
+
+    @property
+    def wsgi(self) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
+        """The emulator as a WSGI application."""
+        return self.__call__
+
+    def reset(self) -> None:
+        """Forget everything but the seed, the account and the clock."""
+        with self._lock:
+            self.state = State(self.seed, self.clock)
+            self.transitions = Transitions(self.clock, self._policy, lock=self._lock)
+            self.faults = FaultPlan(self.state.ids.random)
+            self.trace = Trace()
+            account = self.state.add_account(self.login, self.public_key)
+            self.key_id = f"/{self.login}/keys/{next(iter(account.keys.values())).public.fingerprint}"
+            for network in self.state.networks.values():
+                if network.fabric:
+                    network.owners = [account.id]
+
+    def connection(self, url: str | None = None) -> dict[str, Any]:
+        """Return the arguments with which a client reaches this emulator: in-process, or at a server's URL."""
+        arguments: dict[str, Any] = {"login": self.login, "key_id": self.key_id}
+        if self.private_key:
+            arguments["secret"] = self.private_key
+        if isinstance(self.clock, VirtualClock):
+            arguments["clock"] = self.clock
+        if url:
+            return {"location": url, **arguments}
+        return {"location": f"http://{IN_PROCESS_HOST}", **arguments, "adapter": EmulatorAdapter(self)}
+
+    def populate(self, count: int, **choice: Any) -> list[Machine]:  # noqa: ANN401
+        """Put so many machines there at once; the choices are those of ``State.populate``."""
+        with self._lock:
+            return self.state.populate(count, **choice)
+
+    def books(self) -> dict[str, Any]:
+        """Count what there is; what does not add up is listed under ``errors``."""
+        with self._lock:
+            return self.state.books()
+
+    def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
+        """Answer a request; a door with a better way to wait than the clock's passes it as ``pause``."""
+        call = Call(request, self.state, self.transitions, self.clock.time())
+        try:
+            check_host(request)
+            if request.path.startswith(PREFIX):
+                return render(call, answer_control(self, request))
+        except ApiError as error:
+            return render(call, error.reply())
+        call.name = _foresee(call)
+        fault = self.faults.take(call.name, request)
+        trace = self.trace
+        response = self._suffer(call, fault, pause or self.clock.sleep)
+        trace.record(call, response.status, fault)
+        return response
+
+    def _suffer(self, call: Call, fault: Fault | None, pause: Callable[[float], None]) -> Response:
+        """Answer with whatever goes wrong."""
+        if not fault:
+            return self._answer(call)
+        call.request_id = self._request_id(call)
+        if fault.kind == "clock":
+            call.now += fault.seconds
+            return self._answer(call)
+        if fault.kind == "delay" and fault.when == BEFORE:
+            pause(fault.seconds)
+            return self._answer(call)
+        response = Response(0, []) if fault.when == BEFORE else self._answer(call)
+        if fault.kind == "delay":
+            pause(fault.seconds)
+        if fault.kind in ANSWERS:
+            return self._falsify(call, fault)
+        response.fault = fault if fault.kind in ON_THE_WIRE else None
+        return response
+
+    def _falsify(self, call: Call, fault: Fault) -> Response:
+        call.past_body = True
+        return ANSWERS[fault.kind](fault, self.clock, lambda reply: render(call, reply))
+
+    def _answer(self, call: Call) -> Response:
+        call.request_id = call.request_id or self._request_id(call)
+        try:
+            for stage in EARLY:
+                stage(call)
+            call.past_body = True
+            return self._dispatch(call)
+        except ApiError as error:
+            return render(call, error.reply())
+        except Exception:
+            log.exception("%s %s went wrong", call.request.method, call.request.path)
+            return render(call, Reply(500, {"code": "InternalError", "message": "Internal Error"}))
+
+    def _dispatch(self, call: Call) -> Response:
+        """Find out who asks and for what, and let the handler answer, one call at a time."""
+        if call.name in OPEN and call.name != "Ping":
+            return self._run(call)
+        for stage in SIGNED[:1] if call.name == "Ping" else SIGNED:
+            stage(call)
+        with self._lock:
+            call.transitions.settle()
+            for stage in () if call.name == "Ping" else LOADED:
+                stage(call)
+            return self._run(call)
+
+    def _run(self, call: Call) -> Response:
+        operation = call.match.choose(call.params.get("action")) if call.match else None
+        if not operation or not operation.handler:
+            message = f"{operation and operation.name} is an operation of CloudAPI that this emulator does not have"
+            raise ApiError(501, "NotImplementedError", message)
+        return render(call, operation.handler(call))
+
+    def _request_id(self, call: Call) -> str:
+        headers = call.request.headers
+        return headers.get("request-id") or headers.get("x-request-id") or call.state.ids.uuid("request")
+
+
+def _foresee(call: Call) -> str | None:
+    """Name the operation before anything is checked; faults and the trace go by it."""
+    try:
+        call.match = ROUTER.find(call.request.method, call.request.target)
+        if len(call.match.actions) == 1:
+            return call.match.operation.name
+        params = {**parse_query(call.request.target.partition("?")[2]), **parse_body(call.request)}
+        return call.match.choose(params.get("action")).name
+    except ApiError:
+        return None

@@ -1,0 +1,124 @@
+"""One call on its way through the stages: what is known about it so far, and what handlers ask of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .auth import Credentials, Signable
+from .records import Account, Image, Job, Machine, Package
+from .reply import ApiError
+from .router import Match
+from .settings import Settings
+from .state import State
+from .transitions import Transitions
+from .versions import Range, parse_range
+from .wire import Request
+
+_ANY_VERSION = parse_range("*")
+
+
+@dataclass(slots=True)
+class Call:
+    """A request with everything the stages found out; a handler gets it when it is complete."""
+
+    request: Request
+    state: State
+    transitions: Transitions
+    now: float
+    name: str | None = None
+    """The name of the operation, as far as the request tells."""
+    match: Match | None = None
+    range: Range = _ANY_VERSION
+    accept: str = "application/json"
+    credentials: Credentials | None = None
+    query: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    past_body: bool = False
+    """Whether the body is read, from when on answers carry the full set of headers."""
+
+    found_caller: Account | None = None
+    found_account: Account | None = None
+    found_machine: Machine | None = None
+    image: Image | None = None
+    package: Package | None = None
+    request_id: str = ""
+
+    # What a handler can rely on
+
+    @property
+    def settings(self) -> Settings:
+        """The switches of the data centre."""
+        return self.state.settings
+
+    @property
+    def account(self) -> Account:
+        """The account the call is about."""
+        if not self.found_account:
+            message = "You must make authenticated requests to use CloudAPI"
+            raise ApiError(401, "InvalidCredentials", message)
+        return self.found_account
+
+    @property
+    def machine(self) -> Machine:
+        """The machine the call is about."""
+        if not self.found_machine:
+            message = "VM not found"
+            raise ApiError(404, "ResourceNotFound", message)
+        return self.found_machine
+
+    @property
+    def signable(self) -> Signable:
+        """What a signature can cover."""
+        return Signable(self.request.method, self.request.target, self.request.headers)
+
+    @property
+    def reading(self) -> bool:
+        """Whether this is a GET or HEAD."""
+        return self.request.method in ("GET", "HEAD")
+
+    def since(self, version: str) -> bool:
+        """Say whether the caller's version range has what came with this version."""
+        return self.range.reaches(version)
+
+    def text(self, name: str) -> str:
+        """Return a parameter as text, empty when it is not there."""
+        value = self.params.get(name)
+        return value if isinstance(value, str) else "" if value is None else str(value)
+
+    def location(self, *segments: str) -> dict[str, str]:
+        """Return the Location header for a path below the account."""
+        return {"Location": "/".join(["", self.account.login, *segments])}
+
+    def queue(  # noqa: PLR0913  a job has these many sides
+        self,
+        action: str,
+        effect: Callable[[Machine], None],
+        *,
+        machine: Machine | None = None,
+        needs: tuple[str, ...] = (),
+        during: str | None = None,
+        undo: Callable[[Machine], None] | None = None,
+        snapshot: str | None = None,
+    ) -> Job:
+        """Queue a job on the call's machine; ``action`` is what the audit will call it."""
+        job = Job(
+            id=self.state.ids.uuid("job"),
+            machine=machine or self.machine,
+            action=action,
+            queued=self.state.clock.time(),
+            caller=self._caller(),
+            effect=effect,
+            needs=needs,
+            during=during,
+            undo=undo,
+            snapshot=snapshot,
+        )
+        self.transitions.add(job)
+        return job
+
+    def _caller(self) -> dict[str, Any]:
+        caller = {"type": "signature", "ip": self.request.remote}
+        if self.credentials:
+            caller["keyId"] = self.credentials.key_id
+        return caller

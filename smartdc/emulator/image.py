@@ -1,0 +1,121 @@
+"""Images: what a machine is made from."""
+
+from typing import Any
+
+from .call import Call
+from .clock import iso
+from .records import Image
+from .reply import ApiError, Reply, invalid_argument, not_found
+from .router import operation
+
+IMAGE = "/:account/images/:dataset"
+_OLD_TYPES = {"smartmachine": "zone-dataset", "virtualmachine": "zvol"}
+_SHOWN_REQUIREMENTS = {
+    "max_memory": "max_ram",
+    "max_ram": "max_ram",
+    "min_memory": "min_ram",
+    "min_ram": "min_ram",
+    "brand": "brand",
+    "bootrom": "bootrom",
+}
+
+
+@operation("ListImages", "GET", "/:account/images", head="HeadImages")
+def list_images(call: Call) -> Reply:
+    """Return the images that pass the filters: active ones, and no Docker images, unless asked for."""
+    kind = _kind(call)
+    found = [
+        image
+        for image in call.state.images.values()
+        if image.visible_to(call.account.id) and _fits_type(image, kind) and _passes(image, call)
+    ]
+    return Reply(200, [view(image, call) for image in found])
+
+
+@operation("GetImage", "GET", IMAGE, head="HeadImage")
+def get_image(call: Call) -> Reply:
+    """Return one image; only its id in lower case finds it."""
+    return Reply(200, view(_require(call), call))
+
+
+@operation("DeleteImage", "DELETE", IMAGE)
+def delete_image(call: Call) -> Reply:
+    """Delete an image of one's own that no other is based on."""
+    image = _require(call)
+    if image.owner != call.account.id:
+        message = f'user "{call.account.id}" does not own image "{image.id}"'
+        raise ApiError(422, "NotImageOwner", message)
+    if any(other.origin == image.id for other in call.state.images.values()):
+        message = f'image "{image.id}" has dependent images'
+        raise ApiError(422, "ImageHasDependentImages", message)
+    del call.state.images[image.id]
+    return Reply(204)
+
+
+def view(image: Image, call: Call) -> dict[str, Any]:
+    """Return the image as CloudAPI writes it for the caller's version."""
+    shown: dict[str, Any] = {"id": image.id, "name": image.name, "version": image.version, "os": image.os}
+    shown["requirements"] = {
+        name: image.requirements[source]
+        for name, source in _SHOWN_REQUIREMENTS.items()
+        if image.requirements.get(source)
+    }
+    old = "virtualmachine" if image.type == "zvol" else "smartmachine"
+    shown["type"] = image.type if call.since("8.0.0") else old
+    if image.type == "zvol":
+        shown["image_size"] = image.size
+    if image.description:
+        shown["description"] = image.description
+    shown["files"] = [{"compression": "gzip", "sha1": _sha1(image), "size": 100_000_000 + image.size}]
+    if image.tags:
+        shown["tags"] = image.tags
+    if image.homepage:
+        shown["homepage"] = image.homepage
+    shown["published_at"] = iso(image.published)
+    return {**shown, **_rights(image)} if call.since("7.1.0") else shown
+
+
+def _rights(image: Image) -> dict[str, Any]:
+    shown: dict[str, Any] = {"owner": image.owner, "public": image.public, "state": image.state}
+    if image.acl:
+        shown["acl"] = image.acl
+    if image.origin:
+        shown["origin"] = image.origin
+    return shown
+
+
+def _sha1(image: Image) -> str:
+    """Return 40 digits that stand for a file nobody will ever fetch."""
+    return (image.id.replace("-", "") * 2)[:40]
+
+
+def _require(call: Call) -> Image:
+    if not call.image:
+        message = f"{call.text('dataset')} not found"
+        raise not_found(message)
+    return call.image
+
+
+def _kind(call: Call) -> str:
+    asked = call.text("type")
+    if not asked or call.since("8.0.0"):
+        return asked or "!docker"
+    if asked not in _OLD_TYPES:
+        message = f"image type {asked} is not a valid type"
+        raise invalid_argument(message)
+    return _OLD_TYPES[asked]
+
+
+def _fits_type(image: Image, kind: str) -> bool:
+    return image.type != kind[1:] if kind.startswith("!") else image.type == kind
+
+
+def _passes(image: Image, call: Call) -> bool:
+    name, state, public = call.text("name"), call.text("state") or "active", call.text("public")
+    exact = ((call.text(field), getattr(image, field)) for field in ("os", "version", "owner"))
+    return (
+        all(not asked or asked == value for asked, value in exact)
+        and (not name or (name[1:] in image.name if name.startswith("~") else name == image.name))
+        and state in ("all", image.state)
+        and (not public or public == ("true" if image.public else "false"))
+    )

@@ -1,0 +1,167 @@
+"""Machines: listing, reading and deleting them.
+
+``machine_create`` and ``machine_action`` hold what makes and changes them.
+"""
+
+from typing import Any
+
+from .call import Call
+from .ids import UUID
+from .machine_view import view
+from .records import Machine
+from .reply import ApiError, Reply, invalid_argument, validation_failed
+from .router import operation
+
+MACHINES = "/:account/machines"
+MACHINE = "/:account/machines/:machine"
+
+MAX_LIMIT = 1000
+_STATES = {
+    "provisioning": "active",
+    "stopping": "active",
+    "active": "active",
+    "stopped": "stopped",
+    "running": "running",
+    "unknown": "unknown",
+    "destroyed": "deleted",
+}
+"""CloudAPI's words for a state filter, and what the list is filtered by."""
+
+
+@operation("ListMachines", "GET", MACHINES, head="HeadMachines")
+def list_machines(call: Call) -> Reply:
+    """List a page of the account's machines."""
+    machines = call.state.machines_of(call.account)
+    if call.params.get("tags") == "*":
+        return _page(call, [machine for machine in machines if machine.tags], {})
+    tests = _filters(call)
+    limit, offset = _number(call, "limit", MAX_LIMIT, 1, MAX_LIMIT), _number(call, "offset", 0, 0, None)
+    found = [machine for machine in machines if all(test(machine) for test in tests)]
+    return _page(call, found[offset : offset + limit], {"x-query-limit": str(limit)})
+
+
+@operation("GetMachine", "GET", MACHINE, head="HeadMachine")
+def get_machine(call: Call) -> Reply:
+    """Return one machine; a deleted one is a 410 with the machine as its body."""
+    return gone(call) or Reply(200, view(call.machine, call))
+
+
+@operation("DeleteMachine", "DELETE", MACHINE)
+def delete_machine(call: Call) -> Reply:
+    """Queue the end of a machine, in whatever state it is."""
+    machine = call.machine
+    if answer := gone(call):
+        return answer
+    if machine.deletion_protection:
+        message = 'Instance has "deletion_protection" enabled, preventing deletion'
+        raise ApiError(409, "CannotDestroyMachineError", message)
+    if any(job.action == "destroy" for job in machine.pending):
+        return Reply(204)
+    if not machine.compute_node:
+        raise unallocated("destroy")
+    call.queue("destroy", lambda gone: _destroy(call, gone))
+    return Reply(204)
+
+
+def gone(call: Call) -> Reply | None:
+    """Return the 410 of a deleted machine, None for any other."""
+    if call.machine.state == "deleted":
+        return Reply(410, view(call.machine, call))
+    return None
+
+
+def unallocated(action: str) -> ApiError:
+    """Return VMAPI's refusal to touch what is not provisioned yet."""
+    message = f"Cannot call {action} for a VM that has not been provisioned yet"
+    return ApiError(409, "UnallocatedVM", message)
+
+
+def _destroy(call: Call, machine: Machine) -> None:
+    machine.state = "deleted"
+    call.state.release(machine.nics)
+
+
+def _page(call: Call, machines: list[Machine], headers: dict[str, str]) -> Reply:
+    for machine in machines:
+        call.transitions.read(machine)
+    headers["x-resource-count"] = str(len(machines))
+    return Reply(200, [view(machine, call, alone=False) for machine in machines], headers)
+
+
+def _filters(call: Call) -> list[Any]:
+    """Return the tests that a machine must pass to be listed."""
+    params = call.params
+    tests: list[Any] = [_state_test(call), _type_test(call)]
+    if brand := params.get("brand"):
+        tests.append(lambda machine: machine.brand == brand)
+    if image := call.text("image"):
+        if not UUID.fullmatch(image):
+            raise _invalid("image_uuid", "Invalid UUID")
+        tests.append(lambda machine: machine.image == image)
+    if params.get("memory"):
+        memory = _number(call, "memory", 0, 0, None, "ram")
+        tests.append(lambda machine: machine.memory == memory)
+    if name := call.text("name"):
+        # VMAPI compares the beginning only, whatever the documentation says.
+        tests.append(lambda machine: machine.name.startswith(name))
+    tests += [_tag_test(key[4:], value) for key, value in params.items() if key.startswith("tag.")]
+    return [*tests, *_docker_tests(params.get("docker"))]
+
+
+def _state_test(call: Call) -> Any:  # noqa: ANN401
+    asked = call.params.get("state")
+    if asked is not None and asked not in _STATES:
+        message = f"{asked} is not a valid state"
+        raise invalid_argument(message)
+    state = _STATES[asked] if asked else None if call.params.get("tombstone") else "active"
+    if state == "unknown":
+        raise _invalid("state", "Must be one of: running, stopped, active, destroyed")
+    if state == "active":
+        return lambda machine: machine.alive
+    return lambda machine: state is None or machine.state == state
+
+
+def _type_test(call: Call) -> Any:  # noqa: ANN401
+    asked = call.params.get("type")
+    if asked not in (None, "smartmachine", "virtualmachine"):
+        message = f"{asked} is not a valid type"
+        raise invalid_argument(message)
+    return lambda machine: asked is None or machine.hvm == (asked == "virtualmachine")
+
+
+def _docker_tests(asked: object) -> list[Any]:
+    if asked is None:
+        return []
+    wanted = {"true": True, "false": False}.get(str(asked))
+    if wanted is None:
+        message = f"{asked} is not a valid boolean"
+        raise invalid_argument(message)
+    return [lambda machine: machine.docker == wanted]
+
+
+def _tag_test(key: str, value: object) -> Any:  # noqa: ANN401
+    return lambda machine: key in machine.tags and tag_text(machine.tags[key]) == value
+
+
+def tag_text(value: object) -> str:
+    """Write a tag's value as a filter in a query spells it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _number(  # noqa: PLR0913  a parameter, its default, its bounds, and VMAPI's name for it
+    call: Call, name: str, default: int, low: int, high: int | None, field: str | None = None
+) -> int:
+    text = call.text(name)
+    if not text:
+        return default
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if number < low or (high is not None and number > high):
+        reason = f"Must be between {low} and {high}" if high is not None else "Must be a number that is not negative"
+        raise _invalid(field or name, reason)
+    return number
+
+
+def _invalid(field: str, reason: str) -> ApiError:
+    return validation_failed("Invalid Parameters", field, "Invalid", reason)

@@ -1,0 +1,185 @@
+"""Actions on a machine: each is a job that is accepted first and may fail later, as the audit tells."""
+
+import re
+from typing import Any
+
+from .call import Call
+from .machine import MACHINE, gone, unallocated
+from .records import Machine, Package
+from .reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
+from .router import operation
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+MAX_NAME = 189
+MAX_DNS_NAME = 63
+UPDATE = "Invalid VM update parameters"
+
+
+@operation("StartMachine", "POST", MACHINE, action="start")
+def start(call: Call) -> Reply:
+    """Start a stopped machine; the job of any other fails."""
+    return gone(call) or _act(call, "start", _running, needs=("stopped",))
+
+
+@operation("StopMachine", "POST", MACHINE, action="stop")
+def stop(call: Call) -> Reply:
+    """Stop a running machine; the job of any other fails."""
+    return gone(call) or _act(call, "stop", _stopped, needs=("running",), during="stopping")
+
+
+@operation("RebootMachine", "POST", MACHINE, action="reboot")
+def reboot(call: Call) -> Reply:
+    """Reboot a running machine; the job of any other fails."""
+    return gone(call) or _act(call, "reboot", _running, needs=("running",), during="ready")
+
+
+@operation("ResizeMachine", "POST", MACHINE, action="resize")
+def resize(call: Call) -> Reply:
+    """Give a machine another package."""
+    if answer := gone(call):
+        return answer
+    package = _check_resize(call)
+    return _act(call, "resize", lambda machine: _fit(machine, package), refuse=_check_stopped)
+
+
+@operation("RenameMachine", "POST", MACHINE, action="rename")
+def rename(call: Call) -> Reply:
+    """Give a machine another name."""
+    if answer := gone(call):
+        return answer
+    name = call.params.get("name")
+    if not name:
+        message = "New name must be specified"
+        raise missing_parameter(message)
+    check_length(call, str(name))
+
+    def renamed(machine: Machine) -> None:
+        machine.name = str(name)
+
+    return _act(call, "rename", renamed, refuse=_check_name)
+
+
+@operation("EnableMachineFirewall", "POST", MACHINE, action="enable_firewall")
+def enable_firewall(call: Call) -> Reply:
+    """Switch the firewall on; the audit calls this unknown, and a repetition is no job at all."""
+    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=True)
+
+
+@operation("DisableMachineFirewall", "POST", MACHINE, action="disable_firewall")
+def disable_firewall(call: Call) -> Reply:
+    """Switch the firewall off."""
+    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=False)
+
+
+@operation("EnableMachineDeletionProtection", "POST", MACHINE, action="enable_deletion_protection")
+def enable_deletion_protection(call: Call) -> Reply:
+    """Protect a machine from deletion; alone among the actions it does not look whether the machine is gone."""
+    return _switch(call, "deletion_protection", "enable_deletion_protection", on=True)
+
+
+@operation("DisableMachineDeletionProtection", "POST", MACHINE, action="disable_deletion_protection")
+def disable_deletion_protection(call: Call) -> Reply:
+    """Let a machine be deleted again."""
+    return _switch(call, "deletion_protection", "disable_deletion_protection", on=False)
+
+
+def refuse_unallocated(call: Call, action: str) -> None:
+    """Refuse an action on a machine that is still being provisioned: 409 UnallocatedVM."""
+    if call.machine.state == "provisioning":
+        raise unallocated(action)
+
+
+def check_name(call: Call, name: object, but: Machine | None, message: str) -> str:
+    """Return a name that VMAPI takes, or refuse one that is malformed or taken: 409 ValidationFailed."""
+    if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
+        raise validation_failed(message, "alias", "Invalid", "Invalid alias")
+    if call.state.name_taken(call.account, name, but):
+        raise validation_failed(message, "alias", "Duplicate", "Already exists for this owner_uuid")
+    return name
+
+
+def check_length(call: Call, name: str) -> None:
+    """Refuse a name that CloudAPI itself finds too long: 409 InvalidArgument."""
+    if len(name) > MAX_NAME:
+        message = f"Name cannot be longer than {MAX_NAME} characters."
+        raise invalid_argument(message)
+    check_dns_length(call, name)
+
+
+def check_dns_length(call: Call, name: str) -> None:
+    """Refuse a name that cannot be a DNS label, for accounts that use CNS: 409 InvalidArgument."""
+    if call.account.cns_enabled and len(name) > MAX_DNS_NAME:
+        message = (
+            f"Name cannot be longer than {MAX_DNS_NAME} characters, because you have triton_cns_enabled set "
+            "on your Account."
+        )
+        raise invalid_argument(message)
+
+
+def _act(call: Call, action: str, effect: Any, *, refuse: Any = None, **job: Any) -> Reply:  # noqa: ANN401
+    refuse_unallocated(call, action)
+    if refuse:
+        refuse(call)
+    call.queue(action, effect, **job)
+    return Reply(202)
+
+
+def _switch(call: Call, attribute: str, action: str, *, on: bool) -> Reply:
+    if getattr(call.machine, attribute) is on:
+        return Reply(202)
+    return _act(call, action, lambda machine: setattr(machine, attribute, on))
+
+
+def _running(machine: Machine) -> None:
+    machine.state = "running"
+
+
+def _stopped(machine: Machine) -> None:
+    machine.state = "stopped"
+
+
+def _fit(machine: Machine, package: Package) -> None:
+    machine.package, machine.memory, machine.disk = package.id, package.memory, package.disk
+
+
+def _check_name(call: Call) -> None:
+    check_name(call, call.params["name"], call.machine, UPDATE)
+
+
+def _check_resize(call: Call) -> Package:
+    if call.machine.brand == "kvm":
+        message = "resize is not supported for KVM virtualmachines"
+        raise invalid_argument(message)
+    package = require_package(call)
+    image = call.state.images.get(call.machine.image)
+    requirements = image.requirements if image else {}
+    if requirements.get("min_ram", 0) > package.memory:
+        message = f"Package RAM ({package.memory}) is less than allowed by the image ({requirements['min_ram']})"
+        raise invalid_argument(message)
+    if requirements.get("max_ram", package.memory) < package.memory:
+        message = f"Package RAM ({package.memory}) is more than allowed by the image ({requirements['max_ram']})"
+        raise invalid_argument(message)
+    if call.machine.brand == "bhyve" and not package.flexible_disk:
+        message = "Resizing to a package without flexible disk space is not supported"
+        raise invalid_argument(message)
+    return package
+
+
+def require_package(call: Call) -> Package:
+    """Return the package that the parameters name; none, an unknown or an inactive one is a 409."""
+    name = call.params.get("package")
+    if not name:
+        message = "package must be specified"
+        raise missing_parameter(message)
+    if not call.package:
+        message = f"{name} is not a valid package"
+        raise invalid_argument(message)
+    if not call.package.active:
+        message = f"{name} is inactive. Must use an active package"
+        raise invalid_argument(message)
+    return call.package
+
+
+def _check_stopped(call: Call) -> None:
+    if call.machine.brand == "bhyve" and call.machine.state == "running":
+        raise ApiError(409, "VmNotStopped", "VM must be stopped to be resized")

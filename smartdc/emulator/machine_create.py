@@ -1,0 +1,209 @@
+"""CreateMachine: CloudAPI's long row of checks, in its order, and the machine that passes them."""
+
+import json
+from typing import Any
+
+from . import catalogue
+from .affinity import check_affinity
+from .call import Call
+from .machine import MACHINES
+from .machine_action import check_dns_length, check_name, require_package
+from .machine_brand import choose_brand
+from .machine_disks import Layout, choose_disks
+from .machine_networks import Wanted, check_networks, choose_networks
+from .machine_view import view
+from .metadata import check_metadata
+from .records import Image, Machine, Package
+from .reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
+from .router import operation
+from .tag import check_tags
+
+PARAMETERS = "Invalid VM parameters"
+
+
+@operation("CreateMachine", "POST", MACHINES)
+def create_machine(call: Call) -> Reply:
+    """Create a machine; the answer shows it as ``provisioning``, and a job makes it run or fail."""
+    image = _require_image(call)
+    package = require_package(call)
+    root_keys = _root_keys(call, image)
+    if not call.account.approved:
+        message = "User is not currently approved for provisioning"
+        raise invalid_argument(message)
+    brand = choose_brand(call, image, package)
+    layout = choose_disks(call, image, package, brand)
+    _check_switches(call, brand)
+    networks = choose_networks(call)
+    _check_fit(call, image, package)
+    identity = call.state.ids.uuid("machine")
+    name = _name(call, identity)
+    check_dns_length(call, name)
+    _check_volumes(call, brand)
+    check_networks(call, networks)
+    check_affinity(call.params.get("affinity"))
+    metadata, tags = _flat(call, "metadata."), _flat(call, "tag.")
+    credentials = _take_credentials(metadata)
+    if password := call.params.get("password") or call.params.get("administrator_pw"):
+        metadata["administrator_pw"] = password
+    if root_keys:
+        metadata["root_authorized_keys"] = root_keys
+    _validate(call, name, metadata, tags)
+    machine = _make(call, identity, name, brand, image, package, layout)
+    machine.metadata, machine.tags, machine.credentials = metadata, tags, credentials
+    _plug(call, machine, networks)
+    call.state.machines[identity] = machine
+    call.queue("provision", _provisioned, machine=machine, undo=lambda failed: _fail(call, failed))
+    return Reply(201, view(machine, call), call.location("machines", identity))
+
+
+def _require_image(call: Call) -> Image:
+    params = call.params
+    if params.get("image") and params.get("dataset"):
+        message = "image and dataset are mutually exclusive parameters."
+        raise invalid_argument(message)
+    name = params.get("image") or params.get("dataset")
+    if not name:
+        message = "image must be specified"
+        raise missing_parameter(message)
+    if not call.image:
+        message = f"{name} is not a valid image"
+        raise invalid_argument(message)
+    if call.image.state != "active":
+        message = f"image {name} is not active"
+        raise invalid_argument(message)
+    if _is_shared(call, call.image) and params.get("allow_shared_images") is not True:
+        message = (
+            f"{name} is a shared image - to provision a shared image you can either clone the image or set "
+            '"allow_shared_images" to true.'
+        )
+        raise invalid_argument(message)
+    return call.image
+
+
+def _is_shared(call: Call, image: Image) -> bool:
+    foreign = image.owner not in (call.account.id, catalogue.ADMIN)
+    return call.range.allows("9.0.0") and foreign and call.account.id in image.acl
+
+
+def _root_keys(call: Call, image: Image) -> str:
+    """Return the account's keys for root, or nothing for an image that takes a password instead."""
+    if image.requirements.get("password"):
+        if not (call.params.get("password") or call.params.get("administrator_pw")):
+            message = f"{image.id} requires a password"
+            raise missing_parameter(message)
+        return ""
+    if not call.account.keys:
+        raise ApiError(409, "KeyRequired", "At least one SSH key is required to provision")
+    return "".join(f"{key.public.text}\n" for key in call.account.keys.values())
+
+
+def _check_switches(call: Call, brand: str) -> None:
+    if call.params.get("bootrom") and brand != "bhyve":
+        message = 'Only bhyve VMs support "bootrom" option'
+        raise invalid_argument(message)
+    if call.params.get("delegate_dataset") is True and not call.settings.delegate_datasets:
+        message = (
+            "Support for delegated datasets is not enabled (experimental_cloudapi_delegate_dataset in SAPI)"
+        )
+        raise invalid_argument(message)
+
+
+def _check_fit(call: Call, image: Image, package: Package) -> None:
+    if call.params.get("affinity") and call.params.get("locality"):
+        message = 'cannot specify both "locality" (deprecated) and "affinity"'
+        raise invalid_argument(message)
+    least = image.requirements.get("min_ram", 0)
+    if package.memory < least:
+        message = f"You must use a package with at least {least} MiB of RAM in order to provision the selected image"
+        raise invalid_argument(message)
+
+
+def _name(call: Call, identity: str) -> str:
+    short = identity.partition("-")[0]
+    return call.text("name").replace("{{shortId}}", short) or short
+
+
+def _check_volumes(call: Call, brand: str) -> None:
+    if not call.params.get("volumes"):
+        return
+    if brand in ("bhyve", "kvm"):
+        message = f'volumes not yet supported with brand "{brand}"'
+        raise invalid_argument(message)
+    if not call.settings.automount_volumes:
+        message = "Support for automounting volumes is not enabled"
+        raise invalid_argument(message)
+
+
+def _flat(call: Call, prefix: str) -> dict[str, Any]:
+    """Return the parameters under a prefix; a nested object of the same name is ignored, as CloudAPI does."""
+    found = {key[len(prefix) :]: value for key, value in call.params.items() if key.startswith(prefix)}
+    return {key: value for key, value in found.items() if prefix == "tag." or not key.endswith("_pw")}
+
+
+def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Take the passwords out of the metadata, where they are JSON text, into a place that is not shown."""
+    text = metadata.pop("credentials", None)
+    try:
+        given = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        return {}
+    return {name if name.endswith("_pw") else f"{name}_pw": value for name, value in given.items()}
+
+
+def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, Any]) -> None:
+    """Check what CloudAPI leaves to VMAPI."""
+    check_name(call, name, None, f"{PARAMETERS}: Invalid machine name")
+    check_tags(tags, f"{PARAMETERS}: Invalid tags")
+    check_metadata(metadata, f"{PARAMETERS}: Invalid customer_metadata")
+    if call.params.get("firewall_enabled") not in (None, True, False, "true", "false"):
+        message = f"{PARAMETERS}: Invalid firewall_enabled"
+        raise validation_failed(message, "firewall_enabled", "Invalid", "Must be a boolean")
+
+
+def _make(  # noqa: PLR0913  everything that the checks found out
+    call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout
+) -> Machine:
+    now = call.state.clock.time()
+    params = call.params
+    return Machine(
+        identity,
+        call.account.id,
+        name,
+        brand,
+        image.id,
+        package.id,
+        package.memory,
+        layout.size,
+        now,
+        now,
+        disks=layout.disks,
+        flexible=layout.flexible,
+        firewall_enabled=params.get("firewall_enabled") in (True, "true"),
+        deletion_protection=params.get("deletion_protection") is True,
+        delegate_dataset=params.get("delegate_dataset") is True,
+        encrypted=params.get("encrypted") is True,
+        compute_node=catalogue.COMPUTE_NODE,
+    )
+
+
+def _plug(call: Call, machine: Machine, networks: list[Wanted]) -> None:
+    primary = next((wanted for wanted in networks if wanted.network.public), None)
+    try:
+        for wanted in networks:
+            nic = call.state.new_nic(wanted.network, machine.id, primary=wanted is primary, ip=wanted.ip)
+            machine.nics.append(nic)
+    except ApiError:
+        call.state.release(machine.nics)
+        raise
+
+
+def _provisioned(machine: Machine) -> None:
+    machine.state = "running"
+
+
+def _fail(call: Call, machine: Machine) -> None:
+    machine.state = "failed"
+    call.state.release(machine.nics)
+    machine.nics = []

@@ -1,0 +1,101 @@
+"""The disks of a new machine, all sizes in MiB."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .call import Call
+from .ids import fixed_uuid
+from .records import HVM, Image, Package
+from .reply import ApiError, invalid_argument, missing_parameter
+
+MAX_DISKS = 8
+BLOCK_SIZES = tuple(2**power for power in range(9, 18))
+
+
+@dataclass(slots=True)
+class Layout:
+    """How much disk a machine has, and in which pieces."""
+
+    size: int
+    disks: list[dict[str, Any]] = field(default_factory=list)
+    flexible: bool = False
+
+
+def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layout:
+    """Return the disks that request and package make together: 409 when they do not fit."""
+    if brand not in HVM:
+        return Layout(package.disk)
+    asked = call.params.get("disks")
+    flexible = bool(package.flexible_disk) and brand == "bhyve"
+    if asked and not flexible:
+        message = "The use of `disks` is only supported if the package has the flexible_disk attr set to true"
+        raise invalid_argument(message)
+    if not flexible:
+        return _finish(Layout(package.disk, [{}, {"size": package.disk}]), image)
+    if not asked:
+        rest = package.disk - image.size
+        return _finish(Layout(package.disk, [{}, {"size": rest}], flexible=True), image)
+    return _finish(Layout(package.disk, _check(asked, image, package), flexible=True), image)
+
+
+def _check(asked: Any, image: Image, package: Package) -> list[dict[str, Any]]:  # noqa: ANN401
+    if not isinstance(asked, list) or not all(isinstance(disk, dict) for disk in asked):
+        raise ApiError(500, "InternalError", "Internal Error")
+    if len(asked) > MAX_DISKS:
+        message = f"A maximum of {MAX_DISKS} disks per VM are supported"
+        raise invalid_argument(message)
+    disks = [dict(disk) for disk in asked]
+    _check_blocks(disks)
+    _fill(disks, image, package)
+    if disks[0]["size"] < image.size:
+        message = "Size must be greater than or equal to image size for the boot disk"
+        raise invalid_argument(message)
+    if sum(disk["size"] for disk in disks) > package.disk:
+        raise _too_large()
+    return disks
+
+
+def _check_blocks(disks: list[dict[str, Any]]) -> None:
+    for place, disk in enumerate(disks):
+        if "block_size" not in disk:
+            continue
+        if place == 0:
+            message = "Cannot set block_size and image_uuid."
+            raise invalid_argument(message)
+        if disk["block_size"] not in BLOCK_SIZES:
+            message = (
+                f"Invalid block_size: {disk['block_size']} on disk: {place}. Must be 512-131072 and a power of 2."
+            )
+            raise invalid_argument(message)
+
+
+def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
+    """Put a number wherever a size is left out or ``remaining``."""
+    disks[0].setdefault("size", image.size)
+    if any("size" not in disk for disk in disks):
+        message = "disk.size must be set if disk is not the boot disk"
+        raise missing_parameter(message)
+    rest = [disk for disk in disks if disk["size"] == "remaining"]
+    if len(rest) > 1:
+        message = "Only one disk.size can be set to `remaining`"
+        raise invalid_argument(message)
+    for disk in rest:
+        disk["size"] = package.disk - sum(other["size"] for other in disks if other is not disk)
+        if disk["size"] < (image.size if disk is disks[0] else 0):
+            raise _too_large()
+
+
+def _finish(layout: Layout, image: Image) -> Layout:
+    """Write the disks as CloudAPI shows them; the first one boots the image."""
+    boot, *others = layout.disks
+    first = {"size": boot.get("size", image.size), "block_size": 4096, "boot": True, "image": image.id}
+    rest = [{"size": disk["size"], "block_size": disk.get("block_size", 4096)} for disk in others]
+    layout.disks = [
+        {**disk, "id": asked.get("id") or fixed_uuid(f"disk {place}")}
+        for place, (disk, asked) in enumerate(zip([first, *rest], layout.disks, strict=True))
+    ]
+    return layout
+
+
+def _too_large() -> ApiError:
+    return invalid_argument("The size of the disks must not be greater than the package quota")

@@ -1,0 +1,118 @@
+"""The networks of a new machine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .call import Call
+from .ids import UUID
+from .records import Network
+from .reply import ApiError, invalid_argument, missing_parameter, not_found
+
+MAX_PUBLIC = 1
+
+
+@dataclass(slots=True, eq=False)
+class Wanted:
+    """A network to plug into, and the address to have there when one is asked for."""
+
+    network: Network
+    ip: str | None = None
+
+
+def choose_networks(call: Call) -> list[Wanted]:
+    """Return the networks of the request, or the defaults: the first public and the first internal one."""
+    asked = call.params.get("networks")
+    if not isinstance(asked, list):
+        return _defaults(call)
+    chosen: dict[str, Wanted] = {}
+    for place, item in enumerate(asked):
+        identity, ip = _read(call, place, item)
+        network = call.state.networks.get(identity)
+        if not network or not network.visible_to(call.account.id):
+            message = "Invalid Networks"
+            raise invalid_argument(message)
+        chosen.setdefault(identity, Wanted(network, ip))
+    return list(chosen.values())
+
+
+def check_networks(call: Call, networks: list[Wanted]) -> None:
+    """Refuse more public networks than one: 409; and an address that is taken: 422."""
+    public = [wanted for wanted in networks if wanted.network.public]
+    if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
+        message = f"Can specify a maximum of {MAX_PUBLIC} public networks"
+        raise invalid_argument(message)
+    for wanted in networks:
+        if wanted.ip in wanted.network.taken:
+            reason = {"field": "ipv4_ips", "code": "InvalidParameter", "message": f"IP {wanted.ip} is in use"}
+            raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
+
+
+def _defaults(call: Call) -> list[Wanted]:
+    kinds = call.params.get("default_networks") or ["external", "internal"]
+    seen = [network for network in call.state.networks.values() if network.visible_to(call.account.id)]
+    external = next((network for network in seen if network.public), None)
+    internal = next((network for network in seen if not network.public), None)
+    pairs = (("external", external), ("internal", internal))
+    return [Wanted(network) for kind, network in pairs if network and kind in kinds]
+
+
+def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:  # noqa: ANN401
+    if isinstance(item, dict) and call.since("7.3.0"):
+        return _read_object(call, item)
+    if not isinstance(item, str):
+        message = f'property "networks[{place}]": array of strings or objects expected'
+        raise invalid_argument(message if call.since("7.3.0") else "Invalid Networks")
+    if not UUID.fullmatch(item):
+        # CloudAPI trips over an assertion of its own here.
+        raise ApiError(500, None, "netUuid (uuid) is required")
+    return item, None
+
+
+def _read_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
+    identity = item.get("ipv4_uuid")
+    if not identity:
+        message = "network objects must contain ipv4_uuid"
+        raise missing_parameter(message)
+    if not isinstance(identity, str):
+        message = "ipv4_uuid must be a string"
+        raise invalid_argument(message)
+    if not UUID.fullmatch(identity.lower()):
+        message = f"ipv4_uuid: {identity} is not a uuid"
+        raise invalid_argument(message)
+    _check_count(item)
+    return identity, _read_address(call, identity, item["ipv4_ips"]) if "ipv4_ips" in item else None
+
+
+def _check_count(item: dict[str, Any]) -> None:
+    if "ipv4_count" not in item:
+        return
+    count = item["ipv4_count"]
+    if "ipv4_ips" in item:
+        message = "ipv4_count and ipv4_ips cannot be specified together"
+        raise invalid_argument(message)
+    if isinstance(count, bool) or not isinstance(count, int | float):
+        message = "ipv4_count must be a number"
+        raise invalid_argument(message)
+    if count != 1:
+        message = "ipv4_count can only be set to 1"
+        raise invalid_argument(message)
+
+
+def _read_address(call: Call, identity: str, addresses: Any) -> str:  # noqa: ANN401
+    if not isinstance(addresses, list):
+        message = "ipv4_ips must be an array with a single IP"
+        raise invalid_argument(message)
+    if len(addresses) != 1:
+        message = f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array"
+        raise invalid_argument(message)
+    if not isinstance(addresses[0], str):
+        message = "ipv4_ips[0]: string expected"
+        raise invalid_argument(message)
+    network = call.state.networks.get(identity)
+    if not network or not network.visible_to(call.account.id):
+        message = f"ipv4_uuid: network {identity} not found"
+        raise not_found(message)
+    if network.public:
+        message = f"ipv4_uuid: {identity} cannot specify IP on a public network"
+        raise invalid_argument(message)
+    return addresses[0]

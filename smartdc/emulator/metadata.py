@@ -1,0 +1,96 @@
+"""A machine's metadata: changes are jobs, and answers to them are predictions."""
+
+from typing import Any
+
+from .call import Call
+from .machine import MACHINE
+from .machine_view import stripped_credentials
+from .records import Machine
+from .reply import Reply, invalid_argument, not_found, validation_failed
+from .router import operation
+
+METADATA = f"{MACHINE}/metadata"
+METADATUM = f"{MACHINE}/metadata/:key"
+
+SKIPPED = frozenset({"account", "machine", "uuid", "owner_uuid", "credentials", "image"})
+"""Names that CloudAPI takes for parameters of its own and drops without a word; so it does with ``*_pw``."""
+
+KEPT = ("administrator_pw", "root_authorized_keys")
+"""Entries that survive the deletion of everything."""
+
+Value = str | int | float | bool
+
+
+@operation("ListMachineMetadata", "GET", METADATA, head="HeadMachineMetadata")
+def list_metadata(call: Call) -> Reply:
+    """Return the metadata; with ``credentials`` the passwords too."""
+    shown = dict(call.machine.metadata)
+    if call.params.get("credentials"):
+        shown["credentials"] = stripped_credentials(call.machine)
+    return Reply(200, shown)
+
+
+@operation("GetMachineMetadata", "GET", METADATUM, head="HeadMachineMetadataKey")
+def get_metadata(call: Call) -> Reply:
+    """Return one text; a number or a boolean counts as not there."""
+    key = call.text("key")
+    if key == "credentials":
+        return Reply(200, stripped_credentials(call.machine))
+    if key not in call.machine.metadata:
+        message = "Metadata key not found"
+        raise not_found(message)
+    value = call.machine.metadata[key]
+    if not isinstance(value, str):
+        message = f"{key} is not metadata"
+        raise not_found(message)
+    return Reply(200, value)
+
+
+@operation("UpdateMachineMetadata", "POST", METADATA)
+def update_metadata(call: Call) -> Reply:
+    """Merge the parameters into the metadata; the answer shows what it will be."""
+    given = {key: value for key, value in call.params.items() if key not in SKIPPED and not key.endswith("_pw")}
+    message = "Invalid metadatum parameters"
+    if not given:
+        raise validation_failed(message, "metadata", "MissingParameter", "At least one metadata key must be provided")
+    check_metadata(given, message)
+    job = call.queue("set_metadata", lambda machine: machine.metadata.update(given))
+    return Reply(200, {**call.machine.metadata, **given}, {"x-job-uuid": job.id})
+
+
+@operation("DeleteMachineMetadata", "DELETE", METADATUM)
+def delete_metadata(call: Call) -> Reply:
+    """Delete one entry; three are not to be deleted."""
+    key = call.text("key")
+    if key in ("credentials", *KEPT):
+        message = f"Metadata key {key} can not be deleted"
+        raise invalid_argument(message)
+    if key not in call.machine.metadata:
+        message = "Metadata key not found"
+        raise not_found(message)
+    call.queue("remove_metadata", lambda machine: _forget(machine.metadata, key))
+    return Reply(204)
+
+
+@operation("DeleteAllMachineMetadata", "DELETE", METADATA)
+def delete_all_metadata(call: Call) -> Reply:
+    """Delete all but two entries; CloudAPI leaves the ids of machine and owner behind."""
+
+    def replace(machine: Machine) -> None:
+        kept = {key: machine.metadata[key] for key in KEPT if machine.metadata.get(key)}
+        machine.metadata = {"uuid": machine.id, "owner_uuid": machine.owner, **kept}
+
+    call.queue("replace_metadata", replace)
+    return Reply(204)
+
+
+def check_metadata(given: dict[str, Any], message: str) -> None:
+    """Refuse values that are neither text, number nor boolean: 409 ValidationFailed."""
+    for value in given.values():
+        if not isinstance(value, Value):
+            raise validation_failed(message, "metadata", "Invalid", "Forbidden Data Type")
+
+
+def _forget(entries: dict[str, Any], key: str) -> None:
+    """Drop an entry, which an earlier job may have dropped already."""
+    entries.pop(key, None)

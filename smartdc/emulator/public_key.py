@@ -1,0 +1,77 @@
+"""SSH public keys and the check of a signature, on nothing but ``cryptography``.
+
+Nothing here is shared with the client's signer, so that one cannot hide the other's mistakes.
+"""
+
+import base64
+import binascii
+import hashlib
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+HASHES: dict[str, type[HashAlgorithm]] = {"sha1": SHA1, "sha256": SHA256, "sha512": SHA512}
+"""The digests that CloudAPI's signature library knows: sha384 is not among them."""
+
+
+class PublicKey:
+    """A key read from an OpenSSH line such as ``ssh-ed25519 AAAA... comment``."""
+
+    def __init__(self, text: str) -> None:
+        """Read the line; what is no RSA, ECDSA or Ed25519 key is a ``ValueError``."""
+        parts = text.strip().split(None, 2)
+        if len(parts) < 2:  # noqa: PLR2004  a type and a blob
+            message = "An OpenSSH public key is a type, a space and a base64 blob."
+            raise ValueError(message)
+        self.text = text.strip()
+        self.comment = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
+        self.fingerprint = _fingerprint(parts[1])
+        self._key = _load(" ".join(parts[:2]))
+
+    def verify(self, algorithm: str, signature: str, message: bytes) -> bool:
+        """Check a base64 signature made with an algorithm such as ``rsa-sha256``.
+
+        The algorithm's family must be the key's own: the text of a request never chooses how its
+        signature is read.
+        """
+        family, _, digest = algorithm.lower().partition("-")
+        if digest not in HASHES:
+            return False
+        try:
+            return self._check(family, HASHES[digest](), base64.b64decode(signature), message)
+        except (InvalidSignature, UnsupportedAlgorithm, binascii.Error, ValueError):
+            return False
+
+    def _check(self, family: str, digest: HashAlgorithm, signature: bytes, message: bytes) -> bool:
+        match family, self._key:
+            case "rsa", rsa.RSAPublicKey() as key:
+                key.verify(signature, message, padding.PKCS1v15(), digest)
+            case "ecdsa", ec.EllipticCurvePublicKey() as key:
+                key.verify(signature, message, ec.ECDSA(digest))
+            case "ed25519", ed25519.Ed25519PublicKey() as key:
+                key.verify(signature, message)
+            case _:
+                return False
+        return True
+
+
+def _fingerprint(blob: str) -> str:
+    try:
+        raw = base64.b64decode(blob, validate=True)
+    except binascii.Error as error:
+        message = "The middle part of an OpenSSH public key is base64."
+        raise ValueError(message) from error
+    return hashlib.md5(raw, usedforsecurity=False).hexdigest(" ").replace(" ", ":")
+
+
+def _load(line: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+    try:
+        key = load_ssh_public_key(line.encode())
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
+    if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        return key
+    message = f"{line.split()[0]} keys are not supported: use RSA, ECDSA or Ed25519."
+    raise ValueError(message)

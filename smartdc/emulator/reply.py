@@ -1,0 +1,84 @@
+"""What a handler gives back: a Reply, or an ApiError with CloudAPI's own words."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+NOTHING: Final = object()
+"""The body of a reply that has none, since None is a JSON value."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """A status, a body to be written as JSON, and the headers this one answer adds."""
+
+    status: int = 200
+    body: Any = NOTHING
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class ApiError(Exception):
+    """A refusal, with the status, code and message that CloudAPI would send.
+
+    A code of None makes the body of a plain JavaScript error: a message and nothing else.
+    ``errors`` are dicts of field, code and message.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None,
+        message: str,
+        errors: list[dict[str, str]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.headers = headers or {}
+
+    def reply(self) -> Reply:
+        """Return the answer that tells the client."""
+        body: dict[str, Any] = {"message": self.message}
+        if self.code is not None:
+            body = {"code": self.code, "message": self.message}
+        if self.errors is not None:
+            body["errors"] = self.errors
+        return Reply(self.status, body, self.headers)
+
+
+def invalid_argument(message: str) -> ApiError:
+    """Return the 409 for a value that will not do."""
+    return ApiError(409, "InvalidArgument", message)
+
+
+def missing_parameter(message: str) -> ApiError:
+    """Return the 409 for a value that is not there."""
+    return ApiError(409, "MissingParameter", message)
+
+
+def not_found(message: str) -> ApiError:
+    """Return the 404 for a thing that is not there, or not the caller's."""
+    return ApiError(404, "ResourceNotFound", message)
+
+
+def not_authorized(message: str) -> ApiError:
+    """Return the 403 for a caller who may not do this."""
+    return ApiError(403, "NotAuthorized", message)
+
+
+def invalid_credentials(message: str = "Invalid authorization credentials supplied") -> ApiError:
+    """Return the 401, which never says which part was wrong."""
+    return ApiError(401, "InvalidCredentials", message)
+
+
+def invalid_header(message: str) -> ApiError:
+    """Return the 400 for an Authorization header that does not parse."""
+    return ApiError(400, "InvalidHeader", message)
+
+
+def validation_failed(message: str, field_name: str, code: str, reason: str) -> ApiError:
+    """Return VMAPI's 409 about one field."""
+    errors = [{"field": field_name, "code": code, "message": reason}]
+    return ApiError(409, "ValidationFailed", message, errors)

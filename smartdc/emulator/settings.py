@@ -1,0 +1,40 @@
+"""What an operator can switch in a data centre; the defaults are CloudAPI's own."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Throttle:
+    """A rate limit per account and area: a burst, then so many requests per second."""
+
+    burst: int = 30
+    rate: float = 10
+
+
+@dataclass(slots=True)
+class Settings:
+    """The switches of an emulated data centre; change them on ``cloud.state.settings``."""
+
+    datacenter: str = "emulator-1"
+    elsewhere: dict[str, str] = field(default_factory=lambda: {"emulator-2": "https://emulator-2.invalid"})
+    """The other data centres and where they are; nothing answers there."""
+    services: dict[str, str] = field(default_factory=dict)
+    """More services than the one that is always there, cloudapi."""
+
+    read_only: bool = False
+    """Refuse everything that writes with a 503, as during maintenance."""
+    maintenance_ends: float | None = None
+    """The time that a read-only data centre puts into Retry-After, in seconds since the epoch."""
+    maintenance_message: str = "This Triton data center is being upgraded"
+
+    throttle: Throttle | None = None
+    """The rate limit; None lets everybody through."""
+
+    default_hvm_brand: str = "kvm"
+    default_container_brand: str = "joyent"
+    allow_multiple_public_networks: bool = False
+    delegate_datasets: bool = False
+    bhyve_snapshots: bool = False
+    automount_volumes: bool = False
+    cns: bool = False
+    """Give machines DNS names, for accounts that want them."""

@@ -1,0 +1,220 @@
+"""The stages a call goes through before its handler, in CloudAPI's order; each may refuse it.
+
+``EARLY`` answers carry only the headers of plain HTTP. ``SIGNED`` and ``LOADED`` come after the body is read, and
+their answers carry the full set.
+"""
+
+from urllib.parse import unquote
+
+from .auth import parse_authorization
+from .call import Call
+from .clock import http_date, parse_date
+from .decode import FORM, media_type, parse_body, parse_query
+from .ids import UUID
+from .negotiate import ACCEPTABLE, choose_type
+from .presigned import parse_presigned
+from .records import Account
+from .reply import ApiError, invalid_credentials, not_authorized, not_found, validation_failed
+from .router import ROUTER, Match
+from .routes import TYPED
+from .throttle import check_rate
+from .versions import parse_range
+
+SKEW = 300
+
+
+# EARLY: before the body is read
+
+
+def match_route(call: Call) -> None:
+    """Find the operation's place: 404, 405."""
+    call.match = call.match or ROUTER.find(call.request.method, call.request.target)
+
+
+def check_version(call: Call) -> None:
+    """Match the version range, or for some creates the media type instead: 400 InvalidVersion, 415."""
+    headers = call.request.headers
+    call.range = parse_range(headers.get("accept-version") or headers.get("x-api-version") or "*")
+    operation = _match(call).operation
+    if operation.name in TYPED:
+        if media_type(call.request) == FORM:
+            raise ApiError(415, "UnsupportedMediaTypeError", headers["content-type"])
+        return
+    if not any(call.range.allows(version) for version in operation.versions):
+        message = f"{call.range.text} is not supported by {call.request.method} {call.request.path}"
+        raise ApiError(400, "InvalidVersion", message)
+
+
+def check_accept(call: Call) -> None:
+    """Choose the type of the answer: 406."""
+    chosen = choose_type(call.request.headers.get("accept", "*/*"))
+    if not chosen:
+        message = f"Server accepts: {','.join(ACCEPTABLE)}"
+        raise ApiError(406, "NotAcceptableError", message)
+    call.accept = chosen
+
+
+def read_authorization(call: Call) -> None:
+    """Parse the Authorization header, the skew of its date included: 400 InvalidHeader."""
+    call.credentials = parse_authorization(call.signable, call.now)
+
+
+def check_date(call: Call) -> None:
+    """Refuse an old Date, on requests without a signature too: 400 RequestExpired."""
+    text = call.request.headers.get("date")
+    sent = parse_date(text) if text else None
+    if sent is not None and call.now - sent > SKEW:
+        raise ApiError(400, "RequestExpired", f"Date header {text} is too old")
+
+
+def read_parameters(call: Call) -> None:
+    """Merge the parameters: body over path over query; 400 InvalidContent and BadDigest, 413."""
+    call.query = parse_query(call.request.target.partition("?")[2])
+    call.body = parse_body(call.request)
+    call.params = {**call.query, **_match(call).params, **call.body}
+
+
+# SIGNED: who asks
+
+
+def verify_signature(call: Call) -> None:
+    """Check the signature, wherever it came from, against the key of its keyId: 401."""
+    request = call.request
+    presigned = parse_presigned(request.method, request.host, request.path, call.query, call.now)
+    call.credentials = presigned or call.credentials
+    if not call.credentials:
+        return
+    login, name = _split_key_id(call)
+    account = call.state.account(login)
+    key = account.key(name) if account else None
+    made = call.credentials
+    if not account or not key or not key.public.verify(made.algorithm, made.signature, made.signed.encode()):
+        raise invalid_credentials()
+    call.found_caller = call.found_account = account
+
+
+def refuse_token(call: Call) -> None:
+    """Refuse token authentication: no key service here has given out any token."""
+    if call.credentials and "x-auth-token" in call.request.headers:
+        message = "The token provided is not authorized for this application"
+        raise invalid_credentials(message)
+
+
+def require_caller(call: Call) -> None:
+    """Refuse whoever did not sign, and disabled accounts: 401, 403."""
+    if call.account.disabled:
+        message = "Account or user is disabled"
+        raise not_authorized(message)
+
+
+# LOADED: what the call is about
+
+
+def load_account(call: Call) -> None:
+    """Load the account that the parameters name: 404."""
+    name = call.params["account"]
+    if name == "my" or name == call.account.login:
+        return
+    call.found_account = call.state.account(unquote(str(name)))
+    if not call.found_account:
+        message = f"{name} does not exist"
+        raise not_found(message)
+
+
+def load_image(call: Call) -> None:
+    """Load the image that a parameter names, on any path: a UUID nobody has is a 404."""
+    name = call.text("image") or call.text("dataset")
+    if not UUID.fullmatch(name):
+        return
+    image = call.state.images.get(name)
+    on_machine = "/machines" in call.request.path and call.request.method == "GET"
+    if not image or not (on_machine or image.visible_to(call.account.id)):
+        message = f"image {name} was not found"
+        raise not_found(message)
+    call.image = image
+
+
+def load_package(call: Call) -> None:
+    """Load the package that a parameter names: a UUID nobody has is a 404, an unknown name is not."""
+    name = call.text("package")
+    if call.request.path.endswith("/packages"):
+        return
+    if not UUID.fullmatch(name):
+        call.package = call.state.package_named(name, call.account) if name else None
+        return
+    package = call.state.packages.get(name)
+    if not package or not package.visible_to(call.account.id):
+        message = f"Package {name} does not exist"
+        raise not_found(message)
+    call.package = package
+
+
+def load_machine(call: Call) -> None:
+    """Load the machine that the parameters name: 404, or 409 when the id is no UUID."""
+    if "/machines" not in call.request.path or not call.text("machine"):
+        return
+    name = call.text("machine")
+    if not UUID.fullmatch(name.lower()):
+        message = "Invalid Parameters"
+        raise validation_failed(message, "uuid", "Invalid", "Invalid UUID")
+    machine = call.state.machines.get(name)
+    if not machine or machine.owner != call.account.id:
+        message = "VM not found"
+        raise not_found(message)
+    call.found_machine = machine
+    if call.reading:
+        call.transitions.read(machine)
+
+
+def authorize(call: Call) -> None:
+    """Let an account act on itself, and operators on anybody: 403."""
+    caller = _caller(call)
+    if call.account is not caller and not caller.operator:
+        message = f"You do not have permission to access {call.account.login}"
+        raise not_authorized(message)
+
+
+def refuse_writes(call: Call) -> None:
+    """Refuse to write while the data centre is read-only: 503."""
+    settings = call.settings
+    if not settings.read_only or call.reading:
+        return
+    ends = settings.maintenance_ends
+    headers = {} if ends is None else {"Retry-After": http_date(ends)}
+    raise ApiError(503, "ServiceUnavailableError", settings.maintenance_message, headers=headers)
+
+
+def throttle(call: Call) -> None:
+    """Refuse what exceeds the rate limit; operators are exempt: 429."""
+    if not _caller(call).operator:
+        check_rate(call)
+
+
+EARLY = (match_route, check_version, check_accept, read_authorization, check_date, read_parameters)
+SIGNED = (verify_signature, refuse_token, require_caller)
+LOADED = (load_account, load_image, load_package, load_machine, authorize, refuse_writes, throttle)
+
+
+def _match(call: Call) -> Match:
+    if not call.match:
+        message = "The route is matched before anything asks for it."
+        raise RuntimeError(message)
+    return call.match
+
+
+def _caller(call: Call) -> Account:
+    if not call.found_caller:
+        raise invalid_credentials()
+    return call.found_caller
+
+
+def _split_key_id(call: Call) -> tuple[str, str]:
+    """Return login and key of ``/login/keys/key``; the form for sub-users leads to nobody here."""
+    key_id = call.credentials.key_id if call.credentials else ""
+    match key_id.split("/"):
+        case [_, login, "keys", key]:
+            return login, key
+        case [_, _, _, _, "keys", _] if call.since("7.2.0"):
+            raise invalid_credentials()
+    message = f"Invalid KeyId {key_id} in authorization header"
+    raise invalid_credentials(message)

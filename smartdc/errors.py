@@ -1,0 +1,394 @@
+"""Say what went wrong, in the server's own words where it gave any.
+
+Every failure of this library is a `SmartDCError`::
+
+    SmartDCError
+    ├── ConfigError                  nothing usable says where, who or with which key
+    ├── InputError                   refused before a byte was sent (also a ValueError)
+    ├── KeyFileError                 a private key that cannot be used
+    │   └── PassphraseRequired       it is encrypted and no passphrase came with it
+    ├── AgentError                   ssh-agent is missing, locked, empty or silent
+    ├── TransportError               no whole answer came (also a requests.ConnectionError)
+    │   ├── TLSError                 the certificate or the handshake was refused
+    │   └── CallTimeout              the call's deadline passed (also requests.Timeout, TimeoutError)
+    ├── BadResponse                  an answer that is not CloudAPI's: truncated, oversized, not JSON
+    ├── WaitError                    a wait that did not reach its goal
+    │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
+    │   └── WaitFailed               it ended in a state from which the goal cannot be reached
+    ├── CreateOutcomeUnknown         a create that may or may not have happened
+    └── APIError                     CloudAPI refused (also a requests.HTTPError)
+        ├── Redirected               302: it is elsewhere
+        ├── BadRequest               400
+        │   ├── InvalidHeader        Authorization or Date is unusable, also: clock skew
+        │   ├── RequestExpired       the Date header is too old
+        │   └── InvalidVersion       no version of the server satisfies Accept-Version
+        ├── InvalidCredentials       401
+        ├── NotAuthorized            403
+        ├── ResourceNotFound         404
+        ├── MethodNotAllowed         405: also a feature that is switched off
+        ├── Conflict                 409
+        │   ├── InvalidArgument      a parameter has a wrong value
+        │   ├── MissingParameter     a parameter is missing
+        │   ├── ValidationFailed     see `errors` for the fields
+        │   │   └── NameTaken        a machine of that name exists
+        │   ├── KeyRequired          the account has no SSH key
+        │   ├── MachineNotReady      it is still provisioning, or must be stopped or running first
+        │   ├── DeletionProtected    deletion protection is on
+        │   └── InUse                something still uses it
+        ├── Gone                     410: the machine was deleted; `data` is its last state
+        ├── PreconditionFailed       412: a migration in another phase
+        ├── PayloadTooLarge          413: more than 100,000 bytes
+        ├── InvalidParameters        422
+        ├── Throttled                429, 420: too many requests
+        └── ServerError              5xx
+            ├── NotSupported         501
+            ├── ServiceUnavailable   503
+            └── OutOfAddresses       507: the subnet is full
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "APIError",
+    "AgentError",
+    "BadRequest",
+    "BadResponse",
+    "CallTimeout",
+    "ConfigError",
+    "Conflict",
+    "CreateOutcomeUnknown",
+    "DeletionProtected",
+    "Gone",
+    "InUse",
+    "InputError",
+    "InvalidArgument",
+    "InvalidCredentials",
+    "InvalidHeader",
+    "InvalidParameters",
+    "InvalidVersion",
+    "KeyFileError",
+    "KeyRequired",
+    "MachineNotReady",
+    "MethodNotAllowed",
+    "MissingParameter",
+    "NameTaken",
+    "NotAuthorized",
+    "NotSupported",
+    "OutOfAddresses",
+    "PassphraseRequired",
+    "PayloadTooLarge",
+    "PreconditionFailed",
+    "Redirected",
+    "RequestExpired",
+    "ResourceNotFound",
+    "ServerError",
+    "ServiceUnavailable",
+    "SmartDCError",
+    "TLSError",
+    "Throttled",
+    "TransportError",
+    "ValidationFailed",
+    "WaitError",
+    "WaitFailed",
+    "WaitTimeout",
+    "class_for",
+]
+
+
+class SmartDCError(Exception):
+    """Anything that goes wrong in this library."""
+
+
+class ConfigError(SmartDCError):
+    """Nothing usable says where the data centre is, who asks, or with which key."""
+
+
+class InputError(SmartDCError, ValueError):
+    """A value was refused before a byte was sent."""
+
+
+class KeyFileError(SmartDCError):
+    """A private key cannot be used: the text says what it is and what to do."""
+
+
+class PassphraseRequired(KeyFileError):
+    """A private key is encrypted and no passphrase came with it."""
+
+
+class AgentError(SmartDCError):
+    """The ssh-agent is missing, locked, empty or silent, or it refused to sign."""
+
+
+class CallError(SmartDCError):
+    """Base of the errors of one call: what was asked, under which id, how often."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        path: str = "",
+        request_id: str | None = None,
+        attempts: int = 1,
+    ) -> None:
+        """Keep what was asked; `message` is the whole text."""
+        super().__init__(message)
+        self.message = message
+        self.method = method
+        self.path = path
+        self.request_id = request_id
+        self.attempts = attempts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by class and public values; live responses and their bodies stay behind."""
+        state = {k: v for k, v in vars(self).items() if k not in {"request", "response", "data"}}
+        return _restore, (type(self), str(self), state)
+
+
+class TransportError(CallError, requests.ConnectionError):
+    """No whole answer came; `delivered` is False when the request surely never arrived."""
+
+    delivered: bool | None = None
+
+
+class TLSError(TransportError, requests.exceptions.SSLError):
+    """The server's certificate or the handshake was refused."""
+
+
+class CallTimeout(TransportError, requests.Timeout, TimeoutError):
+    """The deadline of the call passed."""
+
+
+class BadResponse(CallError, requests.RequestException):
+    """The answer is not one that CloudAPI gives: truncated, oversized, not JSON, of another type."""
+
+
+class WaitError(SmartDCError):
+    """A wait did not reach its goal; `resource` is what was waited for, as last seen."""
+
+    def __init__(self, message: str, *, resource: Any = None, reason: Mapping[str, Any] | None = None) -> None:
+        """`reason` is the entry of the audit that explains the failure, if there is one."""
+        super().__init__(message)
+        self.resource = resource
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the live resource."""
+        return _restore, (type(self), str(self), {"resource": None, "reason": self.reason})
+
+
+class WaitTimeout(WaitError, TimeoutError):
+    """A wait ran out of time."""
+
+
+class WaitFailed(WaitError):
+    """A wait ended in a state from which its goal cannot be reached."""
+
+
+class CreateOutcomeUnknown(CallError):
+    """A create may or may not have happened: `name` and `token` say what to look for."""
+
+    name: str | None = None
+    token: str | None = None
+
+
+class APIError(CallError, requests.HTTPError):
+    """CloudAPI answered with an error.
+
+    `status` is the HTTP status, `code` CloudAPI's code ('' when it gave none), `message` the server's words,
+    `errors` its list of field errors, `data` the whole decoded body.
+    """
+
+    status: int = 0
+    code: str = ""
+    errors: Sequence[Mapping[str, Any]] = ()
+    data: Any = None
+
+
+class Redirected(APIError):
+    """302: the thing is at `location`, which this library never follows."""
+
+    location: str | None = None
+
+
+class BadRequest(APIError):
+    """400: CloudAPI could not read the request."""
+
+
+class InvalidHeader(BadRequest):
+    """400: the Authorization or Date header is unusable, or the clocks differ by more than 300 s."""
+
+
+class RequestExpired(BadRequest):
+    """400: the Date header is too old."""
+
+
+class InvalidVersion(BadRequest):
+    """400: no version of the server satisfies the one asked for."""
+
+
+class InvalidCredentials(APIError):
+    """401: no such account or key, or the signature is not by that key."""
+
+
+class NotAuthorized(APIError):
+    """403: the caller may not do this."""
+
+
+class ResourceNotFound(APIError):
+    """404: there is no such thing, or it belongs to somebody else."""
+
+
+class MethodNotAllowed(APIError):
+    """405: no such operation here; also what a feature that is switched off answers."""
+
+
+class Conflict(APIError):
+    """409: the request was understood and refused; trying again later does not help."""
+
+
+class InvalidArgument(Conflict):
+    """409: a parameter has a wrong value."""
+
+
+class MissingParameter(Conflict):
+    """409: a parameter is missing."""
+
+
+class ValidationFailed(Conflict):
+    """409: one or more fields are wrong; `errors` names them."""
+
+
+class NameTaken(ValidationFailed):
+    """409: a machine of that name exists already."""
+
+
+class KeyRequired(Conflict):
+    """409: the account has no SSH key, and the image wants one."""
+
+
+class MachineNotReady(Conflict):
+    """409: the machine is still provisioning, or must be stopped or running first."""
+
+
+class DeletionProtected(Conflict):
+    """409: the machine's deletion protection is on."""
+
+
+class InUse(Conflict):
+    """409: something still uses it."""
+
+
+class Gone(APIError):
+    """410: the machine was deleted; `data` is its last known state."""
+
+
+class PreconditionFailed(APIError):
+    """412: a migration is in another phase or state."""
+
+
+class PayloadTooLarge(APIError):
+    """413: the body has more than 100,000 bytes."""
+
+
+class InvalidParameters(APIError):
+    """422: a backend of CloudAPI refused the parameters."""
+
+
+class Throttled(APIError):
+    """429 or 420: too many requests; nothing was done."""
+
+
+class ServerError(APIError):
+    """5xx: the server failed."""
+
+
+class NotSupported(ServerError):
+    """501: this data centre does not offer it."""
+
+
+class ServiceUnavailable(ServerError):
+    """503: maintenance, or a proxy that got no answer."""
+
+
+class OutOfAddresses(ServerError):
+    """507: the subnet is full."""
+
+
+BY_STATUS: dict[int, type[APIError]] = {
+    302: Redirected,
+    400: BadRequest,
+    401: InvalidCredentials,
+    403: NotAuthorized,
+    404: ResourceNotFound,
+    405: MethodNotAllowed,
+    409: Conflict,
+    410: Gone,
+    412: PreconditionFailed,
+    413: PayloadTooLarge,
+    420: Throttled,
+    422: InvalidParameters,
+    429: Throttled,
+    501: NotSupported,
+    503: ServiceUnavailable,
+    507: OutOfAddresses,
+}
+"""HTTP status to class; the default is `ServerError` from 500 on, and `APIError` below."""
+
+BY_CODE: dict[str, type[APIError]] = {
+    "InvalidHeader": InvalidHeader,
+    "RequestExpired": RequestExpired,
+    "InvalidVersion": InvalidVersion,
+    "InvalidArgument": InvalidArgument,
+    "MissingParameter": MissingParameter,
+    "ValidationFailed": ValidationFailed,
+    "KeyRequired": KeyRequired,
+    "UnallocatedVM": MachineNotReady,
+    "VmNotStopped": MachineNotReady,
+    "VmNotRunning": MachineNotReady,
+    "MachineStopped": MachineNotReady,
+    "CannotDestroyMachine": DeletionProtected,
+    "VolumeInUse": InUse,
+    "ImageHasDependentImages": InUse,
+    "InUse": InUse,
+    "ResourceNotFound": ResourceNotFound,
+    "VolumeNotFound": ResourceNotFound,
+    "InvalidCredentials": InvalidCredentials,
+    "NotAuthorized": NotAuthorized,
+    "Forbidden": NotAuthorized,
+    "RequestThrottled": Throttled,
+    "TooManyRequests": Throttled,
+    "SubnetFull": OutOfAddresses,
+}
+"""CloudAPI code, without its optional suffix ``Error``, to the class that is finer than its status."""
+
+
+def class_for(status: int, code: str, errors: Sequence[Mapping[str, Any]] = ()) -> type[APIError]:
+    """Choose by status, then refine by code (spelled with or without ``Error``).
+
+    A code is believed only as far as it refines its status, except where one status carries codes of several
+    kinds (400, 409, 422) or has no class of its own.
+    """
+    general = BY_STATUS.get(status, ServerError if status >= 500 else APIError)
+    special = BY_CODE.get(code.removesuffix("Error"), general)
+    if special is ValidationFailed and any(_is_duplicate_name(e) for e in errors):
+        special = NameTaken
+    refines = issubclass(special, general) or general is APIError or status in {400, 409, 422}
+    return special if refines else general
+
+
+def _is_duplicate_name(error: Mapping[str, Any]) -> bool:
+    return error.get("field") == "alias" and error.get("code") == "Duplicate"
+
+
+def _restore(cls: type[SmartDCError], text: str, state: dict[str, Any]) -> SmartDCError:
+    error = cls(text)
+    vars(error).update(state)
+    return error

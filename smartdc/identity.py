@@ -1,0 +1,158 @@
+"""Sign as somebody: find the key that belongs to an identity when it is first needed, and keep it.
+
+The order is that of the ``triton`` command: a key that was named, then the ssh-agent, then the files in ``~/.ssh``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+from requests.auth import AuthBase
+
+from smartdc.agent import Agent
+from smartdc.errors import AgentError, ConfigError, KeyFileError
+from smartdc.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests import PreparedRequest
+
+__all__ = ["Identity"]
+
+PATH_FORM = re.compile(r"/(?P<account>[^/]+)(?:/users?/(?P<user>[^/]+))?/keys/(?P<key>.+)")
+USUAL_FILES = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
+
+
+class Identity(AuthBase):
+    """A `requests` auth that signs in the name of one key of an account or of its user.
+
+    Args:
+        key_id: ``/account/keys/name``, or only the name, MD5 or SHA256 fingerprint of a key; '' where `secret` says it.
+        account: whose key it is, unless `key_id` says so.
+        user: the account's sub-user whose key it is.
+        secret: the private key: a path, its text, or any `Signer`. None looks for it.
+        passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
+        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given.
+        sign_host: whether the signature covers the Host header; False for proxies that rewrite it.
+    """
+
+    def __init__(
+        self,
+        key_id: str = "",
+        *,
+        account: str | None = None,
+        user: str | None = None,
+        secret: Any = None,
+        passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
+        allow_agent: bool | None = None,
+        sign_host: bool = True,
+    ) -> None:
+        form = PATH_FORM.fullmatch(key_id)
+        self.account = form["account"] if form else account
+        self.user = form["user"] if form else user
+        self.key = form["key"] if form else key_id
+        self._secret, self._passphrase, self._allow_agent = secret, passphrase, allow_agent
+        self._covers = ("(request-target)", "host", "date") if sign_host else ("(request-target)", "date")
+        self._auth: HTTPSignatureAuth | None = None
+        self._lock = threading.Lock()
+        self._check()
+
+    def _check(self) -> None:
+        if not self.account:
+            raise ConfigError(
+                "nothing says whose key it is: give key_id='/account/keys/name', or login=, or set TRITON_ACCOUNT"
+            )
+        if "/" in self.key and not is_fingerprint(self.key):
+            raise ConfigError(f"{self.key!r} is no key id: give '/account/keys/name', a key's name or its fingerprint")
+        if not self.key and self._secret is None:
+            raise ConfigError("nothing says with which key to sign: give key_id= or secret=, or set TRITON_KEY_ID")
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign a request, after finding the key if this is the first."""
+        return self.resolve()(request)
+
+    def resolve(self) -> HTTPSignatureAuth:
+        """Find the key, once, and return the auth that signs with it.
+
+        Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where was looked.
+        """
+        with self._lock:
+            if self._auth is None:
+                signer = self._find()
+                self._auth = HTTPSignatureAuth(self.key_id(signer), signer, self._covers)
+            return self._auth
+
+    def key_id(self, signer: Signer) -> str:
+        """Return the key id as it is sent: with the key's name or, in place of any fingerprint, its MD5 one."""
+        named = self.key and not is_fingerprint(self.key)
+        key = self.key if named else md5_fingerprint(signer.public_blob)
+        user = f"/users/{self.user}" if self.user else ""
+        return f"/{self.account}{user}/keys/{key}"
+
+    def _find(self) -> Signer:
+        if self._secret is not None:
+            return self._matching(self._load(self._secret))
+        failures = []
+        for look in (self._from_agent, self._from_files):
+            try:
+                return look()
+            except (AgentError, KeyFileError) as error:
+                failures.append(error)
+        raise failures[-1] if len(failures) == 1 else KeyFileError("; ".join(str(failure) for failure in failures))
+
+    def _load(self, secret: Any) -> Signer:
+        if hasattr(secret, "sign"):
+            return secret  # type: ignore[no-any-return]
+        # cryptography costs as much to import as all the rest, so it waits until somebody signs with a file.
+        from smartdc.private_key import load_private_key  # noqa: PLC0415
+
+        return load_private_key(secret, self._passphrase)
+
+    def _matching(self, signer: Signer) -> Signer:
+        """Refuse a key that is not the one that the key id names."""
+        if is_fingerprint(self.key) and not matches(signer.public_blob, self.key):
+            blob = signer.public_blob
+            raise ConfigError(
+                f"the key id names {self.key}, but the private key given is {md5_fingerprint(blob)} "
+                f"({sha256_fingerprint(blob)})"
+            )
+        return signer
+
+    def _from_agent(self) -> Signer:
+        if self._allow_agent is False:
+            raise AgentError("the ssh-agent was not asked, as allow_agent=False says")
+        if not is_fingerprint(self.key):
+            raise AgentError("the ssh-agent was not asked, since it knows keys by fingerprint, not by name")
+        return Agent().find(self.key)
+
+    def _from_files(self) -> Signer:
+        from smartdc.private_key import find_private_key  # noqa: PLC0415 (as in _load)
+
+        if is_fingerprint(self.key):
+            return find_private_key(self.key, passphrase=self._passphrase)
+        usual = next((path for path in USUAL_FILES if os.path.exists(os.path.expanduser(path))), None)  # noqa: PTH110, PTH111
+        if usual is None:
+            raise KeyFileError(f"no private key was given, and none of {', '.join(USUAL_FILES)} is there: give secret=")
+        return self._load(usual)
+
+    def __repr__(self) -> str:
+        """Show who signs, never with what."""
+        user = f"/users/{self.user}" if self.user else ""
+        return f"<Identity /{self.account}{user}/keys/{self.key or '(by its fingerprint)'}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
+        path = isinstance(self._secret, os.PathLike) or (
+            isinstance(self._secret, str) and "-----BEGIN" not in self._secret
+        )
+        state = {**vars(self), "_auth": None, "_passphrase": None, "_secret": self._secret if path else None}
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()

@@ -1,0 +1,332 @@
+"""Provision, find and describe machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from smartdc import wire
+from smartdc.addresses import is_private, is_public
+from smartdc.creation import machine_filters, machine_wish
+from smartdc.dates import parse_date
+from smartdc.errors import Gone
+from smartdc.lifecycle import HasLifecycle
+from smartdc.metadata import BOOT_SCRIPT, HasMetadata, shown
+from smartdc.resource import Addressable, Field, id_of
+from smartdc.snapshot import HasSnapshots, Snapshot
+from smartdc.tag import HasTags
+from smartdc.waiting import DEFAULT_TIMEOUT
+
+if TYPE_CHECKING:
+    import os
+
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["HasMachines", "Machine", "Snapshot"]
+
+
+class Machine(HasSnapshots, HasTags, HasMetadata, HasLifecycle):
+    """A machine, as CloudAPI last described it.
+
+    Attributes show what the server said when the machine was last fetched: `refresh` fetches it again. The one
+    exception is `ips` (and with it `public_ips` and `private_ips`), which fetches while the list is empty.
+
+    Args:
+        datacenter: where it is.
+        machine_id: its id; without `data` the machine then fetches itself: ``GetMachine``.
+        data: what the server said of it; the dict is copied.
+        credentials: whether to fetch its passwords too.
+    """
+
+    kind = "machines"
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name")
+    type = Field[str]("``smartmachine`` for zones, ``virtualmachine`` for hardware virtual machines")
+    brand = Field[str]("``joyent``, ``joyent-minimal``, ``lx``, ``bhyve``, ``kvm``")
+    state = Field[str]("its state when it was last fetched")
+    image = Field[str]("the UUID of the image it was made from")
+    dataset = Field[str]("the former name of `image`", key="image")
+    package = Field[str]("the name of its package; '' when CloudAPI knows none")
+    memory = Field[int]("RAM in MiB")
+    disk = Field[int]("disk space in MiB")
+    networks = Field[list[str]]("the UUIDs of its networks")
+    primary_ip = Field[str | None]("the address of its primary network interface", key="primaryIp")
+    nics = Field[list[dict[str, Any]] | None]("its network interfaces")
+    disks = Field[list[dict[str, Any]] | None]("the disks of a bhyve machine; sizes in MiB")
+    firewall_enabled = Field[bool | None]("whether firewall rules apply to it")
+    deletion_protection = Field[bool]("whether CloudAPI refuses to delete it")
+    compute_node = Field[str | None]("the UUID of the server it is on")
+    docker = Field[bool | None]("whether it is a Docker container")
+    dns_names = Field[list[str] | None]("its names in the data centre's DNS")
+    free_space = Field[int | None]("MiB of a flexible package that no disk uses")
+    flexible = Field[bool | None]("whether its disk space may be divided among disks")
+    encrypted = Field[bool | None]("whether its disk is encrypted")
+    delegate_dataset = Field[bool | None]("whether it manages a dataset of its own")
+    created = Field[datetime]("when it was created", read=parse_date)
+    updated = Field[datetime]("when it last changed", read=parse_date)
+
+    def __init__(
+        self,
+        datacenter: DataCenter,
+        machine_id: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        credentials: bool = False,
+    ) -> None:
+        if data is None and machine_id is not None:
+            data = datacenter.raw_machine_data(machine_id, credentials=credentials)
+        super().__init__(datacenter, machine_id, data)
+
+    @classmethod
+    def create_in_datacenter(cls, datacenter: DataCenter, **kwargs: Any) -> Machine:
+        """Provision a machine: ``CreateMachine``, as `DataCenter.create_machine` with the same arguments."""
+        return datacenter.create_machine(**kwargs)
+
+    @property
+    def ips(self) -> list[str]:
+        """Its addresses; while there are none the machine is fetched again: ``GetMachine``."""
+        if not self._data.get("ips"):
+            self.refresh()
+        return list(self._data.get("ips") or ())
+
+    @property
+    def public_ips(self) -> list[str]:
+        """Those of `ips` that the internet may reach."""
+        return [address for address in self.ips if is_public(address)]
+
+    @property
+    def private_ips(self) -> list[str]:
+        """Those of `ips` that only private networks reach."""
+        return [address for address in self.ips if is_private(address)]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata, without the boot script and the passwords."""
+        return shown(self._data.get("metadata") or {})
+
+    @property
+    def boot_script(self) -> str | None:
+        """The script that runs at every boot."""
+        script = (self._data.get("metadata") or {}).get(BOOT_SCRIPT)
+        return None if script is None else str(script)
+
+    @property
+    def tags(self) -> dict[str, Any]:
+        """The tags; their values are strings, numbers or booleans."""
+        return dict(self._data.get("tags") or {})
+
+    def refresh(self, credentials: bool = False) -> Self:
+        """Fetch the machine again and return it: ``GetMachine``; with `credentials`, its passwords too.
+
+        A machine that was deleted is no error here: its state then is ``deleted``.
+        """
+        try:
+            self._data = self.datacenter.raw_machine_data(self.id, credentials=credentials)
+        except Gone as gone:
+            if not isinstance(gone.data, dict) or gone.data.get("id") != self.id:
+                raise
+            self._data = gone.data
+        return self
+
+    def credentials(self) -> dict[str, str]:
+        """Return the passwords by login: ``GetMachine``, if they are not known yet."""
+        if "credentials" not in (self._data.get("metadata") or {}):
+            self.refresh(credentials=True)
+        return dict((self._data.get("metadata") or {}).get("credentials") or {})
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by address; a dict with the machine's id is equal too, as it always was."""
+        if isinstance(other, dict):
+            return bool(other.get("id") == self.id)
+        return super().__eq__(other)
+
+    __hash__ = HasLifecycle.__hash__
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave passwords and the boot script behind when the machine is pickled."""
+        data = dict(self._data)
+        if "metadata" in data:
+            data["metadata"] = self.metadata
+        return {**vars(self), "_data": data}
+
+    def _summary(self) -> list[str]:
+        return [repr(self.name), str(self.state), self.id]
+
+
+class HasMachines(Addressable):
+    """What has machines."""
+
+    def machines(
+        self,
+        machine_type: str | None = None,
+        name: str | None = None,
+        dataset: str | Mapping[str, Any] | None = None,
+        state: str | None = None,
+        memory: int | None = None,
+        tombstone: bool | int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        credentials: bool = False,
+        paged: bool = False,
+        limit: int | None = None,
+        offset: int | None = None,
+        *,
+        image: str | Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        docker: bool | None = None,
+    ) -> list[Machine]:
+        """List the machines that equal what is given, all of them: ``ListMachines``.
+
+        Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
+        of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
+        that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`.
+        """
+        filters = machine_filters(
+            type=machine_type,
+            name=name,
+            image=dataset if image is None else image,
+            state=state,
+            memory=memory,
+            tombstone=tombstone,
+            tags=tags,
+            credentials=credentials,
+            brand=brand,
+            docker=docker,
+        )
+        if paged:
+            pages = [self._list("machines", params={**filters, **wire.given(limit=limit, offset=offset)})]
+        else:
+            pages = [page for page, _ in self._pages(filters, limit, offset)]
+        unique = {data["id"]: data for page in pages for data in page}
+        return [Machine(self.datacenter, data=data) for data in unique.values()]
+
+    def num_machines(
+        self,
+        machine_type: str | None = None,
+        dataset: str | Mapping[str, Any] | None = None,
+        state: str | None = None,
+        memory: int | None = None,
+        tombstone: bool | int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        image: str | Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        docker: bool | None = None,
+    ) -> int:
+        """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``."""
+        filters = machine_filters(
+            type=machine_type,
+            name=name,
+            image=dataset if image is None else image,
+            state=state,
+            memory=memory,
+            tombstone=tombstone,
+            tags=tags,
+            credentials=False,
+            brand=brand,
+            docker=docker,
+        )
+        return sum(count for _, count in self._pages(filters, None, None, method="HEAD"))
+
+    def _pages(
+        self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
+    ) -> Iterator[tuple[list[Any], int]]:
+        """Yield every page and its length. CloudAPI tells no total: a page that is not full is the last."""
+        size, start = 1000 if limit is None else limit, offset or 0
+        while True:
+            params = {**filters, "limit": size, "offset": start}
+            page, response = self._call(method, "machines", params=params)
+            count = int(response.headers["x-resource-count"])
+            yield [] if page is None else self._expect(list, page, response), count
+            if count < int(response.headers["x-query-limit"]):
+                return
+            start += count
+
+    def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
+        """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
+        return self._get("machines", id_of(machine_id), params=wire.given(credentials=True if credentials else None))
+
+    def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
+        """Get a machine by its id: ``GetMachine``. One that was deleted raises `Gone`."""
+        return Machine(self.datacenter, data=self.raw_machine_data(machine_id, credentials))
+
+    def create_machine(
+        self,
+        name: str | None = None,
+        package: str | Mapping[str, Any] | None = None,
+        dataset: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        boot_script: str | os.PathLike[str] | None = None,
+        credentials: bool = False,
+        image: str | Mapping[str, Any] | None = None,
+        networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
+        *,
+        affinity: Iterable[str] | None = None,
+        locality: Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        firewall_enabled: bool | None = None,
+        deletion_protection: bool | None = None,
+        delegate_dataset: bool | None = None,
+        allow_shared_images: bool | None = None,
+        encrypted: bool | None = None,
+        volumes: Iterable[Mapping[str, Any]] | None = None,
+        disks: Iterable[Mapping[str, Any]] | None = None,
+        bootrom: str | None = None,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Machine:
+        """Provision a machine and return it: ``CreateMachine``.
+
+        It is still ``provisioning`` then; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout` (after
+        `timeout` seconds) is raised.
+
+        Args:
+            name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
+            package: its size: a name, an id, a dict or a `Package`.
+            dataset: the former name of `image`.
+            metadata: what the machine can read from inside; strings, numbers and booleans.
+            tags: what it can be found by; strings, numbers and booleans.
+            boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
+            credentials: whether to fetch the machine's passwords too: ``GetMachine``.
+            image: what it is made from: an id, a dict or an `Image`.
+            networks: one or more ids, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
+            affinity: rules such as ``role!=db``: which machines to be near to, or not.
+            locality: the former way to say that.
+            brand: ``kvm`` or ``bhyve``, where image and package leave it open.
+            firewall_enabled: whether the account's firewall rules apply.
+            deletion_protection: whether CloudAPI shall refuse to delete it.
+            delegate_dataset: whether it shall manage a dataset of its own.
+            allow_shared_images: whether `image` may be one that is only shared with the account.
+            encrypted: whether its disk shall be encrypted.
+            volumes: dicts with ``name``, ``mountpoint`` and ``mode`` (rw or ro).
+            disks: the disks of a bhyve machine: dicts with ``size`` in MiB or ``remaining``, and ``image``.
+            bootrom: the boot ROM of a bhyve machine.
+            wait: whether to return only when it runs.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        wish = machine_wish(
+            name=name,
+            package=package,
+            image=dataset if image is None else image,
+            networks=networks,
+            metadata=metadata,
+            tags=tags,
+            boot_script=boot_script,
+            affinity=None if affinity is None else [affinity] if isinstance(affinity, str) else list(affinity),
+            locality=locality,
+            brand=brand,
+            firewall_enabled=firewall_enabled,
+            deletion_protection=deletion_protection,
+            delegate_dataset=delegate_dataset,
+            allow_shared_images=allow_shared_images,
+            encrypted=encrypted,
+            volumes=None if volumes is None else [dict(volume) for volume in volumes],
+            disks=None if disks is None else [dict(disk) for disk in disks],
+            bootrom=bootrom,
+        )
+        machine = Machine(self.datacenter, data=self._post("machines", data=wish))
+        if wait:
+            machine.poll_until("running", timeout=timeout)
+        return machine.refresh(credentials=True) if credentials else machine

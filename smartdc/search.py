@@ -1,0 +1,25 @@
+"""Filter what the server listed, on this side, by a regular expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from smartdc.errors import InputError
+
+__all__ = ["search"]
+
+M = TypeVar("M", bound=Mapping[str, Any])
+
+
+def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> list[M]:
+    """Keep the things in which `pattern`, ignoring case, is found in one of `fields`; no pattern keeps all."""
+    if pattern is None:
+        return list(things)
+    try:
+        matcher = re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise InputError(f"{pattern!r} is not a regular expression: {error}") from None
+    names = list(fields)
+    return [thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names)]

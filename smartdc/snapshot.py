@@ -1,0 +1,85 @@
+"""Take snapshots of a machine's disk, and go back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from smartdc.dates import parse_date
+from smartdc.resource import Field, Resource, id_of
+
+if TYPE_CHECKING:
+    from smartdc.machine import Machine
+
+__all__ = ["HasSnapshots", "Snapshot"]
+
+
+class Snapshot(Resource):
+    """The disk of a machine as it once was.
+
+    One that was just created may lack its dates and size, and may for a while read ``deleted``.
+    """
+
+    kind = "snapshots"
+    key = "name"
+
+    name = Field[str]("its name")
+    state = Field[str]("``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``")
+    size = Field[int | None]("bytes that it holds on to")
+    created = Field[datetime | None]("when it was taken", read=parse_date)
+    updated = Field[datetime | None]("the same as `created`", read=parse_date)
+
+    def __init__(self, machine: Machine, name: str | None = None, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(machine, name, data)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that it is of."""
+        return cast("Machine", self._parent)
+
+    def status(self) -> str:
+        """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
+        return self.refresh().state
+
+    def delete(self) -> None:
+        """Delete the snapshot: ``DeleteMachineSnapshot``."""
+        self._delete()
+
+    def start(self) -> Machine:
+        """Roll the machine back to the snapshot, boot it, and return it: ``StartMachineFromSnapshot``.
+
+        Snapshots taken later are lost.
+        """
+        return self.machine.start_from_snapshot(self.name)
+
+    def _summary(self) -> list[str]:
+        return [repr(self.name), str(self.state), "of", repr(self.machine.name)]
+
+
+class HasSnapshots(Resource):
+    """What can be snapshotted."""
+
+    def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
+        return self._get("snapshots", id_of(name, "name"))
+
+    def snapshots(self) -> list[Snapshot]:
+        """List the snapshots: ``ListMachineSnapshots``."""
+        return [Snapshot(cast("Machine", self), data=entry) for entry in self._list("snapshots")]
+
+    def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
+        """Get a snapshot: ``GetMachineSnapshot``."""
+        return Snapshot(cast("Machine", self), data=self.raw_snapshot_data(name))
+
+    def create_snapshot(self, name: str) -> Snapshot:
+        """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``."""
+        return Snapshot(cast("Machine", self), name, data=self._post("snapshots", data={"name": id_of(name, "name")}))
+
+    def start_from_snapshot(self, name: str | Mapping[str, Any]) -> Self:
+        """Roll back to a snapshot, boot, and return the machine: ``StartMachineFromSnapshot``.
+
+        Snapshots taken later are lost.
+        """
+        self._call("POST", "snapshots", id_of(name, "name"))
+        return self

@@ -1,0 +1,120 @@
+"""Write paths, queries and bodies: the one place where Python values become bytes of a request.
+
+What cannot be sent faithfully is refused here, before a byte leaves: a segment that another hop would resolve
+(``.``, ``..``), an empty one (which addresses the parent), control characters, and names that CloudAPI would
+take for parameters of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, unquote, urlencode
+
+from smartdc.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Params: TypeAlias = Mapping[str, Any]
+
+__all__ = ["checked_path", "flat", "form_names", "given", "json_body", "md5_of", "query", "segments"]
+
+MAX_BODY = 100_000
+"""The most bytes of a body that CloudAPI takes."""
+
+PRESIGNED = frozenset({"algorithm", "expires", "keyId", "signature", "method"})
+"""Query names that make CloudAPI take a request for a pre-signed URL."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SAFE_PATH = "/%-._~!$&'()*+,;=:@"
+
+
+def segments(*names: object) -> str:
+    """Quote names as path segments and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
+    return "".join("/" + quote(_segment(str(name)), safe="") for name in names)
+
+
+def _segment(text: str) -> str:
+    if text in {"", ".", ".."}:
+        raise InputError(f"{text!r} cannot be part of an address: it would name another resource")
+    if _CONTROL.search(text):
+        raise InputError(f"{text!r} cannot be part of an address: it holds control characters")
+    return text
+
+
+def checked_path(path: str) -> str:
+    """Check and quote a ready-made path such as ``/machines/…/tags``; an empty one is the account itself."""
+    if path and not path.startswith("/"):
+        raise InputError(f"a path starts with '/': {path!r}")
+    if "?" in path or "#" in path:
+        raise InputError(f"give the query of {path!r} as params=")
+    for part in path.split("/")[1:]:
+        _segment(unquote(part))
+    return quote(path, safe=_SAFE_PATH)
+
+
+def query(params: Params | None) -> str:
+    """Encode parameters as a query string; None means 'not said' and is dropped, booleans become true and false."""
+    pairs = [(key, value) for key, value in (params or {}).items() if value is not None]
+    clash = PRESIGNED.intersection(key for key, _ in pairs)
+    if clash:
+        raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
+    return urlencode([(key, _text(v)) for key, value in pairs for v in _each(value)], quote_via=quote)
+
+
+def _each(value: object) -> Iterable[object]:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Keep what was said: everything but None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def flat(prefix: str, mapping: Params | None) -> dict[str, Any]:
+    """Write a mapping as CloudAPI's flat keys: ``flat("tag", {"a": 1})`` is ``{"tag.a": 1}``."""
+    return {f"{prefix}.{key}": value for key, value in (mapping or {}).items() if value is not None}
+
+
+def form_names(mapping: Params | None, more: Params, reserved: Iterable[str], what: str) -> dict[str, Any]:
+    """Merge a mapping with keyword arguments into a free-form body, refusing names that CloudAPI takes for its own.
+
+    CloudAPI reads path, query and body as one set of parameters in which the body wins, so an entry
+    called ``machine`` would re-address the call, and others are dropped without a word.
+    """
+    entries = {**(mapping or {}), **more}
+    for name, value in entries.items():
+        if name in reserved or name.endswith("_pw"):
+            raise InputError(f"{what} cannot be called {name!r}: CloudAPI keeps that name for itself")
+        _segment(name)
+        if not isinstance(value, (str, int, float, bool)):
+            raise InputError(f"{what} {name!r} must be a string, number or boolean, not {type(value).__name__}")
+    if not entries:
+        raise InputError(f"give at least one {what}")
+    return entries
+
+
+def json_body(data: Any) -> bytes | None:
+    """Encode a body as JSON; None is no body, and more than CloudAPI's 100,000 bytes are refused."""
+    if data is None:
+        return None
+    try:
+        body = json.dumps(data, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the body cannot be written as JSON: {error}") from None
+    if len(body) > MAX_BODY:
+        raise InputError(f"the body has {len(body):,} bytes; CloudAPI takes at most {MAX_BODY:,}")
+    return body
+
+
+def md5_of(body: bytes) -> str:
+    """Return the value of a Content-MD5 header."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
