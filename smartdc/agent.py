@@ -43,7 +43,7 @@ _CERTIFICATE_FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1}
 """How many strings of a certificate are its public key; ECDSA has two."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AgentKey:
     """A key in an ssh-agent; it is a `Signer`.
 
@@ -76,8 +76,12 @@ class AgentKey:
             )
         return _raw_signature(self.public_blob, _whole_string(body))
 
+    def __repr__(self) -> str:
+        """Show which key it is."""
+        return f"AgentKey({self})"
+
     def __str__(self) -> str:
-        """Name the key by fingerprint and comment."""
+        """Name the key by fingerprint, type and comment."""
         comment = "".join(c if c.isprintable() else "?" for c in self.comment)
         return f"{md5_fingerprint(_plain(self.public_blob))} ({key_type_of(self.public_blob)}, {comment!r})"
 
@@ -225,6 +229,8 @@ def _whole_string(body: bytes) -> bytes:
 def _identities_in(body: bytes) -> Iterator[tuple[bytes, str]]:
     """Read the answer's pairs of public key and comment."""
     place = 4
+    if len(body) < place:
+        raise ValueError("not even a number of keys")
     for _ in range(int.from_bytes(body[:place], "big")):
         blob, place = read_string(body, place)
         comment, place = read_string(body, place)

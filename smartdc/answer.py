@@ -13,7 +13,73 @@ from smartdc import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["api_error", "decode", "innermost", "read_body", "transport_error"]
+__all__ = ["api_error", "class_for", "decode", "innermost", "read_body", "transport_error"]
+
+
+BY_STATUS: dict[int, type[errors.APIError]] = {
+    302: errors.Redirected,
+    400: errors.BadRequest,
+    401: errors.InvalidCredentials,
+    403: errors.NotAuthorized,
+    404: errors.ResourceNotFound,
+    405: errors.MethodNotAllowed,
+    409: errors.Conflict,
+    410: errors.Gone,
+    412: errors.PreconditionFailed,
+    413: errors.PayloadTooLarge,
+    420: errors.Throttled,
+    422: errors.InvalidParameters,
+    429: errors.Throttled,
+    501: errors.NotSupported,
+    503: errors.ServiceUnavailable,
+    507: errors.OutOfAddresses,
+}
+"""HTTP status to class; the default is `ServerError` from 500 on, and `APIError` below."""
+
+BY_CODE: dict[str, type[errors.APIError]] = {
+    "InvalidHeader": errors.InvalidHeader,
+    "RequestExpired": errors.RequestExpired,
+    "InvalidVersion": errors.InvalidVersion,
+    "InvalidArgument": errors.InvalidArgument,
+    "MissingParameter": errors.MissingParameter,
+    "ValidationFailed": errors.ValidationFailed,
+    "KeyRequired": errors.KeyRequired,
+    "UnallocatedVM": errors.MachineNotReady,
+    "VmNotStopped": errors.MachineNotReady,
+    "VmNotRunning": errors.MachineNotReady,
+    "MachineStopped": errors.MachineNotReady,
+    "CannotDestroyMachine": errors.DeletionProtected,
+    "VolumeInUse": errors.InUse,
+    "ImageHasDependentImages": errors.InUse,
+    "InUse": errors.InUse,
+    "ResourceNotFound": errors.ResourceNotFound,
+    "VolumeNotFound": errors.ResourceNotFound,
+    "InvalidCredentials": errors.InvalidCredentials,
+    "NotAuthorized": errors.NotAuthorized,
+    "Forbidden": errors.NotAuthorized,
+    "RequestThrottled": errors.Throttled,
+    "TooManyRequests": errors.Throttled,
+    "SubnetFull": errors.OutOfAddresses,
+}
+"""CloudAPI code, without its optional suffix ``Error``, to the class that is finer than its status."""
+
+
+def class_for(status: int, code: str, details: Sequence[Mapping[str, Any]] = ()) -> type[errors.APIError]:
+    """Choose by status, then refine by code (spelled with or without ``Error``).
+
+    A code is believed only as far as it refines its status, except where one status carries codes of several
+    kinds (400, 409, 422) or has no class of its own.
+    """
+    general = BY_STATUS.get(status, errors.ServerError if status >= 500 else errors.APIError)
+    special = BY_CODE.get(code.removesuffix("Error"), general)
+    if special is errors.ValidationFailed and any(_is_duplicate_name(e) for e in details):
+        special = errors.NameTaken
+    refines = issubclass(special, general) or general is errors.APIError or status in {400, 409, 422}
+    return special if refines else general
+
+
+def _is_duplicate_name(error: Mapping[str, Any]) -> bool:
+    return error.get("field") == "alias" and error.get("code") == "Duplicate"
 
 
 def read_body(response: requests.Response, limit: int) -> None:
@@ -58,7 +124,7 @@ def api_error(response: requests.Response, **call: Any) -> errors.APIError:
     fields = body if isinstance(body, dict) else {}
     code = str(fields.get("code") or "")
     details = [e for e in fields.get("errors") or () if isinstance(e, dict)]
-    error = errors.class_for(status, code, details)(_words(status, body, details), **call)
+    error = class_for(status, code, details)(_words(status, body, details), **call)
     error.status, error.code, error.errors, error.data = status, code, details, body
     error.response, error.request = response, response.request
     if isinstance(error, errors.Redirected):

@@ -98,7 +98,6 @@ __all__ = [
     "WaitError",
     "WaitFailed",
     "WaitTimeout",
-    "class_for",
 ]
 
 
@@ -320,72 +319,6 @@ class ServiceUnavailable(ServerError):
 
 class OutOfAddresses(ServerError):
     """507: the subnet is full."""
-
-
-BY_STATUS: dict[int, type[APIError]] = {
-    302: Redirected,
-    400: BadRequest,
-    401: InvalidCredentials,
-    403: NotAuthorized,
-    404: ResourceNotFound,
-    405: MethodNotAllowed,
-    409: Conflict,
-    410: Gone,
-    412: PreconditionFailed,
-    413: PayloadTooLarge,
-    420: Throttled,
-    422: InvalidParameters,
-    429: Throttled,
-    501: NotSupported,
-    503: ServiceUnavailable,
-    507: OutOfAddresses,
-}
-"""HTTP status to class; the default is `ServerError` from 500 on, and `APIError` below."""
-
-BY_CODE: dict[str, type[APIError]] = {
-    "InvalidHeader": InvalidHeader,
-    "RequestExpired": RequestExpired,
-    "InvalidVersion": InvalidVersion,
-    "InvalidArgument": InvalidArgument,
-    "MissingParameter": MissingParameter,
-    "ValidationFailed": ValidationFailed,
-    "KeyRequired": KeyRequired,
-    "UnallocatedVM": MachineNotReady,
-    "VmNotStopped": MachineNotReady,
-    "VmNotRunning": MachineNotReady,
-    "MachineStopped": MachineNotReady,
-    "CannotDestroyMachine": DeletionProtected,
-    "VolumeInUse": InUse,
-    "ImageHasDependentImages": InUse,
-    "InUse": InUse,
-    "ResourceNotFound": ResourceNotFound,
-    "VolumeNotFound": ResourceNotFound,
-    "InvalidCredentials": InvalidCredentials,
-    "NotAuthorized": NotAuthorized,
-    "Forbidden": NotAuthorized,
-    "RequestThrottled": Throttled,
-    "TooManyRequests": Throttled,
-    "SubnetFull": OutOfAddresses,
-}
-"""CloudAPI code, without its optional suffix ``Error``, to the class that is finer than its status."""
-
-
-def class_for(status: int, code: str, errors: Sequence[Mapping[str, Any]] = ()) -> type[APIError]:
-    """Choose by status, then refine by code (spelled with or without ``Error``).
-
-    A code is believed only as far as it refines its status, except where one status carries codes of several
-    kinds (400, 409, 422) or has no class of its own.
-    """
-    general = BY_STATUS.get(status, ServerError if status >= 500 else APIError)
-    special = BY_CODE.get(code.removesuffix("Error"), general)
-    if special is ValidationFailed and any(_is_duplicate_name(e) for e in errors):
-        special = NameTaken
-    refines = issubclass(special, general) or general is APIError or status in {400, 409, 422}
-    return special if refines else general
-
-
-def _is_duplicate_name(error: Mapping[str, Any]) -> bool:
-    return error.get("field") == "alias" and error.get("code") == "Duplicate"
 
 
 def _restore(cls: type[SmartDCError], text: str, state: dict[str, Any]) -> SmartDCError:

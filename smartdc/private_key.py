@@ -62,6 +62,7 @@ _OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSS
 _TEXT = re.compile(r"\s*-----BEGIN |(?:ssh|ecdsa|sk)-\S+ AAAA|$")
 _BARE_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{60,}|.{1024,}", re.DOTALL)
 
+_TORN = "its public and its private half do not belong together: it is damaged"
 _USE_PRIVATE_HALF = "a public key; the private one is wanted, usually the file of that name without .pub"
 _UNREADABLE = (
     (rb"(?:ssh|ecdsa|sk)-\S+ AAAA|-----BEGIN (?:RSA )?PUBLIC KEY|---- BEGIN SSH2 PUBLIC KEY", _USE_PRIVATE_HALF),
@@ -76,8 +77,7 @@ _UNREADABLE = (
 class KeyFileWarning(UserWarning):
     """A private key file is open to other users.
 
-    A warning rather than a log line, since scripts and the REPL show warnings without being told to, once for
-    each place, and it can be silenced or made an error by its class.
+    A warning, not a log line: scripts and the REPL show those without being told, and its class can be filtered.
     """
 
 
@@ -107,7 +107,7 @@ class PrivateKey:
         try:
             self._key.public_key().verify(self.sign(b""), b"", *self._scheme)
         except (InvalidSignature, InternalError, ValueError):
-            raise KeyFileError("its public and its private half do not belong together: it is damaged") from None
+            raise KeyFileError(_TORN) from None
 
     def __repr__(self) -> str:
         """Show what kind of key it is and its MD5 fingerprint."""
@@ -265,11 +265,14 @@ def _opened(file: _KeyFile, passphrase: PassphraseSource) -> PrivateKey:
     try:
         if file.public_blob is not None:
             algorithm_of(file.public_blob)
-        return PrivateKey(_parsed(file, _password_for(file, passphrase)))
+        key = PrivateKey(_parsed(file, _password_for(file, passphrase)))
+        if file.public_blob in {None, key.public_blob}:
+            return key
     except PassphraseRequired:
         raise
     except KeyFileError as error:
         raise KeyFileError(f"{file.name} cannot be used: {error}") from None
+    raise KeyFileError(f"{file.name} cannot be used: {_TORN}")
 
 
 def _parsed(file: _KeyFile, password: bytes | None) -> object:
@@ -279,8 +282,8 @@ def _parsed(file: _KeyFile, password: bytes | None) -> object:
     except UnsupportedAlgorithm as error:
         raise KeyFileError(_unsupported(str(error))) from None
     except (TypeError, ValueError):
-        locked, open_ = "the passphrase is wrong, or it is damaged", "it is damaged or lost its line breaks"
-        raise KeyFileError(locked if file.is_encrypted else open_) from None
+        why = "the passphrase is wrong, or it is damaged" if file.is_encrypted else "it is damaged"
+        raise KeyFileError(why) from None
 
 
 def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
@@ -288,15 +291,14 @@ def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
         return None
     given = passphrase(file.name) if callable(passphrase) else passphrase
     if not given:
-        hint = "give its passphrase as passphrase=, or add the key to an ssh-agent"
-        raise PassphraseRequired(f"{file.name} is encrypted; {hint}")
+        raise PassphraseRequired(f"{file.name} is encrypted; give passphrase=, or add the key to an ssh-agent")
     return given.encode() if isinstance(given, str) else given
 
 
 def _unsupported(reason: str) -> str:
     if "bcrypt" in reason:
         return "encrypted OpenSSH keys need the package bcrypt: pip install 'cryptography[ssh]'"
-    return f"it is of a kind or encrypted in a way that cryptography does not know ({reason})"
+    return f"cryptography cannot read it ({reason}); ssh-keygen -p -Z aes256-ctr -f KEY may write it so that it can"
 
 
 def _public_blob(key: object) -> bytes:

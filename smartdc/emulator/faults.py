@@ -17,6 +17,9 @@ from .wire import Request, Response
 
 BEFORE, AFTER = "before", "after"
 
+SECONDS = {"stall": 3600.0, "maintenance": 3600.0, "clock": 3600.0, "dribble": 10.0, "delay": 1.0}
+"""How long a kind lasts unless the fault says otherwise."""
+
 
 @dataclass(slots=True)
 class Fault:
@@ -30,7 +33,7 @@ class Fault:
         times: how often it happens; None for ever.
         skip: how many requests pass unharmed first.
         probability: how likely it is each time, drawn from the emulator's seed.
-        seconds: the length of a stall, a delay, a dribble or the error of a clock.
+        seconds: the length of a stall, a delay, a dribble or a maintenance, or the error of a clock.
         status, code, message, body, headers: of a ``status`` fault; of a ``redirect``, ``headers`` has the Location.
         where: a further test of the request.
 
@@ -42,7 +45,7 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     probability: float = 1.0
-    seconds: float = 3600.0
+    seconds: float = 0.0
     status: int = 500
     code: str | None = "InternalError"
     message: str = "Internal Error"
@@ -55,6 +58,7 @@ class Fault:
         if self.kind not in KINDS:
             message = f"There is no fault of kind {self.kind!r}; there are {', '.join(KINDS)}."
             raise ValueError(message)
+        self.seconds = self.seconds or SECONDS.get(self.kind, 0.0)
         needs_answer = self.kind in ("truncate", "dribble")
         self.when = self.when or (AFTER if needs_answer else BEFORE)
         if needs_answer and self.when == BEFORE:

@@ -63,7 +63,7 @@ def _fingerprint(blob: str) -> str:
     except binascii.Error as error:
         message = "The middle part of an OpenSSH public key is base64."
         raise ValueError(message) from error
-    return hashlib.md5(raw, usedforsecurity=False).hexdigest(" ").replace(" ", ":")
+    return hashlib.md5(raw, usedforsecurity=False).digest().hex(":")
 
 
 def _load(line: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:

@@ -1,0 +1,87 @@
+"""Run an emulator until Ctrl-C or SIGTERM: ``python -m smartdc.emulator``.
+
+What it prints is shell: with ``eval`` or copied into another terminal, clients find the emulator.
+"""
+
+import argparse
+import secrets
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .app import Emulator
+from .authority import write_private
+from .clock import WallClock
+from .server import Server
+from .transitions import AfterSeconds
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop, and return the exit status."""
+    options = _options().parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        emulator = _emulator(options)
+    except (OSError, ValueError) as error:
+        print(f"smartdc.emulator: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    with (
+        tempfile.TemporaryDirectory(prefix="smartdc-emulator-") as folder,
+        Server(emulator, options.port, tls=options.tls) as server,
+    ):
+        for line in _lines(emulator, server, Path(folder)):
+            print(line, flush=True)  # noqa: T201
+        stop.wait()
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m smartdc.emulator", description="A CloudAPI on the loopback interface.")
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on; a free one when left out")
+    parser.add_argument("--login", default="demo", help="the name of the account")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="your own OpenSSH public key")
+    parser.add_argument("--seed", type=int, help="make ids and addresses repeatable")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long jobs take")
+    parser.add_argument("--tls", action="store_true", help="speak HTTPS, with an authority of its own")
+    return parser
+
+
+def _emulator(options: argparse.Namespace) -> Emulator:
+    seed = secrets.randbits(64) if options.seed is None else options.seed
+    public_key = options.public_key.read_text() if options.public_key else None
+    return Emulator(
+        seed,
+        clock=WallClock(),
+        transitions=AfterSeconds(options.seconds),
+        login=options.login,
+        public_key=public_key,
+    )
+
+
+def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
+    """Yield the lines that tell a shell where the emulator is and who may use it."""
+    fingerprint = emulator.key_id.rpartition("/")[2]
+    yield f"export TRITON_URL={server.url}"
+    yield f"export TRITON_ACCOUNT={shlex.quote(emulator.login)}"
+    yield f"export TRITON_KEY_ID={fingerprint}"
+    yield "export TRITON_PROFILE=env"
+    if server.ca:
+        yield f"export NODE_EXTRA_CA_CERTS={server.ca} REQUESTS_CA_BUNDLE={server.ca}"
+    if emulator.private_key:
+        path = folder / "id_emulator"
+        write_private(path, emulator.private_key.encode())
+        yield f"export TRITON_KEY_MATERIAL={path}"
+        yield "# The triton command takes its key from an agent:"
+        yield f"#   ssh-add {path}"
+    yield f"# Controls need the header X-Emulator-Token: {emulator.token}"
+    yield "# Serving until Ctrl-C."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""What every test may ask for: an emulated cloud, and a client at each of its doors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from smartdc import DataCenter, Machine
+from smartdc.emulator import Emulator, Server, VirtualClock
+
+DOORS = ("adapter", "http")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> pytest.MonkeyPatch:
+    """An environment that says nothing of anybody's cloud, keys or proxies, and a home without files."""
+    for name in os.environ:
+        if name.startswith(("TRITON_", "SDC_")) or name.lower().endswith("_proxy") or name.endswith("CA_BUNDLE"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    return monkeypatch
+
+
+@pytest.fixture
+def cloud() -> Emulator:
+    """An emulated CloudAPI whose time stands still unless somebody sleeps on its clock."""
+    return Emulator(clock=VirtualClock())
+
+
+@pytest.fixture(params=DOORS)
+def door(request: pytest.FixtureRequest) -> str:
+    """The way into the emulated cloud: within the process, or over HTTP."""
+    return str(request.param)
+
+
+@pytest.fixture
+def dc(cloud: Emulator, door: str) -> Iterator[DataCenter]:
+    """A client of the emulated cloud; a test that uses it runs once for each door."""
+    if door == "adapter":
+        with DataCenter(**cloud.connection()) as client:
+            yield client
+        return
+    with Server(cloud) as server, DataCenter(**cloud.connection(server.url)) as client:
+        yield client
+
+
+@pytest.fixture
+def machine(dc: DataCenter) -> Machine:
+    """A running machine called web-1."""
+    return dc.create_machine(name="web-1", image=dc.images()[0], package="g1-small", wait=True)
