@@ -60,6 +60,7 @@ from smartdc.key import Key
 from smartdc.machine import Machine
 from smartdc.network import Network
 from smartdc.package import Package
+from smartdc.profile import Profile, profiles
 from smartdc.signing import HTTPSignatureAuth, Signer
 from smartdc.snapshot import Snapshot
 
@@ -104,6 +105,7 @@ __all__ = [
     "PassphraseRequired",
     "PayloadTooLarge",
     "PreconditionFailed",
+    "Profile",
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",
@@ -120,4 +122,5 @@ __all__ = [
     "WaitFailed",
     "WaitTimeout",
     "__version__",
+    "profiles",
 ]

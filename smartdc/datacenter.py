@@ -6,6 +6,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import requests
@@ -17,10 +18,12 @@ from smartdc.errors import ConfigError, Redirected
 from smartdc.identity import Identity
 from smartdc.image import HasImages
 from smartdc.key import HasKeys
+from smartdc.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.machine import HasMachines
 from smartdc.network import HasNetworks
 from smartdc.package import HasPackages
-from smartdc.profile import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url, from_environment
+from smartdc.presign import presigned
+from smartdc.profile import HOW_TO, chosen, from_environment
 from smartdc.service import HasServices
 from smartdc.session import Session
 
@@ -43,7 +46,7 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
     one carries no key: it finds it again where it is unpickled, if it was named by a path or is in an agent.
 
     Args:
-        location: a URL, a host, or a name in `known_locations`; None takes ``TRITON_URL`` or ``SDC_URL``.
+        location: a URL, a host, or a name in `known_locations`; None takes the profile's.
         key_id: ``/account/keys/name``, or the name, MD5 or SHA256 fingerprint of a key.
         secret: the private key: a path, its text, or any `Signer`; None looks in the ssh-agent and in ``~/.ssh``.
         headers: sent with every request.
@@ -52,6 +55,8 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given.
         verify: whether to check the server's certificate, or the path of the CA bundle to check it against.
         verbose: print a line on stderr for each request.
+        profile: the name of a profile of the ``triton`` command, or ``env``; None takes the environment where it
+            says where, or else the command's current profile.
         user: the sub-user whose key it is.
         roles: the roles to take on, where they are not the default ones.
         passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
@@ -78,6 +83,7 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         verify: bool | str = True,
         verbose: bool | None = None,
         *,
+        profile: str | None = None,
         user: str | None = None,
         roles: str | Iterable[str] | None = None,
         passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
@@ -89,19 +95,21 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         rng: random.Random | None = None,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        profile = from_environment(os.environ)
         self.known_locations = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
-        self.location = location or profile.url or ""
+        self.profile = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
+        self.location = location or self.profile.url or ""
+        if not self.location:
+            raise ConfigError(f"nothing says where the data centre is: {HOW_TO}")
         self.base_url = base_url(self.location, self.known_locations)
-        self.login = login or "my"
-        self.roles = [roles] if isinstance(roles, str) else list(roles or ())
+        self.login = login or self.profile.act_as or "my"
+        self.roles = [roles] if isinstance(roles, str) else list(self.profile.roles if roles is None else roles)
         self.headers = {**_headers(api_version or self.API_VERSION), **(headers or {})}
-        self.verify = False if profile.insecure and not location else verify
+        self.verify = False if self.profile.insecure and not location else verify
         self.timeout, self.verbose = timeout, verbose
         self._identity: dict[str, Any] = {"user": user, "passphrase": passphrase, "sign_host": sign_host}
         self._parts: dict[str, Any] = {"clock": clock, "rng": rng, "adapter": adapter}
         self.auth = auth
-        if auth is None and (key_id or secret is not None or profile.key_id or profile.key_material):
+        if auth is None and (key_id or secret is not None or self.profile.key_id or self.profile.key_material):
             self.authenticate(key_id, secret, allow_agent)
         self._connect()
 
@@ -117,16 +125,16 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         )
 
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
-        """Sign with another key from now on; what is not given is taken from the environment, as at the beginning."""
-        profile = from_environment(os.environ)
+        """Sign with another key from now on; what is not given is taken from the profile, as at the beginning."""
         mine = key_id is None and secret is None
         user = self._identity["user"]
+        account = self.profile.account if mine or self.login == "my" else self.login
         self.auth = Identity(
-            key_id or profile.key_id or "",
-            account=self.login if self.login != "my" else profile.account,
-            secret=profile.key_material if mine else secret,
+            key_id or self.profile.key_id or "",
+            account=account or (None if self.login == "my" else self.login),
+            secret=self.profile.key_material if mine else secret,
             allow_agent=allow_agent,
-            **{**self._identity, "user": user or (profile.user if mine else None)},
+            **{**self._identity, "user": user or (self.profile.user if mine else None)},
         )
         if hasattr(self, "session"):
             self.session.auth = self.auth
@@ -137,8 +145,7 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         return ""
 
     @property
-    def datacenter(self) -> DataCenter:
-        """The data centre itself."""
+    def _datacenter(self) -> DataCenter:
         return self
 
     @property
@@ -183,21 +190,55 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         target = wire.segments(self.login) + below
         return self.session.request(method, target, params=params, data=data, headers=headers, timeout=timeout)
 
+    def presign(
+        self,
+        method: str | Iterable[str],
+        path: str,
+        expires: float | datetime = 3600,
+        params: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Return a URL with which anybody may call `method` on `path` for `expires` seconds, or until a datetime.
+
+        Nothing is sent. The signature covers the method (or methods), the host, the path and the query.
+        """
+        if not isinstance(self.auth, Identity):
+            raise ConfigError("only a DataCenter that has a key of its own can sign URLs: give key_id= or secret=")
+        until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
+        return presigned(
+            self.url + wire.checked_path(path),
+            method,
+            params or {},
+            expires=int(until),
+            key_id=self.auth.key_id(),
+            signer=self.auth.signer(),
+        )
+
     def datacenters(self) -> dict[str, str]:
         """Return the URLs of the cloud's data centres by name, and remember them: ``ListDatacenters``."""
         found = self._get("datacenters")
         self.known_locations.update(found)
         return found
 
-    def datacenter_url(self, name: str) -> str:
-        """Return the URL of one of the cloud's data centres, and remember it: ``GetDatacenter``."""
+    def datacenter(self, name: str) -> Self:
+        """Return another data centre of the cloud, by name, host or URL, with this one's identity and settings.
+
+        The URL of a name that is not among `known_locations` is asked for: ``GetDatacenter``.
+        """
+        if name not in self.known_locations and not {".", ":"} & set(name):
+            self.known_locations[name] = self._where(name)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), location=name, known_locations=dict(self.known_locations))
+        other.base_url = base_url(name, other.known_locations)
+        other._connect()
+        return other
+
+    def _where(self, name: str) -> str:
+        """Return the URL of one of the cloud's data centres, which CloudAPI gives as a redirect: ``GetDatacenter``."""
         try:
             self._call("GET", "datacenters", name)
         except Redirected as elsewhere:
             if elsewhere.location:
-                self.known_locations[name] = elsewhere.location
                 return elsewhere.location
-            raise
         raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
 
     def close(self) -> None:

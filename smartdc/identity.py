@@ -57,6 +57,7 @@ class Identity(AuthBase):
         self.key = form["key"] if form else key_id
         self._secret, self._passphrase, self._allow_agent = secret, passphrase, allow_agent
         self._covers = ("(request-target)", "host", "date") if sign_host else ("(request-target)", "date")
+        self._signer: Signer | None = None
         self._auth: HTTPSignatureAuth | None = None
         self._lock = threading.Lock()
         self._check()
@@ -80,14 +81,21 @@ class Identity(AuthBase):
 
         Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where was looked.
         """
-        with self._lock:
-            if self._auth is None:
-                signer = self._find()
-                self._auth = HTTPSignatureAuth(self.key_id(signer), signer, self._covers)
-            return self._auth
+        if self._auth is None:
+            signer = self.signer()
+            self._auth = HTTPSignatureAuth(self.key_id(), signer, self._covers)
+        return self._auth
 
-    def key_id(self, signer: Signer) -> str:
+    def signer(self) -> Signer:
+        """Find the key, once, and return what signs with it."""
+        with self._lock:
+            if self._signer is None:
+                self._signer = self._find()
+            return self._signer
+
+    def key_id(self) -> str:
         """Return the key id as it is sent: with the key's name or, in place of any fingerprint, its MD5 one."""
+        signer = self.signer()
         named = self.key and not is_fingerprint(self.key)
         key = self.key if named else md5_fingerprint(signer.public_blob)
         user = f"/users/{self.user}" if self.user else ""
@@ -149,7 +157,13 @@ class Identity(AuthBase):
         path = isinstance(self._secret, os.PathLike) or (
             isinstance(self._secret, str) and "-----BEGIN" not in self._secret
         )
-        state = {**vars(self), "_auth": None, "_passphrase": None, "_secret": self._secret if path else None}
+        state = {
+            **vars(self),
+            "_auth": None,
+            "_signer": None,
+            "_passphrase": None,
+            "_secret": self._secret if path else None,
+        }
         del state["_lock"]
         return state
 

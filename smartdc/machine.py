@@ -198,7 +198,7 @@ class HasMachines(Addressable):
         else:
             pages = [page for page, _ in self._pages(filters, limit, offset)]
         unique = {data["id"]: data for page in pages for data in page}
-        return [Machine(self.datacenter, data=data) for data in unique.values()]
+        return [Machine(self._datacenter, data=data) for data in unique.values()]
 
     def num_machines(
         self,
@@ -249,7 +249,7 @@ class HasMachines(Addressable):
 
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
         """Get a machine by its id: ``GetMachine``. One that was deleted raises `Gone`."""
-        return Machine(self.datacenter, data=self.raw_machine_data(machine_id, credentials))
+        return Machine(self._datacenter, data=self.raw_machine_data(machine_id, credentials))
 
     def create_machine(
         self,
@@ -326,7 +326,7 @@ class HasMachines(Addressable):
             disks=None if disks is None else [dict(disk) for disk in disks],
             bootrom=bootrom,
         )
-        machine = Machine(self.datacenter, data=self._post("machines", data=wish))
+        machine = Machine(self._datacenter, data=self._post("machines", data=wish))
         if wait:
             machine.poll_until("running", timeout=timeout)
         return machine.refresh(credentials=True) if credentials else machine

@@ -149,7 +149,7 @@ def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> 
     """Load a private key.
 
     Args:
-        secret: a path (``~`` is expanded), or the key's text.
+        secret: a path (``~`` is expanded), or the key's text; bytes are always text.
         passphrase: what opens an encrypted key, or a function that is given the key's name and returns it, such
             as `prompt_passphrase`; it is only called for an encrypted key.
 
@@ -203,7 +203,7 @@ def _text_of(secret: KeySource) -> bytes | None:
     if isinstance(secret, bytes):
         return secret
     if isinstance(secret, str) and ("\n" in secret or _TEXT.match(secret)):
-        return secret.encode()
+        return secret.encode("utf-8", "replace")
     return None
 
 
@@ -292,7 +292,7 @@ def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
     given = passphrase(file.name) if callable(passphrase) else passphrase
     if not given:
         raise PassphraseRequired(f"{file.name} is encrypted; give passphrase=, or add the key to an ssh-agent")
-    return given.encode() if isinstance(given, str) else given
+    return given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
 
 
 def _unsupported(reason: str) -> str:

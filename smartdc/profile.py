@@ -1,86 +1,163 @@
-"""Find out where, who and with which key: from arguments, then from the environment."""
+"""Find out where, who and with which key: from the environment, or from the profiles of the ``triton`` command.
+
+Nothing is ever written: profiles are made and changed with ``triton profile``.
+"""
 
 from __future__ import annotations
 
-import re
+import json
+import logging
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from smartdc.errors import ConfigError
 
-__all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "Profile", "base_url", "from_environment", "is_true"]
+__all__ = ["HOW_TO", "Profile", "chosen", "from_environment", "is_true", "profiles"]
 
-KNOWN_LOCATIONS: Mapping[str, str] = MappingProxyType({"us-central-1": "https://us-central-1.api.mnx.io"})
-"""The public clouds whose addresses are known; pass `known_locations` to use names of your own."""
+log = logging.getLogger(__name__)
 
-TELEFONICA_LOCATIONS: Mapping[str, str] = MappingProxyType({})
-"""Kept for scripts that import it: that cloud is gone."""
-
-PREFIXES = ("TRITON_", "SDC_")
 HOW_TO = (
-    "give DataCenter(location=..., key_id=...), "
-    "or set TRITON_URL, TRITON_ACCOUNT and TRITON_KEY_ID (or SDC_URL, SDC_ACCOUNT and SDC_KEY_ID)"
+    "give DataCenter(location=..., key_id=...), set TRITON_URL, TRITON_ACCOUNT and TRITON_KEY_ID "
+    "(or SDC_URL, SDC_ACCOUNT and SDC_KEY_ID), or make a profile with: triton profile create"
 )
+PREFIXES = ("TRITON_", "SDC_")
+WORDS = {"true": True, "1": True, "false": False, "0": False}
+ENTRIES = {
+    "url": ("url", str),
+    "account": ("account", str),
+    "keyId": ("key_id", str),
+    "user": ("user", str),
+    "actAsAccount": ("act_as", str),
+    "insecure": ("insecure", bool),
+    "roles": ("roles", list),
+}
+"""What a profile's file may hold: the entry, our name for it, and its type."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where a CloudAPI is, who asks, and with which key; None is 'not said'."""
+    """Where a CloudAPI is, who asks, and with which key; None is 'not said'.
 
+    `origins` says of every setting where it comes from.
+    """
+
+    name: str = ""
     url: str | None = None
     account: str | None = None
     key_id: str | None = None
     user: str | None = None
-    key_material: str | None = None
+    act_as: str | None = None
+    roles: tuple[str, ...] = ()
+    key_material: str | None = field(default=None, repr=False)
     insecure: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+
+def chosen(name: str | None, environ: Mapping[str, str]) -> Profile:
+    """Return the profile of that name, or the one that counts when none is named.
+
+    That is the one named by ``TRITON_PROFILE``, else the environment's where it has a URL, else the ``triton``
+    command's current one, else one that says nothing.
+    """
+    name = name or environ.get("TRITON_PROFILE")
+    environment = from_environment(environ)
+    if name == "env" or (name is None and environment.url):
+        return environment
+    name = name or _current(environ)
+    return environment if name in {None, "env"} else _from_file(name, environ)
+
+
+def profiles() -> list[Profile]:
+    """Return the profiles of this machine: the environment's, named ``env``, if it has one, and the ``triton`` command's.
+
+    Files that are no profiles are left out, with a warning in the log.
+    """
+    found = [p for p in [from_environment(os.environ)] if p.url and p.account and p.key_id]
+    for path in sorted((_folder(os.environ) / "profiles.d").glob("*.json")):
+        try:
+            found.append(_from_file(path.stem, os.environ))
+        except ConfigError as error:
+            log.warning("%s", error)
+    return found
 
 
 def from_environment(environ: Mapping[str, str]) -> Profile:
-    """Read ``TRITON_*`` and, for each that is missing, ``SDC_*``."""
-    return Profile(
-        url=_first(environ, "URL"),
-        account=_first(environ, "ACCOUNT"),
-        key_id=_first(environ, "KEY_ID"),
-        user=_first(environ, "USER"),
-        key_material=_first(environ, "KEY_MATERIAL"),
-        insecure=is_true(environ.get("TRITON_TLS_INSECURE") or environ.get("SDC_TLS_INSECURE") or "")
-        or is_true(environ.get("SDC_TESTING", "")),
-    )
+    """Read ``TRITON_*`` and, for each that is missing, ``SDC_*``.
+
+    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud.
+    """
+    names = {name: _named(environ, name.upper()) for name in ("url", "account", "key_id", "user", "key_material")}
+    names |= {"act_as": "TRITON_ACT_AS" if environ.get("TRITON_ACT_AS") else None}
+    said = {name: variable for name, variable in names.items() if variable}
+    insecure, variable = _insecure(environ)
+    origins = {**said, **({"insecure": variable} if variable else {})}
+    values: dict[str, Any] = {name: environ[variable] for name, variable in said.items()}
+    return Profile(name="env", insecure=insecure, origins=origins, **values)
 
 
-def _first(environ: Mapping[str, str], name: str) -> str | None:
-    return next((environ[prefix + name] for prefix in PREFIXES if environ.get(prefix + name)), None)
+def _named(environ: Mapping[str, str], name: str) -> str | None:
+    """Return the variable that says `name`; an empty one says nothing."""
+    return next((prefix + name for prefix in PREFIXES if environ.get(prefix + name)), None)
 
 
-def is_true(text: str) -> bool:
-    """Read a boolean of the environment strictly: only these words are true."""
-    return text.strip().lower() in {"1", "true", "yes"}
+def _insecure(environ: Mapping[str, str]) -> tuple[bool, str | None]:
+    """Tell whether certificates are not to be checked, and which variable says so."""
+    variable = _named(environ, "TLS_INSECURE")
+    if variable:
+        return is_true(environ[variable], variable), variable
+    # The first tools of this cloud took any text for true, and scripts rely on that.
+    return (True, "SDC_TESTING") if environ.get("SDC_TESTING") else (False, None)
 
 
-def base_url(location: str | None, known: Mapping[str, Any]) -> str:
-    """Resolve a location, which is a URL, a host (with a port or not) or a name in `known`, to a URL."""
-    if not location:
-        raise ConfigError(f"nothing says where the data centre is: {HOW_TO}")
-    url = known.get(location) or location
-    url = url if "://" in url else f"https://{url}"
+def is_true(text: str, name: str) -> bool:
+    """Read a boolean as strictly as the ``triton`` command does, so that no typo turns a check off."""
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable or parts.username or parts.query or parts.fragment or _odd(url):
-        raise ConfigError(f"{location!r} is no location: give a URL (https://host), a host, or one of {_names(known)}")
-    if re.fullmatch(r"[\w-]+", location) and location not in known and location != "localhost":
-        raise ConfigError(f"{location!r} is none of {_names(known)}; if it is a host, write https://{location}")
-    return url.rstrip("/")
+        return WORDS[text]
+    except KeyError:
+        raise ConfigError(f"{name} is {text!r}: it must be true, 1, false or 0") from None
 
 
-def _odd(url: str) -> bool:
-    return any(char.isspace() or not char.isprintable() or ord(char) > 126 for char in url)
+def _folder(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME")
+    return (Path(home) if home else Path("~").expanduser()) / ".triton"
 
 
-def _names(known: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(known)) or "the known locations (there are none)"
+def _current(environ: Mapping[str, str]) -> str | None:
+    """Return the name of the ``triton`` command's current profile, if it has one."""
+    path = _folder(environ) / "config.json"
+    name = _json(path).get("profile") if path.exists() else None
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(f"{path} names no profile: its entry 'profile' is no text")
+    return name
+
+
+def _from_file(name: str, environ: Mapping[str, str]) -> Profile:
+    """Read one profile of the ``triton`` command."""
+    path = _folder(environ) / "profiles.d" / f"{name}.json"
+    if "/" in name or not path.exists():
+        raise ConfigError(f"there is no profile {name!r}: {path} does not exist; triton profile list shows which do")
+    entries = _json(path)
+    for entry, value in entries.items():
+        if entry not in ENTRIES or not isinstance(value, ENTRIES[entry][1]):
+            raise ConfigError(f"the profile {name!r} ({path}) has an entry {entry!r} that no profile has")
+    missing = [entry for entry in ("url", "account", "keyId") if not entries.get(entry)]
+    if missing:
+        raise ConfigError(f"the profile {name!r} ({path}) does not say {', '.join(missing)}")
+    values: dict[str, Any] = {ENTRIES[entry][0]: value for entry, value in entries.items()}
+    values["roles"] = tuple(values.get("roles", ()))
+    return Profile(name=name, origins=dict.fromkeys(values, f"profile {name!r}"), **values)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from None
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path} is no JSON object")
+    return entries

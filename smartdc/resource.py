@@ -33,7 +33,7 @@ class Addressable:
         raise NotImplementedError(type(self).__name__)
 
     @property
-    def datacenter(self) -> DataCenter:
+    def _datacenter(self) -> DataCenter:
         """The data centre that all requests go through."""
         raise NotImplementedError(type(self).__name__)
 
@@ -47,7 +47,7 @@ class Addressable:
     ) -> tuple[Any, requests.Response]:
         """Send a request to what lies at `names` below this place."""
         path = self.path + wire.segments(*names)
-        return self.datacenter.request(method, path, headers=headers, data=data, params=params)
+        return self._datacenter.request(method, path, headers=headers, data=data, params=params)
 
     def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Get one thing."""
@@ -150,8 +150,12 @@ class Resource(Addressable, Mapping[str, Any]):
 
     @property
     def datacenter(self) -> DataCenter:
-        """The data centre that all requests go through."""
-        return self._parent.datacenter
+        """The data centre that it is in."""
+        return self._datacenter
+
+    @property
+    def _datacenter(self) -> DataCenter:
+        return self._parent._datacenter  # noqa: SLF001 (its own kind)
 
     def refresh(self) -> Self:
         """Fetch the resource again and return it."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Params: TypeAlias = Mapping[str, Any]
 
-__all__ = ["checked_path", "flat", "form_names", "given", "json_body", "md5_of", "query", "segments"]
+__all__ = ["checked_path", "flat", "form_names", "given", "json_body", "md5_of", "query", "segments", "text"]
 
 MAX_BODY = 100_000
 """The most bytes of a body that CloudAPI takes."""
@@ -63,14 +63,15 @@ def query(params: Params | None) -> str:
     clash = PRESIGNED.intersection(key for key, _ in pairs)
     if clash:
         raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
-    return urlencode([(key, _text(v)) for key, value in pairs for v in _each(value)], quote_via=quote)
+    return urlencode([(key, text(v)) for key, value in pairs for v in _each(value)], quote_via=quote)
 
 
 def _each(value: object) -> Iterable[object]:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Write a value the way CloudAPI reads it in a query: booleans are ``true`` and ``false``."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -245,6 +245,14 @@ def test_a_passphrase_is_text_bytes_or_a_function(passphrase: Any, locked_file: 
     assert load_private_key(locked_file.path, passphrase).algorithm == "ed25519-sha512"
 
 
+def test_a_passphrase_that_is_no_utf8_is_used_as_it_was_given(key_file: KeyFile, folder: Path) -> None:
+    """A passphrase from a variable of the environment that is in another encoding keeps its bytes."""
+    path = put(key_file, folder, "key")
+    subprocess.run(["ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", b"B\xe4tterie", "-f", path], check=True)
+
+    assert load_private_key(path, os.fsdecode(b"B\xe4tterie")).algorithm == "ed25519-sha512"
+
+
 def test_the_function_is_told_which_key_it_is(locked_file: KeyFile) -> None:
     """Whoever asks for the passphrase can say for which key."""
     asked = []
@@ -382,6 +390,7 @@ def test_a_public_key_is_told_from_a_private_one(key_file: KeyFile) -> None:
         ("Dear diary,\nwhat a day\n", "no private key that this library can read"),
         ("", "no private key that this library can read"),
         (b"", "no private key that this library can read"),
+        ("a\ud800\nb", "no private key that this library can read"),
         (b"\xff\xfe\0", "no private key that this library can read"),
     ],
 )

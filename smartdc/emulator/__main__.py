@@ -16,29 +16,35 @@ from pathlib import Path
 from .app import Emulator
 from .authority import write_private
 from .clock import WallClock
+from .reply import ApiError
 from .server import Server
 from .transitions import AfterSeconds
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop, and return the exit status."""
+def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
+    """Serve until told to stop, by a signal unless there is an event for it, and return the exit status."""
     options = _options().parse_args(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         emulator = _emulator(options)
-    except (OSError, ValueError) as error:
-        print(f"smartdc.emulator: {error}", file=sys.stderr)  # noqa: T201
+    except (OSError, ValueError, ApiError) as error:
+        print(f"smartdc.emulator: {error}", file=sys.stderr)  # noqa: T201  a command prints
         return 2
+    stop = stop or _stop_on_signal()
     with (
         tempfile.TemporaryDirectory(prefix="smartdc-emulator-") as folder,
         Server(emulator, options.port, tls=options.tls) as server,
     ):
         for line in _lines(emulator, server, Path(folder)):
-            print(line, flush=True)  # noqa: T201
+            print(line, flush=True)  # noqa: T201  a command prints
         stop.wait()
     return 0
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _options() -> argparse.ArgumentParser:

@@ -35,8 +35,7 @@ def update_account(call: Call) -> Reply:
     account = call.account
     enabled = call.params.get("triton_cns_enabled")
     if enabled is not None and enabled not in (True, False, "true", "false"):
-        message = 'triton_cns_enabled must be either "true" or "false"'
-        raise invalid_argument(message)
+        raise invalid_argument('triton_cns_enabled must be either "true" or "false"')
     for name in (*ALIASES, *CHANGEABLE):
         if value := call.params.get(name):
             account.profile[ALIASES.get(name, name)] = str(value)

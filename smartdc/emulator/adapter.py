@@ -5,7 +5,7 @@ What goes wrong on the wire comes out as the exceptions that the real adapter ra
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from http.client import IncompleteRead, RemoteDisconnected
+from http.client import RemoteDisconnected
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -39,13 +39,13 @@ class EmulatorAdapter(HTTPAdapter):
         super().__init__()
         self.core = core
 
-    def send(  # type: ignore[override]
+    def send(
         self,
         request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: ARG002, FBT001, FBT002  the signature is requests' own
+        stream: bool = False,  # noqa: ARG002  the signature is requests' own
         timeout: float | tuple[float | None, float | None] | None = None,
-        verify: bool | str = True,  # noqa: ARG002, FBT001, FBT002
-        cert: Any = None,  # noqa: ANN401, ARG002
+        verify: bool | str = True,  # noqa: ARG002
+        cert: Any = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> requests.Response:
         """Answer a prepared request; the read timeout counts, by the emulator's clock."""
@@ -80,16 +80,14 @@ def read_request(prepared: requests.PreparedRequest) -> Request:
     parts = urlsplit(str(prepared.url))
     headers = merge_headers((_text(name), _text(value)) for name, value in prepared.headers.items())
     headers.setdefault("host", parts.netloc.rpartition("@")[2])
-    return Request(
-        str(prepared.method), prepared.path_url, headers, _body(prepared.body), scheme=parts.scheme
-    )
+    return Request(str(prepared.method), prepared.path_url, headers, _body(prepared.body), scheme=parts.scheme)
 
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _body(body: Any) -> bytes:  # noqa: ANN401
+def _body(body: Any) -> bytes:
     if body is None:
         return b""
     if hasattr(body, "read"):

@@ -23,13 +23,13 @@ def check_affinity(rules: object) -> None:
 def _check_rule(rule: str) -> None:
     operator = next((sign for sign in ("==", "!=") if sign in rule), None)
     if not operator:
-        message = (
+        raise invalid_argument(
             f'could not find operator in affinity rule: expected one of "==", "!=": {json.dumps(rule)}'
         )
-        raise invalid_argument(message)
     key, _, value = rule.partition(operator)
     value = value.removeprefix("~")
     for part, text, pattern in (("key", key, _KEY), ("value", value, _VALUE)):
         if not pattern.fullmatch(text):
-            message = f"invalid {part} in affinity rule: {json.dumps(rule)}: {json.dumps(text)} does not match"
-            raise invalid_argument(message)
+            raise invalid_argument(
+                f"invalid {part} in affinity rule: {json.dumps(rule)}: {json.dumps(text)} does not match"
+            )

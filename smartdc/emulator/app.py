@@ -8,7 +8,7 @@ from typing import Any
 
 from .adapter import EmulatorAdapter
 from .call import Call
-from .clock import Clock, VirtualClock, WallClock
+from .clock import Clock, VirtualClock
 from .controls import PREFIX, answer_control
 from .credentials import throwaway_key
 from .decode import parse_body, parse_query
@@ -93,18 +93,23 @@ class Emulator:
                 if network.fabric:
                     network.owners = [account.id]
 
-    def connection(self, url: str | None = None) -> dict[str, Any]:
-        """Return the arguments with which a client reaches this emulator: in-process, or at a server's URL."""
+    def connection(self, url: str | None = None, ca: str | None = None) -> dict[str, Any]:
+        """Return the arguments with which a client reaches this emulator: in-process, or at a server's URL.
+
+        A server that speaks HTTPS has its authority's file in ``ca``.
+        """
         arguments: dict[str, Any] = {"login": self.login, "key_id": self.key_id}
         if self.private_key:
             arguments["secret"] = self.private_key
         if isinstance(self.clock, VirtualClock):
             arguments["clock"] = self.clock
+        if ca:
+            arguments["verify"] = ca
         if url:
             return {"location": url, **arguments}
         return {"location": f"http://{IN_PROCESS_HOST}", **arguments, "adapter": EmulatorAdapter(self)}
 
-    def populate(self, count: int, **choice: Any) -> list[Machine]:  # noqa: ANN401
+    def populate(self, count: int, **choice: Any) -> list[Machine]:
         """Put so many machines there at once; the choices are those of ``State.populate``."""
         with self._lock:
             return self.state.populate(count, **choice)
@@ -140,6 +145,7 @@ class Emulator:
             return self._answer(call)
         if fault.kind == "delay" and fault.when == BEFORE:
             pause(fault.seconds)
+            call.now = self.clock.time()
             return self._answer(call)
         response = Response(0, []) if fault.when == BEFORE else self._answer(call)
         if fault.kind == "delay":
@@ -181,8 +187,11 @@ class Emulator:
     def _run(self, call: Call) -> Response:
         operation = call.match.choose(call.params.get("action")) if call.match else None
         if not operation or not operation.handler:
-            message = f"{operation and operation.name} is an operation of CloudAPI that this emulator does not have"
-            raise ApiError(501, "NotImplementedError", message)
+            raise ApiError(
+                501,
+                "NotImplementedError",
+                f"{operation and operation.name} is an operation of CloudAPI that this emulator does not have",
+            )
         return render(call, operation.handler(call))
 
     def _request_id(self, call: Call) -> str:

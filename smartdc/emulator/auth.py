@@ -74,8 +74,7 @@ def parse_authorization(request: Signable, now: float) -> Credentials | None:
         return None
     scheme, space, parameters = header.partition(" ")
     if not space:
-        message = "BasicAuth content is invalid."
-        raise invalid_header(message)
+        raise invalid_header("BasicAuth content is invalid.")
     if scheme.lower() != "signature":
         return None
     try:
@@ -84,8 +83,7 @@ def parse_authorization(request: Signable, now: float) -> Credentials | None:
         try:
             return _parse_legacy(request, scheme, parameters, now)
         except Unacceptable:
-            message = f"Authorization header invalid: {error}"
-            raise invalid_header(message) from error
+            raise invalid_header(f"Authorization header invalid: {error}") from error
 
 
 def _parse(request: Signable, scheme: str, parameters: dict[str, str], now: float) -> Credentials:
@@ -98,8 +96,7 @@ def _parse(request: Signable, scheme: str, parameters: dict[str, str], now: floa
     _check_lifetime(parameters, now)
     _check_covered(request, names)
     if algorithm.lower() not in ALGORITHMS:
-        message = f"{algorithm.lower()} is not a supported algorithm"
-        raise Unacceptable(message)
+        raise Unacceptable(f"{algorithm.lower()} is not a supported algorithm")
     return Credentials(parameters["keyId"], algorithm.upper(), parameters["signature"], signed)
 
 
@@ -109,11 +106,9 @@ def _parse_legacy(request: Signable, scheme: str, text: str, now: float) -> Cred
     _require(scheme, parameters, "keyId", "algorithm")
     algorithm = parameters["algorithm"].lower()
     if not signature:
-        message = "signature was empty"
-        raise Unacceptable(message)
+        raise Unacceptable("signature was empty")
     if algorithm not in LEGACY_ALGORITHMS:
-        message = f"{algorithm} is not supported"
-        raise Unacceptable(message)
+        raise Unacceptable(f"{algorithm} is not supported")
     signed = "\n".join(_legacy_line(request, name) for name in names)
     _check_date(request, now)
     _check_covered(request, names)
@@ -182,19 +177,16 @@ def _signed_names(request: Signable, parameters: dict[str, str]) -> list[str]:
 
 def _require(scheme: str, parameters: dict[str, str], *names: str) -> None:
     if scheme != "Signature":
-        message = 'scheme was not "Signature"'
-        raise Unacceptable(message)
+        raise Unacceptable('scheme was not "Signature"')
     for name in names:
         if not parameters.get(name):
-            message = f"{name} was not specified"
-            raise Unacceptable(message)
+            raise Unacceptable(f"{name} was not specified")
 
 
 def _check_digest(algorithm: str) -> None:
     family, _, digest = algorithm.lower().partition("-")
     if family not in _FAMILIES or digest not in HASHES:
-        message = f"{algorithm} is not supported"
-        raise Unacceptable(message)
+        raise Unacceptable(f"{algorithm} is not supported")
 
 
 def _line(request: Signable, name: str, parameters: dict[str, str]) -> str:
@@ -204,18 +196,15 @@ def _line(request: Signable, name: str, parameters: dict[str, str]) -> str:
             return f"{request.method} {request.target} HTTP/1.1"
         case "(request-target)":
             return f"(request-target): {request.method.lower()} {request.target}"
-        case "(keyid)":
-            return f"(keyid): {parameters['keyId']}"
-        case "(algorithm)":
-            return f"(algorithm): {parameters['algorithm']}"
-        case "(created)" | "(expires)":
-            return f"{name}: {parameters.get(name[1:-1], 'undefined')}"
-        case "(opaque)":
-            if "opaque" in parameters:
-                return f"(opaque): {parameters['opaque']}"
-            message = "opaque param was not in the authorization header"
-            raise Unacceptable(message)
+        case "(keyid)" | "(algorithm)" | "(opaque)" | "(created)" | "(expires)":
+            return f"{name}: {_parameter(name[1:-1], parameters)}"
     return f"{name}: {_header(request, name)}"
+
+
+def _parameter(name: str, parameters: dict[str, str]) -> str:
+    if name == "opaque" and name not in parameters:
+        raise Unacceptable("opaque param was not in the authorization header")
+    return parameters.get("keyId" if name == "keyid" else name, "undefined")
 
 
 def _legacy_line(request: Signable, name: str) -> str:
@@ -227,8 +216,7 @@ def _legacy_line(request: Signable, name: str) -> str:
 def _header(request: Signable, name: str) -> str:
     value = request.headers.get(name)
     if value is None:
-        message = f"{name} was not in the request"
-        raise Unacceptable(message)
+        raise Unacceptable(f"{name} was not in the request")
     return value
 
 
@@ -240,23 +228,19 @@ def _check_date(request: Signable, now: float) -> None:
         return
     skew = round(abs(now - sent) * 1000)
     if skew > SKEW * 1000:
-        message = f"clock skew of {skew / 1000:.15g}s was greater than {SKEW}s"
-        raise Unacceptable(message)
+        raise Unacceptable(f"clock skew of {skew / 1000:.15g}s was greater than {SKEW}s")
 
 
 def _check_lifetime(parameters: dict[str, str], now: float) -> None:
     created, expires = parameters.get("created", ""), parameters.get("expires", "")
     ahead = int(created) - int(now) if created.isdigit() else 0
     if ahead > SKEW:
-        message = f"Created lies in the future (with skew {ahead}s greater than allowed {SKEW}s"
-        raise Unacceptable(message)
+        raise Unacceptable(f"Created lies in the future (with skew {ahead}s greater than allowed {SKEW}s")
     behind = int(now) - int(expires) if expires.isdigit() else 0
     if behind > SKEW:
-        message = f"Request expired with skew {behind}s greater than allowed {SKEW}s"
-        raise Unacceptable(message)
+        raise Unacceptable(f"Request expired with skew {behind}s greater than allowed {SKEW}s")
 
 
 def _check_covered(request: Signable, names: list[str]) -> None:
     if request.date_name not in names:
-        message = f"{request.date_name} was not a signed header"
-        raise Unacceptable(message)
+        raise Unacceptable(f"{request.date_name} was not a signed header")

@@ -42,7 +42,9 @@ def _root(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-def _leaf(key: ec.EllipticCurvePrivateKey, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _leaf(
+    key: ec.EllipticCurvePrivateKey, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smartdc emulator")])
     addresses = [x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1")]
     return (

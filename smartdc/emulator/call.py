@@ -55,16 +55,14 @@ class Call:
     def account(self) -> Account:
         """The account the call is about."""
         if not self.found_account:
-            message = "You must make authenticated requests to use CloudAPI"
-            raise ApiError(401, "InvalidCredentials", message)
+            raise ApiError(401, "InvalidCredentials", "You must make authenticated requests to use CloudAPI")
         return self.found_account
 
     @property
     def machine(self) -> Machine:
         """The machine the call is about."""
         if not self.found_machine:
-            message = "VM not found"
-            raise ApiError(404, "ResourceNotFound", message)
+            raise ApiError(404, "ResourceNotFound", "VM not found")
         return self.found_machine
 
     @property
@@ -90,7 +88,7 @@ class Call:
         """Return the Location header for a path below the account."""
         return {"Location": "/".join(["", self.account.login, *segments])}
 
-    def queue(  # noqa: PLR0913  a job has these many sides
+    def queue(
         self,
         action: str,
         effect: Callable[[Machine], None],

@@ -64,7 +64,6 @@ def packages() -> dict[str, Package]:
         _package("g1-small", 1024, 25_600, 1, description="1 GiB of memory, 25 GiB of disk"),
         _package("g1-medium", 4096, 102_400, 2, description="4 GiB of memory, 100 GiB of disk"),
         _package("g1-large", 8192, 204_800, 4, description="8 GiB of memory, 200 GiB of disk"),
-        _package("g1-small", 1024, 20_480, 1, version="0.9.0", description="An earlier version"),
         _package("k1-small", 2048, 51_200, 1, group="kvm", brand="kvm", description="For KVM machines"),
         _package("b1-small", 2048, 51_200, 2, group="bhyve", brand="bhyve", flexible_disk=True,
                  description="For bhyve machines with disks to their owner's taste"),
@@ -72,6 +71,8 @@ def packages() -> dict[str, Package]:
                  description="For bhyve machines with disks to their owner's taste"),
         _package("b1-fixed", 4096, 102_400, 2, group="bhyve", brand="bhyve", flexible_disk=False,
                  description="For bhyve machines with one disk"),
+        _package("g2-trial", 1024, 20_480, 1, version="0.9.0", description="On trial, ninth version"),
+        _package("g2-trial", 2048, 20_480, 1, version="0.10.0", description="On trial, tenth version"),
         _package("g0-retired", 512, 8_192, active=False, description="No longer sold"),
     ]  # fmt: skip
     return {package.id: package for package in shelf}

@@ -45,8 +45,7 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         """Move on by the seconds; a negative number is a ``ValueError``."""
         if seconds < 0:
-            message = f"A clock cannot run backwards: {seconds} seconds."
-            raise ValueError(message)
+            raise ValueError(f"A clock cannot run backwards: {seconds} seconds.")
         with self._lock:
             self._passed += seconds
 

@@ -28,18 +28,15 @@ def answer_control(emulator: "Emulator", request: Request) -> Reply:
     """Do what a control asks; without the token it is a 403."""
     token = request.headers.get(TOKEN_HEADER.lower(), "")
     if not compare_digest(token.encode(), emulator.token.encode()):
-        message = f"The emulator's controls need its token in the header {TOKEN_HEADER}."
-        raise ApiError(403, "NotAuthorized", message)
+        raise ApiError(403, "NotAuthorized", f"The emulator's controls need its token in the header {TOKEN_HEADER}.")
     name = f"{request.method} {request.path.removeprefix(PREFIX).strip('/')}"
     if name not in CONTROLS:
-        message = f"There is no control {name}; there are {', '.join(CONTROLS)}."
-        raise ApiError(404, "ResourceNotFound", message)
+        raise ApiError(404, "ResourceNotFound", f"There is no control {name}; there are {', '.join(CONTROLS)}.")
     try:
         given = json.loads(request.body or b"{}")
         return Reply(200, CONTROLS[name](emulator, **given))
     except (TypeError, ValueError) as error:
-        message = f"{name}: {error}"
-        raise invalid_argument(message) from error
+        raise invalid_argument(f"{name}: {error}") from error
 
 
 def _reset(emulator: "Emulator") -> None:
@@ -49,16 +46,14 @@ def _reset(emulator: "Emulator") -> None:
 def _advance(emulator: "Emulator", seconds: float) -> dict[str, float]:
     clock = emulator.clock
     if not isinstance(clock, VirtualClock | WallClock):
-        message = "this clock cannot be moved"
-        raise TypeError(message)
+        raise TypeError("this clock cannot be moved")
     clock.advance(seconds)
     return {"time": clock.time()}
 
 
-def _add_fault(emulator: "Emulator", **given: Any) -> dict[str, Any]:  # noqa: ANN401
+def _add_fault(emulator: "Emulator", **given: Any) -> dict[str, Any]:
     if unknown := set(given) - _FAULT_FIELDS:
-        message = f"a fault has no {', '.join(sorted(unknown))}"
-        raise TypeError(message)
+        raise TypeError(f"a fault has no {', '.join(sorted(unknown))}")
     return _show_fault(emulator.faults.add(Fault(**given)))
 
 
@@ -103,7 +98,7 @@ def _fail(emulator: "Emulator", action: str, message: str = "Failed on request",
     emulator.transitions.fail(action, message, times)
 
 
-def _populate(emulator: "Emulator", count: int, **choice: Any) -> list[str]:  # noqa: ANN401
+def _populate(emulator: "Emulator", count: int, **choice: Any) -> list[str]:
     return [machine.id for machine in emulator.populate(count, **choice)]
 
 

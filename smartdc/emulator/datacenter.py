@@ -17,8 +17,7 @@ def get_datacenter(call: Call) -> Reply:
     name = call.text("dc")
     url = known(call).get(name)
     if not url:
-        message = f"{name} is not an available datacenter"
-        raise not_found(message)
+        raise not_found(f"{name} is not an available datacenter")
     # The space in front comes from CloudAPI, whose message has an empty format.
     return Reply(302, {"code": "ResourceMoved", "message": f" {name} {url}"}, {"Location": url})
 

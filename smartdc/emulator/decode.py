@@ -34,7 +34,7 @@ def parse_query(text: str) -> dict[str, Any]:
     return found
 
 
-def _append(found: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401
+def _append(found: dict[str, Any], name: str, value: Any) -> None:
     if name not in found:
         found[name] = value
         return
@@ -42,7 +42,7 @@ def _append(found: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN4
     found[name] = [*_as_list(known), *_as_list(value)]
 
 
-def _as_list(value: Any) -> list[Any]:  # noqa: ANN401
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 

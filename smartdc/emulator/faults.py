@@ -56,17 +56,14 @@ class Fault:
     def __post_init__(self) -> None:
         """Refuse a fault that could never happen."""
         if self.kind not in KINDS:
-            message = f"There is no fault of kind {self.kind!r}; there are {', '.join(KINDS)}."
-            raise ValueError(message)
+            raise ValueError(f"There is no fault of kind {self.kind!r}; there are {', '.join(KINDS)}.")
         self.seconds = self.seconds or SECONDS.get(self.kind, 0.0)
         needs_answer = self.kind in ("truncate", "dribble")
         self.when = self.when or (AFTER if needs_answer else BEFORE)
         if needs_answer and self.when == BEFORE:
-            message = f"A {self.kind} spoils an answer, so it can only happen after the change."
-            raise ValueError(message)
+            raise ValueError(f"A {self.kind} spoils an answer, so it can only happen after the change.")
         if self.when not in (BEFORE, AFTER):
-            message = f"A fault happens before or after the change, not {self.when!r}."
-            raise ValueError(message)
+            raise ValueError(f"A fault happens before or after the change, not {self.when!r}.")
 
     def fits(self, operation: str | None, request: Request) -> bool:
         """Say whether this fault is meant for a request."""
@@ -166,7 +163,7 @@ def _redirect(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: 
 
 
 def _garbage(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    """Answer with a length, a digest and a type that are right, and a body that is no JSON."""
+    """Answer with a length and a type that are right, and a body that is no JSON."""
     response = render(Reply(200, ["half an answer"]))
     response.body = response.body[:-1] + b"}"
     response.headers = [pair for pair in response.headers if pair[0] != "Content-MD5"]

@@ -15,5 +15,8 @@ def check_host(request: Request) -> None:
     if name.rpartition(":")[2].isdigit() and not name.endswith("]"):
         name = name.rpartition(":")[0]
     if name not in HOSTS:
-        message = f"This emulator answers to {', '.join(sorted(HOSTS))}, and not to the host {request.host!r}."
-        raise ApiError(421, "MisdirectedRequestError", message)
+        raise ApiError(
+            421,
+            "MisdirectedRequestError",
+            f"This emulator answers to {', '.join(sorted(HOSTS))}, and not to the host {request.host!r}.",
+        )

@@ -22,14 +22,14 @@ _SHOWN_REQUIREMENTS = {
 
 @operation("ListImages", "GET", "/:account/images", head="HeadImages")
 def list_images(call: Call) -> Reply:
-    """Return the images that pass the filters: active ones, and no Docker images, unless asked for."""
+    """Return the images that pass the filters, oldest first: active ones, and no Docker images, unless asked for."""
     kind = _kind(call)
     found = [
         image
         for image in call.state.images.values()
         if image.visible_to(call.account.id) and _fits_type(image, kind) and _passes(image, call)
     ]
-    return Reply(200, [view(image, call) for image in found])
+    return Reply(200, [view(image, call) for image in sorted(found, key=lambda image: image.published)])
 
 
 @operation("GetImage", "GET", IMAGE, head="HeadImage")
@@ -43,11 +43,9 @@ def delete_image(call: Call) -> Reply:
     """Delete an image of one's own that no other is based on."""
     image = _require(call)
     if image.owner != call.account.id:
-        message = f'user "{call.account.id}" does not own image "{image.id}"'
-        raise ApiError(422, "NotImageOwner", message)
+        raise ApiError(422, "NotImageOwner", f'user "{call.account.id}" does not own image "{image.id}"')
     if any(other.origin == image.id for other in call.state.images.values()):
-        message = f'image "{image.id}" has dependent images'
-        raise ApiError(422, "ImageHasDependentImages", message)
+        raise ApiError(422, "ImageHasDependentImages", f'image "{image.id}" has dependent images')
     del call.state.images[image.id]
     return Reply(204)
 
@@ -91,8 +89,7 @@ def _sha1(image: Image) -> str:
 
 def _require(call: Call) -> Image:
     if not call.image:
-        message = f"{call.text('dataset')} not found"
-        raise not_found(message)
+        raise not_found(f"{call.text('dataset')} not found")
     return call.image
 
 
@@ -101,8 +98,7 @@ def _kind(call: Call) -> str:
     if not asked or call.since("8.0.0"):
         return asked or "!docker"
     if asked not in _OLD_TYPES:
-        message = f"image type {asked} is not a valid type"
-        raise invalid_argument(message)
+        raise invalid_argument(f"image type {asked} is not a valid type")
     return _OLD_TYPES[asked]
 
 

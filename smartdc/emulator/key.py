@@ -28,18 +28,14 @@ def create_key(call: Call) -> Reply:
     """Add a key from its OpenSSH line; the name is its comment unless said otherwise."""
     text = call.params.get("key")
     if not text:
-        message = "key is a required argument"
-        raise missing_parameter(message)
+        raise missing_parameter("key is a required argument")
     if not isinstance(text, str):
-        message = "key must be a String"
-        raise invalid_argument(message)
+        raise invalid_argument("key must be a String")
     if " " not in text:
-        message = "key is invalid"
-        raise invalid_argument(message)
+        raise invalid_argument("key is invalid")
     attestation = call.params.get("attestation")
     if attestation and not _is_list_of_text(attestation):
-        message = "attestation must be an Array of Strings"
-        raise invalid_argument(message)
+        raise invalid_argument("attestation must be an Array of Strings")
     key = call.state.add_key(call.account, text, call.text("name") or None)
     return Reply(201, view(key), call.location("keys", quote(key.public.fingerprint, safe="")))
 
@@ -60,8 +56,7 @@ def _require(call: Call) -> Key:
     name = call.text("name")
     key = call.account.key(name)
     if not key:
-        message = f"{name} does not exist"
-        raise not_found(message)
+        raise not_found(f"{name} does not exist")
     return key
 
 

@@ -53,8 +53,9 @@ def delete_machine(call: Call) -> Reply:
     if answer := gone(call):
         return answer
     if machine.deletion_protection:
-        message = 'Instance has "deletion_protection" enabled, preventing deletion'
-        raise ApiError(409, "CannotDestroyMachineError", message)
+        raise ApiError(
+            409, "CannotDestroyMachineError", 'Instance has "deletion_protection" enabled, preventing deletion'
+        )
     if any(job.action == "destroy" for job in machine.pending):
         return Reply(204)
     if not machine.compute_node:
@@ -72,8 +73,7 @@ def gone(call: Call) -> Reply | None:
 
 def unallocated(action: str) -> ApiError:
     """Return VMAPI's refusal to touch what is not provisioned yet."""
-    message = f"Cannot call {action} for a VM that has not been provisioned yet"
-    return ApiError(409, "UnallocatedVM", message)
+    return ApiError(409, "UnallocatedVM", f"Cannot call {action} for a VM that has not been provisioned yet")
 
 
 def _destroy(call: Call, machine: Machine) -> None:
@@ -108,11 +108,10 @@ def _filters(call: Call) -> list[Any]:
     return [*tests, *_docker_tests(params.get("docker"))]
 
 
-def _state_test(call: Call) -> Any:  # noqa: ANN401
+def _state_test(call: Call) -> Any:
     asked = call.params.get("state")
     if asked is not None and asked not in _STATES:
-        message = f"{asked} is not a valid state"
-        raise invalid_argument(message)
+        raise invalid_argument(f"{asked} is not a valid state")
     state = _STATES[asked] if asked else None if call.params.get("tombstone") else "active"
     if state == "unknown":
         raise _invalid("state", "Must be one of: running, stopped, active, destroyed")
@@ -121,11 +120,10 @@ def _state_test(call: Call) -> Any:  # noqa: ANN401
     return lambda machine: state is None or machine.state == state
 
 
-def _type_test(call: Call) -> Any:  # noqa: ANN401
+def _type_test(call: Call) -> Any:
     asked = call.params.get("type")
     if asked not in (None, "smartmachine", "virtualmachine"):
-        message = f"{asked} is not a valid type"
-        raise invalid_argument(message)
+        raise invalid_argument(f"{asked} is not a valid type")
     return lambda machine: asked is None or machine.hvm == (asked == "virtualmachine")
 
 
@@ -134,12 +132,11 @@ def _docker_tests(asked: object) -> list[Any]:
         return []
     wanted = {"true": True, "false": False}.get(str(asked))
     if wanted is None:
-        message = f"{asked} is not a valid boolean"
-        raise invalid_argument(message)
+        raise invalid_argument(f"{asked} is not a valid boolean")
     return [lambda machine: machine.docker == wanted]
 
 
-def _tag_test(key: str, value: object) -> Any:  # noqa: ANN401
+def _tag_test(key: str, value: object) -> Any:
     return lambda machine: key in machine.tags and tag_text(machine.tags[key]) == value
 
 
@@ -150,9 +147,7 @@ def tag_text(value: object) -> str:
     return str(value)
 
 
-def _number(  # noqa: PLR0913  a parameter, its default, its bounds, and VMAPI's name for it
-    call: Call, name: str, default: int, low: int, high: int | None, field: str | None = None
-) -> int:
+def _number(call: Call, name: str, default: int, low: int, high: int | None, field: str | None = None) -> int:
     text = call.text(name)
     if not text:
         return default

@@ -49,8 +49,7 @@ def rename(call: Call) -> Reply:
         return answer
     name = call.params.get("name")
     if not name:
-        message = "New name must be specified"
-        raise missing_parameter(message)
+        raise missing_parameter("New name must be specified")
     check_length(call, str(name))
 
     def renamed(machine: Machine) -> None:
@@ -101,22 +100,20 @@ def check_name(call: Call, name: object, but: Machine | None, message: str) -> s
 def check_length(call: Call, name: str) -> None:
     """Refuse a name that CloudAPI itself finds too long: 409 InvalidArgument."""
     if len(name) > MAX_NAME:
-        message = f"Name cannot be longer than {MAX_NAME} characters."
-        raise invalid_argument(message)
+        raise invalid_argument(f"Name cannot be longer than {MAX_NAME} characters.")
     check_dns_length(call, name)
 
 
 def check_dns_length(call: Call, name: str) -> None:
     """Refuse a name that cannot be a DNS label, for accounts that use CNS: 409 InvalidArgument."""
     if call.account.cns_enabled and len(name) > MAX_DNS_NAME:
-        message = (
+        raise invalid_argument(
             f"Name cannot be longer than {MAX_DNS_NAME} characters, because you have triton_cns_enabled set "
             "on your Account."
         )
-        raise invalid_argument(message)
 
 
-def _act(call: Call, action: str, effect: Any, *, refuse: Any = None, **job: Any) -> Reply:  # noqa: ANN401
+def _act(call: Call, action: str, effect: Any, *, refuse: Any = None, **job: Any) -> Reply:
     refuse_unallocated(call, action)
     if refuse:
         refuse(call)
@@ -148,20 +145,20 @@ def _check_name(call: Call) -> None:
 
 def _check_resize(call: Call) -> Package:
     if call.machine.brand == "kvm":
-        message = "resize is not supported for KVM virtualmachines"
-        raise invalid_argument(message)
+        raise invalid_argument("resize is not supported for KVM virtualmachines")
     package = require_package(call)
     image = call.state.images.get(call.machine.image)
     requirements = image.requirements if image else {}
     if requirements.get("min_ram", 0) > package.memory:
-        message = f"Package RAM ({package.memory}) is less than allowed by the image ({requirements['min_ram']})"
-        raise invalid_argument(message)
+        raise invalid_argument(
+            f"Package RAM ({package.memory}) is less than allowed by the image ({requirements['min_ram']})"
+        )
     if requirements.get("max_ram", package.memory) < package.memory:
-        message = f"Package RAM ({package.memory}) is more than allowed by the image ({requirements['max_ram']})"
-        raise invalid_argument(message)
+        raise invalid_argument(
+            f"Package RAM ({package.memory}) is more than allowed by the image ({requirements['max_ram']})"
+        )
     if call.machine.brand == "bhyve" and not package.flexible_disk:
-        message = "Resizing to a package without flexible disk space is not supported"
-        raise invalid_argument(message)
+        raise invalid_argument("Resizing to a package without flexible disk space is not supported")
     return package
 
 
@@ -169,14 +166,11 @@ def require_package(call: Call) -> Package:
     """Return the package that the parameters name; none, an unknown or an inactive one is a 409."""
     name = call.params.get("package")
     if not name:
-        message = "package must be specified"
-        raise missing_parameter(message)
+        raise missing_parameter("package must be specified")
     if not call.package:
-        message = f"{name} is not a valid package"
-        raise invalid_argument(message)
+        raise invalid_argument(f"{name} is not a valid package")
     if not call.package.active:
-        message = f"{name} is inactive. Must use an active package"
-        raise invalid_argument(message)
+        raise invalid_argument(f"{name} is inactive. Must use an active package")
     return call.package
 
 

@@ -10,21 +10,16 @@ def choose_brand(call: Call, image: Image, package: Package) -> str:
     asked = call.params.get("brand")
     required = image.requirements.get("brand")
     if asked and asked not in HVM:
-        message = f'Unknown brand "{_safe(asked)}". Brand is restricted to one of ["bhyve","kvm"]'
-        raise invalid_argument(message)
+        raise invalid_argument(f'Unknown brand "{_safe(asked)}". Brand is restricted to one of ["bhyve","kvm"]')
     brand = str(asked or required or package.brand or _default(call, image))
     if package.brand and package.brand != brand:
-        message = f'Package requires brand "{package.brand}", but brand "{brand}" was selected'
-        raise invalid_argument(message)
+        raise invalid_argument(f'Package requires brand "{package.brand}", but brand "{brand}" was selected')
     if required and required != brand:
-        message = f'Image requires brand "{required}", but brand "{brand}" was selected'
-        raise invalid_argument(message)
+        raise invalid_argument(f'Image requires brand "{required}", but brand "{brand}" was selected')
     if brand in HVM and image.type != "zvol":
-        message = f'Brand "{brand}" requires the image type to be "zvol"'
-        raise invalid_argument(message)
+        raise invalid_argument(f'Brand "{brand}" requires the image type to be "zvol"')
     if brand not in HVM and image.type == "zvol":
-        message = f'Brand "{brand}" cannot use an image of type "zvol"'
-        raise invalid_argument(message)
+        raise invalid_argument(f'Brand "{brand}" cannot use an image of type "zvol"')
     return brand
 
 

@@ -28,8 +28,7 @@ def create_machine(call: Call) -> Reply:
     package = require_package(call)
     root_keys = _root_keys(call, image)
     if not call.account.approved:
-        message = "User is not currently approved for provisioning"
-        raise invalid_argument(message)
+        raise invalid_argument("User is not currently approved for provisioning")
     brand = choose_brand(call, image, package)
     layout = choose_disks(call, image, package, brand)
     _check_switches(call, brand)
@@ -59,24 +58,19 @@ def create_machine(call: Call) -> Reply:
 def _require_image(call: Call) -> Image:
     params = call.params
     if params.get("image") and params.get("dataset"):
-        message = "image and dataset are mutually exclusive parameters."
-        raise invalid_argument(message)
+        raise invalid_argument("image and dataset are mutually exclusive parameters.")
     name = params.get("image") or params.get("dataset")
     if not name:
-        message = "image must be specified"
-        raise missing_parameter(message)
+        raise missing_parameter("image must be specified")
     if not call.image:
-        message = f"{name} is not a valid image"
-        raise invalid_argument(message)
+        raise invalid_argument(f"{name} is not a valid image")
     if call.image.state != "active":
-        message = f"image {name} is not active"
-        raise invalid_argument(message)
+        raise invalid_argument(f"image {name} is not active")
     if _is_shared(call, call.image) and params.get("allow_shared_images") is not True:
-        message = (
+        raise invalid_argument(
             f"{name} is a shared image - to provision a shared image you can either clone the image or set "
             '"allow_shared_images" to true.'
         )
-        raise invalid_argument(message)
     return call.image
 
 
@@ -89,8 +83,7 @@ def _root_keys(call: Call, image: Image) -> str:
     """Return the account's keys for root, or nothing for an image that takes a password instead."""
     if image.requirements.get("password"):
         if not (call.params.get("password") or call.params.get("administrator_pw")):
-            message = f"{image.id} requires a password"
-            raise missing_parameter(message)
+            raise missing_parameter(f"{image.id} requires a password")
         return ""
     if not call.account.keys:
         raise ApiError(409, "KeyRequired", "At least one SSH key is required to provision")
@@ -99,23 +92,21 @@ def _root_keys(call: Call, image: Image) -> str:
 
 def _check_switches(call: Call, brand: str) -> None:
     if call.params.get("bootrom") and brand != "bhyve":
-        message = 'Only bhyve VMs support "bootrom" option'
-        raise invalid_argument(message)
+        raise invalid_argument('Only bhyve VMs support "bootrom" option')
     if call.params.get("delegate_dataset") is True and not call.settings.delegate_datasets:
-        message = (
+        raise invalid_argument(
             "Support for delegated datasets is not enabled (experimental_cloudapi_delegate_dataset in SAPI)"
         )
-        raise invalid_argument(message)
 
 
 def _check_fit(call: Call, image: Image, package: Package) -> None:
     if call.params.get("affinity") and call.params.get("locality"):
-        message = 'cannot specify both "locality" (deprecated) and "affinity"'
-        raise invalid_argument(message)
+        raise invalid_argument('cannot specify both "locality" (deprecated) and "affinity"')
     least = image.requirements.get("min_ram", 0)
     if package.memory < least:
-        message = f"You must use a package with at least {least} MiB of RAM in order to provision the selected image"
-        raise invalid_argument(message)
+        raise invalid_argument(
+            f"You must use a package with at least {least} MiB of RAM in order to provision the selected image"
+        )
 
 
 def _name(call: Call, identity: str) -> str:
@@ -127,11 +118,9 @@ def _check_volumes(call: Call, brand: str) -> None:
     if not call.params.get("volumes"):
         return
     if brand in ("bhyve", "kvm"):
-        message = f'volumes not yet supported with brand "{brand}"'
-        raise invalid_argument(message)
+        raise invalid_argument(f'volumes not yet supported with brand "{brand}"')
     if not call.settings.automount_volumes:
-        message = "Support for automounting volumes is not enabled"
-        raise invalid_argument(message)
+        raise invalid_argument("Support for automounting volumes is not enabled")
 
 
 def _flat(call: Call, prefix: str) -> dict[str, Any]:
@@ -158,13 +147,12 @@ def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, A
     check_tags(tags, f"{PARAMETERS}: Invalid tags")
     check_metadata(metadata, f"{PARAMETERS}: Invalid customer_metadata")
     if call.params.get("firewall_enabled") not in (None, True, False, "true", "false"):
-        message = f"{PARAMETERS}: Invalid firewall_enabled"
-        raise validation_failed(message, "firewall_enabled", "Invalid", "Must be a boolean")
+        raise validation_failed(
+            f"{PARAMETERS}: Invalid firewall_enabled", "firewall_enabled", "Invalid", "Must be a boolean"
+        )
 
 
-def _make(  # noqa: PLR0913  everything that the checks found out
-    call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout
-) -> Machine:
+def _make(call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout) -> Machine:
     now = call.state.clock.time()
     params = call.params
     return Machine(

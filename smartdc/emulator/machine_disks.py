@@ -28,8 +28,9 @@ def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layo
     asked = call.params.get("disks")
     flexible = bool(package.flexible_disk) and brand == "bhyve"
     if asked and not flexible:
-        message = "The use of `disks` is only supported if the package has the flexible_disk attr set to true"
-        raise invalid_argument(message)
+        raise invalid_argument(
+            "The use of `disks` is only supported if the package has the flexible_disk attr set to true"
+        )
     if not flexible:
         return _finish(Layout(package.disk, [{}, {"size": package.disk}]), image)
     if not asked:
@@ -38,18 +39,16 @@ def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layo
     return _finish(Layout(package.disk, _check(asked, image, package), flexible=True), image)
 
 
-def _check(asked: Any, image: Image, package: Package) -> list[dict[str, Any]]:  # noqa: ANN401
+def _check(asked: Any, image: Image, package: Package) -> list[dict[str, Any]]:
     if not isinstance(asked, list) or not all(isinstance(disk, dict) for disk in asked):
         raise ApiError(500, "InternalError", "Internal Error")
     if len(asked) > MAX_DISKS:
-        message = f"A maximum of {MAX_DISKS} disks per VM are supported"
-        raise invalid_argument(message)
+        raise invalid_argument(f"A maximum of {MAX_DISKS} disks per VM are supported")
     disks = [dict(disk) for disk in asked]
     _check_blocks(disks)
     _fill(disks, image, package)
     if disks[0]["size"] < image.size:
-        message = "Size must be greater than or equal to image size for the boot disk"
-        raise invalid_argument(message)
+        raise invalid_argument("Size must be greater than or equal to image size for the boot disk")
     if sum(disk["size"] for disk in disks) > package.disk:
         raise _too_large()
     return disks
@@ -60,25 +59,21 @@ def _check_blocks(disks: list[dict[str, Any]]) -> None:
         if "block_size" not in disk:
             continue
         if place == 0:
-            message = "Cannot set block_size and image_uuid."
-            raise invalid_argument(message)
+            raise invalid_argument("Cannot set block_size and image_uuid.")
         if disk["block_size"] not in BLOCK_SIZES:
-            message = (
+            raise invalid_argument(
                 f"Invalid block_size: {disk['block_size']} on disk: {place}. Must be 512-131072 and a power of 2."
             )
-            raise invalid_argument(message)
 
 
 def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
     """Put a number wherever a size is left out or ``remaining``."""
     disks[0].setdefault("size", image.size)
     if any("size" not in disk for disk in disks):
-        message = "disk.size must be set if disk is not the boot disk"
-        raise missing_parameter(message)
+        raise missing_parameter("disk.size must be set if disk is not the boot disk")
     rest = [disk for disk in disks if disk["size"] == "remaining"]
     if len(rest) > 1:
-        message = "Only one disk.size can be set to `remaining`"
-        raise invalid_argument(message)
+        raise invalid_argument("Only one disk.size can be set to `remaining`")
     for disk in rest:
         disk["size"] = package.disk - sum(other["size"] for other in disks if other is not disk)
         if disk["size"] < (image.size if disk is disks[0] else 0):

@@ -29,8 +29,7 @@ def choose_networks(call: Call) -> list[Wanted]:
         identity, ip = _read(call, place, item)
         network = call.state.networks.get(identity)
         if not network or not network.visible_to(call.account.id):
-            message = "Invalid Networks"
-            raise invalid_argument(message)
+            raise invalid_argument("Invalid Networks")
         chosen.setdefault(identity, Wanted(network, ip))
     return list(chosen.values())
 
@@ -39,8 +38,7 @@ def check_networks(call: Call, networks: list[Wanted]) -> None:
     """Refuse more public networks than one: 409; and an address that is taken: 422."""
     public = [wanted for wanted in networks if wanted.network.public]
     if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
-        message = f"Can specify a maximum of {MAX_PUBLIC} public networks"
-        raise invalid_argument(message)
+        raise invalid_argument(f"Can specify a maximum of {MAX_PUBLIC} public networks")
     for wanted in networks:
         if wanted.ip in wanted.network.taken:
             reason = {"field": "ipv4_ips", "code": "InvalidParameter", "message": f"IP {wanted.ip} is in use"}
@@ -56,12 +54,15 @@ def _defaults(call: Call) -> list[Wanted]:
     return [Wanted(network) for kind, network in pairs if network and kind in kinds]
 
 
-def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:  # noqa: ANN401
+def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
     if isinstance(item, dict) and call.since("7.3.0"):
         return _read_object(call, item)
     if not isinstance(item, str):
-        message = f'property "networks[{place}]": array of strings or objects expected'
-        raise invalid_argument(message if call.since("7.3.0") else "Invalid Networks")
+        raise invalid_argument(
+            f'property "networks[{place}]": array of strings or objects expected'
+            if call.since("7.3.0")
+            else "Invalid Networks"
+        )
     if not UUID.fullmatch(item):
         # CloudAPI trips over an assertion of its own here.
         raise ApiError(500, None, "netUuid (uuid) is required")
@@ -71,14 +72,11 @@ def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:  # noqa:
 def _read_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
     identity = item.get("ipv4_uuid")
     if not identity:
-        message = "network objects must contain ipv4_uuid"
-        raise missing_parameter(message)
+        raise missing_parameter("network objects must contain ipv4_uuid")
     if not isinstance(identity, str):
-        message = "ipv4_uuid must be a string"
-        raise invalid_argument(message)
+        raise invalid_argument("ipv4_uuid must be a string")
     if not UUID.fullmatch(identity.lower()):
-        message = f"ipv4_uuid: {identity} is not a uuid"
-        raise invalid_argument(message)
+        raise invalid_argument(f"ipv4_uuid: {identity} is not a uuid")
     _check_count(item)
     return identity, _read_address(call, identity, item["ipv4_ips"]) if "ipv4_ips" in item else None
 
@@ -88,31 +86,23 @@ def _check_count(item: dict[str, Any]) -> None:
         return
     count = item["ipv4_count"]
     if "ipv4_ips" in item:
-        message = "ipv4_count and ipv4_ips cannot be specified together"
-        raise invalid_argument(message)
+        raise invalid_argument("ipv4_count and ipv4_ips cannot be specified together")
     if isinstance(count, bool) or not isinstance(count, int | float):
-        message = "ipv4_count must be a number"
-        raise invalid_argument(message)
+        raise invalid_argument("ipv4_count must be a number")
     if count != 1:
-        message = "ipv4_count can only be set to 1"
-        raise invalid_argument(message)
+        raise invalid_argument("ipv4_count can only be set to 1")
 
 
-def _read_address(call: Call, identity: str, addresses: Any) -> str:  # noqa: ANN401
+def _read_address(call: Call, identity: str, addresses: Any) -> str:
     if not isinstance(addresses, list):
-        message = "ipv4_ips must be an array with a single IP"
-        raise invalid_argument(message)
+        raise invalid_argument("ipv4_ips must be an array with a single IP")
     if len(addresses) != 1:
-        message = f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array"
-        raise invalid_argument(message)
+        raise invalid_argument(f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array")
     if not isinstance(addresses[0], str):
-        message = "ipv4_ips[0]: string expected"
-        raise invalid_argument(message)
+        raise invalid_argument("ipv4_ips[0]: string expected")
     network = call.state.networks.get(identity)
     if not network or not network.visible_to(call.account.id):
-        message = f"ipv4_uuid: network {identity} not found"
-        raise not_found(message)
+        raise not_found(f"ipv4_uuid: network {identity} not found")
     if network.public:
-        message = f"ipv4_uuid: {identity} cannot specify IP on a public network"
-        raise invalid_argument(message)
+        raise invalid_argument(f"ipv4_uuid: {identity} cannot specify IP on a public network")
     return addresses[0]

@@ -37,12 +37,10 @@ def get_metadata(call: Call) -> Reply:
     if key == "credentials":
         return Reply(200, stripped_credentials(call.machine))
     if key not in call.machine.metadata:
-        message = "Metadata key not found"
-        raise not_found(message)
+        raise not_found("Metadata key not found")
     value = call.machine.metadata[key]
     if not isinstance(value, str):
-        message = f"{key} is not metadata"
-        raise not_found(message)
+        raise not_found(f"{key} is not metadata")
     return Reply(200, value)
 
 
@@ -63,11 +61,9 @@ def delete_metadata(call: Call) -> Reply:
     """Delete one entry; three are not to be deleted."""
     key = call.text("key")
     if key in ("credentials", *KEPT):
-        message = f"Metadata key {key} can not be deleted"
-        raise invalid_argument(message)
+        raise invalid_argument(f"Metadata key {key} can not be deleted")
     if key not in call.machine.metadata:
-        message = "Metadata key not found"
-        raise not_found(message)
+        raise not_found("Metadata key not found")
     call.queue("remove_metadata", lambda machine: _forget(machine.metadata, key))
     return Reply(204)
 

@@ -12,7 +12,9 @@ def choose_type(accept: str) -> str | None:
     best: tuple[float, int, int, int] | None = None
     chosen = None
     for index, offered in enumerate(ACCEPTABLE):
-        fits = [(exact, quality, -place) for place, (name, quality) in enumerate(ranges) if (exact := _fit(name, offered))]
+        fits = [
+            (exact, quality, -place) for place, (name, quality) in enumerate(ranges) if (exact := _fit(name, offered))
+        ]
         if not fits:
             continue
         exact, quality, place = max(fits)

@@ -21,8 +21,7 @@ def get_network(call: Call) -> Reply:
     name = call.text("network")
     found = next((network for network in visible(call) if network.id == name), None)
     if not found:
-        message = f"{name} not found"
-        raise not_found(message)
+        raise not_found(f"{name} not found")
     return Reply(200, view(found, call))
 
 

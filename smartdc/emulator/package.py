@@ -14,7 +14,7 @@ _EXACT: dict[str, Callable[[Package], Any]] = {
     "memory": lambda package: package.memory,
     "disk": lambda package: package.disk,
     "swap": lambda package: package.memory * 2,
-    "lwps": lambda package: LWPS,
+    "lwps": lambda _: LWPS,
     "vcpus": lambda package: package.vcpus,
     "version": lambda package: package.version,
 }
@@ -35,8 +35,7 @@ def list_packages(call: Call) -> Reply:
 def get_package(call: Call) -> Reply:
     """Return a package by id, or the newest active one of a name."""
     if not call.package:
-        message = f"{call.text('package')} not found"
-        raise not_found(message)
+        raise not_found(f"{call.text('package')} not found")
     return Reply(200, view(call.package))
 
 

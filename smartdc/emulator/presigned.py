@@ -16,30 +16,25 @@ def parse_presigned(method: str, host: str, path: str, query: dict[str, Any], no
     """
     methods = sorted(part.strip() for part in str(query.get("method") or method).split(","))
     if method not in methods:
-        message = f"{method} was not a signed method"
-        raise _bare(message)
+        raise _bare(f"{method} was not a signed method")
     missing = [name for name in REQUIRED if not query.get(name)]
     if len(missing) == len(REQUIRED):
         return None
     if missing:
-        message = f'parameters "{", ".join(missing)}" are required'
-        raise _bare(message)
+        raise _bare(f'parameters "{", ".join(missing)}" are required')
     _check_expiry(str(query["expires"]), now)
     algorithm = str(query["algorithm"]).upper()
     signed = "\n".join([",".join(methods), host, path, _canonical(query)])
     if algorithm.lower() not in ALGORITHMS:
-        message = f"{algorithm} is not a supported signing algorithm"
-        raise _bare(message)
+        raise _bare(f"{algorithm} is not a supported signing algorithm")
     return Credentials(str(query["keyId"]), algorithm, str(query["signature"]), signed)
 
 
 def _check_expiry(text: str, now: float) -> None:
     if not (text.isascii() and text.isdigit()):
-        message = "expires is invalid"
-        raise _bare(message)
+        raise _bare("expires is invalid")
     if int(now) > int(text):
-        message = "request expired"
-        raise _bare(message)
+        raise _bare("request expired")
 
 
 def _canonical(query: dict[str, Any]) -> str:

@@ -22,11 +22,10 @@ class PublicKey:
     def __init__(self, text: str) -> None:
         """Read the line; what is no RSA, ECDSA or Ed25519 key is a ``ValueError``."""
         parts = text.strip().split(None, 2)
-        if len(parts) < 2:  # noqa: PLR2004  a type and a blob
-            message = "An OpenSSH public key is a type, a space and a base64 blob."
-            raise ValueError(message)
+        if len(parts) < 2:
+            raise ValueError("An OpenSSH public key is a type, a space and a base64 blob.")
         self.text = text.strip()
-        self.comment = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
+        self.comment = parts[2] if len(parts) > 2 else ""
         self.fingerprint = _fingerprint(parts[1])
         self._key = _load(" ".join(parts[:2]))
 
@@ -61,8 +60,7 @@ def _fingerprint(blob: str) -> str:
     try:
         raw = base64.b64decode(blob, validate=True)
     except binascii.Error as error:
-        message = "The middle part of an OpenSSH public key is base64."
-        raise ValueError(message) from error
+        raise ValueError("The middle part of an OpenSSH public key is base64.") from error
     return hashlib.md5(raw, usedforsecurity=False).digest().hex(":")
 
 
@@ -73,5 +71,4 @@ def _load(line: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.E
         raise ValueError(str(error)) from error
     if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         return key
-    message = f"{line.split()[0]} keys are not supported: use RSA, ECDSA or Ed25519."
-    raise ValueError(message)
+    raise ValueError(f"{line.split(maxsplit=1)[0]} keys are not supported: use RSA, ECDSA or Ed25519.")

@@ -219,6 +219,7 @@ class Machine:
         """Whether it is neither deleted nor failed, which VMAPI calls active."""
         return self.state not in ("deleted", "failed")
 
+
 @dataclass(slots=True)
 class Bucket:
     """What is left of a rate limit's burst, and when that was counted."""

@@ -35,7 +35,7 @@ def render(call: Call, reply: Reply) -> Response:
     return Response(reply.status, headers, b"" if call.request.method == "HEAD" else body)
 
 
-def _format(kind: str, body: Any) -> bytes:  # noqa: ANN401
+def _format(kind: str, body: Any) -> bytes:
     if kind == "application/json":
         return _encode(body).encode()
     if isinstance(body, dict) and "message" in body and set(body) <= {"code", "message", "errors"}:

@@ -62,10 +62,8 @@ class Match:
         if found := self.actions.get(action if isinstance(action, str) else None) or self.actions.get(None):
             return found
         if not action:
-            message = "action is required"
-            raise missing_parameter(message)
-        message = f"{action} is not a valid action"
-        raise invalid_argument(message)
+            raise missing_parameter("action is required")
+        raise invalid_argument(f"{action} is not a valid action")
 
 
 class Router:
@@ -103,8 +101,7 @@ class Router:
         if allowed:
             headers = {"Allow": ", ".join(allowed)}
             raise ApiError(405, "MethodNotAllowedError", f"{method} is not allowed", headers=headers)
-        message = f"{target} does not exist"
-        raise not_found(message)
+        raise not_found(f"{target} does not exist")
 
     def _add(self, operation: Operation) -> None:
         node, names = self._root, []

@@ -65,8 +65,7 @@ class Server:
     def port(self) -> int:
         """The port that is listened on."""
         if not self._listener:
-            message = "The server listens only inside its with-block."
-            raise RuntimeError(message)
+            raise RuntimeError("The server listens only inside its with-block.")
         return int(self._listener.server_address[1])
 
     @property
@@ -99,7 +98,7 @@ class _Listener(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
-    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+    def finish_request(self, request: Any, client_address: Any) -> None:
         with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
             connection = self.context.wrap_socket(request, server_side=True) if self.context else request
             self.connections.add(connection)
@@ -148,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send(response)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  the names are inherited
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the names are inherited
         """Write to the log, and not to stderr."""
         log.debug(format, *args)
 

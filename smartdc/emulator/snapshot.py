@@ -22,8 +22,7 @@ def create_snapshot(call: Call) -> Reply:
     now = datetime.fromtimestamp(call.state.clock.time(), UTC)
     name = call.text("name") or now.strftime("%Y%m%dT%H%M%SZ")
     if call.machine.brand == "bhyve" and not call.settings.bhyve_snapshots:
-        message = "Snapshots of bhyve VMs are not allowed"
-        raise invalid_argument(message)
+        raise invalid_argument("Snapshots of bhyve VMs are not allowed")
     _check_brand(call)
     refuse_unallocated(call, "create_snapshot")
     call.queue("create_snapshot", lambda machine: _take(machine, name), snapshot=name)
@@ -54,8 +53,7 @@ def get_snapshot(call: Call) -> Reply:
     name = call.text("name")
     job = _newest_job(call.machine, name)
     if not job:
-        message = "Snapshot does not exist"
-        raise not_found(message)
+        raise not_found("Snapshot does not exist")
     found = _find(call.machine, name)
     return Reply(200, view(found, job.execution) if found else {"name": name, "state": "deleted"})
 
@@ -83,8 +81,7 @@ def view(snapshot: Snapshot, execution: str | None) -> dict[str, Any]:
 def _check_brand(call: Call) -> None:
     brand = call.machine.brand
     if brand == "kvm":
-        message = f'Operation is not supported for VMs of brand "{brand}"'
-        raise ApiError(409, "BrandNotSupported", message)
+        raise ApiError(409, "BrandNotSupported", f'Operation is not supported for VMs of brand "{brand}"')
 
 
 def _require(call: Call, name: str, message: str) -> None:
@@ -102,16 +99,14 @@ def _newest_job(machine: Machine, name: str) -> Job | None:
 
 def _take(machine: Machine, name: str) -> None:
     if _find(machine, name):
-        message = f"snapshot {name} exists"
-        raise JobFailed(message)
+        raise JobFailed(f"snapshot {name} exists")
     machine.snapshots.append(Snapshot(name, machine.updated))
 
 
 def _roll_back(machine: Machine, name: str) -> None:
     names = [snapshot.name for snapshot in machine.snapshots]
     if name not in names:
-        message = f"snapshot {name} is gone"
-        raise JobFailed(message)
+        raise JobFailed(f"snapshot {name} is gone")
     del machine.snapshots[names.index(name) + 1 :]
     machine.state = "running"
 

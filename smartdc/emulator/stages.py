@@ -41,16 +41,16 @@ def check_version(call: Call) -> None:
             raise ApiError(415, "UnsupportedMediaTypeError", headers["content-type"])
         return
     if not any(call.range.allows(version) for version in operation.versions):
-        message = f"{call.range.text} is not supported by {call.request.method} {call.request.path}"
-        raise ApiError(400, "InvalidVersion", message)
+        raise ApiError(
+            400, "InvalidVersion", f"{call.range.text} is not supported by {call.request.method} {call.request.path}"
+        )
 
 
 def check_accept(call: Call) -> None:
     """Choose the type of the answer: 406."""
     chosen = choose_type(call.request.headers.get("accept", "*/*"))
     if not chosen:
-        message = f"Server accepts: {','.join(ACCEPTABLE)}"
-        raise ApiError(406, "NotAcceptableError", message)
+        raise ApiError(406, "NotAcceptableError", f"Server accepts: {','.join(ACCEPTABLE)}")
     call.accept = chosen
 
 
@@ -96,15 +96,13 @@ def verify_signature(call: Call) -> None:
 def refuse_token(call: Call) -> None:
     """Refuse token authentication: no key service here has given out any token."""
     if call.credentials and "x-auth-token" in call.request.headers:
-        message = "The token provided is not authorized for this application"
-        raise invalid_credentials(message)
+        raise invalid_credentials("The token provided is not authorized for this application")
 
 
 def require_caller(call: Call) -> None:
     """Refuse whoever did not sign, and disabled accounts: 401, 403."""
     if call.account.disabled:
-        message = "Account or user is disabled"
-        raise not_authorized(message)
+        raise not_authorized("Account or user is disabled")
 
 
 # LOADED: what the call is about
@@ -113,12 +111,11 @@ def require_caller(call: Call) -> None:
 def load_account(call: Call) -> None:
     """Load the account that the parameters name: 404."""
     name = call.params["account"]
-    if name == "my" or name == call.account.login:
+    if name in ("my", call.account.login):
         return
     call.found_account = call.state.account(unquote(str(name)))
     if not call.found_account:
-        message = f"{name} does not exist"
-        raise not_found(message)
+        raise not_found(f"{name} does not exist")
 
 
 def load_image(call: Call) -> None:
@@ -129,8 +126,7 @@ def load_image(call: Call) -> None:
     image = call.state.images.get(name)
     on_machine = "/machines" in call.request.path and call.request.method == "GET"
     if not image or not (on_machine or image.visible_to(call.account.id)):
-        message = f"image {name} was not found"
-        raise not_found(message)
+        raise not_found(f"image {name} was not found")
     call.image = image
 
 
@@ -144,8 +140,7 @@ def load_package(call: Call) -> None:
         return
     package = call.state.packages.get(name)
     if not package or not package.visible_to(call.account.id):
-        message = f"Package {name} does not exist"
-        raise not_found(message)
+        raise not_found(f"Package {name} does not exist")
     call.package = package
 
 
@@ -155,12 +150,10 @@ def load_machine(call: Call) -> None:
         return
     name = call.text("machine")
     if not UUID.fullmatch(name.lower()):
-        message = "Invalid Parameters"
-        raise validation_failed(message, "uuid", "Invalid", "Invalid UUID")
+        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
     machine = call.state.machines.get(name)
     if not machine or machine.owner != call.account.id:
-        message = "VM not found"
-        raise not_found(message)
+        raise not_found("VM not found")
     call.found_machine = machine
     if call.reading:
         call.transitions.read(machine)
@@ -170,8 +163,7 @@ def authorize(call: Call) -> None:
     """Let an account act on itself, and operators on anybody: 403."""
     caller = _caller(call)
     if call.account is not caller and not caller.operator:
-        message = f"You do not have permission to access {call.account.login}"
-        raise not_authorized(message)
+        raise not_authorized(f"You do not have permission to access {call.account.login}")
 
 
 def refuse_writes(call: Call) -> None:
@@ -197,8 +189,7 @@ LOADED = (load_account, load_image, load_package, load_machine, authorize, refus
 
 def _match(call: Call) -> Match:
     if not call.match:
-        message = "The route is matched before anything asks for it."
-        raise RuntimeError(message)
+        raise RuntimeError("The route is matched before anything asks for it.")
     return call.match
 
 
@@ -216,5 +207,4 @@ def _split_key_id(call: Call) -> tuple[str, str]:
             return login, key
         case [_, _, _, _, "keys", _] if call.since("7.2.0"):
             raise invalid_credentials()
-    message = f"Invalid KeyId {key_id} in authorization header"
-    raise invalid_credentials(message)
+    raise invalid_credentials(f"Invalid KeyId {key_id} in authorization header")

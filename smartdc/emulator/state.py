@@ -50,12 +50,10 @@ class State:
         try:
             public = PublicKey(text)
         except ValueError as error:
-            message = "key already exists or is invalid"
-            raise invalid_argument(message) from error
+            raise invalid_argument("key already exists or is invalid") from error
         name = name or public.comment or public.fingerprint
         if account.key(name) or account.key(public.fingerprint):
-            message = "key already exists or is invalid"
-            raise invalid_argument(message)
+            raise invalid_argument("key already exists or is invalid")
         account.keys[name] = Key(name, public)
         return account.keys[name]
 
@@ -85,7 +83,7 @@ class State:
         found = [image for image in self.images.values() if image.name == name and image.state == "active"]
         return max(found, key=lambda image: image.published, default=None)
 
-    def populate(  # noqa: PLR0913  every one of these is worth choosing in a test
+    def populate(
         self,
         count: int,
         *,
@@ -104,15 +102,14 @@ class State:
         owner = account or next(iter(self.accounts.values()))
         chosen, size = self.image_named(image), self.package_named(package)
         if not chosen or not size:
-            message = f"There is no active image {image!r} or no active package {package!r} here."
-            raise ValueError(message)
+            raise ValueError(f"There is no active image {image!r} or no active package {package!r} here.")
         network = next(net for net in self.networks.values() if net.public)
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
             for number in range(count)
         ]
 
-    def _put(  # noqa: PLR0913
+    def _put(
         self,
         owner: Account,
         name: str,
@@ -151,9 +148,7 @@ class State:
         """Take an address from a network for a machine's id and return the interface that has it."""
         address = ip or _free_address(network)
         network.taken[address] = machine
-        return Nic(
-            self.ids.mac(), address, network.id, str(network.subnet.netmask), network.gateway, primary=primary
-        )
+        return Nic(self.ids.mac(), address, network.id, str(network.subnet.netmask), network.gateway, primary=primary)
 
     def release(self, nics: list[Nic]) -> None:
         """Give back the addresses of these interfaces."""
@@ -170,9 +165,7 @@ class State:
             if machine.alive
             for nic in machine.nics
         }
-        taken = {
-            (network.id, ip): owner for network in self.networks.values() for ip, owner in network.taken.items()
-        }
+        taken = {(network.id, ip): owner for network in self.networks.values() for ip, owner in network.taken.items()}
         names = Counter((machine.owner, machine.name) for machine in self.machines.values() if machine.alive)
         macs = Counter(nic.mac for machine in self.machines.values() for nic in machine.nics)
         errors = [f"address {ip} of network {network}" for (network, ip), _ in held.items() ^ taken.items()]

@@ -124,11 +124,10 @@ def _given(call: Call, message: str) -> dict[str, Any]:
     return given
 
 
-def _require(call: Call) -> Any:  # noqa: ANN401
+def _require(call: Call) -> Any:
     key = call.text("tag")
     if key not in call.machine.tags:
-        message = f'tag "{key}" not found'
-        raise not_found(message)
+        raise not_found(f'tag "{key}" not found')
     return call.machine.tags[key]
 
 

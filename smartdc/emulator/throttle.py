@@ -18,8 +18,7 @@ def check_rate(call: Call) -> None:
     bucket.tokens = min(limit.burst, bucket.tokens + (now - bucket.counted) * limit.rate)
     bucket.counted = now
     if bucket.tokens < 1:
-        message = f"You have exceeded your request rate of {limit.rate} r/s."
-        raise ApiError(429, "TooManyRequestsError", message)
+        raise ApiError(429, "TooManyRequestsError", f"You have exceeded your request rate of {limit.rate} r/s.")
     bucket.tokens -= 1
 
 
@@ -28,4 +27,4 @@ def _area(path: str) -> str:
     parts = path.split("/")
     if any(area in parts for area in _MACHINE_AREAS):
         return "machines"
-    return parts[2] if len(parts) > 2 else "account"  # noqa: PLR2004  /account/area
+    return parts[2] if len(parts) > 2 else "account"

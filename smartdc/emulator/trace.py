@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .call import Call
+from .decode import parse_body, parse_query
 from .faults import Fault
+from .reply import ApiError
 
 LONGEST = 20_000
 """How many entries a trace may have before its older half is dropped."""
@@ -38,14 +40,15 @@ class Trace(list[Asked]):
         if len(self) >= LONGEST:
             del self[: LONGEST // 2]
         request = call.request
+        query, body = _decoded(call)
         self.append(
             Asked(
                 call.name,
                 request.method,
                 _SIGNATURE.sub("...", request.target),
-                {name: value for name, value in call.query.items() if name != "signature"},
+                {name: value for name, value in query.items() if name != "signature"},
                 {name: value for name, value in request.headers.items() if name not in _SECRET_HEADERS},
-                call.body,
+                body,
                 status,
                 call.found_account.login if call.found_account else None,
                 fault.kind if fault else None,
@@ -55,3 +58,13 @@ class Trace(list[Asked]):
     def operations(self) -> list[str | None]:
         """Return the names of the operations that were asked for, oldest first."""
         return [asked.operation for asked in self]
+
+
+def _decoded(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return query and body of a call, also when it was over before anybody read them."""
+    if call.params:
+        return call.query, call.body
+    try:
+        return parse_query(call.request.target.partition("?")[2]), parse_body(call.request)
+    except ApiError:
+        return {}, {}

@@ -169,4 +169,3 @@ def _wrong_state(job: Job) -> str | None:
     if job.needs and job.machine.state not in job.needs:
         return f"Cannot {job.action} a VM from a '{job.machine.state}' state"
     return None
-

@@ -37,11 +37,6 @@ class Range:
         wanted = _version(version)
         return bool(self.intervals) and all(wanted < low for low, _ in self.intervals)
 
-    def is_below(self, version: str) -> bool:
-        """Say whether the whole range lies below the version (semver's ``gtr``)."""
-        wanted = _version(version)
-        return bool(self.intervals) and all(high <= wanted for _, high in self.intervals)
-
 
 @lru_cache(maxsize=256)
 def parse_range(text: str) -> Range:
@@ -74,20 +69,15 @@ def _comparator(text: str) -> Interval:
         raise ValueError(text)
     numbers = _numbers(text[len(match[1] or "") :])
     low, high = _span(numbers)
-    match match[1]:
-        case ">=":
-            return low, _HIGHEST
-        case ">":
-            return high, _HIGHEST
-        case "<=":
-            return _LOWEST, high
-        case "<":
-            return _LOWEST, low
-        case "~" | "~>":
-            return low, _span(numbers[:2])[1]
-        case "^":
-            return low, _span(numbers[:1])[1]
-    return low, high
+    return {
+        ">=": (low, _HIGHEST),
+        ">": (high, _HIGHEST),
+        "<=": (_LOWEST, high),
+        "<": (_LOWEST, low),
+        "~": (low, _span(numbers[:2])[1]),
+        "~>": (low, _span(numbers[:2])[1]),
+        "^": (low, _span(numbers[:1])[1]),
+    }.get(match[1], (low, high))
 
 
 def _numbers(text: str) -> list[int]:

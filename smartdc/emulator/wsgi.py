@@ -35,8 +35,7 @@ def write_response(response: Response, start_response: StartResponse, clock: Clo
     if response.fault and fault in ("stall", "dribble"):
         clock.sleep(response.fault.seconds)
     if fault in ("reset", "close", "stall"):
-        message = "A fault was asked for."
-        raise ConnectionAbortedError(message)
+        raise ConnectionAbortedError("A fault was asked for.")
     status = f"{response.status} {reason(response.status)}"
     start_response(status, [pair for pair in response.headers if pair[0] != "Connection"])
     return [response.body[: len(response.body) // 2] if fault == "truncate" else response.body]

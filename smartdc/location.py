@@ -1,0 +1,41 @@
+"""Say where a data centre is: by URL, by host, or by a name for one of these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from smartdc.errors import ConfigError
+
+__all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "base_url"]
+
+KNOWN_LOCATIONS: Mapping[str, str] = MappingProxyType({"us-central-1": "https://us-central-1.api.mnx.io"})
+"""The public clouds whose addresses are known; pass `known_locations` to use names of your own."""
+
+TELEFONICA_LOCATIONS: Mapping[str, str] = MappingProxyType({})
+"""Kept for scripts that import it: that cloud is gone."""
+
+_WORD = re.compile(r"[\w-]+")
+_PRINTABLE = re.compile(r"[!-~]+")
+
+
+def base_url(location: str, known: Mapping[str, str]) -> str:
+    """Resolve a location, which is a URL, a host (with a port or not) or a name in `known`, to a URL without a slash."""
+    if _WORD.fullmatch(location) and location not in known and location != "localhost":
+        raise ConfigError(f"{location!r} is none of {_names(known)}; if it is a host, write https://{location}")
+    url = known.get(location, location)
+    url = url if "://" in url else f"https://{url}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not _PRINTABLE.fullmatch(url) or parts.username or parts.query or parts.fragment:
+        raise ConfigError(f"{location!r} is no location: give a URL (https://host), a host, or one of {_names(known)}")
+    return url.rstrip("/")
+
+
+def _names(known: Mapping[str, str]) -> str:
+    return ", ".join(sorted(known)) or "the known locations (there are none)"
