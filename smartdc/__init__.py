@@ -11,6 +11,7 @@ Begin with a `DataCenter`::
 from smartdc.account import Account
 from smartdc.audit import AuditEntry
 from smartdc.datacenter import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, DataCenter, __version__
+from smartdc.doctor import explain_auth
 from smartdc.errors import (
     AgentError,
     APIError,
@@ -122,5 +123,6 @@ __all__ = [
     "WaitFailed",
     "WaitTimeout",
     "__version__",
+    "explain_auth",
     "profiles",
 ]

@@ -15,6 +15,7 @@ from smartdc import wire
 from smartdc.account import HasAccount
 from smartdc.clock import Clock
 from smartdc.errors import ConfigError, Redirected
+from smartdc.explain import Explanation, examine
 from smartdc.identity import Identity
 from smartdc.image import HasImages
 from smartdc.key import HasKeys
@@ -114,9 +115,12 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         self._connect()
 
     def _connect(self) -> None:
-        self.session = Session(
+        self.session = self._session(self.auth)
+
+    def _session(self, auth: AuthBase | None) -> Session:
+        return Session(
             self.base_url,
-            auth=self.auth,
+            auth=auth,
             headers=self.headers,
             timeout=self.timeout,
             verify=self.verify,
@@ -189,6 +193,20 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
             params = {**(params or {}), "as-role": ",".join(self.roles)}
         target = wire.segments(self.login) + below
         return self.session.request(method, target, params=params, data=data, headers=headers, timeout=timeout)
+
+    def explain_auth(self) -> Explanation:
+        """Print and return how this data centre is reached and signed for, and what to do where that fails.
+
+        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings from which no
+        `DataCenter` can be made.
+        """
+        explanation = examine(self)
+        print(explanation)  # noqa: T201 (that is what it is for)
+        return explanation
+
+    def unsigned(self) -> Session:
+        """Return a session to the same place that signs nothing, for what needs no credentials."""
+        return self._session(None)
 
     def presign(
         self,

@@ -57,6 +57,7 @@ class Identity(AuthBase):
         self.key = form["key"] if form else key_id
         self._secret, self._passphrase, self._allow_agent = secret, passphrase, allow_agent
         self._covers = ("(request-target)", "host", "date") if sign_host else ("(request-target)", "date")
+        self.origin = "not looked for yet"
         self._signer: Signer | None = None
         self._auth: HTTPSignatureAuth | None = None
         self._lock = threading.Lock()
@@ -103,6 +104,7 @@ class Identity(AuthBase):
 
     def _find(self) -> Signer:
         if self._secret is not None:
+            self.origin = "secret, as given"
             return self._matching(self._load(self._secret))
         failures = []
         for look in (self._from_agent, self._from_files):
@@ -140,11 +142,13 @@ class Identity(AuthBase):
     def _from_files(self) -> Signer:
         from smartdc.private_key import find_private_key  # noqa: PLC0415 (as in _load)
 
+        self.origin = "a file in ~/.ssh"
         if is_fingerprint(self.key):
             return find_private_key(self.key, passphrase=self._passphrase)
         usual = next((path for path in USUAL_FILES if os.path.exists(os.path.expanduser(path))), None)  # noqa: PTH110, PTH111
         if usual is None:
             raise KeyFileError(f"no private key was given, and none of {', '.join(USUAL_FILES)} is there: give secret=")
+        self.origin = usual
         return self._load(usual)
 
     def __repr__(self) -> str:

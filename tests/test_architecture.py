@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
     {"creation", "explain", "lifecycle", "user", "vlan"},
     {"machine"},
     {"datacenter"},
+    {"doctor"},
     {"__init__"},
     {"__main__", "shell", "tour"},
 ]
