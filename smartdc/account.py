@@ -78,4 +78,4 @@ class HasAccount(Addressable):
             phone=phone,
             triton_cns_enabled=triton_cns_enabled,
         )
-        return Account(self, data=self._post(data=changes))
+        return Account(self, data=self._post(data=changes, repeatable=True))

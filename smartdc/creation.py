@@ -1,75 +1,174 @@
-"""Write down what machine is wanted, the way CloudAPI takes it."""
+"""Provision machines, each exactly once."""
 
 from __future__ import annotations
 
+import os
 import re
+import uuid
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from smartdc import wire
-from smartdc.errors import InputError
-from smartdc.metadata import BOOT_SCRIPT, boot_script_from
-from smartdc.resource import id_of
+from smartdc.errors import CallError, CreateOutcomeUnknown, InputError, NameTaken, ResourceNotFound
+from smartdc.machine import HasMachines, Machine
+from smartdc.once import Once, single
+from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.wish import machine_wish
 
-if TYPE_CHECKING:
-    import os
+__all__ = ["CreatesMachines"]
 
-__all__ = ["machine_filters", "machine_wish"]
+TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
+"""The tag that a machine can be found by when the answer to its creation was lost."""
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,188}")
-"""What CloudAPI takes as a machine's name (without the ``{{shortId}}`` that it fills in)."""
+TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
+"""What CloudAPI's filters take as a text and nothing else."""
 
 
-def machine_wish(
-    *,
-    name: str | None,
-    package: str | Mapping[str, Any] | None,
-    image: str | Mapping[str, Any] | None,
-    networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None,
-    metadata: Mapping[str, Any] | None,
-    tags: Mapping[str, Any] | None,
-    boot_script: str | os.PathLike[str] | None,
-    **rest: Any,
-) -> dict[str, Any]:
-    """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, ids for resources."""
-    if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
-        raise InputError(f"{name!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
-    entries = dict(metadata or {})
-    if boot_script is not None:
-        entries[BOOT_SCRIPT] = boot_script_from(boot_script)
-    return wire.given(
-        name=name,
-        package=None if package is None else id_of(package, "id", "name"),
-        image=None if image is None else id_of(image),
-        networks=None if networks is None else _networks(networks),
-        **wire.flat("metadata", entries),
-        **wire.flat("tag", tags),
-        **rest,
+class CreatesMachines(HasMachines):
+    """What machines can be provisioned in."""
+
+    def create_machine(
+        self,
+        name: str | None = None,
+        package: str | Mapping[str, Any] | None = None,
+        dataset: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        boot_script: str | os.PathLike[str] | None = None,
+        credentials: bool = False,
+        image: str | Mapping[str, Any] | None = None,
+        networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
+        *,
+        affinity: Iterable[str] | None = None,
+        locality: Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        firewall_enabled: bool | None = None,
+        deletion_protection: bool | None = None,
+        delegate_dataset: bool | None = None,
+        allow_shared_images: bool | None = None,
+        encrypted: bool | None = None,
+        volumes: Iterable[Mapping[str, Any]] | None = None,
+        disks: Iterable[Mapping[str, Any]] | None = None,
+        bootrom: str | None = None,
+        token: str | None = None,
+        settle: float = 180.0,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Machine:
+        """Provision a machine and return it: ``CreateMachine``.
+
+        It is made once and only once: it bears a token in the tag ``smartdc_token``, by which it is looked for when
+        the answer to the request is lost. If that finds nothing out, `CreateOutcomeUnknown` says what to look for.
+
+        It is still ``provisioning`` when it is returned; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout` (after
+        `timeout` seconds) is raised.
+
+        Args:
+            name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
+            package: its size: a name, an id, a dict or a `Package`.
+            dataset: the former name of `image`.
+            metadata: what the machine can read from inside; strings, numbers and booleans.
+            tags: what it can be found by; strings, numbers and booleans.
+            boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
+            credentials: whether to fetch the machine's passwords too: ``GetMachine``.
+            image: what it is made from: an id, a dict or an `Image`.
+            networks: one or more ids, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
+            affinity: rules such as ``role!=db``: which machines to be near to, or not.
+            locality: the former way to say that.
+            brand: ``kvm`` or ``bhyve``, where image and package leave it open.
+            firewall_enabled: whether the account's firewall rules apply.
+            deletion_protection: whether CloudAPI shall refuse to delete it.
+            delegate_dataset: whether it shall manage a dataset of its own.
+            allow_shared_images: whether `image` may be one that is only shared with the account.
+            encrypted: whether its disk shall be encrypted.
+            volumes: dicts with ``name``, ``mountpoint`` and ``mode`` (rw or ro).
+            disks: the disks of a bhyve machine: dicts with ``size`` in MiB or ``remaining``, and ``image``.
+            bootrom: the boot ROM of a bhyve machine.
+            token: what makes this create the same one when it is asked for again, also by another process: the
+                machine that was made with it is returned. By default every call makes a token of its own.
+            settle: seconds for which to look for the machine when the answer was lost, before it is asked for again.
+            wait: whether to return only when it runs.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        wish = machine_wish(
+            name=name,
+            package=package,
+            image=dataset if image is None else image,
+            networks=networks,
+            metadata=metadata,
+            tags=tags,
+            boot_script=boot_script,
+            affinity=None if affinity is None else [affinity] if isinstance(affinity, str) else list(affinity),
+            locality=locality,
+            brand=brand,
+            firewall_enabled=firewall_enabled,
+            deletion_protection=deletion_protection,
+            delegate_dataset=delegate_dataset,
+            allow_shared_images=allow_shared_images,
+            encrypted=encrypted,
+            volumes=None if volumes is None else [dict(volume) for volume in volumes],
+            disks=None if disks is None else [dict(disk) for disk in disks],
+            bootrom=bootrom,
+        )
+        machine = self._create_once(wish, token, settle)
+        if wait:
+            machine.poll_until("running", timeout=timeout)
+        return machine.refresh(credentials=True) if credentials else machine
+
+    def machines_by_token(self, token: str) -> list[Machine]:
+        """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
+
+        There is none or one. This is how to look again after `CreateOutcomeUnknown`.
+        """
+        return self.machines(tags={TOKEN_TAG: token}, tombstone=True)
+
+    def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
+        """Send a create, and establish what came of it where the answer does not tell."""
+        mark = token or new_token()
+        body = with_token(wish, mark)
+        if token and (known := self.machines_by_token(token)):
+            return single(known)
+        clock = self._datacenter.clock
+        once = Once(lambda: self._send_wish(body), lambda: self.machines_by_token(mark), clock, settle, unique=True)
+        try:
+            return once.run()
+        except NameTaken as error:
+            error.machine_id = next((m.id for m in self.machines(name=body["name"]) if m.name == body["name"]), None)
+            raise
+        except CallError as error:
+            if error.applied is False:
+                raise
+            raise outcome_unknown(error, body["name"], mark) from error
+
+    def _send_wish(self, body: Mapping[str, Any]) -> Machine:
+        """Send a create; of a machine that CloudAPI accepted and could not read back, nobody knows the outcome."""
+        try:
+            return Machine(self._datacenter, data=self._post("machines", data=body))
+        except ResourceNotFound as error:
+            if "VM not found" in error.message:
+                error.applied = None
+            raise
+
+
+def new_token() -> str:
+    """Make a token that nobody has used before."""
+    return f"t{uuid.uuid4().hex}"
+
+
+def with_token(wish: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """Mark what is wanted with a token, and give it a name if it has none: both make it easier to find."""
+    if not TOKEN.fullmatch(token):
+        raise InputError(f"{token!r} is no token: a letter, then 5 to 63 letters, digits, '_' or '-'")
+    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **wish, f"tag.{TOKEN_TAG}": token}
+
+
+def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:
+    """Say what to look for when nobody knows whether a machine was made."""
+    text = (
+        f"nobody knows whether the machine {name!r} was made ({error}); "
+        f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
     )
-
-
-def _networks(networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
-    """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
-    several = [networks] if isinstance(networks, (str, Mapping)) else list(networks)
-    return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else id_of(n) for n in several]
-
-
-def machine_filters(
-    *,
-    image: str | Mapping[str, Any] | None,
-    tags: Mapping[str, Any] | None,
-    tombstone: Any,
-    credentials: bool,
-    **rest: Any,
-) -> dict[str, Any]:
-    """Build the query of ``ListMachines``: flat ``tag.`` keys, and flags that are true or absent.
-
-    CloudAPI takes every text for a flag as true, "false" included.
-    """
-    return wire.given(
-        image=None if image is None else id_of(image),
-        tombstone=True if tombstone else None,
-        credentials=True if credentials else None,
-        **wire.flat("tag", tags),
-        **rest,
+    unknown = CreateOutcomeUnknown(
+        text, method=error.method, path=error.path, request_id=error.request_id, attempts=error.attempts
     )
+    unknown.name, unknown.token = name, token
+    return unknown

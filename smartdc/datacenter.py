@@ -14,13 +14,13 @@ import requests
 from smartdc import wire
 from smartdc.account import HasAccount
 from smartdc.clock import Clock
+from smartdc.creation import CreatesMachines
 from smartdc.errors import ConfigError, Redirected
 from smartdc.explain import Explanation, examine
 from smartdc.identity import Identity
 from smartdc.image import HasImages
 from smartdc.key import HasKeys
 from smartdc.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
-from smartdc.machine import HasMachines
 from smartdc.network import HasNetworks
 from smartdc.package import HasPackages
 from smartdc.presign import presigned
@@ -40,7 +40,7 @@ ROLES_ARE_DATA = re.compile(r"/machines/[^/]+/(metadata|tags)(/|$)|/(fabrics|con
 """Addresses where CloudAPI takes an ``as-role`` for data, or refuses it."""
 
 
-class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasAccount, HasServices):
+class DataCenter(CreatesMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasAccount, HasServices):
     """A data centre: where everything begins.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
@@ -177,6 +177,7 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
         *,
         params: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
         """Send any request to CloudAPI, and return the decoded answer and the `requests.Response`.
 
@@ -186,13 +187,16 @@ class DataCenter(HasMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasA
             headers: sent in this request only.
             data: the body: anything that can be written as JSON; at most 100,000 bytes.
             params: the query; None is left out, True and False become ``true`` and ``false``.
-            timeout: the most seconds that the call may take.
+            timeout: the most seconds that the call may take, retries included.
+            repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = wire.checked_path(path)
         if self.roles and not ROLES_ARE_DATA.search(below):
             params = {**(params or {}), "as-role": ",".join(self.roles)}
         target = wire.segments(self.login) + below
-        return self.session.request(method, target, params=params, data=data, headers=headers, timeout=timeout)
+        return self.session.request(
+            method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
+        )
 
     def explain_auth(self) -> Explanation:
         """Print and return how this data centre is reached and signed for, and what to do where that fails.

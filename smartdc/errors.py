@@ -16,6 +16,7 @@ Every failure of this library is a `SmartDCError`::
     │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
     │   └── WaitFailed               it ended in a state from which the goal cannot be reached
     ├── CreateOutcomeUnknown         a create that may or may not have happened
+    ├── DoubledCreate                one create made more than one thing
     └── APIError                     CloudAPI refused (also a requests.HTTPError)
         ├── Redirected               302: it is elsewhere
         ├── BadRequest               400
@@ -65,6 +66,7 @@ __all__ = [
     "Conflict",
     "CreateOutcomeUnknown",
     "DeletionProtected",
+    "DoubledCreate",
     "Gone",
     "InUse",
     "InputError",
@@ -126,7 +128,12 @@ class AgentError(SmartDCError):
 
 
 class CallError(SmartDCError):
-    """Base of the errors of one call: what was asked, under which id, how often."""
+    """Base of the errors of one call: what was asked, under which id, how often.
+
+    `applied` is False when the call surely changed nothing, and None when nobody knows.
+    """
+
+    applied: bool | None = None
 
     def __init__(
         self,
@@ -152,9 +159,7 @@ class CallError(SmartDCError):
 
 
 class TransportError(CallError, requests.ConnectionError):
-    """No whole answer came; `delivered` is False when the request surely never arrived."""
-
-    delivered: bool | None = None
+    """No whole answer came."""
 
 
 class TLSError(TransportError, requests.exceptions.SSLError):
@@ -196,6 +201,18 @@ class CreateOutcomeUnknown(CallError):
 
     name: str | None = None
     token: str | None = None
+
+
+class DoubledCreate(SmartDCError):
+    """One create made more than one thing: `things` are all of them, for you to choose."""
+
+    def __init__(self, message: str, things: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.things = things
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the live things; the text names them."""
+        return _restore, (type(self), str(self), {})
 
 
 class APIError(CallError, requests.HTTPError):
@@ -266,7 +283,9 @@ class ValidationFailed(Conflict):
 
 
 class NameTaken(ValidationFailed):
-    """409: a machine of that name exists already."""
+    """409: a machine of that name exists already; `machine_id` is its id, where it could be found."""
+
+    machine_id: str | None = None
 
 
 class KeyRequired(Conflict):

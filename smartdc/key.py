@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of
+from smartdc.signing import public_blob_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["HasKeys", "Key"]
+
+SETTLE = 10.0
+"""Seconds for which a key that was accepted may not be listed yet."""
 
 
 class Key(Resource):
@@ -41,9 +46,18 @@ class HasKeys(Addressable):
     def add_key(self, key_id: str, key: str) -> Key:
         """Add the public key `key` (OpenSSH's one-line form) as `key_id`: ``CreateKey``, ``CreateUserKey``.
 
-        CloudAPI may need some seconds before it accepts signatures by a new key.
+        When the answer is lost, the key is looked for before it is added again. CloudAPI may need some seconds
+        before it accepts signatures by a new key.
         """
-        return Key(self, data=self._post("keys", data={"name": key_id, "key": key}))
+        blob = public_blob_of(key)
+
+        def send() -> Key:
+            return Key(self, data=self._post("keys", data={"name": key_id, "key": key}))
+
+        def find() -> list[Key]:
+            return [known for known in self.keys() if known.name == key_id and public_blob_of(known.public_key) == blob]
+
+        return Once(send, find, self._datacenter.clock, SETTLE).run()
 
     def delete_key(self, key_id: str | Mapping[str, Any]) -> None:
         """Remove a key by its name or MD5 fingerprint: ``DeleteKey``, ``DeleteUserKey``."""

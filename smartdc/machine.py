@@ -1,26 +1,23 @@
-"""Provision, find and describe machines."""
+"""Find and describe machines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc import wire
 from smartdc.addresses import is_private, is_public
-from smartdc.creation import machine_filters, machine_wish
 from smartdc.dates import parse_date
-from smartdc.errors import Gone
+from smartdc.errors import BadResponse, Gone
 from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, shown
 from smartdc.resource import Addressable, Field, id_of
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.wish import machine_filters
 
 if TYPE_CHECKING:
-    import os
-
     from smartdc.datacenter import DataCenter
 
 __all__ = ["HasMachines", "Machine", "Snapshot"]
@@ -70,7 +67,7 @@ class Machine(HasSnapshots, HasTags, HasMetadata, HasLifecycle):
     def __init__(
         self,
         datacenter: DataCenter,
-        machine_id: str | None = None,
+        machine_id: str | Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         credentials: bool = False,
     ) -> None:
@@ -234,14 +231,17 @@ class HasMachines(Addressable):
     ) -> Iterator[tuple[list[Any], int]]:
         """Yield every page and its length. CloudAPI tells no total: a page that is not full is the last."""
         size, start = 1000 if limit is None else limit, offset or 0
+        before: list[Any] = []
         while True:
-            params = {**filters, "limit": size, "offset": start}
-            page, response = self._call(method, "machines", params=params)
-            count = int(response.headers["x-resource-count"])
-            yield [] if page is None else self._expect(list, page, response), count
-            if count < int(response.headers["x-query-limit"]):
+            answer, response = self._call(method, "machines", params={**filters, "limit": size, "offset": start})
+            page = self._expect(list, answer, response) if method == "GET" else []
+            if page and page == before:
+                raise BadResponse("GET /machines: the server sends the same page again and again")
+            count = len(page) if method == "GET" else self._counted(response)
+            yield page, count
+            if count < int(response.headers.get("x-query-limit", size)):
                 return
-            start += count
+            start, before = start + count, page
 
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
@@ -250,83 +250,3 @@ class HasMachines(Addressable):
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
         """Get a machine by its id: ``GetMachine``. One that was deleted raises `Gone`."""
         return Machine(self._datacenter, data=self.raw_machine_data(machine_id, credentials))
-
-    def create_machine(
-        self,
-        name: str | None = None,
-        package: str | Mapping[str, Any] | None = None,
-        dataset: str | Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, Any] | None = None,
-        boot_script: str | os.PathLike[str] | None = None,
-        credentials: bool = False,
-        image: str | Mapping[str, Any] | None = None,
-        networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
-        *,
-        affinity: Iterable[str] | None = None,
-        locality: Mapping[str, Any] | None = None,
-        brand: str | None = None,
-        firewall_enabled: bool | None = None,
-        deletion_protection: bool | None = None,
-        delegate_dataset: bool | None = None,
-        allow_shared_images: bool | None = None,
-        encrypted: bool | None = None,
-        volumes: Iterable[Mapping[str, Any]] | None = None,
-        disks: Iterable[Mapping[str, Any]] | None = None,
-        bootrom: str | None = None,
-        wait: bool = False,
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Machine:
-        """Provision a machine and return it: ``CreateMachine``.
-
-        It is still ``provisioning`` then; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout` (after
-        `timeout` seconds) is raised.
-
-        Args:
-            name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
-            package: its size: a name, an id, a dict or a `Package`.
-            dataset: the former name of `image`.
-            metadata: what the machine can read from inside; strings, numbers and booleans.
-            tags: what it can be found by; strings, numbers and booleans.
-            boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
-            credentials: whether to fetch the machine's passwords too: ``GetMachine``.
-            image: what it is made from: an id, a dict or an `Image`.
-            networks: one or more ids, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
-            affinity: rules such as ``role!=db``: which machines to be near to, or not.
-            locality: the former way to say that.
-            brand: ``kvm`` or ``bhyve``, where image and package leave it open.
-            firewall_enabled: whether the account's firewall rules apply.
-            deletion_protection: whether CloudAPI shall refuse to delete it.
-            delegate_dataset: whether it shall manage a dataset of its own.
-            allow_shared_images: whether `image` may be one that is only shared with the account.
-            encrypted: whether its disk shall be encrypted.
-            volumes: dicts with ``name``, ``mountpoint`` and ``mode`` (rw or ro).
-            disks: the disks of a bhyve machine: dicts with ``size`` in MiB or ``remaining``, and ``image``.
-            bootrom: the boot ROM of a bhyve machine.
-            wait: whether to return only when it runs.
-            timeout: the most seconds to wait; None waits for ever.
-        """
-        wish = machine_wish(
-            name=name,
-            package=package,
-            image=dataset if image is None else image,
-            networks=networks,
-            metadata=metadata,
-            tags=tags,
-            boot_script=boot_script,
-            affinity=None if affinity is None else [affinity] if isinstance(affinity, str) else list(affinity),
-            locality=locality,
-            brand=brand,
-            firewall_enabled=firewall_enabled,
-            deletion_protection=deletion_protection,
-            delegate_dataset=delegate_dataset,
-            allow_shared_images=allow_shared_images,
-            encrypted=encrypted,
-            volumes=None if volumes is None else [dict(volume) for volume in volumes],
-            disks=None if disks is None else [dict(disk) for disk in disks],
-            bootrom=bootrom,
-        )
-        machine = Machine(self._datacenter, data=self._post("machines", data=wish))
-        if wait:
-            machine.poll_until("running", timeout=timeout)
-        return machine.refresh(credentials=True) if credentials else machine

@@ -50,7 +50,7 @@ class HasMetadata(Resource):
         data = wire.form_names(mapping, entries, RESERVED, "metadata entry")
         for key in data:
             _checked(key)
-        return self._keep_metadata(self._post("metadata", data=data))
+        return self._keep_metadata(self._post("metadata", data=data, repeatable=True))
 
     def delete_metadata_at_key(self, key: str) -> dict[str, Value]:
         """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``."""
@@ -73,7 +73,7 @@ class HasMetadata(Resource):
 
         CloudAPI takes at most 100,000 bytes.
         """
-        self._keep_metadata(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}))
+        self._keep_metadata(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}, repeatable=True))
 
     def delete_boot_script(self) -> None:
         """Delete the script that runs at every boot: ``DeleteMachineMetadata``."""

@@ -44,10 +44,11 @@ class Addressable:
         params: Mapping[str, Any] | None = None,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
         """Send a request to what lies at `names` below this place."""
         path = self.path + wire.segments(*names)
-        return self._datacenter.request(method, path, headers=headers, data=data, params=params)
+        return self._datacenter.request(method, path, headers=headers, data=data, params=params, repeatable=repeatable)
 
     def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Get one thing."""
@@ -57,9 +58,11 @@ class Addressable:
         """Get a list of things, all of it."""
         return self._expect(list, *self._call("GET", *names, params=params))
 
-    def _post(self, *names: object, data: Any = None, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _post(
+        self, *names: object, data: Any = None, params: Mapping[str, Any] | None = None, repeatable: bool = False
+    ) -> dict[str, Any]:
         """Create or change something and return what the server says it became."""
-        return self._expect(dict, *self._call("POST", *names, data=data, params=params))
+        return self._expect(dict, *self._call("POST", *names, data=data, params=params, repeatable=repeatable))
 
     def _put(self, *names: object, data: Any = None) -> dict[str, Any]:
         """Replace something and return what the server says it became."""
@@ -72,7 +75,16 @@ class Addressable:
     def _count(self, *names: object, params: Mapping[str, Any] | None = None) -> int:
         """Ask how many things a listing has, without the things."""
         _, response = self._call("HEAD", *names, params=params)
-        return int(response.headers.get("x-resource-count", 0))
+        return self._counted(response)
+
+    @staticmethod
+    def _counted(response: requests.Response) -> int:
+        """Return how many things the server says a listing has."""
+        count = response.headers.get("x-resource-count", "")
+        if not count.isdigit():
+            asked = f"{response.request.method} {response.request.path_url}"
+            raise BadResponse(f"{asked}: the answer does not count, as CloudAPI does in x-resource-count")
+        return int(count)
 
     @staticmethod
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
@@ -132,12 +144,15 @@ class Resource(Addressable, Mapping[str, Any]):
     """The entry of the data that addresses the resource."""
 
     def __init__(
-        self, parent: Addressable, identifier: str | None = None, data: Mapping[str, Any] | None = None
+        self,
+        parent: Addressable,
+        identifier: str | Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         self._parent = parent
         self._data: dict[str, Any] = copy.deepcopy(dict(data or {}))
         if identifier is not None:
-            self._data[self.key] = identifier
+            self._data[self.key] = id_of(identifier, self.key)
         if self._data.get(self.key) is None:
             raise InputError(f"a {type(self).__name__} needs {self.key!r}, or data that has it")
         if data is None:

@@ -64,10 +64,10 @@ def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
     return Outcome.UNKNOWN if status in {408, 500, 502, 503, 504} else Outcome.FINAL
 
 
-def may_retry(method: str, outcome: Outcome) -> bool:
+def may_retry(outcome: Outcome, *, repeatable: bool) -> bool:
     """Tell whether a request with this outcome can be sent again without doing anything twice."""
     if outcome is Outcome.UNKNOWN:
-        return method in IDEMPOTENT
+        return repeatable
     return outcome is not Outcome.FINAL
 
 

@@ -115,12 +115,15 @@ class Session:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
         """Send one request and return its decoded answer (None when empty) and the response.
 
         `path` is quoted already and `timeout` is the seconds that the whole call may take, retries included.
+        `repeatable` says of a POST that doing it twice is doing it once.
         """
         call = _Call(self, method.upper(), path, wire.query(params), wire.json_body(data), headers, timeout)
+        call.repeatable = repeatable or call.method in retry.IDEMPOTENT
         return call.run()
 
     def now(self) -> float:
@@ -170,6 +173,8 @@ class _Call:
         self.deadline = None if self.timeout is None else session.clock.monotonic() + self.timeout
         self.attempts = 0
         self.corrected = False
+        self.unsure = False
+        self.repeatable = False
 
     def run(self) -> tuple[Any, requests.Response]:
         """Attempt until there is an answer, a final error or no time left."""
@@ -178,6 +183,8 @@ class _Call:
             error, outcome, pause = self._attempt()
             if error is None:
                 return self._answer
+            self.unsure = self.unsure or outcome is Outcome.UNKNOWN
+            error.applied = None if self.unsure else False
             if not self._again(outcome, pause):
                 raise error from error.__cause__
 
@@ -244,14 +251,12 @@ class _Call:
         self._log(type(cause).__name__)
         outcome = retry.outcome_of_error(cause)
         error = answer.transport_error(cause, self.timeout, **self._facts())
-        if isinstance(error, errors.TransportError):
-            error.delivered = False if outcome is Outcome.NEVER_DELIVERED else None
         error.__cause__ = cause
         return error, outcome, None
 
     def _already_gone(self, status: int) -> bool:
         """Tell whether an earlier attempt of this delete must have worked."""
-        return self.method == "DELETE" and self.attempts > 1 and status in {404, 410}
+        return self.method == "DELETE" and self.unsure and status in {404, 410}
 
     def _clock_was_wrong(self, response: requests.Response) -> bool:
         """Take over the server's clock, once a call, when that explains the refusal."""
@@ -270,7 +275,7 @@ class _Call:
         """Wait and say yes when another attempt is safe, affordable and in time."""
         if outcome is Outcome.CLOCK:
             return True
-        if not retry.may_retry(self.method, outcome) or self.attempts >= MAX_ATTEMPTS:
+        if not retry.may_retry(outcome, repeatable=self.repeatable) or self.attempts >= MAX_ATTEMPTS:
             return False
         seconds = max(pause or 0.0, retry.backoff(self.attempts, self.session.rng))
         left = self._left()

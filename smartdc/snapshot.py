@@ -7,12 +7,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.dates import parse_date
+from smartdc.once import Once
 from smartdc.resource import Field, Resource, id_of
 
 if TYPE_CHECKING:
     from smartdc.machine import Machine
 
 __all__ = ["HasSnapshots", "Snapshot"]
+
+SETTLE = 30.0
+"""Seconds for which a snapshot that was accepted may not be listed yet."""
 
 
 class Snapshot(Resource):
@@ -30,7 +34,12 @@ class Snapshot(Resource):
     created = Field[datetime | None]("when it was taken", read=parse_date)
     updated = Field[datetime | None]("the same as `created`", read=parse_date)
 
-    def __init__(self, machine: Machine, name: str | None = None, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        name: str | Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(machine, name, data)
 
     @property
@@ -73,8 +82,19 @@ class HasSnapshots(Resource):
         return Snapshot(cast("Machine", self), data=self.raw_snapshot_data(name))
 
     def create_snapshot(self, name: str) -> Snapshot:
-        """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``."""
-        return Snapshot(cast("Machine", self), name, data=self._post("snapshots", data={"name": id_of(name, "name")}))
+        """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
+
+        When the answer is lost, the snapshot is looked for by its name before it is asked for again.
+        """
+        machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
+
+        def send() -> Snapshot:
+            return Snapshot(machine, wish["name"], data=self._post("snapshots", data=wish))
+
+        def find() -> list[Snapshot]:
+            return [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
+
+        return Once(send, find, self.datacenter.clock, SETTLE).run()
 
     def start_from_snapshot(self, name: str | Mapping[str, Any]) -> Self:
         """Roll back to a snapshot, boot, and return the machine: ``StartMachineFromSnapshot``.

@@ -39,7 +39,9 @@ class HasTags(Resource):
 
         Names that are no Python identifiers go into `mapping`.
         """
-        return self._keep_tags(self._post("tags", data=wire.form_names(mapping, tags, RESERVED, "tag")))
+        return self._keep_tags(
+            self._post("tags", data=wire.form_names(mapping, tags, RESERVED, "tag"), repeatable=True)
+        )
 
     def replace_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
         """Set these tags in place of all that are there, and return them: ``ReplaceMachineTags``."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.clock import Clock
-from smartdc.errors import InputError, ServerError, Throttled, TransportError, WaitTimeout
+from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
 
 __all__ = ["DEFAULT_TIMEOUT", "poll"]
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 600.0
 """Seconds after which a wait gives up unless told otherwise."""
 
-BLIPS = (TransportError, ServerError, Throttled)
+BLIPS = (TransportError, BadResponse, ServerError, Throttled)
 """What may happen between two polls without saying anything about what is waited for."""
 
 

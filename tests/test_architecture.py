@@ -13,11 +13,13 @@ FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
     {"addresses", "answer", "location", "signing", "transport", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting"},
+    {"once"},
     {"access_key", "account", "audit", "firewall_rule", "identity", "image", "key", "metadata", "migration"}
     | {"network", "nic", "package", "policy", "presign", "profile", "role", "service", "session", "snapshot", "tag", "volume"}
     | {"disk", "config"},
-    {"creation", "explain", "lifecycle", "user", "vlan"},
+    {"explain", "lifecycle", "wish", "user", "vlan"},
     {"machine"},
+    {"creation"},
     {"datacenter"},
     {"doctor"},
     {"__init__"},
