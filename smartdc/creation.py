@@ -70,8 +70,8 @@ class CreatesMachines(HasMachines):
             tags: what it can be found by; strings, numbers and booleans.
             boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
             credentials: whether to fetch the machine's passwords too: ``GetMachine``.
-            image: what it is made from: an id, a dict or an `Image`.
-            networks: one or more ids, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
+            image: what it is made from: an id, a name, ``name@version``, a dict or an `Image`.
+            networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
             affinity: rules such as ``role!=db``: which machines to be near to, or not.
             locality: the former way to say that.
             brand: ``kvm`` or ``bhyve``, where image and package leave it open.
@@ -92,8 +92,8 @@ class CreatesMachines(HasMachines):
         wish = machine_wish(
             name=name,
             package=package,
-            image=dataset if image is None else image,
-            networks=networks,
+            image=self._image(dataset if image is None else image),
+            networks=None if networks is None else self._networks(networks),
             metadata=metadata,
             tags=tags,
             boot_script=boot_script,
@@ -113,6 +113,12 @@ class CreatesMachines(HasMachines):
         if wait:
             machine.poll_until("running", timeout=timeout)
         return machine.refresh(credentials=True) if credentials else machine
+
+    def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
+        """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
+        several = [networks] if isinstance(networks, (str, Mapping)) else list(networks)
+        know = self._datacenter.network_id
+        return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
 
     def machines_by_token(self, token: str) -> list[Machine]:
         """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.

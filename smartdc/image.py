@@ -9,7 +9,7 @@ from warnings import warn
 
 from smartdc import wire
 from smartdc.dates import parse_date
-from smartdc.resource import Addressable, Field, Resource, id_of
+from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
 from smartdc.search import search as matching
 
 __all__ = ["HasImages", "Image"]
@@ -73,8 +73,17 @@ class HasImages(Addressable):
         return matching([Image(self, data=entry) for entry in self._list("images", params=params)], search, fields)
 
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
-        """Get an image by its id: ``GetImage``."""
-        return Image(self, data=self._get("images", id_of(identifier)))
+        """Get an image by its id, or by its name or ``name@version`` where that means only one: ``GetImage``."""
+        text = id_of(identifier)
+        if is_uuid(text):
+            return Image(self, data=self._get("images", text))
+        name, _, version = text.partition("@")
+        return only(self.images(name=name, version=version or None), text, "image")
+
+    def image_id(self, image: str | Mapping[str, Any]) -> str:
+        """Return the id of an image that may be given by its name; only a name asks CloudAPI: ``ListImages``."""
+        text = id_of(image)
+        return text if is_uuid(text) else self.image(text).id
 
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""

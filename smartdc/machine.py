@@ -12,7 +12,7 @@ from smartdc.dates import parse_date
 from smartdc.errors import BadResponse, Gone
 from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, shown
-from smartdc.resource import Addressable, Field, id_of
+from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
 from smartdc.wish import machine_filters
@@ -181,7 +181,7 @@ class HasMachines(Addressable):
         filters = machine_filters(
             type=machine_type,
             name=name,
-            image=dataset if image is None else image,
+            image=self._image(dataset if image is None else image),
             state=state,
             memory=memory,
             tombstone=tombstone,
@@ -215,7 +215,7 @@ class HasMachines(Addressable):
         filters = machine_filters(
             type=machine_type,
             name=name,
-            image=dataset if image is None else image,
+            image=self._image(dataset if image is None else image),
             state=state,
             memory=memory,
             tombstone=tombstone,
@@ -225,6 +225,9 @@ class HasMachines(Addressable):
             docker=docker,
         )
         return sum(count for _, count in self._pages(filters, None, None, method="HEAD"))
+
+    def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
+        return None if image is None else self._datacenter.image_id(image)
 
     def _pages(
         self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
@@ -248,5 +251,12 @@ class HasMachines(Addressable):
         return self._get("machines", id_of(machine_id), params=wire.given(credentials=True if credentials else None))
 
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
-        """Get a machine by its id: ``GetMachine``. One that was deleted raises `Gone`."""
-        return Machine(self._datacenter, data=self.raw_machine_data(machine_id, credentials))
+        """Get a machine by its id, or by its name: ``GetMachine``, ``ListMachines``.
+
+        One that was deleted raises `Gone`; by name, machines that are deleted or failed are not found.
+        """
+        text = id_of(machine_id)
+        if is_uuid(text):
+            return Machine(self._datacenter, data=self.raw_machine_data(text, credentials))
+        found = self.machines(name=text, credentials=credentials)
+        return only([machine for machine in found if machine.name == text], text, "machine")

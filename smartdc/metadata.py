@@ -13,7 +13,7 @@ from smartdc.resource import Resource
 if TYPE_CHECKING:
     import os
 
-__all__ = ["HasMetadata", "boot_script_from", "shown"]
+__all__ = ["HasMetadata", "boot_script_from", "checked_key", "shown"]
 
 RESERVED = frozenset(
     {"account", "machine", "uuid", "owner_uuid", "credentials", "image", "origin", "dataset", "package", "networks"}
@@ -39,7 +39,7 @@ class HasMetadata(Resource):
         CloudAPI gives a single value only where it is a string.
         """
         if key is not None:
-            return self._call("GET", "metadata", _checked(key))[0]
+            return self._call("GET", "metadata", checked_key(key))[0]
         return self._keep_metadata(self._get("metadata"))
 
     def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
@@ -49,12 +49,12 @@ class HasMetadata(Resource):
         """
         data = wire.form_names(mapping, entries, RESERVED, "metadata entry")
         for key in data:
-            _checked(key)
+            checked_key(key)
         return self._keep_metadata(self._post("metadata", data=data, repeatable=True))
 
     def delete_metadata_at_key(self, key: str) -> dict[str, Value]:
         """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``."""
-        self._delete("metadata", _checked(key))
+        self._delete("metadata", checked_key(key))
         rest = self._get("metadata")
         rest.pop(key, None)
         return self._keep_metadata(rest)
@@ -102,7 +102,7 @@ def boot_script_from(filename: str | os.PathLike[str]) -> str:
         raise InputError(f"{filename} is no UTF-8 text, and CloudAPI takes nothing else") from None
 
 
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
     """Refuse the keys that CloudAPI does not pass on as they are."""
     if set("/?#%") & set(key):
         raise InputError(f"the metadata key {key!r} holds one of / ? # %, which CloudAPI does not pass on unharmed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smartdc.resource import Addressable, Field, Resource, id_of
+from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
 from smartdc.search import search as matching
 
 __all__ = ["HasNetworks", "Network"]
@@ -39,5 +39,13 @@ class HasNetworks(Addressable):
         return matching([Network(self, data=entry) for entry in self._list("networks")], search, fields)
 
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
-        """Get a network by its id: ``GetNetwork``."""
-        return Network(self, data=self._get("networks", id_of(identifier)))
+        """Get a network by its id, or by its name where that means only one: ``GetNetwork``."""
+        text = id_of(identifier)
+        if is_uuid(text):
+            return Network(self, data=self._get("networks", text))
+        return only([network for network in self.networks() if network.name == text], text, "network")
+
+    def network_id(self, network: str | Mapping[str, Any]) -> str:
+        """Return the id of a network that may be given by its name; only a name asks CloudAPI: ``ListNetworks``."""
+        text = id_of(network)
+        return text if is_uuid(text) else self.network(text).id

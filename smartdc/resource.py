@@ -8,20 +8,23 @@ Reading never sends anything: only methods do.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 import requests
 
 from smartdc import wire
-from smartdc.errors import BadResponse, InputError
+from smartdc.errors import BadResponse, InputError, ResourceNotFound
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Addressable", "Field", "Resource", "id_of"]
+__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "only"]
 
 T = TypeVar("T")
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Addressable:
@@ -233,3 +236,24 @@ def id_of(thing: object, *keys: str) -> str:
             f"{thing!r} addresses nothing: give an id, a dict with {(keys or ('id',))[0]!r}, or a resource"
         )
     return str(thing)
+
+
+def is_uuid(text: str) -> bool:
+    """Tell an id from a name."""
+    return _UUID.fullmatch(text) is not None
+
+
+R = TypeVar("R", bound=Resource)
+
+
+def only(things: list[R], name: str, kind: str) -> R:
+    """Return the only thing of a name: none raises `ResourceNotFound`, and several are never chosen among."""
+    if not things:
+        error = ResourceNotFound(f"no {kind} is called {name!r}")
+        error.status, error.code = 404, "ResourceNotFound"
+        raise error
+    if len(things) > 1:
+        raise InputError(
+            f"{len(things)} {kind}s are called {name!r}; give the id of one of {', '.join(map(repr, things))}"
+        )
+    return things[0]

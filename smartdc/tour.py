@@ -37,7 +37,8 @@ Look around: who asks, and what is there to choose from.
 >>> image
 <Image base-64-lts@24.4.1 ...>
 
-Provision a machine. CloudAPI answers at once; the work has only begun.
+Provision a machine.
+CloudAPI answers at once; the work has only begun.
 
 >>> machine = dc.create_machine(name="web-1", image=image, package="g1-small")
 >>> machine
@@ -49,8 +50,9 @@ Wait until it runs.
 >>> machine.public_ips
 ['198.18.0.5']
 
-Tag it, and find it again by its tag. The token is this library's own: with it
-a create whose answer got lost is found again, and never done twice.
+Tag it, and find it again by its tag.
+The token is the library's own: a create whose answer got lost is found by it
+again, and never done twice.
 
 >>> machine.add_tags(role="web", tier=1)
 {'smartdc_token': '...', 'role': 'web', 'tier': 1}
@@ -59,13 +61,14 @@ a create whose answer got lost is found again, and never done twice.
 
 Give it metadata, which it can read from inside, and a script for every boot.
 
->>> machine.update_metadata(environment="staging")
-{...'environment': 'staging'...}
+>>> machine.update_metadata(environment="staging")["environment"]
+'staging'
 >>> machine.set_boot_script(boot_sh)
 >>> machine.boot_script
 '#!/bin/sh\\nlogger web-1 is up\\n'
 
-Take a snapshot of its disk. That is a job too, so look until it is done.
+Take a snapshot of its disk.
+That is a job too, so look until it is done.
 
 >>> snapshot = machine.create_snapshot("fresh")
 >>> snapshot.state
@@ -75,7 +78,8 @@ Take a snapshot of its disk. That is a job too, so look until it is done.
 >>> snapshot
 <Snapshot 'fresh' created of 'web-1'>
 
-Roll back to it. The audit tells when that is done, and whether it worked.
+Roll back to it.
+The audit tells when that is done, and whether it worked.
 
 >>> machine.start_from_snapshot("fresh")
 <Machine 'web-1' running ...>
@@ -93,8 +97,8 @@ Rename it, and wait for the outcome.
 Move it to a larger package.
 
 >>> machine.resize("g1-medium", wait=True)
->>> f"{machine.memory} MiB of memory"
-'4096 MiB of memory'
+>>> machine.memory
+4096
 
 Stop it.
 
@@ -108,7 +112,8 @@ Start it.
 >>> machine.state
 'running'
 
-Reboot it. It runs before and after: only the audit tells that it was down.
+Reboot it.
+It runs before and after: only the audit tells that it was down in between.
 
 >>> machine.reboot(wait=True)
 >>> machine.audit()[0].action
@@ -121,6 +126,7 @@ Put it behind the firewall.
 True
 
 Read what was done to it, newest first.
+CloudAPI has no name for some actions, the firewall's among them.
 
 >>> for entry in machine.audit():
 ...     print(f"{entry.action:<18} {entry['success']:<4} {entry.time:%H:%M:%S}")
@@ -143,7 +149,8 @@ Delete it.
 >>> machine.state
 'deleted'
 
-Ask for it once more. CloudAPI knows that there was such a machine.
+Ask for it once more.
+CloudAPI knows that there was such a machine.
 
 >>> dc.machine(machine.id)
 Traceback (most recent call last):
@@ -274,8 +281,8 @@ def _greet(screen: Screen, url: str) -> None:
     screen.say(f"smartdc {__version__}: the life of a machine", "title")
     screen.say()
     screen.say(f"An emulated data centre listens on {url} until this tour ends.")
-    screen.say("Every request is signed with a key made for this tour, and every signature is")
-    screen.say(f"verified. Time passes {PACE:.0f} times as fast there. Ids are cut to eight digits.")
+    screen.say("Every request is signed with a key made for it, and every signature is verified.")
+    screen.say(f"Time passes {PACE:.0f} times as fast there. Request lines show eight digits of an id.")
 
 
 def _part(screen: Screen, cloud: Emulator) -> None:
@@ -294,9 +301,10 @@ def _play(screen: Screen, cloud: Emulator, tour: str, names: dict[str, Any]) -> 
         elif part.strip():
             step += 1
             screen.say()
-            for number, line in enumerate(part.strip().splitlines()):
-                screen.say(f"{'' if number else step:>2}  {line}", "title")
-            screen.say()
+            title, *more = part.strip().splitlines()
+            screen.say(f"{step:>2}  {title}", "title")
+            for line in [*more, ""]:
+                screen.say(f"    {line}".rstrip())
 
 
 def _run(screen: Screen, cloud: Emulator, example: doctest.Example, names: dict[str, Any]) -> None:

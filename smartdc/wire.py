@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     Params: TypeAlias = Mapping[str, Any]
 
-__all__ = ["checked_path", "flat", "form_names", "given", "json_body", "md5_of", "query", "segments", "text"]
+__all__ = [
+    "checked_entries",
+    "checked_path",
+    "flat",
+    "form_names",
+    "given",
+    "json_body",
+    "md5_of",
+    "query",
+    "segments",
+    "text",
+]
 
 MAX_BODY = 100_000
 """The most bytes of a body that CloudAPI takes."""
@@ -86,21 +97,26 @@ def flat(prefix: str, mapping: Params | None) -> dict[str, Any]:
 
 
 def form_names(mapping: Params | None, more: Params, reserved: Iterable[str], what: str) -> dict[str, Any]:
-    """Merge a mapping with keyword arguments into a free-form body, refusing names that CloudAPI takes for its own.
+    """Merge a mapping with keyword arguments into a free-form body that has at least one entry."""
+    entries = checked_entries({**(mapping or {}), **more}, reserved, what)
+    if not entries:
+        raise InputError(f"give at least one {what}")
+    return entries
+
+
+def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict[str, Any]:
+    """Return a copy of free-form entries, refusing names that CloudAPI takes for its own and values it does not take.
 
     CloudAPI reads path, query and body as one set of parameters in which the body wins, so an entry
     called ``machine`` would re-address the call, and others are dropped without a word.
     """
-    entries = {**(mapping or {}), **more}
     for name, value in entries.items():
-        if name in reserved or name.endswith("_pw"):
+        if not isinstance(name, str) or name in reserved or name.endswith("_pw"):
             raise InputError(f"{what} cannot be called {name!r}: CloudAPI keeps that name for itself")
         _segment(name)
         if not isinstance(value, (str, int, float, bool)):
             raise InputError(f"{what} {name!r} must be a string, number or boolean, not {type(value).__name__}")
-    if not entries:
-        raise InputError(f"give at least one {what}")
-    return entries
+    return dict(entries)
 
 
 def json_body(data: Any) -> bytes | None:

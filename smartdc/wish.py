@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from smartdc import wire
 from smartdc.errors import InputError
-from smartdc.metadata import BOOT_SCRIPT, boot_script_from
+from smartdc.metadata import BOOT_SCRIPT, boot_script_from, checked_key
 from smartdc.resource import id_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ def machine_wish(
     *,
     name: str | None,
     package: str | Mapping[str, Any] | None,
-    image: str | Mapping[str, Any] | None,
-    networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None,
     metadata: Mapping[str, Any] | None,
     tags: Mapping[str, Any] | None,
     boot_script: str | os.PathLike[str] | None,
@@ -34,29 +32,22 @@ def machine_wish(
     """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, ids for resources."""
     if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
         raise InputError(f"{name!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
-    entries = dict(metadata or {})
+    entries = wire.checked_entries(metadata or {}, (), "metadata entry")
+    for key in entries:
+        checked_key(key)
     if boot_script is not None:
         entries[BOOT_SCRIPT] = boot_script_from(boot_script)
     return wire.given(
         name=name,
         package=None if package is None else id_of(package, "id", "name"),
-        image=None if image is None else id_of(image),
-        networks=None if networks is None else _networks(networks),
         **wire.flat("metadata", entries),
-        **wire.flat("tag", tags),
+        **wire.flat("tag", wire.checked_entries(tags or {}, (), "tag")),
         **rest,
     )
 
 
-def _networks(networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
-    """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
-    several = [networks] if isinstance(networks, (str, Mapping)) else list(networks)
-    return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else id_of(n) for n in several]
-
-
 def machine_filters(
     *,
-    image: str | Mapping[str, Any] | None,
     tags: Mapping[str, Any] | None,
     tombstone: Any,
     credentials: bool,
@@ -67,7 +58,6 @@ def machine_filters(
     CloudAPI takes every text for a flag as true, "false" included.
     """
     return wire.given(
-        image=None if image is None else id_of(image),
         tombstone=True if tombstone else None,
         credentials=True if credentials else None,
         **wire.flat("tag", tags),

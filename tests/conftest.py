@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import responses
 
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
@@ -48,6 +49,20 @@ def dc(cloud: Emulator, door: str) -> Iterator[DataCenter]:
 
 
 @pytest.fixture
-def machine(dc: DataCenter) -> Machine:
-    """A running machine called web-1."""
-    return dc.create_machine(name="web-1", image=dc.images()[0], package="g1-small", wait=True)
+def machine(dc: DataCenter, cloud: Emulator) -> Machine:
+    """A running machine called web-1, of package g1-small and without tags and metadata."""
+    [there] = cloud.populate(1, name="web-1")
+    return dc.machine(there.id)
+
+
+@pytest.fixture
+def odd_server() -> Iterator[responses.RequestsMock]:
+    """A server at ``http://odd.test`` that answers what no CloudAPI would."""
+    with responses.RequestsMock() as server:
+        yield server
+
+
+@pytest.fixture
+def odd_dc(odd_server: responses.RequestsMock, cloud: Emulator) -> DataCenter:  # noqa: ARG001 (it is what answers)
+    """A client of the odd server, on the cloud's clock."""
+    return DataCenter("http://odd.test", clock=cloud.clock)

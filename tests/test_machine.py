@@ -96,8 +96,9 @@ def test_metadata_and_tags_are_empty_when_the_server_did_not_say(offline: DataCe
     assert (bare.metadata, bare.tags) == ({}, {})
 
 
-def test_machine_shows_what_the_server_has(machine: Machine, cloud: Emulator) -> None:
+def test_machine_shows_what_the_server_has(dc: DataCenter, cloud: Emulator) -> None:
     """After ``CreateMachine`` and ``GetMachine`` the attributes are those of the server's record."""
+    machine = dc.create_machine("web-1", "g1-small", image=image_id(cloud, "base-64-lts"), wait=True)
     there = record(cloud, machine)
     assert (machine.id, machine.name, machine.state) == (there.id, "web-1", "running")
     assert (machine.brand, machine.type, machine.image) == (there.brand, "smartmachine", there.image)

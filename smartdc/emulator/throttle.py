@@ -12,7 +12,7 @@ def check_rate(call: Call) -> None:
     limit = call.settings.throttle
     if not limit:
         return
-    now = call.state.clock.time()
+    now = call.state.clock.monotonic()
     name = (call.account.login, _area(call.request.path))
     bucket = call.state.buckets.setdefault(name, Bucket(limit.burst, now))
     bucket.tokens = min(limit.burst, bucket.tokens + (now - bucket.counted) * limit.rate)
