@@ -63,6 +63,7 @@ from smartdc.machine import Machine
 from smartdc.network import Network
 from smartdc.package import Package
 from smartdc.profile import Profile, profiles
+from smartdc.progress import Progress
 from smartdc.signing import HTTPSignatureAuth, Signer
 from smartdc.snapshot import Snapshot
 
@@ -109,6 +110,7 @@ __all__ = [
     "PayloadTooLarge",
     "PreconditionFailed",
     "Profile",
+    "Progress",
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",

@@ -11,18 +11,19 @@ from smartdc import __version__
 
 __all__ = ["main"]
 
-COMMANDS = {
-    "tour": ("smartdc.tour", "play the life of a machine, in an emulated data centre"),
-    "shell": ("smartdc.shell", "open a Python session with your data centre; --emulator: an emulated one"),
-    "emulator": ("smartdc.emulator.__main__", "serve an emulated data centre; --help lists its options"),
-}
-"""Command to the module whose ``main`` it is, and what it does."""
+COMMANDS = {"tour": "smartdc.tour", "shell": "smartdc.shell", "emulator": "smartdc.emulator.__main__"}
+"""Command to the module whose ``main`` it is."""
 
-HELP = f"""smartdc {__version__}: a Python client for CloudAPI, the public REST API of Triton DataCenter
+HELP = f"""smartdc {__version__}: Python client for CloudAPI, the API of Triton DataCenter
 
-{chr(10).join(f"    python -m smartdc {name:<8}   {what}" for name, (_, what) in COMMANDS.items())}
+    python -m smartdc tour               play the whole life of a machine
+    python -m smartdc shell              open a Python session with a data centre
+    python -m smartdc shell --emulator   the same with an emulated one
+    python -m smartdc emulator           serve an emulated one to other programs
+    python -m smartdc --version
 
-The emulated data centre is a program on this machine: nothing leaves it, and nothing costs anything."""
+An emulated data centre is a program on this machine: nothing leaves it, and
+nothing costs anything. Each command takes --help."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
     try:
         # A command is loaded when it is called: the emulator needs packages that the client does without.
-        module = importlib.import_module(COMMANDS[name][0])
+        module = importlib.import_module(COMMANDS[name])
     except ModuleNotFoundError as error:
         return _fail(f"{name} needs the package {error.name}: pip install 'smartdc[emulator]'")
     status: int = module.main(others)
@@ -45,13 +46,15 @@ def main(arguments: Sequence[str]) -> int:
 def run() -> int:
     """Run the command line; an interrupt or a closed pipe ends it without a traceback."""
     try:
-        return main(sys.argv[1:])
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Python would flush, and fail, once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    return status
 
 
 def _say(text: str) -> None:

@@ -25,6 +25,7 @@ from smartdc.network import HasNetworks
 from smartdc.package import HasPackages
 from smartdc.presign import presigned
 from smartdc.profile import HOW_TO, chosen, from_environment
+from smartdc.progress import Reporter
 from smartdc.service import HasServices
 from smartdc.session import Session
 
@@ -65,6 +66,7 @@ class DataCenter(CreatesMachines, HasImages, HasPackages, HasNetworks, HasKeys, 
         api_version: the range of CloudAPI versions to ask for.
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
+        progress: what waits tell how they get on: a function of a `Progress`, or True for a line on the terminal.
         clock: what tells and passes the time.
         rng: what spreads retries.
         adapter: a `requests` adapter that carries the calls.
@@ -92,6 +94,7 @@ class DataCenter(CreatesMachines, HasImages, HasPackages, HasNetworks, HasKeys, 
         api_version: str | None = None,
         auth: AuthBase | None = None,
         sign_host: bool = True,
+        progress: Reporter | bool | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         adapter: BaseAdapter | None = None,
@@ -106,7 +109,7 @@ class DataCenter(CreatesMachines, HasImages, HasPackages, HasNetworks, HasKeys, 
         self.roles = [roles] if isinstance(roles, str) else list(self.profile.roles if roles is None else roles)
         self.headers = {**_headers(api_version or self.API_VERSION), **(headers or {})}
         self.verify = False if self.profile.insecure and not location else verify
-        self.timeout, self.verbose = timeout, verbose
+        self.timeout, self.verbose, self.progress = timeout, verbose, progress
         self._identity: dict[str, Any] = {"user": user, "passphrase": passphrase, "sign_host": sign_host}
         self._parts: dict[str, Any] = {"clock": clock, "rng": rng, "adapter": adapter}
         self.auth = auth

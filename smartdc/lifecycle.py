@@ -1,25 +1,17 @@
-"""Start, stop and change a machine, and wait until that is done.
-
-Every action is a job: CloudAPI answers 202 at once, also to a start of a running machine, and only the audit tells
-later whether the job worked. So the waits here look at the state and at the audit, and compare times by the server's
-clock.
-"""
+"""Start, stop and change a machine, and wait for a state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-import requests
+from smartdc.errors import Gone, InputError, ResourceNotFound
+from smartdc.jobs import HasJobs
+from smartdc.progress import Reporter
+from smartdc.resource import id_of
+from smartdc.waiting import DEFAULT_TIMEOUT
 
-from smartdc.audit import AuditEntry, HasAudit
-from smartdc.dates import parse_http_date
-from smartdc.errors import APIError, Gone, InputError, ResourceNotFound, WaitFailed, WaitTimeout
-from smartdc.resource import Field, Resource, id_of
-from smartdc.waiting import DEFAULT_TIMEOUT, poll
-
-__all__ = ["STATES", "HasLifecycle"]
+__all__ = ["STATES", "HasLifecycle", "known"]
 
 STATES = ("provisioning", "ready", "running", "stopping", "stopped", "offline", "deleted", "failed", "unknown")
 """Every state that CloudAPI tells of a machine."""
@@ -34,22 +26,12 @@ DEAD_ENDS = {
 }
 """Goal to the states from which it cannot be reached; the default is `failed` and `deleted`."""
 
-
-@dataclass(frozen=True)
-class _Act:
-    """The last thing done to a machine from here: its name in the audit, the server's time, the state before it."""
-
-    action: str
-    at: float
-    state: str | None
+ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot"})
+"""Actions that end in the state they began in, which therefore proves nothing."""
 
 
-class HasLifecycle(HasAudit, Resource):
-    """What is started, stopped and changed by jobs."""
-
-    name: Field[str]
-    state: Field[str]
-    _last: _Act | None = None
+class HasLifecycle(HasJobs):
+    """What is started and stopped."""
 
     def status(self) -> str:
         """Fetch the machine again and return its state: ``GetMachine``."""
@@ -107,131 +89,96 @@ class HasLifecycle(HasAudit, Resource):
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
-    def poll_until(self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+    def poll_until(
+        self,
+        state: str,
+        interval: float = 2,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        progress: Reporter | bool | None = None,
+    ) -> None:
         """Fetch the machine every `interval` seconds until it is in `state`: ``GetMachine``.
 
         Raises `WaitFailed`, with the audit's reason, as soon as the state cannot be reached any more or the last
         action that was to lead there has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
+        `progress` is called at every look, or True for a line on the terminal.
         """
-        _known(state)
+        known(state)
+        problem = f"is not {state}"
+        self._poll(lambda: self.reached(state), problem, interval=interval, timeout=timeout, progress=progress)
 
-        def look() -> bool | None:
-            now = self._look()
-            if now == state:
-                return True
-            if now in DEAD_ENDS.get(state, {"failed", "deleted"}):
-                self._fail(f"cannot become {state}: it is {now}", self._failure())
-            if now in RESTING and (failure := self._failed_act()):
-                self._fail(f"did not become {state}: its {failure.action} failed", failure)
-            return None
-
-        self._poll(look, f"is not {state}", interval, timeout)
-
-    def poll_while(self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+    def poll_while(
+        self,
+        state: str,
+        interval: float = 2,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        progress: Reporter | bool | None = None,
+    ) -> None:
         """Fetch the machine every `interval` seconds while it is in `state`: ``GetMachine``.
 
         An action that was just asked for and has not begun to show counts as being in `state` too. Raises
         `WaitFailed` when that action has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
+        `progress` is called at every look, or True for a line on the terminal.
         """
-        _known(state)
+        known(state)
+        problem = f"is still {state}"
+        self._poll(lambda: self._left(state), problem, interval=interval, timeout=timeout, progress=progress)
 
-        def look() -> bool | None:
-            now = self._look()
-            last = self._last
-            unmoved = last is not None and now == last.state and now in RESTING
-            if now != state and not unmoved:
-                return True
-            if unmoved and (failure := self._failed_act()):
-                self._fail(f"stays {now}: its {failure.action} failed", failure)
-            return True if now != state and self._done_act() else None
+    def reached(self, state: str) -> bool | None:
+        """Fetch the machine and tell whether it is in `state`, or None while it may still get there: ``GetMachine``.
 
-        self._poll(look, f"is still {state}", interval, timeout)
+        Raises `WaitFailed` as `poll_until` does.
+        """
+        now = self._look()
+        if now == state and not (self._is_back_where_it_was() and self._end_of_last() is None):
+            return True
+        if now != state and now in DEAD_ENDS.get(state, {"failed", "deleted"}):
+            self._fail(f"cannot become {state}: it is {now}", self._newest_failure())
+        if now != state and now in RESTING:
+            self._raise_failed_action(f"did not become {state}")
+        return None
 
-    def _poll(self, look: Callable[[], bool | None], problem: str, interval: float, timeout: float | None) -> None:
-        """Poll on the data centre's clock, and name the machine when the time is up."""
-        goal = f"machine {self.name or ''} ({self['id']}) {problem}"
-        try:
-            poll(look, goal, clock=self.datacenter.clock, interval=interval, timeout=timeout)
-        except WaitTimeout as error:
-            error.resource = self
-            raise
+    def _left(self, state: str) -> bool | None:
+        """Fetch the machine and tell whether it is out of `state`, or None while that may still come."""
+        now = self._look()
+        last = self._last
+        if last is None or now != last.state or now not in RESTING:
+            return now != state or None
+        self._raise_failed_action(f"stays {now}")
+        return (now != state and self._end_of_last() is not None) or None
+
+    def _is_back_where_it_was(self) -> bool:
+        last = self._last
+        return last is not None and last.action in ROUND_TRIPS and last.state == self.state
+
+    def _raise_failed_action(self, problem: str) -> None:
+        """End the wait if the audit says that the last action from here has failed."""
+        end = self._end_of_last()
+        if end is not None and not end.succeeded:
+            self._fail(f"{problem}: its {end.action} failed", end)
 
     def _look(self) -> str:
-        """Fetch the machine and return its state; one that is gone for good is ``deleted``."""
+        """Fetch the machine and return its state; one that CloudAPI has forgotten is ``deleted``."""
         try:
             return self.status()
         except (ResourceNotFound, Gone):
-            if self._last is None or self._last.action != "destroy":
-                raise
             self._data["state"] = "deleted"
             return "deleted"
 
     def _act(self, action: str, wait: bool, timeout: float | None, **params: str) -> None:
         """Ask for an action, and wait for its job where that is wanted."""
-        before = self._entries(action) if wait else []
-        _, response = self._call("POST", params={"action": action, **params})
-        self._note(action, response)
-        if wait:
-            self._settle(action, len(before), timeout)
+        ask = {"action": action, **params}
+        self._do(action, lambda: self._call("POST", params=ask)[1], wait=wait, timeout=timeout)
 
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Ask for a setting, and wait until it shows: the audit does not tell of all of these."""
-        self._call("POST", params={"action": action})
+        self._call("POST", params={"action": action}, repeatable=True)
         if wait:
-            self._poll(lambda: self.refresh().get(field) == value or None, f"has not {field}={value}", 2, timeout)
-
-    def _note(self, action: str, response: requests.Response) -> None:
-        at = parse_http_date(response.headers.get("Date"))
-        self._last = _Act(action, 0.0 if at is None else at, self.state)
-
-    def _settle(self, action: str, before: int, timeout: float | None) -> None:
-        """Wait until the audit has one more entry of `action` than `before`, and judge it."""
-
-        def look() -> AuditEntry | None:
-            entries = self._entries(action)
-            return entries[0] if len(entries) > before else None
-
-        goal = f"machine {self.name or ''} ({self['id']}) has not finished its {action}"
-        entry = poll(look, goal, clock=self.datacenter.clock, interval=2, timeout=timeout)
-        if not entry.succeeded:
-            self._fail(f"did not {action}", entry)
-        self._look()
-
-    def _entries(self, action: str) -> list[AuditEntry]:
-        return [entry for entry in self.audit() if entry.action == action]
-
-    def _since_act(self) -> AuditEntry | None:
-        """Return the audit's entry for the last action from here, if its job is finished."""
-        last = self._last
-        if last is None:
-            return None
-        entries = self._entries(last.action)
-        return next((entry for entry in entries if entry.time.timestamp() >= last.at), None)
-
-    def _failed_act(self) -> AuditEntry | None:
-        entry = self._since_act()
-        return None if entry is None or entry.succeeded else entry
-
-    def _done_act(self) -> bool:
-        return self._since_act() is not None
-
-    def _failure(self) -> AuditEntry | None:
-        """Return the newest failure that the audit knows; a machine that is gone may have no audit."""
-        try:
-            return next((entry for entry in self.audit() if not entry.succeeded), None)
-        except APIError:
-            return None
-
-    def _fail(self, problem: str, reason: AuditEntry | None) -> None:
-        why = (
-            ""
-            if reason is None
-            else f" (the audit says: {reason.action}, success {reason['success']}, {reason['time']})"
-        )
-        raise WaitFailed(f"machine {self.name or ''} ({self['id']}) {problem}{why}", resource=self, reason=reason)
+            self._poll(lambda: self.refresh().get(field) == value or None, f"has not {field}={value}", timeout=timeout)
 
 
-def _known(state: str) -> None:
+def known(state: str) -> None:
     """Refuse a state that no machine is ever in: waiting for it would only end with the time."""
     if state not in STATES:
         raise InputError(f"{state!r} is no state of a machine; these are: {', '.join(STATES)}")

@@ -7,13 +7,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.dates import parse_date
+from smartdc.errors import ResourceNotFound, WaitFailed
+from smartdc.jobs import HasJobs
 from smartdc.once import Once
 from smartdc.resource import Field, Resource, id_of
+from smartdc.waiting import DEFAULT_TIMEOUT, poll
 
 if TYPE_CHECKING:
     from smartdc.machine import Machine
 
 __all__ = ["HasSnapshots", "Snapshot"]
+
+DEAD_ENDS = frozenset({"failed", "canceled"})
+"""States that a snapshot never leaves."""
 
 SETTLE = 30.0
 """Seconds for which a snapshot that was accepted may not be listed yet."""
@@ -51,22 +57,46 @@ class Snapshot(Resource):
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
         return self.refresh().state
 
+    def poll_until(self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Fetch the snapshot every `interval` seconds until it is in `state`: ``GetMachineSnapshot``.
+
+        A young snapshot may read ``deleted`` while its job is at work. Raises `WaitFailed` when the job failed, and
+        `WaitTimeout` after `timeout` seconds (None waits for ever).
+        """
+
+        def look() -> bool | None:
+            now = self._look()
+            if now != state and now in DEAD_ENDS:
+                raise WaitFailed(f"snapshot {self.name} cannot become {state}: it is {now}", resource=self)
+            return now == state or None
+
+        goal = f"snapshot {self.name} of {self.machine.name} is not {state}"
+        poll(look, goal, clock=self.datacenter.clock, interval=interval, timeout=timeout)
+
+    def _look(self) -> str:
+        """Fetch the snapshot and return its state; one that is not there is ``deleted``."""
+        try:
+            return self.status()
+        except ResourceNotFound:
+            self._data["state"] = "deleted"
+            return "deleted"
+
     def delete(self) -> None:
         """Delete the snapshot: ``DeleteMachineSnapshot``."""
         self._delete()
 
-    def start(self) -> Machine:
+    def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
         """Roll the machine back to the snapshot, boot it, and return it: ``StartMachineFromSnapshot``.
 
-        Snapshots taken later are lost.
+        Snapshots taken later are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
         """
-        return self.machine.start_from_snapshot(self.name)
+        return self.machine.start_from_snapshot(self.name, wait=wait, timeout=timeout)
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), "of", repr(self.machine.name)]
 
 
-class HasSnapshots(Resource):
+class HasSnapshots(HasJobs):
     """What can be snapshotted."""
 
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -81,10 +111,11 @@ class HasSnapshots(Resource):
         """Get a snapshot: ``GetMachineSnapshot``."""
         return Snapshot(cast("Machine", self), data=self.raw_snapshot_data(name))
 
-    def create_snapshot(self, name: str) -> Snapshot:
+    def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
 
-        When the answer is lost, the snapshot is looked for by its name before it is asked for again.
+        When the answer is lost, the snapshot is looked for by its name before it is asked for again. With `wait` it
+        is returned when it is ``created``, or `WaitFailed` or `WaitTimeout` is raised.
         """
         machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
 
@@ -94,12 +125,20 @@ class HasSnapshots(Resource):
         def find() -> list[Snapshot]:
             return [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
 
-        return Once(send, find, self.datacenter.clock, SETTLE).run()
+        snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
+        if wait:
+            snapshot.poll_until("created", timeout=timeout)
+        return snapshot
 
-    def start_from_snapshot(self, name: str | Mapping[str, Any]) -> Self:
+    def start_from_snapshot(
+        self, name: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> Self:
         """Roll back to a snapshot, boot, and return the machine: ``StartMachineFromSnapshot``.
 
-        Snapshots taken later are lost.
+        Snapshots taken later are lost. With `wait` it returns when that is done, and raises `WaitFailed` when it
+        failed or `WaitTimeout` after `timeout` seconds.
         """
-        self._call("POST", "snapshots", id_of(name, "name"))
+        snapshot = id_of(name, "name")
+        ask = lambda: self._call("POST", "snapshots", snapshot)[1]  # noqa: E731 (one line says it)
+        self._do("rollback_snapshot", ask, wait=wait, timeout=timeout)
         return self

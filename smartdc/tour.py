@@ -1,7 +1,7 @@
 """Play the whole life of a machine against an emulated data centre: ``python -m smartdc tour``.
 
-The tour is a text that reads like an interactive session. Every call in it is made, over HTTP and with real
-signatures, what the emulator was asked is shown beneath it, and what comes back must be what the text says.
+The tour is a text, ``tour.txt``, that reads like an interactive session. Every call in it is made, over HTTP and with
+real signatures, what the emulator was asked is shown beneath it, and what comes back must be what the text says.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
+from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,141 +29,7 @@ from smartdc.emulator import AT_ONCE, AfterSeconds, Emulator, Server
 
 __all__ = ["FastClock", "Screen", "TourStopped", "main", "play"]
 
-TOUR = """
-Look around: who asks, and what is there to choose from.
-
->>> dc.account()
-<Account demo>
->>> image = dc.images(name="base-64-lts")[-1]
->>> image
-<Image base-64-lts@24.4.1 ...>
-
-Provision a machine.
-CloudAPI answers at once; the work has only begun.
-
->>> machine = dc.create_machine(name="web-1", image=image, package="g1-small")
->>> machine
-<Machine 'web-1' provisioning ...>
-
-Wait until it runs.
-
->>> machine.poll_until("running")
->>> machine.public_ips
-['198.18.0.5']
-
-Tag it, and find it again by its tag.
-The token is the library's own: a create whose answer got lost is found by it
-again, and never done twice.
-
->>> machine.add_tags(role="web", tier=1)
-{'smartdc_token': '...', 'role': 'web', 'tier': 1}
->>> dc.machines(tags={"role": "web"})
-[<Machine 'web-1' running ...>]
-
-Give it metadata, which it can read from inside, and a script for every boot.
-
->>> machine.update_metadata(environment="staging")["environment"]
-'staging'
->>> machine.set_boot_script(boot_sh)
->>> machine.boot_script
-'#!/bin/sh\\nlogger web-1 is up\\n'
-
-Take a snapshot of its disk.
-That is a job too, so look until it is done.
-
->>> snapshot = machine.create_snapshot("fresh")
->>> snapshot.state
-'queued'
->>> while snapshot.status() != "created":
-...     dc.clock.sleep(2)
->>> snapshot
-<Snapshot 'fresh' created of 'web-1'>
-
-Roll back to it.
-The audit tells when that is done, and whether it worked.
-
->>> machine.start_from_snapshot("fresh")
-<Machine 'web-1' running ...>
->>> while machine.audit()[0].action != "rollback_snapshot":
-...     dc.clock.sleep(2)
->>> machine.audit()[0].succeeded
-True
-
-Rename it, and wait for the outcome.
-
->>> machine.rename("web-2", wait=True)
->>> machine.name
-'web-2'
-
-Move it to a larger package.
-
->>> machine.resize("g1-medium", wait=True)
->>> machine.memory
-4096
-
-Stop it.
-
->>> machine.stop(wait=True)
->>> machine.state
-'stopped'
-
-Start it.
-
->>> machine.start(wait=True)
->>> machine.state
-'running'
-
-Reboot it.
-It runs before and after: only the audit tells that it was down in between.
-
->>> machine.reboot(wait=True)
->>> machine.audit()[0].action
-'reboot'
-
-Put it behind the firewall.
-
->>> machine.enable_firewall(wait=True)
->>> machine.firewall_enabled
-True
-
-Read what was done to it, newest first.
-CloudAPI has no name for some actions, the firewall's among them.
-
->>> for entry in machine.audit():
-...     print(f"{entry.action:<18} {entry['success']:<4} {entry.time:%H:%M:%S}")
-unknown            yes  ...
-reboot             yes  ...
-start              yes  ...
-stop               yes  ...
-resize             yes  ...
-rename             yes  ...
-rollback_snapshot  yes  ...
-create_snapshot    yes  ...
-set_metadata       yes  ...
-set_metadata       yes  ...
-set_tags           yes  ...
-provision          yes  ...
-
-Delete it.
-
->>> machine.delete(wait=True)
->>> machine.state
-'deleted'
-
-Ask for it once more.
-CloudAPI knows that there was such a machine.
-
->>> dc.machine(machine.id)
-Traceback (most recent call last):
-smartdc.errors.Gone: GET /.../machines/...: 410: machine ... was deleted ...
-
-Come back with the name of the right key, and a key that is not it.
-
->>> dc.authenticate(key_id="/demo/keys/emulator", secret=wrong_key)
->>> dc.machines()
-Traceback (most recent call last):
-smartdc.errors.InvalidCredentials: GET /.../machines: 401 InvalidCredentials: ...
-"""
+TOUR = files("smartdc").joinpath("tour.txt").read_text(encoding="utf-8")
 
 PACE = 10.0
 """How much faster than ours the data centre's time passes."""
@@ -241,14 +108,14 @@ class Screen:
             self._waited = 0.0
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Play the tour on standard output, and return the exit status."""
-    argparse.ArgumentParser("python -m smartdc tour", description=__doc__.partition("\n")[0]).parse_args(arguments)
+def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) -> int:
+    """Play the tour on standard output, and return the exit status: 1 when a step did not do what it says."""
+    argparse.ArgumentParser("python -m smartdc tour", description="Play the life of a machine.").parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     screen = Screen(sys.stdout, os.environ)
     try:
-        play(screen)
+        play(screen, tour, real)
     except TourStopped as stopped:
         screen.say()
         screen.say(f"The tour stops here. {stopped}", "bad")
@@ -351,7 +218,7 @@ def _requests(trace: Sequence[Any]) -> Iterator[tuple[str, str]]:
     """Yield every request line and its status; what is asked many times in a row is shown once."""
     for (method, path, status), several in groupby(trace, lambda asked: (asked.method, asked.path, asked.status)):
         times = len(list(several))
-        yield f"{method} {_short(path)}", f"{status} {HTTPStatus(status).phrase}{f' × {times}' if times > 1 else ''}"
+        yield f"{method} {_short(path)}", f"{status} {HTTPStatus(status).phrase}{f' x {times}' if times > 1 else ''}"
 
 
 def _short(text: str) -> str:

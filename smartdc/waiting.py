@@ -8,7 +8,7 @@ from typing import TypeVar
 from smartdc.clock import Clock
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
 
-__all__ = ["DEFAULT_TIMEOUT", "poll"]
+__all__ = ["BLIPS", "DEFAULT_TIMEOUT", "poll"]
 
 T = TypeVar("T")
 
@@ -16,30 +16,43 @@ DEFAULT_TIMEOUT = 600.0
 """Seconds after which a wait gives up unless told otherwise."""
 
 BLIPS = (TransportError, BadResponse, ServerError, Throttled)
-"""What may happen between two polls without saying anything about what is waited for."""
+"""What may happen between two looks without saying anything about what is waited for."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds to which the pauses grow while looks keep failing."""
 
 
-def poll(look: Callable[[], T | None], goal: str, *, clock: Clock, interval: float, timeout: float | None) -> T:
+def poll(
+    look: Callable[[], T | None],
+    goal: str,
+    *,
+    clock: Clock,
+    interval: float = 2.0,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    watch: Callable[[float, bool], None] | None = None,
+) -> T:
     """Call `look` every `interval` seconds until it returns something, and return that.
 
     Raises `WaitTimeout`, saying what the `goal` was, when `timeout` seconds have passed (None waits for ever). What
-    `look` raises ends the wait, except for failures of the connection or the server, which are looked past; the last
-    of those is the cause of the `WaitTimeout`.
+    `look` raises ends the wait, except for failures of the connection or the server: these are looked past, with
+    pauses that double while they last, and the last of them is the cause of the `WaitTimeout`. `watch` is called
+    after each look with the seconds that have passed and whether the goal is reached.
     """
     if interval < 0 or (timeout is not None and timeout < 0):
         raise InputError("an interval or timeout is not negative")
-    deadline = None if timeout is None else clock.monotonic() + timeout
+    started = clock.monotonic()
     blip: Exception | None = None
+    pause = interval
     while True:
         try:
-            found = look()
+            found, blip, pause = look(), None, interval
         except BLIPS as error:
-            found, blip = None, error
-        else:
-            blip = None
+            found, blip, pause = None, error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
+        elapsed = clock.monotonic() - started
+        if watch:
+            watch(elapsed, found is not None)
         if found is not None:
             return found
-        left = interval if deadline is None else deadline - clock.monotonic()
-        if left <= 0:
+        if timeout is not None and elapsed >= timeout:
             raise WaitTimeout(f"{goal}: not within {timeout:g} s") from blip
-        clock.sleep(min(interval, left))
+        clock.sleep(pause if timeout is None else min(pause, timeout - elapsed))

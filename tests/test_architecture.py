@@ -11,10 +11,11 @@ PACKAGE = Path(__file__).parent.parent / "smartdc"
 
 FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
-    {"addresses", "answer", "location", "signing", "transport", "wire"},
+    {"addresses", "answer", "location", "progress", "signing", "transport", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting"},
-    {"once"},
-    {"access_key", "account", "audit", "firewall_rule", "identity", "image", "key", "metadata", "migration"}
+    {"audit", "once"},
+    {"jobs"},
+    {"access_key", "account", "firewall_rule", "identity", "image", "key", "metadata", "migration"}
     | {"network", "nic", "package", "policy", "presign", "profile", "role", "service", "session", "snapshot", "tag", "volume"}
     | {"disk", "config"},
     {"explain", "lifecycle", "wish", "user", "vlan"},

@@ -116,17 +116,22 @@ class _Dribble(io.RawIOBase):
 
     def __init__(self, body: bytes, clock: Clock, seconds: float) -> None:
         self._pieces = pieces(body)
+        self._piece = b""
         self._clock = clock
         self._seconds = seconds
 
-    def readable(self) -> bool:
-        """Say that this can be read."""
-        return True
+    def read(self, size: int = -1) -> bytes:
+        """Return some of the current piece, or all that is to come."""
+        return self.read1(size) if size >= 0 else b"".join(iter(self.read1, b""))
 
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002  a piece is as long as it is
-        """Wait, and return the next piece."""
-        self._clock.sleep(self._seconds)
-        return next(self._pieces, b"")
+    def read1(self, size: int = -1) -> bytes:
+        """Return what is left of a piece, or wait for the next one."""
+        if size != 0 and not self._piece:
+            self._clock.sleep(self._seconds)
+            self._piece = next(self._pieces, b"")
+        end = len(self._piece) if size < 0 else size
+        given, self._piece = self._piece[:end], self._piece[end:]
+        return given
 
 
 def pieces(body: bytes) -> Iterator[bytes]:

@@ -1,0 +1,126 @@
+"""Follow the jobs that CloudAPI starts for a machine.
+
+An action answers 202 at once, also where it cannot work, and only the audit tells later whether the job did. So what
+waits here looks at the state and at the audit, and compares times by the server's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import requests
+
+from smartdc.audit import AuditEntry, HasAudit
+from smartdc.dates import parse_http_date
+from smartdc.errors import APIError, WaitFailed, WaitTimeout
+from smartdc.progress import Progress, Reporter, reporter
+from smartdc.resource import Field, Resource
+from smartdc.waiting import DEFAULT_TIMEOUT, poll
+
+__all__ = ["Act", "HasJobs"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Act:
+    """The last thing done to a machine from here.
+
+    `action` is its name in the audit, `at` the server's time, `state` the machine's before it, and `seen` how many
+    of its kind the audit had when it was last read: times alone do not tell two within one second apart.
+    """
+
+    action: str
+    at: float
+    state: str | None
+    seen: int
+
+
+class HasJobs(HasAudit, Resource):
+    """What is changed by jobs."""
+
+    name: Field[str]
+    state: Field[str]
+    _last: Act | None = None
+    _seen: Mapping[str, int] = {}
+
+    def _do(
+        self, action: str, ask: Callable[[], requests.Response], *, wait: bool, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Ask for a job that the audit will call `action`, and wait for its end where that is wanted."""
+        before = len(self._entries(action)) if wait else 0
+        self._note(action, ask())
+        if wait:
+            self._settle(action, before, timeout)
+            self.refresh()
+
+    def _note(self, action: str, response: requests.Response) -> None:
+        """Remember what was asked for, and when by the server's clock."""
+        at = parse_http_date(response.headers.get("Date"))
+        self._last = Act(action, 0.0 if at is None else at, self.state, self._seen.get(action, 0))
+
+    def _settle(self, action: str, before: int, timeout: float | None) -> None:
+        """Wait until the audit has more entries of `action` than `before`, and judge the newest."""
+
+        def look() -> AuditEntry | None:
+            entries = self._entries(action)
+            return entries[0] if len(entries) > before else None
+
+        entry = self._poll(look, f"has not finished its {action}", timeout=timeout)
+        if not entry.succeeded:
+            self._fail(f"did not {action}", entry)
+
+    def _poll(
+        self,
+        look: Callable[[], T | None],
+        problem: str,
+        *,
+        interval: float = 2.0,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        progress: Reporter | bool | None = None,
+    ) -> T:
+        """Poll on the data centre's clock, tell how it gets on, and name the machine when the time is up."""
+        report = reporter(self.datacenter.progress if progress is None else progress)
+
+        def watch(elapsed: float, done: bool) -> None:
+            if report:
+                report(Progress(self.name or self["id"], self.state, elapsed, timeout, done))
+
+        goal = f"{self._called()} {problem}"
+        clock = self.datacenter.clock
+        try:
+            return poll(look, goal, clock=clock, interval=interval, timeout=timeout, watch=watch)
+        except WaitTimeout as error:
+            error.resource = self
+            raise
+
+    def _entries(self, action: str) -> list[AuditEntry]:
+        entries = [entry for entry in self.audit() if entry.action == action]
+        self._seen = {**self._seen, action: len(entries)}
+        return entries
+
+    def _end_of_last(self) -> AuditEntry | None:
+        """Return the audit's entry for the last action from here, if its job is finished."""
+        last = self._last
+        if last is None:
+            return None
+        entries = self._entries(last.action)
+        new = len(entries) > last.seen and entries[0].time.timestamp() >= last.at
+        return entries[0] if new else None
+
+    def _newest_failure(self) -> AuditEntry | None:
+        """Return the newest failure that the audit knows; a machine that is gone may have no audit."""
+        try:
+            return next((entry for entry in self.audit() if not entry.succeeded), None)
+        except APIError:
+            return None
+
+    def _fail(self, problem: str, reason: AuditEntry | None) -> NoReturn:
+        """Raise `WaitFailed` with what the audit says."""
+        told = f" (the audit: {reason.action}, success {reason['success']}, {reason['time']})" if reason else ""
+        raise WaitFailed(f"{self._called()} {problem}{told}", resource=self, reason=reason)
+
+    def _called(self) -> str:
+        return f"machine {self.name} ({self['id']})" if self.name else f"machine {self['id']}"

@@ -1,0 +1,190 @@
+"""The commands of `python -m smartdc`, and the session that one of them opens."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smartdc import __main__ as command
+from smartdc import __version__, shell
+from smartdc.emulator import Emulator, Server, WallClock
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What somebody types into Python's own session; IPython is not installed."""
+    keyboard = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", keyboard)
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    return keyboard
+
+
+def type_in(keyboard: io.StringIO, *lines: str) -> None:
+    """Type lines, and after the last one the end of the input."""
+    keyboard.write("\n".join([*lines, ""]))
+    keyboard.seek(0)
+
+
+def test_without_a_command_it_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """A newcomer who types the name is told what to type next."""
+    status = command.main([])
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert all(f"python -m smartdc {name}" in out for name in command.COMMANDS)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is that of the package."""
+    status = command.main(["--version"])
+
+    assert status == 0
+    assert capsys.readouterr().out == f"smartdc {__version__}\n"
+
+
+def test_an_unknown_command_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line says which commands there are."""
+    status = command.main(["turn"])
+
+    assert status == 2
+    assert capsys.readouterr().err == "smartdc: there is no command 'turn'; there are tour, shell, emulator\n"
+
+
+def test_a_missing_package_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who installed the client alone learns in one line what the emulator needs."""
+    monkeypatch.setitem(command.COMMANDS, "tour", "package_that_is_not_there")
+    status = command.main(["tour"])
+
+    assert status == 2
+    assert capsys.readouterr().err == (
+        "smartdc: tour needs the package package_that_is_not_there: pip install 'smartdc[emulator]'\n"
+    )
+
+
+def test_arguments_are_passed_on_to_the_emulator(capsys: pytest.CaptureFixture[str]) -> None:
+    """`smartdc emulator` is the emulator's own command."""
+    with pytest.raises(SystemExit) as end:
+        command.main(["emulator", "--help"])
+
+    assert end.value.code == 0
+    assert "--public-key" in capsys.readouterr().out
+
+
+def test_the_command_line_is_what_it_goes_by(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was typed after the name is what is done, and its outcome is the exit status."""
+    monkeypatch.setattr(sys, "argv", ["smartdc", "tour", "--help"])
+    with pytest.raises(SystemExit) as end:
+        command.run()
+
+    assert end.value.code == 0
+    assert "python -m smartdc tour" in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_it_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is no error of the program."""
+
+    def interrupted(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "main", interrupted)
+
+    assert command.run() == 130
+
+
+def test_a_closed_pipe_ends_it_without_a_traceback() -> None:
+    """`python -m smartdc | head -1` is no error either."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen([sys.executable, "-m", "smartdc"], stdout=writer, stderr=subprocess.PIPE) as process:
+        os.close(writer)
+        _, complaint = process.communicate()
+
+    assert process.returncode == 141
+    assert complaint == b""
+
+
+def test_a_session_with_an_emulator_has_a_data_centre(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """`dc` is there, and answers."""
+    type_in(typed, "print('package', dc.packages()[0].name)")
+    status = shell.main(["--emulator"])
+
+    assert status == 0
+    assert "package g1-nano" in capsys.readouterr().out
+
+
+def test_the_five_things_to_try_with_an_emulator_work(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the banner proposes can be typed as it stands, line by line."""
+    at_once = "import smartdc.emulator; cloud.transitions.policy = smartdc.emulator.AT_ONCE"
+    type_in(typed, at_once, *shell.EMULATED_THINGS)
+    shell.main(["--emulator"])
+
+    out, err = capsys.readouterr()
+    assert len(shell.EMULATED_THINGS) == 5
+    assert "Traceback" not in err
+    assert "['198.18.0.5']" in out
+    assert "'CreateMachine'" in out
+
+
+def test_a_session_is_connected_to_the_environments_data_centre(
+    typed: io.StringIO, environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --emulator it is the real thing, which the five things to try do not change."""
+    cloud = Emulator(clock=WallClock())
+    with Server(cloud) as server:
+        environment.setenv("TRITON_URL", server.url)
+        environment.setenv("TRITON_ACCOUNT", cloud.login)
+        environment.setenv("TRITON_KEY_ID", cloud.key_id)
+        environment.setenv("TRITON_KEY_MATERIAL", cloud.private_key or "")
+        type_in(typed, *shell.THINGS)
+        status = shell.main([])
+        where = server.url
+
+    out, err = capsys.readouterr()
+    assert status == 0
+    assert len(shell.THINGS) == 5
+    assert f"dc is <DataCenter demo@{where}>, your data centre" in err
+    assert "<Account demo>" in out
+    assert not [asked for asked in cloud.trace if asked.method not in {"GET", "HEAD"}]
+
+
+def test_a_session_without_a_data_centre_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing says where, the line names the settings, and the emulator as a way out."""
+    status = shell.main([])
+
+    assert status == 2
+    assert "TRITON_URL" in (err := capsys.readouterr().err)
+    assert "python -m smartdc shell --emulator" in err
+
+
+def test_ipython_is_preferred_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The better session gets the same names, under our banner."""
+    given: dict[str, Any] = {}
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(start_ipython=lambda **options: given.update(options)))
+    shell.main(["--emulator"])
+
+    assert set(given["user_ns"]) >= {"dc", "cloud"}
+    assert "Five things to try" in capsys.readouterr().out
+
+
+def test_a_session_does_without_readline(
+    typed: io.StringIO, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a system that has none, only completion is missing."""
+    monkeypatch.setattr(shell, "readline", None)
+    type_in(typed, "print('still', 'here')")
+    shell.main(["--emulator"])
+
+    assert "still here" in capsys.readouterr().out
