@@ -57,6 +57,7 @@ from smartdc.errors import (
     WaitFailed,
     WaitTimeout,
 )
+from smartdc.fleet import Waited
 from smartdc.image import Image
 from smartdc.key import Key
 from smartdc.machine import Machine
@@ -126,6 +127,7 @@ __all__ = [
     "WaitError",
     "WaitFailed",
     "WaitTimeout",
+    "Waited",
     "__version__",
     "explain_auth",
     "profiles",

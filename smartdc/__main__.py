@@ -16,10 +16,10 @@ COMMANDS = {"tour": "smartdc.tour", "shell": "smartdc.shell", "emulator": "smart
 
 HELP = f"""smartdc {__version__}: Python client for CloudAPI, the API of Triton DataCenter
 
-    python -m smartdc tour               play the whole life of a machine
-    python -m smartdc shell              open a Python session with a data centre
-    python -m smartdc shell --emulator   the same with an emulated one
-    python -m smartdc emulator           serve an emulated one to other programs
+    python -m smartdc tour              play the whole life of a machine
+    python -m smartdc shell             open a Python session with a data centre
+    python -m smartdc shell --emulator  the same with an emulated one
+    python -m smartdc emulator          serve an emulated one to other programs
     python -m smartdc --version
 
 An emulated data centre is a program on this machine: nothing leaves it, and

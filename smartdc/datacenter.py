@@ -17,6 +17,7 @@ from smartdc.clock import Clock
 from smartdc.creation import CreatesMachines
 from smartdc.errors import ConfigError, Redirected
 from smartdc.explain import Explanation, examine
+from smartdc.fleet import WaitsForMachines
 from smartdc.identity import Identity
 from smartdc.image import HasImages
 from smartdc.key import HasKeys
@@ -41,7 +42,9 @@ ROLES_ARE_DATA = re.compile(r"/machines/[^/]+/(metadata|tags)(/|$)|/(fabrics|con
 """Addresses where CloudAPI takes an ``as-role`` for data, or refuses it."""
 
 
-class DataCenter(CreatesMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasAccount, HasServices):
+class DataCenter(
+    CreatesMachines, WaitsForMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasAccount, HasServices
+):
     """A data centre: where everything begins.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled

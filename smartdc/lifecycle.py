@@ -105,7 +105,7 @@ class HasLifecycle(HasJobs):
         """
         known(state)
         problem = f"is not {state}"
-        self._poll(lambda: self.reached(state), problem, interval=interval, timeout=timeout, progress=progress)
+        self._poll(lambda: self._reached(state), problem, interval=interval, timeout=timeout, progress=progress)
 
     def poll_while(
         self,
@@ -125,46 +125,54 @@ class HasLifecycle(HasJobs):
         problem = f"is still {state}"
         self._poll(lambda: self._left(state), problem, interval=interval, timeout=timeout, progress=progress)
 
-    def reached(self, state: str) -> bool | None:
-        """Fetch the machine and tell whether it is in `state`, or None while it may still get there: ``GetMachine``.
+    def judge(self, state: str, *, audit: bool = True) -> bool | None:
+        """Tell whether the machine, as last seen, is in `state`, or None while it may still get there.
 
-        Raises `WaitFailed` as `poll_until` does.
+        Raises `WaitFailed` when it cannot, as far as its state and, if it is to be read, the audit tell.
         """
-        now = self._look()
-        if now == state and not (self._is_back_where_it_was() and self._end_of_last() is None):
+        now = self.state
+        if now == state and not self._is_back_where_it_was():
             return True
         if now != state and now in DEAD_ENDS.get(state, {"failed", "deleted"}):
             self._fail(f"cannot become {state}: it is {now}", self._newest_failure())
-        if now != state and now in RESTING:
-            self._raise_failed_action(f"did not become {state}")
-        return None
-
-    def _left(self, state: str) -> bool | None:
-        """Fetch the machine and tell whether it is out of `state`, or None while that may still come."""
-        now = self._look()
-        last = self._last
-        if last is None or now != last.state or now not in RESTING:
-            return now != state or None
-        self._raise_failed_action(f"stays {now}")
-        return (now != state and self._end_of_last() is not None) or None
-
-    def _is_back_where_it_was(self) -> bool:
-        last = self._last
-        return last is not None and last.action in ROUND_TRIPS and last.state == self.state
-
-    def _raise_failed_action(self, problem: str) -> None:
-        """End the wait if the audit says that the last action from here has failed."""
+        if not audit or now not in RESTING:
+            return None
         end = self._end_of_last()
         if end is not None and not end.succeeded:
-            self._fail(f"{problem}: its {end.action} failed", end)
+            self._fail(f"did not become {state}: its {end.action} failed", end)
+        return (now == state and end is not None) or None
 
-    def _look(self) -> str:
-        """Fetch the machine and return its state; one that CloudAPI has forgotten is ``deleted``."""
+    def look(self, seen: Mapping[str, Any] | None = None) -> str:
+        """Take what was seen of the machine elsewhere, or fetch it: ``GetMachine``; and return its state.
+
+        A machine that CloudAPI has forgotten is ``deleted``.
+        """
+        if seen is not None:
+            self._data = dict(seen)
+            return self.state
         try:
             return self.status()
         except (ResourceNotFound, Gone):
             self._data["state"] = "deleted"
             return "deleted"
+
+    def _reached(self, state: str) -> bool | None:
+        self.look()
+        return self.judge(state)
+
+    def _left(self, state: str) -> bool | None:
+        """Fetch the machine and tell whether it is out of `state`, or None while that may still come."""
+        now, last = self.look(), self._last
+        if last is None or now != last.state or now not in RESTING:
+            return now != state or None
+        end = self._end_of_last()
+        if end is not None and not end.succeeded:
+            self._fail(f"stays {now}: its {end.action} failed", end)
+        return (now != state and end is not None) or None
+
+    def _is_back_where_it_was(self) -> bool:
+        last = self._last
+        return last is not None and last.action in ROUND_TRIPS and last.state == self.state
 
     def _act(self, action: str, wait: bool, timeout: float | None, **params: str) -> None:
         """Ask for an action, and wait for its job where that is wanted."""

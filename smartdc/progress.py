@@ -13,7 +13,7 @@ WIDTH = 20
 
 @dataclass(frozen=True)
 class Progress:
-    """One look at what is waited for; times are in seconds."""
+    """One look at what is waited for; times are in seconds, and `done` tells that it was the last look."""
 
     subject: str
     state: str
@@ -22,7 +22,7 @@ class Progress:
     done: bool
 
     def __str__(self) -> str:
-        share = 1.0 if self.done else min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
+        share = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
         bar = "#" * round(share * WIDTH)
         return f"{self.subject} {self.state} [{bar:<{WIDTH}}] {self.elapsed:.0f} s"
 

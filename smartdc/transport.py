@@ -1,8 +1,9 @@
 """Carry requests: a `requests` adapter that keeps its pool, its TLS context and every deadline.
 
-Three things differ from the adapter that `requests` brings. The time-out of a call is for the whole answer, not for
-each read, so that a server that dribbles cannot hold a caller. A connection that was idle for longer than CloudAPI's
-proxy keeps it is not used again. And the CA bundle is parsed once for each client, not once for each connection.
+Three things differ from the adapter that `requests` brings. The time-out of a call is one deadline for connecting,
+sending and the whole answer, so that a server that dribbles, or has many dead addresses, cannot hold a caller. A
+connection that was idle for longer than CloudAPI's proxy keeps it is not used again. And the CA bundle is parsed once
+for each client, not once for each connection.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import socket
 import ssl
+import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,22 +22,55 @@ import certifi
 from requests import Response
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util import create_urllib3_context
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import Timeout, create_urllib3_context
+from urllib3.util.connection import allowed_gai_family, create_connection
+
+from smartdc.errors import ConfigError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Mapping
 
     from requests import PreparedRequest
     from urllib3.connection import BaseHTTPConnection  # type: ignore[attr-defined]
 
-__all__ = ["Transport", "ca_bundle", "proxies_of"]
+__all__ = ["Deadline", "Headers", "Transport", "ca_bundle", "proxies_of"]
 
 IDLE_LIMIT = 45.0
 """Seconds after which an idle connection is dropped; CloudAPI's proxy closes it after 55."""
+
+
+class Deadline(Timeout):
+    """One moment, for all that `requests` and urllib3 have a time-out of its own for; None is never."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(total=seconds)
+        self._moment = None if seconds is None else time.monotonic() + seconds
+
+    def left(self) -> float | None:
+        """Return the seconds left; none left is 0 or less."""
+        return None if self._moment is None else self._moment - time.monotonic()
+
+    @property
+    def read_timeout(self) -> float | None:
+        """The seconds left, and never less than a moment: the attempt itself finds out."""
+        left = self.left()
+        return None if left is None else max(left, 0.001)
+
+    connect_timeout = read_timeout  # type: ignore[assignment]
+
+
+class Headers(CaseInsensitiveDict[str]):
+    """Headers that are copied at once: every request is copied twice on its way."""
+
+    def copy(self) -> Headers:
+        """Return the same headers in a new dict."""
+        twin = Headers.__new__(Headers)
+        twin._store = self._store.copy()  # type: ignore[attr-defined] # noqa: SLF001 (of the same class)
+        return twin
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -41,15 +78,14 @@ class _DeadlineReader(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw, self._sock = raw, sock
-        timeout = sock.gettimeout()
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline = Deadline(sock.gettimeout())
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self._deadline is not None:
-            left = self._deadline - time.monotonic()
+        left = self._deadline.left()
+        if left is not None:
             if left <= 0:
                 raise TimeoutError("timed out")
             self._sock.settimeout(left)
@@ -73,15 +109,52 @@ class _Timely:
 
     response_class = _DeadlineResponse
     used_at = 0.0
+    host: str
+    port: int
     timeout: float | None
+    source_address: tuple[str, int] | None
+    socket_options: Any
+
+    def connect(self) -> None:
+        """Connect, TLS and a proxy's tunnel included; mark a failure, since nothing of the request was sent yet."""
+        deadline = Deadline(self.timeout)
+        try:
+            super().connect()  # type: ignore[misc]
+        except Exception as error:
+            error.nothing_sent = True  # type: ignore[attr-defined]
+            raise
+        self.timeout = deadline.read_timeout
 
     def _new_conn(self) -> socket.socket:
-        """Connect, and leave the TLS handshake only what is left of the time."""
-        started = time.monotonic()
-        sock = cast("socket.socket", super()._new_conn())  # type: ignore[misc]
-        if self.timeout is not None:
-            sock.settimeout(max(self.timeout - (time.monotonic() - started), 0.001))
-        return sock
+        """Try the host's addresses one after the other, and leave each its share of the time."""
+        deadline = Deadline(self.timeout)
+        addresses = self._addresses()
+        while True:
+            address, left = addresses.pop(0), deadline.read_timeout
+            share = None if left is None else left / (len(addresses) + 1)
+            try:
+                sock = create_connection((address, self.port), share, self.source_address, self.socket_options)
+            except OSError as error:
+                if not addresses:
+                    raise self._unreachable(error) from error
+                continue
+            sys.audit("http.client.connect", self, self.host, self.port)
+            sock.settimeout(deadline.read_timeout)
+            return sock
+
+    def _addresses(self) -> list[str]:
+        """Ask the resolver, whose time-outs are the system's own."""
+        name = self._dns_host.strip("[]")  # type: ignore[attr-defined]
+        try:
+            found = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+            raise NameResolutionError(self.host, cast("Any", self), reason) from error
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    def _unreachable(self, error: OSError) -> ConnectTimeoutError | NewConnectionError:
+        kind = ConnectTimeoutError if isinstance(error, TimeoutError) else NewConnectionError
+        return kind(cast("Any", self), f"Failed to establish a new connection: {error}")
 
 
 class _Connection(_Timely, HTTPConnection):  # type: ignore[misc]
@@ -93,11 +166,17 @@ class _SecureConnection(_Timely, HTTPSConnection):  # type: ignore[misc]
 
 
 class _Fresh:
-    """What both kinds of pool do about connections that were idle for too long."""
+    """What both kinds of pool do about deadlines, and about connections that were idle for too long."""
+
+    def _get_timeout(self, timeout: Any) -> Deadline:
+        """Take the time-outs of `requests`, which are one number, for a deadline that begins now."""
+        if isinstance(timeout, Deadline):
+            return timeout
+        return Deadline(super()._get_timeout(timeout).read_timeout)  # type: ignore[misc]
 
     def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
         connection = super()._get_conn(timeout)  # type: ignore[misc]
-        if time.monotonic() - connection.used_at > IDLE_LIMIT:
+        if not connection.is_closed and time.monotonic() - connection.used_at > IDLE_LIMIT:
             connection.close()
         return connection
 
@@ -121,7 +200,8 @@ _POOLS = {"http": _Pool, "https": _SecurePool}
 class Transport(HTTPAdapter):
     """Send prepared requests over at most `pool_size` kept connections for each server.
 
-    `verify` is True, False or the path of a CA bundle, and holds for the whole life of the transport.
+    `verify` is True, False or the path of a CA bundle, and holds for the whole life of the transport; so do the
+    proxies of the first request to a server.
     """
 
     def __init__(self, *, verify: bool | str = True, pool_size: int = 16) -> None:
@@ -129,6 +209,7 @@ class Transport(HTTPAdapter):
         self._verify = verify
         self._context: ssl.SSLContext | None = None
         self._pools: dict[str, Any] = {}
+        self._making = threading.Lock()
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -137,7 +218,11 @@ class Transport(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the manager of a proxy build our pools."""
+        """Make the manager of a proxy build our pools; SOCKS has its own, which keep time-outs but no deadline."""
+        if proxy.lower().startswith("socks"):
+            return super().proxy_manager_for(proxy, **kwargs)
+        if proxy.lower().startswith("https"):
+            kwargs["proxy_ssl_context"] = self._tls()
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
@@ -151,11 +236,12 @@ class Transport(HTTPAdapter):
     ) -> Any:
         """Return the one pool for the request's server, without working it out again for each request."""
         url = request.url or ""
-        origin = url[: url.find("/", url.find("//") + 2)]
+        origin = url[: url.find("/", len("https://"))]
         pool = self._pools.get(origin)
         if pool is None:
-            pool = super().get_connection_with_tls_context(request, verify, dict(proxies or {}), cert)
-            self._pools[origin] = pool
+            with self._making:
+                pool = super().get_connection_with_tls_context(request, verify, dict(proxies or {}), cert)
+                self._pools[origin] = pool
         return pool
 
     def build_connection_pool_key_attributes(
@@ -166,19 +252,27 @@ class Transport(HTTPAdapter):
         tls: Any
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
         if host["scheme"] == "https":
-            if self._context is None:
-                self._context = _tls_context(self._verify)
-            tls = {"ssl_context": self._context}
+            tls = {"ssl_context": self._tls()}
         return host, tls
+
+    def _tls(self) -> ssl.SSLContext:
+        """Return the one context; whoever asks holds the lock, so that it is made once."""
+        if self._context is None:
+            self._context = _tls_context(self._verify)
+        return self._context
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the pool alone: its TLS context holds everything already."""
+
+    def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:
+        """Return the target of the request line, which only a proxy wants to be a whole URL."""
+        return super().request_url(request, dict(proxies)) if proxies else request.path_url
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
         """Wrap an answer without the encodings and cookies that CloudAPI never uses."""
         response = Response()
         response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
+        response.headers = Headers(resp.headers.itermerged())
         response.encoding = "utf-8"
         response.raw = resp
         response.reason = resp.reason
@@ -201,18 +295,31 @@ def _tls_context(verify: bool | str) -> ssl.SSLContext:
         return context
     bundle = certifi.where() if verify is True else verify
     where = {"capath": bundle} if os.path.isdir(bundle) else {"cafile": bundle}  # noqa: PTH112
-    context.load_verify_locations(**where)
+    try:
+        context.load_verify_locations(**where)
+    except OSError as error:
+        raise ConfigError(f"the CA bundle {bundle} cannot be used: {error}") from None
     return context
 
 
-def ca_bundle(verify: bool | str, environ: Mapping[str, str]) -> bool | str:
-    """Resolve `verify` once: True takes the bundle that the environment names, as `requests` would."""
-    if verify is not True:
-        return verify
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    return next((environ[name] for name in names if environ.get(name)), True)
+def ca_bundle(verify: bool | str | os.PathLike[str] | None, environ: Mapping[str, str]) -> bool | str:
+    """Resolve `verify` once: True takes the bundle that the environment names, if it names one.
+
+    Raises `ConfigError` when it is neither a boolean nor the path of a file or folder.
+    """
+    if verify is False:
+        return False
+    if verify is True or verify is None:
+        names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+        verify = next((environ[name] for name in names if environ.get(name)), None)
+        if verify is None:
+            return True
+    if not isinstance(verify, (str, os.PathLike)) or not os.path.exists(verify):  # noqa: PTH110
+        raise ConfigError(f"verify={verify!r} is no CA bundle: give True, False or the path of a file or folder")
+    return os.fspath(verify)
 
 
 def proxies_of(url: str) -> dict[str, str]:
-    """Read the environment's proxies for `url` once, as `requests` would on every call."""
-    return get_environ_proxies(url, no_proxy=None)
+    """Read the environment's proxy for `url` once, as `requests` would on every call."""
+    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    return {url.partition(":")[0].lower(): proxy} if proxy else {}

@@ -36,7 +36,7 @@ def poll(
     Raises `WaitTimeout`, saying what the `goal` was, when `timeout` seconds have passed (None waits for ever). What
     `look` raises ends the wait, except for failures of the connection or the server: these are looked past, with
     pauses that double while they last, and the last of them is the cause of the `WaitTimeout`. `watch` is called
-    after each look with the seconds that have passed and whether the goal is reached.
+    after each look with the seconds that have passed and whether the wait is over.
     """
     if interval < 0 or (timeout is not None and timeout < 0):
         raise InputError("an interval or timeout is not negative")
@@ -49,10 +49,11 @@ def poll(
         except BLIPS as error:
             found, blip, pause = None, error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
         elapsed = clock.monotonic() - started
+        late = timeout is not None and elapsed >= timeout
         if watch:
-            watch(elapsed, found is not None)
+            watch(elapsed, late or found is not None)
         if found is not None:
             return found
-        if timeout is not None and elapsed >= timeout:
+        if late:
             raise WaitTimeout(f"{goal}: not within {timeout:g} s") from blip
         clock.sleep(pause if timeout is None else min(pause, timeout - elapsed))

@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     | {"disk", "config"},
     {"explain", "lifecycle", "wish", "user", "vlan"},
     {"machine"},
-    {"creation"},
+    {"creation", "fleet"},
     {"datacenter"},
     {"doctor"},
     {"__init__"},
