@@ -129,9 +129,9 @@ class CreatesMachines(HasMachines):
 
     def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
         """Send a create, and establish what came of it where the answer does not tell."""
-        mark = token or new_token()
+        mark = new_token() if token is None else token
         body = with_token(wish, mark)
-        if token and (known := self.machines_by_token(token)):
+        if token is not None and (known := self.machines_by_token(token)):
             return single(known)
         clock = self._datacenter.clock
         once = Once(lambda: self._send_wish(body), lambda: self.machines_by_token(mark), clock, settle, unique=True)

@@ -1,0 +1,178 @@
+"""Machines, snapshots and keys are created exactly once: checked on the server's books, through both doors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smartdc import CreateOutcomeUnknown, DataCenter, InputError, Machine, NameTaken, ResourceNotFound, SmartDCError
+from smartdc.emulator import Emulator, Fault
+
+AFTER = ("reset", "close", "truncate", "empty", "garbage", "html", "status")
+BEFORE = ("reset", "close", "html", "status")
+WISH: dict[str, Any] = {"name": "web-1", "image": "debian-12", "package": "g1-small"}
+
+
+def creates(cloud: Emulator, operation: str = "CreateMachine") -> int:
+    """Count the requests of one operation."""
+    return sum(entry.operation == operation for entry in cloud.trace)
+
+
+@pytest.mark.parametrize("kind", AFTER)
+def test_an_answer_lost_after_the_change_costs_no_second_machine(cloud: Emulator, dc: DataCenter, kind: str) -> None:
+    """``CreateMachine``: whatever happens to the answer, the machine that was made is the one in hand."""
+    cloud.faults.add(Fault("CreateMachine", kind, "after"))
+
+    machine = dc.create_machine(**WISH)
+
+    assert list(cloud.state.machines) == [machine.id]
+    assert creates(cloud) == 1
+
+
+@pytest.mark.parametrize("kind", BEFORE)
+def test_a_request_lost_before_the_change_is_sent_again(cloud: Emulator, dc: DataCenter, kind: str) -> None:
+    """``CreateMachine``: what surely was not applied is asked for a second time."""
+    cloud.faults.add(Fault("CreateMachine", kind, "before"))
+
+    machine = dc.create_machine(**WISH)
+
+    assert list(cloud.state.machines) == [machine.id]
+    assert creates(cloud) == 2
+
+
+def test_the_second_request_is_the_same_as_the_first(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: both attempts carry one name and one token, which is what makes them one create."""
+    cloud.faults.add(Fault("CreateMachine", "reset", "before"))
+    dc.create_machine(image="debian-12", package="g1-small")
+    first, second = [entry.body for entry in cloud.trace if entry.operation == "CreateMachine"]
+
+    assert first == second
+    assert {"name", "tag.smartdc_token"} <= set(first)
+
+
+def test_an_outcome_that_stays_unknown_says_how_to_look_again(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: when nothing can be seen either, the error has the name, the token and the request's id."""
+    cloud.faults.add(Fault("CreateMachine", "reset", "after", times=None))
+    cloud.faults.add(Fault("ListMachines", "reset", "before", times=None))
+    with pytest.raises(CreateOutcomeUnknown, match="machines_by_token") as caught:
+        dc.create_machine(**WISH)
+    error = caught.value
+    cloud.faults.clear()
+
+    assert error.applied is None
+    assert error.name == "web-1"
+    assert error.request_id
+    assert [machine.id for machine in dc.machines_by_token(error.token or "")] == list(cloud.state.machines)
+    assert dc.create_machine(**WISH, token=error.token).id in cloud.state.machines
+    assert len(cloud.state.machines) == 1
+
+
+def test_a_caller_s_token_gets_the_same_machine_again(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: a script that crashed and runs again goes on with the machine it had."""
+    first = dc.create_machine(**WISH, token="deploy-2026-11")
+
+    again = dc.create_machine(**WISH, token="deploy-2026-11")
+
+    assert again == first
+    assert creates(cloud) == 1
+
+
+@pytest.mark.parametrize("token", ["", "short", "true", "1234567", "with space", "paren(", "x" * 65])
+def test_a_token_that_a_filter_would_misread_is_refused(cloud: Emulator, dc: DataCenter, token: str) -> None:
+    """Nothing is sent with a token that could not be looked for."""
+    with pytest.raises(InputError, match="no token"):
+        dc.create_machine(name="web-1", image=dc.images()[0], package="g1-small", token=token)
+
+    assert creates(cloud) == 0
+
+
+def test_a_taken_name_names_its_owner(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """``CreateMachine``: somebody else's machine is never returned, but its id is told."""
+    with pytest.raises(NameTaken) as caught:
+        dc.create_machine(**WISH)
+
+    assert caught.value.machine_id == machine.id
+    assert caught.value.applied is False
+    assert len(cloud.state.machines) == 1
+
+
+def test_an_unknown_image_is_refused_at_once(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: a plain refusal is not looked into for three minutes."""
+    began = cloud.clock.monotonic()
+    with pytest.raises(ResourceNotFound):
+        dc.create_machine(name="web-1", image="00000000-0000-4000-8000-000000000000", package="g1-small")
+
+    assert cloud.clock.monotonic() == began
+
+
+def test_a_machine_that_was_accepted_and_could_not_be_read_back_is_found(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: CloudAPI may answer 404 for a machine that it has just accepted."""
+    fault = Fault("CreateMachine", "status", "after", status=404, code="ResourceNotFound", message="VM not found")
+    cloud.faults.add(fault)
+
+    assert [dc.create_machine(**WISH).id] == list(cloud.state.machines)
+
+
+def test_without_a_name_one_is_made_up(dc: DataCenter) -> None:
+    """``CreateMachine``: a name is always sent, since it is what CloudAPI itself checks for doubles."""
+    machine = dc.create_machine(image="debian-12", package="g1-small")
+
+    assert machine.name.startswith("machine-")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_snapshot_is_taken_once(cloud: Emulator, machine: Machine, when: str) -> None:
+    """``CreateMachineSnapshot``: a lost answer is made up for by looking at the list."""
+    cloud.faults.add(Fault("CreateMachineSnapshot", "reset", when))
+
+    snapshot = machine.create_snapshot("monday", wait=True)
+
+    assert snapshot.state == "created"
+    assert [each.name for each in cloud.state.machines[machine.id].snapshots] == ["monday"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_key_is_added_once(cloud: Emulator, dc: DataCenter, when: str) -> None:
+    """``CreateKey``: a lost answer is made up for by looking at the list."""
+    other = Emulator(seed=7)
+    cloud.faults.add(Fault("CreateKey", "reset", when))
+
+    key = dc.add_key("laptop", other.public_key)
+
+    assert key.name == "laptop"
+    assert len(dc.keys()) == 2
+
+
+def test_tags_and_metadata_are_written_again_after_a_lost_answer(cloud: Emulator, machine: Machine) -> None:
+    """``AddMachineTags``, ``UpdateMachineMetadata``: setting the same values twice is setting them once."""
+    cloud.faults.add(Fault("AddMachineTags", "reset", "after"))
+    cloud.faults.add(Fault("UpdateMachineMetadata", "reset", "after"))
+
+    machine.add_tags(role="web")
+    machine.update_metadata(color="blue")
+
+    books = cloud.state.machines[machine.id]
+    machine.refresh()
+    assert (books.tags["role"], books.metadata["color"]) == ("web", "blue")
+
+
+@pytest.mark.parametrize("kind", ["reset", "status"])
+def test_an_action_is_never_sent_twice(cloud: Emulator, machine: Machine, kind: str) -> None:
+    """``StopMachine``: an action whose answer was lost ends in an error that says that nobody knows."""
+    cloud.faults.add(Fault("StopMachine", kind, "after"))
+    with pytest.raises(SmartDCError) as caught:
+        machine.stop()
+
+    assert getattr(caught.value, "applied", "missing") is None
+    assert creates(cloud, "StopMachine") == 1
+
+
+def test_a_delete_is_sent_again_and_gone_counts_as_done(cloud: Emulator, machine: Machine) -> None:
+    """``DeleteMachine``: after a lost answer, 410 says that the first attempt worked."""
+    cloud.faults.add(Fault("DeleteMachine", "reset", "after"))
+
+    machine.delete()
+
+    assert cloud.state.machines[machine.id].state == "deleted"
+    assert creates(cloud, "DeleteMachine") == 2

@@ -1,0 +1,106 @@
+"""Many machines are waited for with one listing at a look."""
+
+from __future__ import annotations
+
+import pytest
+
+from smartdc import DataCenter, InputError, Machine, Progress
+from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+
+
+@pytest.fixture
+def cloud() -> Emulator:
+    """A cloud in which every job takes five seconds."""
+    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
+
+
+@pytest.fixture
+def machines(dc: DataCenter) -> list[Machine]:
+    """Five machines that are still provisioning."""
+    return [dc.create_machine(name=f"web-{n}", image="debian-12", package="g1-small") for n in range(5)]
+
+
+def listings(cloud: Emulator) -> int:
+    """Count the listings of machines."""
+    return sum(entry.operation == "ListMachines" for entry in cloud.trace)
+
+
+def test_all_arrive_with_one_listing_at_a_look(cloud: Emulator, dc: DataCenter, machines: list[Machine]) -> None:
+    """``ListMachines``: the number of requests does not depend on the number of machines."""
+    before = len(cloud.trace)
+
+    waited = dc.wait_for(machines, "running")
+
+    assert {machine.name for machine in waited.arrived} == {f"web-{n}" for n in range(5)}
+    assert (waited.failed, waited.late) == ({}, [])
+    assert all(machine.state == "running" for machine in machines)
+    assert len(cloud.trace) - before == listings(cloud) == 4
+
+
+def test_who_fails_is_named_with_the_reason(dc: DataCenter, machines: list[Machine]) -> None:
+    """``MachineAudit``: one machine's failed action does not hold up or hide the others."""
+    dc.wait_for(machines, "running")
+    for machine in machines[1:]:
+        machine.stop()
+    machines[0].start()
+
+    waited = dc.wait_for(machines, "stopped", timeout=60)
+
+    assert [machine.name for machine in waited.failed] == ["web-0"]
+    assert "its start failed" in str(waited.failed[machines[0]])
+    assert len(waited.arrived) == 4
+
+
+def test_a_deleted_machine_has_failed(dc: DataCenter, machines: list[Machine]) -> None:
+    """``GetMachine``: a machine that is not listed any more is asked for itself."""
+    dc.wait_for(machines, "running")
+    machines[2].delete(wait=True)
+
+    waited = dc.wait_for(machines, "running")
+
+    assert list(waited.failed) == [machines[2]]
+    assert machines[2].state == "deleted"
+
+
+def test_machines_can_be_waited_for_until_they_are_gone(dc: DataCenter, machines: list[Machine]) -> None:
+    """``DeleteMachine``: deleted is a state that is arrived at."""
+    dc.wait_for(machines, "running")
+    for machine in machines:
+        machine.delete()
+
+    assert len(dc.wait_for(machines, "deleted").arrived) == 5
+
+
+def test_who_is_late_is_named(dc: DataCenter, machines: list[Machine]) -> None:
+    """Nothing is raised when the time is up: the result says who was not there."""
+    waited = dc.wait_for(machines, "stopped", timeout=20)
+
+    assert len(waited.late) == 5
+
+
+def test_waiting_for_nobody_sends_nothing(cloud: Emulator, dc: DataCenter) -> None:
+    """An empty list has arrived already."""
+    assert dc.wait_for([], "running").arrived == []
+    assert len(cloud.trace) == 0
+
+
+def test_a_state_that_does_not_exist_is_refused(dc: DataCenter) -> None:
+    """A misspelt state would only be waited for in vain."""
+    with pytest.raises(InputError, match="runing"):
+        dc.wait_for([], "runing")
+
+
+def test_machines_of_another_data_centre_are_refused(cloud: Emulator, machines: list[Machine]) -> None:
+    """One listing cannot tell of two data centres."""
+    with DataCenter(**cloud.connection()) as other, pytest.raises(InputError, match="another data centre"):
+        other.wait_for(machines, "running")
+
+
+def test_progress_tells_how_many_have_arrived(dc: DataCenter, machines: list[Machine]) -> None:
+    """Every look is told, the last one as such."""
+    told: list[Progress] = []
+
+    dc.wait_for(machines, "running", progress=told.append)
+
+    assert str(told[0]) == "0 of 5 machines running [                    ] 0 s"
+    assert (told[-1].subject, told[-1].done, told[0].done) == ("5 of 5 machines", True, False)

@@ -1,0 +1,182 @@
+"""Who signs, with which key, and where the key was found."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import requests
+
+from smartdc import AgentError, ConfigError, DataCenter, KeyFileError
+from smartdc.emulator import Emulator
+from smartdc.identity import Identity
+from smartdc.private_key import load_private_key
+from smartdc.signing import md5_fingerprint, sha256_fingerprint
+
+
+@pytest.fixture
+def key_text(cloud: Emulator) -> str:
+    """The text of a private key."""
+    assert cloud.private_key
+    return cloud.private_key
+
+
+@pytest.fixture
+def md5(key_text: str) -> str:
+    """The key's MD5 fingerprint."""
+    return md5_fingerprint(load_private_key(key_text).public_blob)
+
+
+@pytest.fixture
+def ssh_folder(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty ~/.ssh."""
+    environment.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".ssh"
+    folder.mkdir()
+    return folder
+
+
+def save(path: Path, text: str) -> Path:
+    """Write a private key so that nobody else can read it."""
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key_id", "account", "user"),
+    [
+        ("/demo/keys/laptop", "demo", None),
+        ("/demo/users/alice/keys/laptop", "demo", "alice"),
+        ("/demo/user/alice/keys/laptop", "demo", "alice"),
+    ],
+)
+def test_the_path_form_says_it_all(key_text: str, key_id: str, account: str, user: str | None) -> None:
+    """A key id in path form overrides account and user given elsewhere."""
+    identity = Identity(key_id, account="other", user="other", secret=key_text)
+
+    assert (identity.account, identity.user, identity.key) == (account, user, "laptop")
+    assert identity.key_id() == f"/demo{'/users/alice' if user else ''}/keys/laptop"
+
+
+def test_a_fingerprint_is_always_sent_as_md5(key_text: str, md5: str) -> None:
+    """CloudAPI stores MD5 fingerprints only, so SHA256 ones are translated."""
+    sha256 = sha256_fingerprint(load_private_key(key_text).public_blob)
+
+    for given in (md5, f"MD5:{md5}", sha256, f"/demo/keys/{sha256}", ""):
+        assert Identity(given, account="demo", secret=key_text).key_id() == f"/demo/keys/{md5}"
+
+
+def test_a_key_that_is_not_the_named_one_is_refused(key_text: str, md5: str) -> None:
+    """Both fingerprints are told, so that it is plain which is which."""
+    other = ":".join(["00"] * 16)
+    with pytest.raises(ConfigError) as caught:
+        Identity(other, account="demo", secret=key_text).resolve()
+
+    assert other in str(caught.value)
+    assert md5 in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"key_id": "laptop"}, "whose key"),
+        ({"account": "demo"}, "with which key"),
+        ({"key_id": "/demo/machines/x", "account": "demo"}, "no key id"),
+    ],
+)
+def test_half_an_identity_is_refused(arguments: dict[str, str], words: str) -> None:
+    """What is missing is named when the identity is made, not at the first request."""
+    with pytest.raises(ConfigError, match=words):
+        Identity(**arguments)
+
+
+def test_the_key_is_found_in_ssh_by_its_fingerprint(ssh_folder: Path, key_text: str, md5: str) -> None:
+    """Without a secret, the file that belongs to the fingerprint is looked for."""
+    save(ssh_folder / "somewhere", key_text)
+    identity = Identity(md5, account="demo")
+
+    assert identity.key_id() == f"/demo/keys/{md5}"
+    assert identity.origin == "a file in ~/.ssh"
+
+
+def test_a_name_takes_the_usual_file(ssh_folder: Path, key_text: str) -> None:
+    """A key's name says nothing about its file, so that the usual ones are tried."""
+    save(ssh_folder / "id_ed25519", key_text)
+    identity = Identity("/demo/keys/laptop")
+
+    assert identity.signer().public_blob == load_private_key(key_text).public_blob
+    assert identity.origin == "~/.ssh/id_ed25519"
+
+
+def test_without_any_key_both_places_are_named(ssh_folder: Path, md5: str) -> None:
+    """The error says what the agent and what the folder had to say."""
+    with pytest.raises(KeyFileError) as caught:
+        Identity(md5, account="demo").resolve()
+
+    assert "SSH_AUTH_SOCK" in str(caught.value)
+    assert str(ssh_folder) in str(caught.value)
+
+
+def test_the_agent_is_not_asked_against_the_wish(ssh_folder: Path, md5: str) -> None:
+    """allow_agent=False is an answer of its own."""
+    del ssh_folder
+    with pytest.raises(KeyFileError, match="allow_agent=False"):
+        Identity(md5, account="demo", allow_agent=False).resolve()
+
+
+def test_the_file_is_opened_at_the_first_request_only(tmp_path: Path) -> None:
+    """Making an identity reads nothing; using it does."""
+    identity = Identity("/demo/keys/laptop", secret=tmp_path / "missing")
+
+    with pytest.raises(KeyFileError, match="missing"):
+        identity(requests.PreparedRequest())
+
+
+def test_any_signer_will_do(key_text: str) -> None:
+    """What signs need not be a file."""
+    signer = load_private_key(key_text)
+
+    assert Identity("/demo/keys/laptop", secret=signer).signer() is signer
+
+
+def test_it_shows_who_and_never_with_what(key_text: str) -> None:
+    """The repr has no secret in it."""
+    identity = Identity("/demo/users/alice/keys/laptop", secret=key_text, passphrase="hush")
+
+    assert repr(identity) == "<Identity /demo/users/alice/keys/laptop>"
+
+
+def test_a_pickled_identity_has_lost_its_secrets(tmp_path: Path, key_text: str) -> None:
+    """A path comes along, the key's text and the passphrase stay."""
+    text = pickle.dumps(Identity("/demo/keys/laptop", secret=key_text, passphrase="hush-hush"))
+    path = save(tmp_path / "key", key_text)
+    twin = pickle.loads(pickle.dumps(Identity("/demo/keys/laptop", secret=str(path))))  # noqa: S301 (our own bytes)
+
+    assert b"PRIVATE" not in text
+    assert b"hush" not in text
+    assert twin.key_id() == "/demo/keys/laptop"
+
+
+def test_the_environment_s_key_material_is_used(
+    environment: pytest.MonkeyPatch, cloud: Emulator, key_text: str
+) -> None:
+    """TRITON_KEY_MATERIAL may be the key itself."""
+    connection = cloud.connection()
+    environment.setenv("TRITON_URL", connection["location"])
+    environment.setenv("TRITON_ACCOUNT", "demo")
+    environment.setenv("TRITON_KEY_ID", cloud.key_id.rpartition("/")[2])
+    environment.setenv("TRITON_KEY_MATERIAL", key_text)
+
+    with DataCenter(adapter=connection["adapter"], clock=connection["clock"]) as dc:
+        assert dc.account().login == "demo"
+
+
+def test_an_agent_that_is_alone_says_why(environment: pytest.MonkeyPatch, md5: str) -> None:
+    """A data centre whose key is nowhere raises the typed error at the first call."""
+    environment.setenv("SSH_AUTH_SOCK", "/nowhere/agent")
+    dc = DataCenter("https://cloudapi.example.com", key_id=md5, login="demo")
+
+    with pytest.raises((AgentError, KeyFileError), match="/nowhere/agent"):
+        dc.account()

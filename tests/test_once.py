@@ -1,0 +1,195 @@
+"""A create is done once, whatever becomes of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from smartdc import errors
+from smartdc.emulator import VirtualClock
+from smartdc.once import Once
+
+
+class Store:
+    """A server that makes things and loses answers as it is told to."""
+
+    def __init__(self, *script: str) -> None:
+        self.script = list(script)
+        self.things: list[str] = []
+        self.sent = 0
+        self.blind = False
+
+    def send(self) -> str:
+        """Do what the script says next: make a thing or not, and answer or not."""
+        self.sent += 1
+        step = self.script.pop(0) if self.script else "made"
+        if step in {"made", "made, unanswered"}:
+            self.things.append(f"thing {self.sent}")
+        if step == "conflict":
+            raise refused(errors.Conflict)
+        if step == "refused":
+            raise refused(errors.NotAuthorized)
+        if step.endswith("unanswered"):
+            raise errors.TransportError("the answer is lost")
+        return self.things[-1]
+
+    def find(self) -> list[str]:
+        """Return what was made, if anything can be seen."""
+        if self.blind:
+            raise errors.TransportError("nothing can be seen")
+        return list(self.things)
+
+
+def refused(kind: type[errors.APIError]) -> errors.APIError:
+    """Make the error of a request that surely changed nothing."""
+    error = kind("no")
+    error.applied = False
+    return error
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """A clock that moves only when somebody sleeps on it."""
+    return VirtualClock()
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(clock: VirtualClock) -> Run:
+    """Create something in a store."""
+    return lambda store, **choice: Once(store.send, store.find, clock, 180.0, **choice).run()
+
+
+def test_an_answered_create_is_sent_once(run: Run) -> None:
+    """Where nothing goes wrong, nothing is looked for."""
+    store = Store("made")
+    store.blind = True
+
+    assert (run(store), store.sent) == ("thing 1", 1)
+
+
+def test_what_was_made_without_an_answer_is_found(run: Run, clock: VirtualClock) -> None:
+    """A lost answer costs a look, not a second thing."""
+    store = Store("made, unanswered")
+    began = clock.monotonic()
+
+    assert (run(store), store.sent, clock.monotonic() - began) == ("thing 1", 1, 0)
+
+
+def test_a_create_is_sent_again_only_when_it_could_not_turn_up_any_more(run: Run, clock: VirtualClock) -> None:
+    """A request that vanished is repeated after the time in which it might still have been applied."""
+    store = Store("unanswered")
+    began = clock.monotonic()
+
+    assert (run(store), store.sent) == ("thing 2", 2)
+    assert clock.monotonic() - began == 180
+
+
+def test_a_thing_that_turns_up_late_is_waited_for(clock: VirtualClock) -> None:
+    """What is invisible for a minute after it was accepted is found, and not made again."""
+    store = Store("unanswered")
+    began = clock.monotonic()
+
+    def find() -> list[str]:
+        return ["late"] if clock.monotonic() - began >= 60 else []
+
+    assert (Once(store.send, find, clock, 180.0).run(), store.sent) == ("late", 1)
+
+
+def test_a_lost_second_answer_is_looked_for_too(run: Run) -> None:
+    """The second attempt is as careful as the first."""
+    store = Store("unanswered", "made, unanswered")
+
+    assert (run(store), store.sent) == ("thing 2", 2)
+
+
+def test_nothing_is_sent_a_third_time(run: Run) -> None:
+    """When the second attempt vanishes too, its error comes out."""
+    store = Store("unanswered", "unanswered")
+    with pytest.raises(errors.TransportError, match="lost"):
+        run(store)
+
+    assert (store.sent, store.things) == (2, [])
+
+
+def test_nothing_is_sent_again_while_nobody_can_look(run: Run) -> None:
+    """Without a look at what is there, a second create might be a second thing."""
+    store = Store("made, unanswered")
+    store.blind = True
+    with pytest.raises(errors.TransportError, match="lost"):
+        run(store)
+
+    assert store.sent == 1
+
+
+def test_a_refusal_is_final(run: Run) -> None:
+    """What surely was not applied is not looked for."""
+    store = Store("refused")
+    with pytest.raises(errors.NotAuthorized):
+        run(store)
+
+    assert store.sent == 1
+
+
+def test_a_refused_second_attempt_is_final(run: Run) -> None:
+    """A refusal is one at the second attempt as well."""
+    store = Store("unanswered", "refused")
+    with pytest.raises(errors.NotAuthorized):
+        run(store)
+
+
+def test_a_conflict_is_about_somebody_else(run: Run) -> None:
+    """A name that was taken before is not taken for ours."""
+    store = Store("conflict")
+    store.things.append("another")
+    with pytest.raises(errors.Conflict):
+        run(store)
+
+
+def test_a_conflict_with_our_own_mark_is_our_own_thing(run: Run) -> None:
+    """Where only we can have set the mark, a conflict means that an earlier attempt was applied."""
+    store = Store("conflict")
+    store.things.append("ours")
+
+    assert run(store, unique=True) == "ours"
+
+
+def test_a_conflict_at_the_second_attempt_may_be_the_first(clock: VirtualClock) -> None:
+    """A first attempt that was applied after the last look makes the second one a conflict."""
+    store = Store("unanswered", "conflict")
+    seen: list[str] = []
+
+    def find() -> list[str]:
+        return seen if store.sent == 2 else []
+
+    seen.append("the first")
+
+    assert Once(store.send, find, clock, 10.0).run() == "the first"
+
+
+def test_a_double_is_never_silent(clock: VirtualClock) -> None:
+    """Two things of one create are both named."""
+    store = Store("unanswered", "made")
+
+    def find() -> list[str]:
+        return ["one", "two"] if store.sent == 2 else []
+
+    with pytest.raises(errors.DoubledCreate, match="one, two") as caught:
+        Once(store.send, find, clock, 10.0).run()
+
+    assert caught.value.things == ["one", "two"]
+
+
+def test_a_create_that_cannot_be_checked_afterwards_is_trusted(clock: VirtualClock) -> None:
+    """An answered second attempt counts, even if the look after it fails."""
+    store = Store("unanswered", "made")
+
+    def find() -> list[str]:
+        if store.sent == 2:
+            raise errors.TransportError("blind")
+        return []
+
+    assert Once(store.send, find, clock, 10.0).run() == "thing 2"
