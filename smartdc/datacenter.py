@@ -6,6 +6,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -255,7 +256,8 @@ class DataCenter(
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
         other = object.__new__(type(self))
-        vars(other).update(vars(self), location=name, known_locations=dict(self.known_locations))
+        own = {"headers": dict(self.headers), "roles": list(self.roles), "known_locations": dict(self.known_locations)}
+        vars(other).update(vars(self), location=name, **own)
         other.base_url = base_url(name, other.known_locations)
         other._connect()
         return other
@@ -301,6 +303,7 @@ class DataCenter(
     def __getstate__(self) -> dict[str, Any]:
         """Leave connections, key material and passphrases behind."""
         state = {name: value for name, value in vars(self).items() if name != "session"}
+        state["profile"] = replace(self.profile, key_material=None)
         state["_identity"] = {**self._identity, "passphrase": None}
         state["_parts"] = dict.fromkeys(self._parts)
         state["auth"] = self.auth if isinstance(self.auth, Identity) else None

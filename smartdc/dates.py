@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 __all__ = ["format_date", "http_date", "parse_date", "parse_http_date"]
 
@@ -22,12 +23,18 @@ def format_date(moment: datetime) -> str:
 
 def http_date(seconds: float) -> str:
     """Write epoch seconds as the value of an HTTP Date header."""
-    return formatdate(seconds, usegmt=True)
+    return _date_of_second(int(seconds))
+
+
+@lru_cache(maxsize=16)
+def _date_of_second(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def parse_http_date(text: str | None) -> float | None:
     """Read the value of an HTTP date header as epoch seconds; None when it is missing or no date."""
     try:
-        return parsedate_to_datetime(text or "").timestamp()
+        moment = parsedate_to_datetime(text or "")
     except ValueError:
         return None
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()

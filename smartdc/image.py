@@ -1,24 +1,35 @@
-"""List and delete images: what machines are made from."""
+"""Find, make, change and share images: what machines are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 from warnings import warn
 
 from smartdc import wire
 from smartdc.dates import parse_date
+from smartdc.errors import InputError, ResourceNotFound
+from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
 from smartdc.search import search as matching
+from smartdc.stateful import Stateful
+from smartdc.waiting import DEFAULT_TIMEOUT
 
-__all__ = ["HasImages", "Image"]
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["HasImages", "HasImaging", "Image"]
+
+SETTLE = 30.0
+"""Seconds for which an image that was accepted may not be listed yet."""
 
 
-class Image(Resource):
+class Image(Stateful):
     """A file system or a disk with an operating system on it."""
 
     kind = "images"
+    states = ("active", "unactivated", "disabled", "creating", "failed")
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")
@@ -40,8 +51,73 @@ class Image(Resource):
     acl = Field[list[str] | None]("the UUIDs of the accounts it is shared with")
     error = Field[dict[str, str] | None]("why it failed: code and message")
 
+    def update(
+        self,
+        name: str | None = None,
+        version: str | None = None,
+        *,
+        description: str | None = None,
+        homepage: str | None = None,
+        eula: str | None = None,
+        acl: Iterable[str | Mapping[str, Any]] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Change what the image says of itself, and return it: ``UpdateImage``.
+
+        `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace what is there.
+        """
+        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+        if not wish:
+            raise InputError("say what to change")
+        self._data = self._post(data=wish, params={"action": "update"}, repeatable=True)
+        return self
+
+    def share(self, account: str | Mapping[str, Any]) -> Self:
+        """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
+
+        `account` is the account's UUID, or a dict or resource with it. Two who share the same image at the same
+        moment may undo each other's work, since CloudAPI only takes whole lists.
+        """
+        shared = self.refresh().acl or []
+        return self.update(acl=[*shared, *_accounts([account], shared)])
+
+    def unshare(self, account: str | Mapping[str, Any]) -> Self:
+        """Let another account no longer use the image, and return it: ``GetImage``, ``UpdateImage``.
+
+        An account that it is not shared with is an `InputError`.
+        """
+        [gone], shared = _accounts([account]), self.refresh().acl or []
+        if gone not in shared:
+            raise InputError(f"image {self.id} is not shared with the account {gone}")
+        return self.update(acl=[known for known in shared if known != gone])
+
+    def clone(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Image:
+        """Copy an image that is shared with this account to one of its own, and return that: ``CloneImage``.
+
+        CloudAPI answers when the copy is made, which may take up to `timeout` seconds. When the answer is lost, the
+        copy is looked for before another one is asked for.
+        """
+
+        def send() -> Image:
+            answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
+            return Image(self.datacenter, data=self._expect(dict, *answer))
+
+        return _active(_once(self.datacenter, send, self.name, self.version), timeout)
+
+    def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
+
+        They are ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account, or
+        what the names of the two files shall begin with. CloudAPI answers when they are written, which may take up
+        to `timeout` seconds.
+        """
+        params = {"action": "export", "manta_path": manta_path}
+        return self._expect(
+            dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
+        )
+
     def delete(self) -> None:
-        """Delete the image: ``DeleteImage``."""
+        """Delete the image: ``DeleteImage``. `InUse` is raised where other images are based on it."""
         self._delete()
 
     def _summary(self) -> list[str]:
@@ -85,6 +161,71 @@ class HasImages(Addressable):
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
 
+    def create_image_from_machine(
+        self,
+        machine: str | Mapping[str, Any],
+        name: str,
+        version: str,
+        *,
+        description: str | None = None,
+        homepage: str | None = None,
+        eula: str | None = None,
+        acl: Iterable[str | Mapping[str, Any]] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Image:
+        """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
+
+        The machine should be stopped and prepared for it. When the answer is lost, the image is looked for by its
+        name and version before it is asked for again. With `wait` it is returned when it is ``active``, or
+        `WaitFailed`, with CloudAPI's reason, or `WaitTimeout` is raised.
+
+        Args:
+            machine: its id, name, dict or resource.
+            acl: the accounts that it is shared with: UUIDs, dicts or resources.
+            tags: what it can be told by; strings, numbers and booleans.
+            homepage: where to read more; a URL.
+            eula: where the licence is to be read; a URL.
+            wait: whether to return only when machines can be made from it.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        text = id_of(machine)
+        source = text if is_uuid(text) else self._datacenter.machine(text).id
+        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+
+        def send() -> Image:
+            return Image(self._datacenter, data=self._post("images", data={"machine": source, **wish}))
+
+        image = _once(self._datacenter, send, name, version)
+        if wait:
+            image.poll_until("active", timeout=timeout)
+        return image
+
+    def import_image(
+        self, datacenter: str, image: str | Mapping[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> Image:
+        """Copy an image of one's own from another data centre, and return it: ``ImportImageFromDatacenter``.
+
+        `datacenter` is a name that `datacenters` lists, and `image` an id, a dict or a resource; the copy has the
+        same id. CloudAPI answers when it is made, which may take up to `timeout` seconds; when the answer is lost,
+        the copy is looked for, and its becoming ``active`` waited for.
+        """
+        identity = id_of(image)
+        params = {"action": "import-from-datacenter", "datacenter": datacenter, "id": identity}
+
+        def send() -> Image:
+            answer = self._datacenter.request("POST", "/images", params=params, timeout=timeout)
+            return Image(self._datacenter, data=self._expect(dict, *answer))
+
+        def find() -> list[Image]:
+            try:
+                return [Image(self._datacenter, identity)]
+            except ResourceNotFound:
+                return []
+
+        return _active(Once(send, find, self._datacenter.clock, SETTLE).run(), timeout)
+
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
         self._delete("images", id_of(identifier))
@@ -106,3 +247,50 @@ class HasImages(Addressable):
         """
         warn("datasets are called images now: use image()", DeprecationWarning, stacklevel=2)
         return self.image(identifier)
+
+
+class HasImaging(Resource):
+    """What an image can be made of."""
+
+    def create_image(self, name: str, version: str, **options: Any) -> Image:
+        """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
+
+        The options are those of `DataCenter.create_image_from_machine`, such as ``description=`` and ``wait=True``.
+        """
+        return self.datacenter.create_image_from_machine(self, name, version, **options)
+
+
+def _manifest(name: str | None, version: str | None, *, acl: Iterable[Any] | None, **rest: Any) -> dict[str, Any]:
+    """Write what an image shall say of itself."""
+    return wire.given(name=name, version=version, acl=None if acl is None else _accounts(acl), **rest)
+
+
+def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] = ()) -> list[str]:
+    """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
+    if isinstance(accounts, (str, Mapping)):
+        raise InputError("an acl is a list of accounts")
+    ids = [id_of(account) for account in accounts]
+    if wrong := next((text for text in ids if not is_uuid(text)), None):
+        raise InputError(f"an image is shared with the UUID of an account, and {wrong!r} is none")
+    return [text for text in dict.fromkeys(ids) if text not in known]
+
+
+def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version: str) -> Image:
+    """Make an image that is known by being new under its name and version, which others may share."""
+
+    def listed() -> list[Image]:
+        return datacenter.images(name=name, version=version, state="all")
+
+    before = {image.id for image in listed()}
+
+    def find() -> list[Image]:
+        return [image for image in listed() if image.id not in before]
+
+    return Once(send, find, datacenter.clock, SETTLE).run()
+
+
+def _active(image: Image, timeout: float | None) -> Image:
+    """Wait for an image that CloudAPI makes before it answers, in case that was not its answer."""
+    if image.state != "active":
+        image.poll_until("active", timeout=timeout)
+    return image

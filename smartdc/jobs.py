@@ -50,7 +50,7 @@ class HasJobs(HasAudit, Resource):
         self, action: str, ask: Callable[[], requests.Response], *, wait: bool, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
         """Ask for a job that the audit will call `action`, and wait for its end where that is wanted."""
-        before = len(self._entries(action)) if wait else 0
+        before = len(self._poll(lambda: self._entries(action), "has no audit", timeout=timeout)) if wait else 0
         self._note(action, ask())
         if wait:
             self._settle(action, before, timeout)
@@ -110,12 +110,14 @@ class HasJobs(HasAudit, Resource):
         new = len(entries) > last.seen and entries[0].time.timestamp() >= last.at
         return entries[0] if new else None
 
-    def _newest_failure(self) -> AuditEntry | None:
-        """Return the newest failure that the audit knows; a machine that is gone may have no audit."""
+    def _why(self) -> AuditEntry | None:
+        """Return what the audit tells of a state of no return; a machine that is gone may have no audit."""
         try:
-            return next((entry for entry in self.audit() if not entry.succeeded), None)
+            entries = self.audit()
         except APIError:
             return None
+        telling = (entry for entry in entries if not entry.succeeded or entry.action == "destroy")
+        return next(telling, None)
 
     def _fail(self, problem: str, reason: AuditEntry | None) -> NoReturn:
         """Raise `WaitFailed` with what the audit says."""

@@ -134,7 +134,7 @@ class HasLifecycle(HasJobs):
         if now == state and not self._is_back_where_it_was():
             return True
         if now != state and now in DEAD_ENDS.get(state, {"failed", "deleted"}):
-            self._fail(f"cannot become {state}: it is {now}", self._newest_failure())
+            self._fail(f"cannot become {state}: it is {now}", self._why())
         if not audit or now not in RESTING:
             return None
         end = self._end_of_last()
@@ -180,10 +180,19 @@ class HasLifecycle(HasJobs):
         self._do(action, lambda: self._call("POST", params=ask)[1], wait=wait, timeout=timeout)
 
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
-        """Ask for a setting, and wait until it shows: the audit does not tell of all of these."""
-        self._call("POST", params={"action": action}, repeatable=True)
+        """Ask for a setting, and wait until it shows; the audit tells of those that failed, but not of all."""
+        _, response = self._call("POST", params={"action": action}, repeatable=True)
+        self._note(action, response)
+
+        def look() -> bool | None:
+            shown = self.refresh().get(field) == value
+            end = None if shown else self._end_of_last()
+            if end is not None and not end.succeeded:
+                self._fail(f"did not {action}", end)
+            return shown or None
+
         if wait:
-            self._poll(lambda: self.refresh().get(field) == value or None, f"has not {field}={value}", timeout=timeout)
+            self._poll(look, f"has not {field}={value}", timeout=timeout)
 
 
 def known(state: str) -> None:

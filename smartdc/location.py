@@ -19,6 +19,7 @@ TELEFONICA_LOCATIONS: Mapping[str, str] = MappingProxyType({})
 
 _WORD = re.compile(r"[\w-]+")
 _PRINTABLE = re.compile(r"[!-~]+")
+_USER = re.compile(r"[^/]*@")
 
 
 def base_url(location: str, known: Mapping[str, str]) -> str:
@@ -32,7 +33,9 @@ def base_url(location: str, known: Mapping[str, str]) -> str:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or not _PRINTABLE.fullmatch(url) or parts.username or parts.query or parts.fragment:
+    if "@" in url:
+        raise ConfigError(f"a location has no user and no password, only a host: {_USER.sub('...@', location)!r}")
+    if not usable or not _PRINTABLE.fullmatch(url) or parts.query or parts.fragment:
         raise ConfigError(f"{location!r} is no location: give a URL (https://host), a host, or one of {_names(known)}")
     return url.rstrip("/")
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc import wire
 from smartdc.addresses import is_private, is_public
 from smartdc.dates import parse_date
-from smartdc.errors import BadResponse, Gone
+from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.lifecycle import HasLifecycle
-from smartdc.metadata import BOOT_SCRIPT, HasMetadata, shown
+from smartdc.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
-from smartdc.wish import machine_filters
+from smartdc.wish import NAME, machine_filters
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -141,10 +141,10 @@ class Machine(HasSnapshots, HasTags, HasMetadata, HasLifecycle):
     __hash__ = HasLifecycle.__hash__
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave passwords and the boot script behind when the machine is pickled."""
+        """Leave passwords, the boot script and user data behind when the machine is pickled."""
         data = dict(self._data)
         if "metadata" in data:
-            data["metadata"] = self.metadata
+            data["metadata"] = harmless(data["metadata"] or {})
         return {**vars(self), "_data": data}
 
     def _summary(self) -> list[str]:
@@ -258,5 +258,7 @@ class HasMachines(Addressable):
         text = id_of(machine_id)
         if is_uuid(text):
             return Machine(self._datacenter, data=self.raw_machine_data(text, credentials))
+        if not NAME.fullmatch(text):
+            raise InputError(f"{text!r} is neither the id nor the name of a machine")
         found = self.machines(name=text, credentials=credentials)
         return only([machine for machine in found if machine.name == text], text, "machine")

@@ -13,7 +13,7 @@ from smartdc.resource import Resource
 if TYPE_CHECKING:
     import os
 
-__all__ = ["HasMetadata", "boot_script_from", "checked_key", "shown"]
+__all__ = ["HasMetadata", "boot_script_from", "checked_key", "harmless", "shown"]
 
 RESERVED = frozenset(
     {"account", "machine", "uuid", "owner_uuid", "credentials", "image", "origin", "dataset", "package", "networks"}
@@ -89,6 +89,11 @@ class HasMetadata(Resource):
 def shown(entries: Mapping[str, Any]) -> dict[str, Value]:
     """Return metadata without the boot script and the passwords, which have places of their own."""
     return {key: value for key, value in entries.items() if key not in HIDDEN}
+
+
+def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
+    """Return metadata without what is likely to be secret: passwords, boot script and user data."""
+    return {key: value for key, value in shown(entries).items() if key != "user-data" and not key.endswith("_pw")}
 
 
 def boot_script_from(filename: str | os.PathLike[str]) -> str:

@@ -8,14 +8,14 @@ doing them twice is doing them once; POST only in the first two.
 from __future__ import annotations
 
 import enum
+import socket
 import ssl
 import threading
 from typing import TYPE_CHECKING
 
-import requests
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
 
-from smartdc.answer import innermost
+from smartdc.answer import Unusable, layers, nothing_sent
 from smartdc.dates import parse_http_date
 
 if TYPE_CHECKING:
@@ -28,53 +28,65 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 BASE, CAP = 0.5, 8.0
 
 
+LONGEST_PAUSE = 300.0
+"""Seconds beyond which a server's Retry-After is not waited for, even by a call without a deadline."""
+
+MAINTENANCE = "This Triton data center is being upgraded"
+"""CloudAPI's words for its maintenance mode, where the operator gave no others."""
+
+
 class Outcome(enum.Enum):
     """What is known about a request that was not answered with success."""
 
-    FINAL = "an answer that will not change by asking again"
+    FINAL = "it was refused, and will be again"
     NEVER_DELIVERED = "the request never reached CloudAPI"
     CLOCK = "CloudAPI refused it because the clocks differ; signed with its time it may succeed"
     REFUSED = "CloudAPI refused it for now and applied nothing"
     UNKNOWN = "it may or may not have been applied"
+    UNUSABLE = "the same, and asking again would bring the same useless answer"
 
 
 def outcome_of_error(error: Exception) -> Outcome:
-    """Judge a request that got no whole answer."""
-    reason = innermost(error)
-    if isinstance(reason, ssl.SSLCertVerificationError):
+    """Judge a request that got no usable answer."""
+    if isinstance(error, Unusable):
+        return Outcome.UNKNOWN if error.damaged else Outcome.UNUSABLE
+    *_, reason = layers(error)
+    unknown_host = isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_NONAME
+    if unknown_host or isinstance(reason, ssl.SSLCertVerificationError):
         return Outcome.FINAL
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return Outcome.UNKNOWN
-    early = (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError)
-    late = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
-    never = isinstance(error, early) or isinstance(reason, late)
-    return Outcome.NEVER_DELIVERED if never else Outcome.UNKNOWN
+    if isinstance(error, (InvalidHeader, InvalidSchema, InvalidURL)):
+        return Outcome.FINAL
+    return Outcome.NEVER_DELIVERED if nothing_sent(error) else Outcome.UNKNOWN
 
 
-def outcome_of_status(status: int, headers: Mapping[str, str]) -> Outcome:
+def outcome_of_status(status: int, headers: Mapping[str, str], message: str) -> Outcome:
     """Judge an error answer.
 
-    A 503 by CloudAPI itself is its maintenance mode, which refuses before anything is done; one by the proxy in
-    front of it may hide a time-out of an accepted request. Only CloudAPI's own carries its Server and Request-Id.
+    A 503 by which CloudAPI announces maintenance refuses a request before anything is done. Any other may hide what
+    was accepted: the proxy in front gives one for its own time-out, without a Request-Id and CloudAPI's Server
+    header, and CloudAPI passes on what its backends say, when it looks at what it has just made for instance.
     """
     if status in {420, 429}:
         return Outcome.REFUSED
-    if status == 503 and "Request-Id" in headers and headers.get("Server", "").startswith("cloudapi"):
+    own = "Request-Id" in headers and headers.get("Server", "").startswith("cloudapi")
+    if status == 503 and own and ("Retry-After" in headers or MAINTENANCE in message):
         return Outcome.REFUSED
-    return Outcome.UNKNOWN if status in {408, 500, 502, 503, 504} else Outcome.FINAL
+    if status in {501, 505, 507}:
+        return Outcome.FINAL
+    return Outcome.UNKNOWN if status == 408 or status >= 500 else Outcome.FINAL
 
 
 def may_retry(outcome: Outcome, *, repeatable: bool) -> bool:
     """Tell whether a request with this outcome can be sent again without doing anything twice."""
     if outcome is Outcome.UNKNOWN:
         return repeatable
-    return outcome is not Outcome.FINAL
+    return outcome in {Outcome.NEVER_DELIVERED, Outcome.CLOCK, Outcome.REFUSED}
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read Retry-After, as seconds or as a date, as seconds from `now`; None when it says nothing."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return float(text)
     moment = parse_http_date(text)
     return None if moment is None else max(moment - now, 0.0)

@@ -21,5 +21,5 @@ def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> l
         matcher = re.compile(pattern, re.IGNORECASE)
     except re.error as error:
         raise InputError(f"{pattern!r} is not a regular expression: {error}") from None
-    names = list(fields)
+    names = [fields] if isinstance(fields, str) else list(fields)
     return [thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names)]

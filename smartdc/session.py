@@ -13,22 +13,21 @@ import sys
 import threading
 import uuid
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, cast
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
 
 import requests
-from requests.structures import CaseInsensitiveDict
+from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout
 
 from smartdc import answer, errors, retry, wire
 from smartdc.clock import Clock, SystemClock
 from smartdc.dates import http_date, parse_http_date
 from smartdc.retry import Outcome
-from smartdc.transport import Transport, ca_bundle, proxies_of
+from smartdc.transport import Deadline, Headers, Transport, ca_bundle, proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from requests.adapters import BaseAdapter
     from requests.auth import AuthBase
@@ -43,6 +42,13 @@ log = logging.getLogger(__name__)
 SKEW_LIMIT = 60.0
 """Seconds by which the server's clock must differ from ours before we believe it rather than our own."""
 MAX_ATTEMPTS = 5
+MAX_TIMEOUT = 1e6
+"""Seconds, about 11 days; what the operating system takes ends at 24 days."""
+
+
+class _NoCookies(RequestsCookieJar):
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Take none."""
 
 
 class _Http(requests.Session):
@@ -51,16 +57,31 @@ class _Http(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.cookies = _NoCookies()
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Find none: a redirect is an answer, and the signature would not hold elsewhere."""
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:  # type: ignore[override]
+        """Follow none: a redirect is an answer, and the signature would not hold elsewhere."""
+        return iter(())
 
 
 class Session:
     """A signed, pooled way to one CloudAPI.
 
     Threads may share it. A fork gives the child fresh connections.
+
+    Args:
+        base_url: where CloudAPI is; paths are appended to it.
+        auth: signs each attempt; any `requests` auth.
+        headers: sent with every request.
+        timeout: the most seconds that a call may take, retries included; None for ever. Only the resolver of host
+            names has time-outs of its own.
+        verify: True, False or the path of a CA bundle.
+        verbose: print a line on stderr for each attempt.
+        clock: what tells and passes the time.
+        rng: what spreads retries.
+        adapter: carries the requests in place of a `Transport`.
+        pool_size: the most connections, and so the most requests at the same time.
+        max_response: the most bytes of an answer.
     """
 
     def __init__(
@@ -81,26 +102,25 @@ class Session:
         """Open nothing yet; the environment's proxies and CA bundle are read here, once."""
         self.base_url = base_url
         self.auth = auth
-        self.headers = CaseInsensitiveDict(headers or {})
-        self.timeout = timeout
+        self.headers = Headers(wire.checked_headers(headers))
+        self.timeout = _checked_seconds(timeout)
         self.verbose = verbose
         self.verify = ca_bundle(verify, os.environ)
         self.clock = clock or SystemClock()
         self.max_response = max_response
         self.clock_offset = 0.0
-        self.rng = rng or random.Random()  # noqa: S311 (spreads retries, guards nothing)
         self._proxies = proxies_of(base_url)
-        self.budget = retry.Budget()
-        self._adapter, self._pool_size = adapter, pool_size
+        self._rng, self._adapter, self._pool_size = rng, adapter, pool_size
         self._open()
 
     def _open(self) -> None:
-        """Make the parts that a forked child must not share with its parent."""
-        self._pid = os.getpid()
+        """Make the parts that a forked child must not share with its parent: sockets, locks and random numbers."""
         self._slots = threading.BoundedSemaphore(self._pool_size)
+        self.budget = retry.Budget()
+        self.rng = self._rng or random.Random()  # noqa: S311 (spreads retries, guards nothing)
         self.http = _Http()
-        transport = self._adapter or Transport(verify=self.verify, pool_size=self._pool_size)
-        self.http.mount(self.base_url, transport)
+        self.http.mount(self.base_url, self._adapter or Transport(verify=self.verify, pool_size=self._pool_size))
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close every kept connection; a later call opens new ones."""
@@ -122,8 +142,14 @@ class Session:
         `path` is quoted already and `timeout` is the seconds that the whole call may take, retries included.
         `repeatable` says of a POST that doing it twice is doing it once.
         """
-        call = _Call(self, method.upper(), path, wire.query(params), wire.json_body(data), headers, timeout)
+        if self._pid != os.getpid():
+            if self._adapter is not None:
+                self._adapter.close()
+            self._open()
+        call = _Call(self, wire.checked_method(method), path, wire.query(params), wire.json_body(data))
+        call.headers = wire.checked_headers(headers)
         call.repeatable = repeatable or call.method in retry.IDEMPOTENT
+        call.limit(self.timeout if timeout is None else _checked_seconds(timeout))
         return call.run()
 
     def now(self) -> float:
@@ -132,15 +158,14 @@ class Session:
 
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
-        if self._pid != os.getpid():
-            self._open()
-        if not self._slots.acquire(timeout=timeout):
-            raise requests.ConnectTimeout("every connection of this client is in use")
+        slots, deadline = self._slots, Deadline(timeout)
+        if not slots.acquire(timeout=timeout):
+            raise requests.ConnectTimeout(f"each of the {self._pool_size} connections of this client is in use")
         try:
             response = self.http.send(
                 request,
                 stream=True,
-                timeout=cast("Any", Timeout(total=timeout)),
+                timeout=deadline.left(),
                 allow_redirects=False,
                 verify=self.verify,
                 cert=None,
@@ -148,33 +173,38 @@ class Session:
             )
             answer.read_body(response, self.max_response)
         finally:
-            self._slots.release()
+            slots.release()
         return response
 
 
-class _Call:
-    """One call in the making: everything that stays the same from attempt to attempt."""
+def _checked_seconds(timeout: float | None) -> float | None:
+    if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout <= MAX_TIMEOUT):
+        raise errors.InputError(f"timeout={timeout!r}: give seconds from above 0 to {MAX_TIMEOUT:g}, or None")
+    return timeout
 
-    def __init__(
-        self,
-        session: Session,
-        method: str,
-        path: str,
-        query: str,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-        timeout: float | None,
-    ) -> None:
+
+class _Call:
+    """One call in the making: what stays the same from attempt to attempt, and what was learnt on the way."""
+
+    headers: Mapping[str, str]
+    repeatable = False
+    timeout: float | None = None
+    deadline: float | None = None
+    attempts = 0
+    corrected = False
+    """Whether the server's clock was taken over."""
+    unsure = False
+    """Whether an attempt may have been applied."""
+
+    def __init__(self, session: Session, method: str, path: str, query: str, body: bytes | None) -> None:
         self.session, self.method, self.path, self.body = session, method, path, body
-        self.target = f"{path}?{query}" if query else path
-        self.headers = headers or {}
+        self.url = f"{session.base_url}{path}?{query}" if query else session.base_url + path
         self.request_id = str(uuid.uuid4())
-        self.timeout = session.timeout if timeout is None else timeout
-        self.deadline = None if self.timeout is None else session.clock.monotonic() + self.timeout
-        self.attempts = 0
-        self.corrected = False
-        self.unsure = False
-        self.repeatable = False
+
+    def limit(self, timeout: float | None) -> None:
+        """Begin to count the time."""
+        self.timeout = timeout
+        self.deadline = None if timeout is None else self.session.clock.monotonic() + timeout
 
     def run(self) -> tuple[Any, requests.Response]:
         """Attempt until there is an answer, a final error or no time left."""
@@ -183,17 +213,19 @@ class _Call:
             error, outcome, pause = self._attempt()
             if error is None:
                 return self._answer
-            self.unsure = self.unsure or outcome is Outcome.UNKNOWN
+            self.unsure = self.unsure or outcome in {Outcome.UNKNOWN, Outcome.UNUSABLE}
             error.applied = None if self.unsure else False
             if not self._again(outcome, pause):
                 raise error from error.__cause__
 
     def _attempt(self) -> _Verdict:
         """Send once and judge what came of it."""
+        self._offset = self.session.clock_offset
         request = self._prepare()
         try:
-            response = self.session.transmit(request, self._left())
-        except (requests.RequestException, HTTPError, OSError) as cause:
+            left = self._left()
+            response = self.session.transmit(request, None if left is None else max(left, 0.001))
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, answer.Unusable) as cause:
             return self._failed(cause)
         finally:
             request.headers.pop("Authorization", None)
@@ -205,20 +237,18 @@ class _Call:
     def _prepare(self) -> requests.PreparedRequest:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
         request = requests.PreparedRequest()
-        request.method = self.method
-        request.url = self.session.base_url + self.target
-        request.headers = CaseInsensitiveDict(self.session.headers)
-        request.headers["Date"] = http_date(self.session.now())
-        request.headers["X-Request-Id"] = self.request_id
-        request.body = self.body
+        request.method, request.url, request.body = self.method, self.url, self.body
+        headers = self.session.headers.copy()
+        headers["Date"] = http_date(self.session.clock.time() + self._offset)
+        headers["X-Request-Id"] = self.request_id
         if self.body is not None:
-            request.headers["Content-Type"] = "application/json"
-            request.headers["Content-MD5"] = wire.md5_of(self.body)
+            headers["Content-Type"] = "application/json"
+            headers["Content-MD5"] = wire.md5_of(self.body)
         if self.body is not None or self.method in {"POST", "PUT"}:
-            request.headers["Content-Length"] = str(len(self.body or b""))
-        request.headers.update(self.headers)
+            headers["Content-Length"] = str(len(self.body or b""))
+        headers.update(self.headers)
+        request.headers = headers
         request._cookies = self.session.http.cookies  # type: ignore[attr-defined] # noqa: SLF001 (always empty)
-        request.hooks = {"response": []}
         self._tell()
         return self.session.auth(request) if self.session.auth else request
 
@@ -226,14 +256,14 @@ class _Call:
         """Print the request line, for people who asked for it."""
         if self.session.verbose:
             moment = datetime.now().isoformat()  # noqa: DTZ005 (for the eye, in local time, as always)
-            print(f"{moment}\t{self.method}\t{self.session.base_url}{self.target}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
+            print(f"{moment}\t{self.method}\t{self.url}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
 
     def _succeeded(self, response: requests.Response) -> _Verdict:
         try:
             self._answer = answer.decode(response), response
         except ValueError as cause:
             text = f"{self.method} {self.path}: the answer is not the JSON it says it is: {cause}"
-            return errors.BadResponse(text, **self._facts()), Outcome.UNKNOWN, None
+            return errors.BadResponse(text, **self._facts(response)), Outcome.UNKNOWN, None
         self.session.budget.succeeded()
         return None, Outcome.FINAL, None
 
@@ -244,14 +274,13 @@ class _Call:
         error = answer.api_error(response, **self._facts(response))
         if self._clock_was_wrong(response):
             return error, Outcome.CLOCK, None
-        outcome = retry.outcome_of_status(response.status_code, response.headers)
+        outcome = retry.outcome_of_status(response.status_code, response.headers, error.message)
         return error, outcome, retry.retry_after(response.headers, self.session.now())
 
     def _failed(self, cause: Exception) -> _Verdict:
         self._log(type(cause).__name__)
         outcome = retry.outcome_of_error(cause)
-        error = answer.transport_error(cause, self.timeout, **self._facts())
-        error.__cause__ = cause
+        error = answer.transport_error(cause, self.timeout, self.session.base_url, **self._facts())
         return error, outcome, None
 
     def _already_gone(self, status: int) -> bool:
@@ -259,38 +288,37 @@ class _Call:
         return self.method == "DELETE" and self.unsure and status in {404, 410}
 
     def _clock_was_wrong(self, response: requests.Response) -> bool:
-        """Take over the server's clock, once a call, when that explains the refusal."""
+        """Take over the server's clock, once a call, when that explains the refusal.
+
+        What counts is the clock that this attempt was signed by: another thread may have corrected it meanwhile.
+        """
         server = parse_http_date(response.headers.get("Date"))
-        sent = parse_http_date(response.request.headers.get("Date"))
-        if response.status_code not in {400, 401} or self.corrected or server is None or sent is None:
+        if response.status_code not in {400, 401} or self.corrected or server is None:
             return False
-        if abs(server - sent) <= SKEW_LIMIT:
+        offset = server - self.session.clock.time()
+        if abs(offset - self._offset) <= SKEW_LIMIT:
             return False
         self.corrected = True
-        self.session.clock_offset = server - self.session.clock.time()
-        log.warning("the server's clock differs from ours by %.0f s; signing with its time", server - sent)
+        self.session.clock_offset = offset
+        log.warning("the server's clock differs from ours by %.0f s; signing with its time", offset)
         return True
 
     def _again(self, outcome: Outcome, pause: float | None) -> bool:
         """Wait and say yes when another attempt is safe, affordable and in time."""
+        left = self._left()
         if outcome is Outcome.CLOCK:
-            return True
+            return left is None or left > 0
         if not retry.may_retry(outcome, repeatable=self.repeatable) or self.attempts >= MAX_ATTEMPTS:
             return False
         seconds = max(pause or 0.0, retry.backoff(self.attempts, self.session.rng))
-        left = self._left()
-        if left is not None and seconds >= left:
-            return False
-        if not self.session.budget.take():
+        if seconds >= (retry.LONGEST_PAUSE if left is None else left) or not self.session.budget.take():
             return False
         self.session.clock.sleep(seconds)
         return True
 
     def _left(self) -> float | None:
-        """Return the seconds left, never less than a moment: the attempt itself finds out."""
-        if self.deadline is None:
-            return None
-        return max(self.deadline - self.session.clock.monotonic(), 0.001)
+        """Return the seconds left; none left is 0 or less."""
+        return None if self.deadline is None else self.deadline - self.session.clock.monotonic()
 
     def _facts(self, response: requests.Response | None = None) -> dict[str, Any]:
         theirs = response.headers.get("Request-Id") if response is not None else None

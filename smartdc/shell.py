@@ -35,9 +35,9 @@ THINGS = {
 """Five things to try in a real data centre: none of them changes anything."""
 
 EMULATED_THINGS = {
-    'image = dc.images(name="base-64-lts")[-1]': "",
-    'machine = dc.create_machine(name="web-1", image=image, package="g1-small")': "",
-    'machine.poll_until("running")': "",
+    'image = dc.image("base-64-lts@24.4.1")': "",
+    'machine = dc.create_machine("web-1", package="g1-small", image=image)': "",
+    'machine.poll_until("running", progress=True)': "",
     "machine.public_ips": "",
     "cloud.trace.operations()": "what CloudAPI was asked so far",
 }

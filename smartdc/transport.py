@@ -43,24 +43,35 @@ IDLE_LIMIT = 45.0
 """Seconds after which an idle connection is dropped; CloudAPI's proxy closes it after 55."""
 
 
-class Deadline(Timeout):
-    """One moment, for all that `requests` and urllib3 have a time-out of its own for; None is never."""
+class Deadline:
+    """A moment by which something has to be done; None is never."""
+
+    __slots__ = ("_moment",)
 
     def __init__(self, seconds: float | None) -> None:
-        super().__init__(total=seconds)
         self._moment = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float | None:
-        """Return the seconds left; none left is 0 or less."""
-        return None if self._moment is None else self._moment - time.monotonic()
+        """Return the seconds left, and never less than a moment: the attempt itself finds out."""
+        return None if self._moment is None else max(self._moment - time.monotonic(), 0.001)
+
+    def passed(self) -> bool:
+        """Tell whether it is too late."""
+        return self._moment is not None and time.monotonic() >= self._moment
+
+
+class _Timeout(Timeout):
+    """One deadline for what urllib3 has two time-outs for."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(total=seconds)
+        self._deadline = Deadline(seconds)
 
     @property
     def read_timeout(self) -> float | None:
-        """The seconds left, and never less than a moment: the attempt itself finds out."""
-        left = self.left()
-        return None if left is None else max(left, 0.001)
+        return self._deadline.left()
 
-    connect_timeout = read_timeout  # type: ignore[assignment]
+    connect_timeout = read_timeout
 
 
 class Headers(CaseInsensitiveDict[str]):
@@ -84,11 +95,9 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline.left()
-        if left is not None:
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left)
+        if self._deadline.passed():
+            raise TimeoutError("timed out")
+        self._sock.settimeout(self._deadline.left())
         return cast("int | None", self._raw.readinto(buffer))
 
     def close(self) -> None:
@@ -123,14 +132,14 @@ class _Timely:
         except Exception as error:
             error.nothing_sent = True  # type: ignore[attr-defined]
             raise
-        self.timeout = deadline.read_timeout
+        self.timeout = deadline.left()
 
     def _new_conn(self) -> socket.socket:
         """Try the host's addresses one after the other, and leave each its share of the time."""
         deadline = Deadline(self.timeout)
         addresses = self._addresses()
         while True:
-            address, left = addresses.pop(0), deadline.read_timeout
+            address, left = addresses.pop(0), deadline.left()
             share = None if left is None else left / (len(addresses) + 1)
             try:
                 sock = create_connection((address, self.port), share, self.source_address, self.socket_options)
@@ -139,7 +148,7 @@ class _Timely:
                     raise self._unreachable(error) from error
                 continue
             sys.audit("http.client.connect", self, self.host, self.port)
-            sock.settimeout(deadline.read_timeout)
+            sock.settimeout(deadline.left())
             return sock
 
     def _addresses(self) -> list[str]:
@@ -168,11 +177,9 @@ class _SecureConnection(_Timely, HTTPSConnection):  # type: ignore[misc]
 class _Fresh:
     """What both kinds of pool do about deadlines, and about connections that were idle for too long."""
 
-    def _get_timeout(self, timeout: Any) -> Deadline:
+    def _get_timeout(self, timeout: Any) -> Timeout:
         """Take the time-outs of `requests`, which are one number, for a deadline that begins now."""
-        if isinstance(timeout, Deadline):
-            return timeout
-        return Deadline(super()._get_timeout(timeout).read_timeout)  # type: ignore[misc]
+        return timeout if isinstance(timeout, _Timeout) else _Timeout(timeout.read_timeout)
 
     def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
         connection = super()._get_conn(timeout)  # type: ignore[misc]

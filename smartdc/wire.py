@@ -1,4 +1,4 @@
-"""Write paths, queries and bodies: the one place where Python values become bytes of a request.
+"""Write paths, queries, headers and bodies: the one place where Python values become bytes of a request.
 
 What cannot be sent faithfully is refused here, before a byte leaves: a segment that another hop would resolve
 (``.``, ``..``), an empty one (which addresses the parent), control characters, and names that CloudAPI would
@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote
 
 from smartdc.errors import InputError
 
@@ -40,13 +40,26 @@ MAX_BODY = 100_000
 PRESIGNED = frozenset({"algorithm", "expires", "keyId", "signature", "method"})
 """Query names that make CloudAPI take a request for a pre-signed URL."""
 
+FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Headers that say where a request ends, on which client, proxies and server must agree."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAFE_PATH = "/%-._~!$&'()*+,;=:@"
 
 
 def segments(*names: object) -> str:
     """Quote names as path segments and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
-    return "".join("/" + quote(_segment(str(name)), safe="") for name in names)
+    return "".join("/" + _quoted(_segment(str(name))) for name in names)
+
+
+def _quoted(text: str, safe: str = "") -> str:
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError:
+        raise InputError(f"{text!r} cannot be sent: it holds half of a character") from None
 
 
 def _segment(text: str) -> str:
@@ -59,13 +72,15 @@ def _segment(text: str) -> str:
 
 def checked_path(path: str) -> str:
     """Check and quote a ready-made path such as ``/machines/…/tags``; an empty one is the account itself."""
+    if _PLAIN_PATH.fullmatch(path):
+        return path
     if path and not path.startswith("/"):
         raise InputError(f"a path starts with '/': {path!r}")
     if "?" in path or "#" in path:
         raise InputError(f"give the query of {path!r} as params=")
     for part in path.split("/")[1:]:
         _segment(unquote(part))
-    return quote(path, safe=_SAFE_PATH)
+    return _quoted(path, _SAFE_PATH)
 
 
 def query(params: Params | None) -> str:
@@ -74,7 +89,7 @@ def query(params: Params | None) -> str:
     clash = PRESIGNED.intersection(key for key, _ in pairs)
     if clash:
         raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
-    return urlencode([(key, text(v)) for key, value in pairs for v in _each(value)], quote_via=quote)
+    return "&".join(f"{_quoted(key)}={_quoted(text(item))}" for key, value in pairs for item in _each(value))
 
 
 def _each(value: object) -> Iterable[object]:
@@ -83,7 +98,28 @@ def _each(value: object) -> Iterable[object]:
 
 def text(value: object) -> str:
     """Write a value the way CloudAPI reads it in a query: booleans are ``true`` and ``false``."""
+    if not isinstance(value, (str, int, float)):
+        raise InputError(f"{value!r} cannot be sent in a query: give a string, number or boolean, or a list of them")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def checked_method(method: str) -> str:
+    """Return an HTTP verb in capitals."""
+    if not (method.isascii() and method.isalpha()):
+        raise InputError(f"{method!r} is no HTTP method")
+    return method.upper()
+
+
+def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
+    """Return the headers that were said, after refusing what could pass for another header or another request."""
+    said = {name: value for name, value in (headers or {}).items() if value is not None}
+    for name, value in said.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:
+            raise InputError(f"a header cannot be called {name!r}")
+        # The value may be a secret, so it is not repeated.
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise InputError(f"the value of header {name} must be a string without line breaks, in Latin-1")
+    return said
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -124,8 +160,8 @@ def json_body(data: Any) -> bytes | None:
     if data is None:
         return None
     try:
-        body = json.dumps(data, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+        body = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the body cannot be written as JSON: {error}") from None
     if len(body) > MAX_BODY:
         raise InputError(f"the body has {len(body):,} bytes; CloudAPI takes at most {MAX_BODY:,}")

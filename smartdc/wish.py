@@ -14,7 +14,7 @@ from smartdc.resource import id_of
 if TYPE_CHECKING:
     import os
 
-__all__ = ["machine_filters", "machine_wish"]
+__all__ = ["NAME", "machine_filters", "machine_wish"]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,188}")
 """What CloudAPI takes as a machine's name (without the ``{{shortId}}`` that it fills in)."""

@@ -18,7 +18,7 @@ DOORS = ("adapter", "http")
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> pytest.MonkeyPatch:
     """An environment that says nothing of anybody's cloud, keys or proxies, and a home without files."""
     for name in os.environ:
-        if name.startswith(("TRITON_", "SDC_")) or name.lower().endswith("_proxy") or name.endswith("CA_BUNDLE"):
+        if name.startswith(("TRITON_", "SDC_", "SSL_CERT_")) or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))

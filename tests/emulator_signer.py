@@ -61,6 +61,7 @@ class Signer(AuthBase):
         self.names = names
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the Authorization header, and the headers it signs where they are not there yet."""
         headers = request.headers
         headers.setdefault("Date", formatdate(self.cloud.clock.time(), usegmt=True))
         headers.setdefault("Host", urlsplit(str(request.url)).netloc)

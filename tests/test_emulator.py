@@ -16,6 +16,8 @@ from requests.adapters import HTTPAdapter
 
 from smartdc import emulator
 from smartdc.emulator import Emulator, Server
+from smartdc.emulator.credentials import throwaway_key
+from smartdc.emulator.reply import Reply
 from smartdc.emulator.router import ROUTER, operations
 
 FULL = ("Server", "Api-Version", "Request-Id", "Response-Time")
@@ -55,19 +57,20 @@ def test_front_door_is_a_sorted_list() -> None:
     assert all(hasattr(emulator, name) for name in emulator.__all__)
 
 
-def test_operations_are_those_with_a_handler() -> None:
+def test_operations_are_those_with_a_handler(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of routes says what is supported, HEAD twins and actions included."""
+    monkeypatch.setattr(ROUTER.find("GET", "/my/packages").operation, "handler", None)
     supported = operations()
 
     assert ("StopMachine", "POST", "/:account/machines/:machine", "stop") in supported
     assert ("HeadMachines", "HEAD", "/:account/machines", None) in supported
-    assert "ListVolumes" not in [name for name, *_ in supported]
+    assert "ListPackages" not in [name for name, *_ in supported]
 
 
 def test_handler_on_a_route_cloudapi_lacks_is_refused() -> None:
     """A slip in a name, a method or a path cannot add a route."""
     with pytest.raises(ValueError, match="CloudAPI has no ListMachines POST /:account/machines"):
-        ROUTER.handle("ListMachines", "POST", "/:account/machines", None, lambda call: call)
+        ROUTER.handle("ListMachines", "POST", "/:account/machines", None, Reply)
 
 
 def test_emulator_shows_no_key(cloud: Emulator) -> None:
@@ -77,7 +80,7 @@ def test_emulator_shows_no_key(cloud: Emulator) -> None:
 
 def test_own_public_key_leaves_no_secret() -> None:
     """Whoever brings a key gets no other."""
-    _, line = emulator.app.throwaway_key(7)
+    _, line = throwaway_key(7)
     cloud = Emulator(public_key=line, login="me")
 
     assert "secret" not in cloud.connection()
@@ -184,7 +187,7 @@ def test_tls_has_an_authority_of_its_own(cloud: Emulator) -> None:
 
 def test_unknown_path_of_up_to_three_segments_is_a_405(inside: Asker) -> None:
     """The routes for role tags take any path that short, so that it is only the method that is wrong."""
-    for path in ("/a/b", "/a/b/c", "/my/volumesnot"):
+    for path in ("/a/b", "/a/b/c", "/my/fabrics/default"):
         answer = inside.get(path)
         assert refusal(answer) == (405, "MethodNotAllowedError")
         assert answer.headers["Allow"] == "PUT"
@@ -215,6 +218,11 @@ def test_slash_inside_a_segment_stays_there(inside: Asker) -> None:
     assert inside.get(f"/my/machines/{machine}/tags/a%2Fb").json() == "c"
 
 
+def test_segment_may_be_empty(inside: Asker) -> None:
+    """A slash at the end names a machine without a name."""
+    assert inside.get("/my/machines/").json()["message"] == "VM not found"
+
+
 def test_slashes_in_a_row_count_as_one(inside: Asker) -> None:
     """CloudAPI's patterns take one or more."""
     assert inside.get("/my//packages").status_code == 200
@@ -230,6 +238,7 @@ def test_slashes_in_a_row_count_as_one(inside: Asker) -> None:
         ("GET", "/my", {"headers": {"Date": "Thu, 01 Jan 2015 00:00:00 GMT"}}, 400),
         ("POST", "/my", {"data": b"{", "headers": {"Content-Type": "application/json"}}, 400),
         ("POST", "/my", {"data": b"[1]", "headers": {"Content-Type": "application/json"}}, 400),
+        ("POST", "/my", {"data": b'{"x": NaN}', "headers": {"Content-Type": "application/json"}}, 400),
         ("POST", "/my", {"json": {"x": "y" * 100_000}}, 413),
         ("POST", "/my/keys", {"data": {"key": "x"}}, 415),
     ],
@@ -367,14 +376,15 @@ def test_missing_machine_comes_before_permission(inside: Asker) -> None:
     assert inside.post("/my/machines").status_code == 503
 
 
-def test_signature_comes_before_support(inside: Asker) -> None:
+def test_signature_comes_before_support(inside: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the emulator does not have is told by name, but only to those who signed."""
-    answer = inside.get("/my/users")
+    monkeypatch.setattr(ROUTER.find("GET", "/my/packages").operation, "handler", None)
+    answer = inside.get("/my/packages")
     assert refusal(answer) == (501, "NotImplementedError")
-    assert "ListUsers" in answer.json()["message"]
+    assert "ListPackages" in answer.json()["message"]
 
     inside.session.auth = None
-    assert inside.get("/my/users").status_code == 401
+    assert inside.get("/my/packages").status_code == 401
 
 
 def test_body_beats_path_and_path_beats_query(inside: Asker) -> None:
@@ -451,7 +461,9 @@ def test_browsers_are_sent_to_the_documentation(inside: Asker, path: str) -> Non
 # Who may ask at all
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]", "[::1]:80", "cloudapi.emulator"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]", "[::1]:80", "cloudapi.emulator"]
+)
 def test_own_host_names_are_answered(inside: Asker, host: str) -> None:
     """The port does not matter."""
     assert inside.get("/my", headers={"Host": host}).status_code == 200
@@ -517,7 +529,14 @@ def test_trace_tells_what_was_asked(inside: Asker) -> None:
     inside("POST", "/my", data=b"{", headers={"Content-Type": "application/json"})
 
     trace = inside.cloud.trace
-    assert trace.operations() == ["CreateMachine", "StopMachine", "ListMachines", None, "UpdateAccount", "UpdateAccount"]
+    assert trace.operations() == [
+        "CreateMachine",
+        "StopMachine",
+        "ListMachines",
+        None,
+        "UpdateAccount",
+        "UpdateAccount",
+    ]
     assert trace[0].body["name"] == "web"
     assert (trace[0].status, trace[0].account, trace[0].fault) == (201, "demo", None)
     assert trace[1].path == f"/my/machines/{machine}?action=stop"
@@ -629,7 +648,7 @@ def test_books_tell_what_does_not_add_up(cloud: Emulator) -> None:
 
 def test_bug_of_the_emulator_is_a_500(inside: Asker, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     """A handler that breaks answers as CloudAPI does, and tells the log."""
-    monkeypatch.setattr(ROUTER.find("GET", "/my").operation, "handler", lambda call: 1 / 0)
+    monkeypatch.setattr(ROUTER.find("GET", "/my").operation, "handler", len)
 
     answer = inside.get("/my")
 

@@ -280,7 +280,7 @@ def test_number_needs_no_quotes(cloud: Emulator, ask: Asker) -> None:
         ({"signature": None}, "signature was not specified"),
         ({"headers": "(request-target)"}, "date was not a signed header"),
         ({"headers": "date x-missing"}, "x-missing was not in the request"),
-        ({"headers": "date (opaque)"}, "opaque param was not in the authorization header"),
+        ({"headers": "date (opaque)"}, "opaque param was not in the undefined header"),
         ({"created": "99999999999"}, "Created lies in the future"),
         ({"expires": "1"}, "Request expired with skew"),
     ],
@@ -305,6 +305,7 @@ def test_header_that_lacks_something_is_refused(
         'Signature keyId="a"algorithm="b"',
         'Signature ="a"',
         "Signature created=12x,",
+        "Signature keyId=,",
     ],
 )
 def test_header_of_a_bad_form_is_refused(ask: Asker, header: str) -> None:
@@ -376,6 +377,14 @@ def test_legacy_form_has_the_same_limits(
 ) -> None:
     """Digest and date are required of the old form as well."""
     assert refusal(raw(ask, legacy(cloud, rsa_key, HOST, headers, algorithm))) == HEADER
+
+
+def test_legacy_form_signs_no_empty_value(cloud: Emulator, ask: Asker, rsa_key: rsa.RSAPrivateKey) -> None:
+    """A header without a value counts as not there."""
+    date = formatdate(cloud.clock.time(), usegmt=True)
+    header = legacy(cloud, rsa_key, f"{date}\n", "date x-empty")
+
+    assert refusal(raw(ask, header, **{"X-Empty": ""})) == HEADER
 
 
 def test_legacy_form_is_checked_for_skew(cloud: Emulator, ask: Asker, rsa_key: rsa.RSAPrivateKey) -> None:
@@ -455,6 +464,13 @@ def test_presigned_url_needs_no_header(cloud: Emulator, ask: Asker) -> None:
     assert ask.get(presigned(cloud)).headers["x-query-limit"] == "5"
     assert ask.get(presigned(cloud, method=None)).status_code == 200
     assert ask("HEAD", presigned(cloud)).status_code == 200
+
+
+def test_presigned_digest_is_checked_late(cloud: Emulator, ask: Asker) -> None:
+    """CloudAPI's table has SHA-384, and only the verification finds that it cannot be."""
+    ask.session.auth = lambda request: request
+
+    assert refusal(ask.get(presigned(cloud, algorithm="rsa-sha384"))) == CREDENTIALS
 
 
 def test_presigned_signature_is_verified(cloud: Emulator, ask: Asker) -> None:

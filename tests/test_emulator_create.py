@@ -49,9 +49,16 @@ def network(ask: Asker, name: str) -> Network:
     return next(each for each in ask.cloud.state.networks.values() if each.name == name)
 
 
-def create(ask: Asker, image_name: str = "base-64-lts", package_name: str = "g1-small", **more: Any) -> requests.Response:
-    """Ask for a machine."""
-    return ask.post("/my/machines", {"image": image(ask, image_name).id, "package": package_name, **more})
+def create(
+    ask: Asker,
+    image_name: str = "base-64-lts",
+    package_name: str = "g1-small",
+    extra: dict[str, Any] | None = None,
+    **more: Any,
+) -> requests.Response:
+    """Ask for a machine; ``extra`` holds the parameters whose names are no words of Python."""
+    body = {"image": image(ask, image_name).id, "package": package_name, **(extra or {}), **more}
+    return ask.post("/my/machines", body)
 
 
 def refused(answer: requests.Response, message: str, kind: tuple[int, str] = ARGUMENT) -> None:
@@ -68,7 +75,7 @@ def finished(ask: Asker, answer: requests.Response) -> dict[str, Any]:
 
 def test_new_machine_is_provisioning(ask: Asker) -> None:
     """The answer shows it with everything but its addresses, and says where it is."""
-    answer = create(ask, name="web", **{"tag.n": 1, "tag.b": True, "metadata.m": "x"})
+    answer = create(ask, name="web", extra={"tag.n": 1, "tag.b": True, "metadata.m": "x"})
     machine = answer.json()
 
     assert (answer.status_code, machine["state"], machine["ips"]) == (201, "provisioning", [])
@@ -212,7 +219,12 @@ def test_account_must_be_approved(ask: Asker) -> None:
 @pytest.mark.parametrize(
     ("image_name", "package_name", "brand", "message"),
     [
-        ("base-64-lts", "g1-small", "joy\u00a0<b>", 'Unknown brand "joyb". Brand is restricted to one of ["bhyve","kvm"]'),
+        (
+            "base-64-lts",
+            "g1-small",
+            "joy\u00a0<b>",
+            'Unknown brand "joyb". Brand is restricted to one of ["bhyve","kvm"]',
+        ),
         ("debian-12", "k1-small", None, 'Package requires brand "kvm", but brand "lx" was selected'),
         ("ubuntu-certified-22.04", "g1-small", "bhyve", 'Image requires brand "kvm", but brand "bhyve" was selected'),
         ("base-64-lts", "g1-small", "bhyve", 'Brand "bhyve" requires the image type to be "zvol"'),
@@ -302,6 +314,23 @@ def test_disks_can_be_chosen(ask: Asker, disks: list[dict[str, Any]], sizes: lis
 def test_disks_must_fit(ask: Asker, disks: list[dict[str, Any]], kind: tuple[int, str], message: str) -> None:
     """Disks that cannot be are a 409."""
     refused(create(ask, "debian-12-cloud", "b1-small", disks=disks), message, kind)
+
+
+@pytest.mark.parametrize("size", ["big", None, 1.5, True])
+def test_disk_sizes_are_whole_numbers(ask: Asker, size: Any) -> None:
+    """Or the word that means the rest."""
+    answer = create(ask, "debian-12-cloud", "b1-small", disks=[{}, {"size": size}])
+
+    assert (refusal(answer), answer.json()["errors"][0]["field"]) == (VALIDATION, "disks")
+
+
+def test_disks_have_ids(ask: Asker) -> None:
+    """Of one's choice, or made from the machine's."""
+    disks = [{"id": UNKNOWN}, {"size": 1024}]
+    first, second = (finished(ask, create(ask, "debian-12-cloud", "b1-small", disks=disks))["disks"] for _ in range(2))
+
+    assert first[0]["id"] == second[0]["id"] == UNKNOWN
+    assert first[1]["id"] != second[1]["id"]
 
 
 def test_disks_that_are_no_list_break_cloudapi(ask: Asker) -> None:
@@ -540,7 +569,7 @@ def test_cns_shortens_names(ask: Asker) -> None:
 def test_nested_tags_and_metadata_are_ignored(ask: Asker) -> None:
     """Only flat keys with a prefix count, and passwords among the metadata are dropped."""
     more = {"metadata.a": 1, "metadata.root_pw": "x"}
-    machine = create(ask, tags={"a": "b"}, metadata={"a": "b"}, **more).json()
+    machine = create(ask, tags={"a": "b"}, metadata={"a": "b"}, extra=more).json()
 
     assert machine["tags"] == {}
     assert set(machine["metadata"]) == {"a", "root_authorized_keys"}
@@ -549,7 +578,7 @@ def test_nested_tags_and_metadata_are_ignored(ask: Asker) -> None:
 @pytest.mark.parametrize(("key", "field"), [("tag.a", "tags"), ("metadata.a", "metadata")])
 def test_values_must_be_simple(ask: Asker, key: str, field: str) -> None:
     """Text, numbers and booleans are all there is."""
-    answer = create(ask, **{key: [1]})
+    answer = create(ask, extra={key: [1]})
 
     assert refusal(answer) == VALIDATION
     assert answer.json()["errors"][0] == {"field": field, "code": "Invalid", "message": "Forbidden Data Type"}
@@ -558,7 +587,7 @@ def test_values_must_be_simple(ask: Asker, key: str, field: str) -> None:
 @pytest.mark.parametrize("text", ['{"root": "a", "admin_pw": "b"}', {"root": "a", "admin_pw": "b"}])
 def test_credentials_are_hidden(ask: Asker, text: Any) -> None:
     """They show only when asked for, by login."""
-    machine = create(ask, **{"metadata.credentials": text}).json()
+    machine = create(ask, extra={"metadata.credentials": text}).json()
     path = f"/my/machines/{machine['id']}"
 
     assert "credentials" not in machine["metadata"]
@@ -570,7 +599,7 @@ def test_credentials_are_hidden(ask: Asker, text: Any) -> None:
 @pytest.mark.parametrize("text", ["{", json.dumps([1]), 7])
 def test_credentials_that_are_none_are_dropped(ask: Asker, text: Any) -> None:
     """What cannot be read does no harm."""
-    machine = create(ask, **{"metadata.credentials": text}).json()
+    machine = create(ask, extra={"metadata.credentials": text}).json()
 
     shown = ask.get(f"/my/machines/{machine['id']}?credentials=1").json()["metadata"]
     assert "credentials" not in shown

@@ -87,8 +87,14 @@ def test_control_moves_the_clock(cloud: Emulator, control: Any) -> None:
 class Sundial:
     """A clock of somebody else's making."""
 
-    time = monotonic = staticmethod(lambda: clock.START)
-    sleep = staticmethod(lambda seconds: None)
+    def time(self) -> float:
+        """Show the time."""
+        return clock.START
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        """Stand still."""
 
 
 def test_control_cannot_move_any_clock(ask: Asker) -> None:
@@ -242,6 +248,30 @@ def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:
     """Somebody may connect and say nothing."""
     with Server(cloud) as server:
         assert talk(server, b"") == b""
+
+
+class Broken:
+    """A core with a bug."""
+
+    clock = WallClock()
+
+    def handle(self, request: Any, pause: Any = None) -> Any:
+        """Trip."""
+        raise LookupError(request.target, pause)
+
+
+def test_server_survives_its_core(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug costs one connection, and is told to the log."""
+    with Server(Broken()) as server:
+        for _ in range(2):
+            assert talk(server, b"GET / HTTP/1.1\r\n\r\n") == b""
+
+    assert caplog.text.count("a connection went wrong") == 2
+
+
+def test_server_that_never_began_can_end(cloud: Emulator) -> None:
+    """There is nothing to close."""
+    Server(cloud).__exit__(None, None, None)
 
 
 def test_plain_http_to_a_tls_port_is_dropped(cloud: Emulator) -> None:
@@ -456,12 +486,22 @@ def test_command_refuses_a_bad_key(capsys: pytest.CaptureFixture[str], tmp_path:
     assert capsys.readouterr().err.startswith("smartdc.emulator: ")
 
 
+def test_command_refuses_a_port_in_use(capsys: pytest.CaptureFixture[str], cloud: Emulator) -> None:
+    """With a word on stderr and status 2."""
+    with Server(cloud) as server:
+        assert main(["--port", str(server.port), "--tls"], stopped()) == 2
+
+    assert "in use" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
     """By SIGTERM or Ctrl-C it ends cleanly, and leaves no file behind."""
     command = [sys.executable, "-m", "smartdc.emulator"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout
         lines = iter(process.stdout.readline, "# Serving until Ctrl-C.\n")
         given = exports("".join(lines))

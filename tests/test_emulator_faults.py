@@ -205,12 +205,24 @@ def test_empty_answer_has_a_good_status(inside: Asker) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
 
 
+@pytest.mark.parametrize("kind", ["garbage", "unavailable", "html", "status"])
+def test_head_has_no_body_in_any_case(ask: Asker, kind: str) -> None:
+    """What the proxy says is not said to a HEAD."""
+    ask.cloud.faults.add(Fault("HeadAccount", kind))
+
+    assert ask("HEAD", "/my").content == b""
+    assert ask.get("/my").status_code == 200
+
+
 def test_redirect_leads_elsewhere(inside: Asker) -> None:
     """To a place of one's choice."""
     inside.cloud.faults.add(Fault("GetAccount", "redirect"))
     inside.cloud.faults.add(Fault("GetAccount", "redirect", headers={"Location": "https://x.invalid/"}))
 
-    assert [inside.get("/my").headers["Location"] for _ in range(2)] == ["https://elsewhere.invalid/", "https://x.invalid/"]
+    assert [inside.get("/my").headers["Location"] for _ in range(2)] == [
+        "https://elsewhere.invalid/",
+        "https://x.invalid/",
+    ]
 
 
 def test_wrong_clock_refuses_what_was_right(ask: Asker) -> None:

@@ -356,9 +356,7 @@ def held(ask: Asker, machine: str, **changed: Any) -> Machine:
         ("bhyve", "b1-small", "VM must be stopped to be resized"),
     ],
 )
-def test_resize_checks_the_package(
-    ask: Asker, machine: str, brand: str, package: str | None, message: str
-) -> None:
+def test_resize_checks_the_package(ask: Asker, machine: str, brand: str, package: str | None, message: str) -> None:
     """Image, brand and state set limits."""
     image = ask.cloud.state.images[held(ask, machine, brand=brand).image]
     image.requirements = {"min_ram": 512, "max_ram": 4096}

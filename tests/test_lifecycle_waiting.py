@@ -13,7 +13,6 @@ from smartdc import (
     InputError,
     Machine,
     NotAuthorized,
-    ResourceNotFound,
     ServerError,
     TransportError,
     WaitFailed,
@@ -122,7 +121,7 @@ def test_machine_that_failed_ends_the_wait(dc: DataCenter, slow: Emulator) -> No
     slow.transitions.fail("provision")
     machine = dc.create_machine(name="web-1", image=dc.images()[0], package="g1-small")
     with pytest.raises(
-        WaitFailed, match=r"web-1 .*cannot become running: it is failed.*provision, success no"
+        WaitFailed, match=r"web-1 .*cannot become running: it is failed.*the audit: provision, success no"
     ) as caught:
         machine.poll_until("running")
     assert caught.value.reason == machine.audit()[0]
@@ -200,9 +199,9 @@ def test_deleted(machine: Machine, slow: Emulator, method: str, purged: bool) ->
 
 
 def test_deleted_by_somebody_else(machine: Machine, cloud: Emulator) -> None:
-    """A machine that CloudAPI does not know any more is deleted for who waits for that, and missing for others."""
+    """A machine that CloudAPI does not know any more (404) is deleted, and no wait for another state goes on."""
     del cloud.state.machines[machine.id]
-    with pytest.raises(ResourceNotFound):
+    with pytest.raises(WaitFailed, match="it is deleted"):
         machine.poll_until("stopped")
     machine.poll_until("deleted")
     assert machine.state == "deleted"

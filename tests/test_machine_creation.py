@@ -218,7 +218,9 @@ def test_wait_ends_with_the_timeout(create: Creator, cloud: Emulator) -> None:
 def test_wait_says_why_provisioning_failed(create: Creator, cloud: Emulator) -> None:
     """With ``wait`` a machine that fails ends the wait at once, with the audit's entry."""
     cloud.transitions.fail("provision")
-    with pytest.raises(WaitFailed, match=r"web-1.*cannot become running: it is failed.*provision, success no") as caught:
+    with pytest.raises(
+        WaitFailed, match=r"web-1.*cannot become running: it is failed.*provision, success no"
+    ) as caught:
         create(wait=True)
     assert caught.value.reason is not None
     assert caught.value.reason["action"] == "provision"

@@ -25,11 +25,15 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     """Serve until told to stop, by a signal unless there is an event for it, and return the exit status."""
     options = _options().parse_args(arguments)
     try:
-        emulator = _emulator(options)
+        _serve(options, stop or _stop_on_signal())
     except (OSError, ValueError, ApiError) as error:
         print(f"smartdc.emulator: {error}", file=sys.stderr)  # noqa: T201  a command prints
         return 2
-    stop = stop or _stop_on_signal()
+    return 0
+
+
+def _serve(options: argparse.Namespace, stop: threading.Event) -> None:
+    emulator = _emulator(options)
     with (
         tempfile.TemporaryDirectory(prefix="smartdc-emulator-") as folder,
         Server(emulator, options.port, tls=options.tls) as server,
@@ -37,7 +41,6 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
         for line in _lines(emulator, server, Path(folder)):
             print(line, flush=True)  # noqa: T201  a command prints
         stop.wait()
-    return 0
 
 
 def _stop_on_signal() -> threading.Event:

@@ -4,7 +4,7 @@ from typing import Any
 
 from .call import Call
 from .clock import iso
-from .records import Account
+from .records import Account, Machine
 from .reply import Reply, invalid_argument
 from .router import operation
 from .versions import SERVED
@@ -12,6 +12,9 @@ from .versions import SERVED
 ACCOUNT = "/:account"
 OPTIONAL = ("companyName", "firstName", "lastName", "address", "city", "state", "postalCode", "country", "phone")
 CHANGEABLE = ("email", *OPTIONAL)
+FLAGS = {"true": True, "True": True, "false": False, "False": False}
+"""A flag may be JSON or text; the capital letters are how Python writes the former."""
+
 ALIASES = {"company": "companyName", "givenName": "firstName", "sn": "lastName"}
 """Older words for some fields, which CloudAPI still takes."""
 
@@ -34,21 +37,36 @@ def update_account(call: Call) -> Reply:
     """Change fields of the account; an empty value changes nothing."""
     account = call.account
     enabled = call.params.get("triton_cns_enabled")
-    if enabled is not None and enabled not in (True, False, "true", "false"):
+    if enabled is not None and str(enabled) not in FLAGS:
         raise invalid_argument('triton_cns_enabled must be either "true" or "false"')
     for name in (*ALIASES, *CHANGEABLE):
         if value := call.params.get(name):
             account.profile[ALIASES.get(name, name)] = str(value)
     if enabled is not None:
-        account.cns_enabled = enabled in (True, "true")
+        account.cns_enabled = FLAGS[str(enabled)]
     account.updated = call.state.clock.time()
     return Reply(200, view(account))
 
 
 @operation("GetAccountLimits", "GET", "/:account/limits")
-def get_limits(call: Call) -> Reply:  # noqa: ARG001
-    """Return the provisioning limits: none, as without the plugin that sets them."""
-    return Reply(200, [])
+def get_limits(call: Call) -> Reply:
+    """Return the provisioning limits with what is used of each; there are none without the plugin that sets them."""
+    return Reply(200, [{**limit, "used": _used(call, limit)} for limit in call.settings.limits])
+
+
+def _used(call: Call, limit: dict[str, Any]) -> int:
+    """Sum up what the machines that a limit is about use: MiB of memory, GiB of disk, or their number."""
+    machines = [machine for machine in call.state.machines_of(call.account) if machine.alive]
+    machines = [machine for machine in machines if _concerns(call, limit, machine)]
+    if limit.get("by") == "ram":
+        return sum(machine.memory for machine in machines)
+    return sum(machine.disk for machine in machines) // 1024 if limit.get("by") == "quota" else len(machines)
+
+
+def _concerns(call: Call, limit: dict[str, Any], machine: Machine) -> bool:
+    check, image = limit.get("check", ""), call.state.images.get(machine.image)
+    known = {"brand": machine.brand, "os": image.os if image else None, "image": image.name if image else None}
+    return check not in known or limit.get(check) in ("any", known[check])
 
 
 def view(account: Account) -> dict[str, Any]:

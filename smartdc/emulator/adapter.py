@@ -26,7 +26,9 @@ PIECES = 10
 class Core(Protocol):
     """What the door needs of an emulator."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
 
     def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
         """Answer a request."""

@@ -18,8 +18,9 @@ from .nouns import NOUNS
 from .records import Machine
 from .render import render
 from .reply import ApiError, Reply
+from .role_tag import follow_role_tags
 from .router import ROUTER
-from .stages import EARLY, LOADED, SIGNED
+from .stages import EARLY, LOADED, OPEN, SIGNED
 from .state import State
 from .trace import Trace
 from .transitions import AT_ONCE, Policy, Transitions
@@ -29,9 +30,6 @@ from .wsgi import StartResponse, read_environ, write_response
 __all__ = ["NOUNS", "Emulator"]
 
 log = logging.getLogger("smartdc.emulator")
-
-OPEN = frozenset({"Ping", "RedirectRoot", "RedirectDocs", "Favicon"})
-"""Operations that need no credentials."""
 
 
 class Emulator:
@@ -81,17 +79,16 @@ class Emulator:
         return self.__call__
 
     def reset(self) -> None:
-        """Forget everything but the seed, the account and the clock."""
+        """Begin anew with the same seed and account; a virtual clock is set back."""
         with self._lock:
+            if isinstance(self.clock, VirtualClock):
+                self.clock.rewind()
             self.state = State(self.seed, self.clock)
             self.transitions = Transitions(self.clock, self._policy, lock=self._lock)
             self.faults = FaultPlan(self.state.ids.random)
             self.trace = Trace()
             account = self.state.add_account(self.login, self.public_key)
             self.key_id = f"/{self.login}/keys/{next(iter(account.keys.values())).public.fingerprint}"
-            for network in self.state.networks.values():
-                if network.fabric:
-                    network.owners = [account.id]
 
     def connection(self, url: str | None = None, ca: str | None = None) -> dict[str, Any]:
         """Return the arguments with which a client reaches this emulator: in-process, or at a server's URL.
@@ -139,7 +136,7 @@ class Emulator:
         """Answer with whatever goes wrong."""
         if not fault:
             return self._answer(call)
-        call.request_id = self._request_id(call)
+        call.request_id = _request_id(call)
         if fault.kind == "clock":
             call.now += fault.seconds
             return self._answer(call)
@@ -157,10 +154,13 @@ class Emulator:
 
     def _falsify(self, call: Call, fault: Fault) -> Response:
         call.past_body = True
-        return ANSWERS[fault.kind](fault, self.clock, lambda reply: render(call, reply))
+        response = ANSWERS[fault.kind](fault, self.clock, lambda reply: render(call, reply))
+        if call.request.method == "HEAD":
+            response.body = b""
+        return response
 
     def _answer(self, call: Call) -> Response:
-        call.request_id = call.request_id or self._request_id(call)
+        call.request_id = call.request_id or _request_id(call)
         try:
             for stage in EARLY:
                 stage(call)
@@ -174,29 +174,28 @@ class Emulator:
 
     def _dispatch(self, call: Call) -> Response:
         """Find out who asks and for what, and let the handler answer, one call at a time."""
-        if call.name in OPEN and call.name != "Ping":
-            return self._run(call)
-        for stage in SIGNED[:1] if call.name == "Ping" else SIGNED:
+        for stage in OPEN.get(call.name, SIGNED):
             stage(call)
         with self._lock:
             call.transitions.settle()
-            for stage in () if call.name == "Ping" else LOADED:
+            for stage in () if call.name in OPEN else LOADED:
                 stage(call)
-            return self._run(call)
+            return _run(call)
 
-    def _run(self, call: Call) -> Response:
-        operation = call.match.choose(call.params.get("action")) if call.match else None
-        if not operation or not operation.handler:
-            raise ApiError(
-                501,
-                "NotImplementedError",
-                f"{operation and operation.name} is an operation of CloudAPI that this emulator does not have",
-            )
-        return render(call, operation.handler(call))
 
-    def _request_id(self, call: Call) -> str:
-        headers = call.request.headers
-        return headers.get("request-id") or headers.get("x-request-id") or call.state.ids.uuid("request")
+def _run(call: Call) -> Response:
+    operation = call.match.choose(call.params.get("action"))
+    if not operation.handler:
+        message = f"{operation.name} is an operation of CloudAPI that this emulator does not have"
+        raise ApiError(501, "NotImplementedError", message)
+    reply = operation.handler(call)
+    follow_role_tags(call, operation.name, reply)
+    return render(call, reply)
+
+
+def _request_id(call: Call) -> str:
+    headers = call.request.headers
+    return headers.get("request-id") or headers.get("x-request-id") or call.state.ids.uuid("request")
 
 
 def _foresee(call: Call) -> str | None:

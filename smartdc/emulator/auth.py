@@ -144,7 +144,7 @@ def _value(text: str, start: int, name: str, parameters: dict[str, str]) -> int:
             raise Unacceptable(_BAD_FORMAT)
         return end + 2
     digits, comma, _ = text[start:].partition(",")
-    if digits and not (digits.isascii() and digits.isdigit()):
+    if (digits or comma) and not (digits.isascii() and digits.isdigit()):
         raise Unacceptable(_BAD_FORMAT)
     if comma:
         parameters[name] = digits
@@ -203,14 +203,18 @@ def _line(request: Signable, name: str, parameters: dict[str, str]) -> str:
 
 def _parameter(name: str, parameters: dict[str, str]) -> str:
     if name == "opaque" and name not in parameters:
-        raise Unacceptable("opaque param was not in the authorization header")
+        # The library prints the name of a header that CloudAPI never tells it.
+        raise Unacceptable("opaque param was not in the undefined header")
     return parameters.get("keyId" if name == "keyid" else name, "undefined")
 
 
 def _legacy_line(request: Signable, name: str) -> str:
+    """Return the line of the old form: a value, which must not be empty."""
     if name == "request-line":
         return f"{request.method} {request.target} HTTP/1.1"
-    return _header(request, name)
+    if value := _header(request, name):
+        return value
+    raise Unacceptable(f"{name} was not in the request")
 
 
 def _header(request: Signable, name: str) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .auth import Credentials, Signable
-from .records import Account, Image, Job, Machine, Package
+from .records import Account, Image, Job, Machine, Package, Role, User
 from .reply import ApiError
-from .router import Match
+from .router import NOWHERE, Match
 from .settings import Settings
 from .state import State
 from .transitions import Transitions
@@ -27,7 +27,7 @@ class Call:
     now: float
     name: str | None = None
     """The name of the operation, as far as the request tells."""
-    match: Match | None = None
+    match: Match = NOWHERE
     range: Range = _ANY_VERSION
     accept: str = "application/json"
     credentials: Credentials | None = None
@@ -38,6 +38,10 @@ class Call:
     """Whether the body is read, from when on answers carry the full set of headers."""
 
     found_caller: Account | None = None
+    user: User | None = None
+    """The sub-user of the calling account that signed, if it was one."""
+    active_roles: list[Role] | None = None
+    """The roles that let the caller in; None for who needs none."""
     found_account: Account | None = None
     found_machine: Machine | None = None
     image: Image | None = None
@@ -52,15 +56,20 @@ class Call:
         return self.state.settings
 
     @property
-    def account(self) -> Account:
-        """The account the call is about."""
-        if not self.found_account:
+    def caller(self) -> Account:
+        """The account that signed; without one it is a 401."""
+        if not self.found_caller:
             raise ApiError(401, "InvalidCredentials", "You must make authenticated requests to use CloudAPI")
-        return self.found_account
+        return self.found_caller
+
+    @property
+    def account(self) -> Account:
+        """The account the call is about, which is the caller unless the path says otherwise."""
+        return self.found_account or self.caller
 
     @property
     def machine(self) -> Machine:
-        """The machine the call is about."""
+        """The machine the call is about; without one it is a 404."""
         if not self.found_machine:
             raise ApiError(404, "ResourceNotFound", "VM not found")
         return self.found_machine
@@ -105,7 +114,7 @@ class Call:
             machine=machine or self.machine,
             action=action,
             queued=self.state.clock.time(),
-            caller=self._caller(),
+            caller=self._context(),
             effect=effect,
             needs=needs,
             during=during,
@@ -115,8 +124,7 @@ class Call:
         self.transitions.add(job)
         return job
 
-    def _caller(self) -> dict[str, Any]:
-        caller = {"type": "signature", "ip": self.request.remote}
-        if self.credentials:
-            caller["keyId"] = self.credentials.key_id
-        return caller
+    def _context(self) -> dict[str, Any]:
+        """Return what the audit will tell about the caller."""
+        key_id = self.credentials.key_id if self.credentials else None
+        return {"type": "signature", "ip": self.request.remote, "keyId": key_id}

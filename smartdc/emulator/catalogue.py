@@ -1,6 +1,7 @@
 """What every emulator has on its shelves: images, packages and networks, the same in each run."""
 
 from ipaddress import IPv4Network
+from typing import Any
 
 from .clock import START
 from .ids import fixed_uuid
@@ -10,6 +11,12 @@ ADMIN = fixed_uuid("admin")
 """The account that owns the public images; nobody can log in with it."""
 
 COMPUTE_NODE = fixed_uuid("compute node")
+
+INTERNAL = fixed_uuid("network internal")
+"""The private network that all accounts share."""
+
+VLAN = 2
+"""The VLAN that every account has on its fabric from the beginning."""
 
 _DAY = 86_400.0
 
@@ -78,18 +85,27 @@ def packages() -> dict[str, Package]:
     return {package.id: package for package in shelf}
 
 
+def network(name: str, subnet: str, **more: Any) -> Network:
+    """Return a fresh network, whose gateway is the first address of the subnet."""
+    range_ = IPv4Network(subnet)
+    return Network(fixed_uuid(f"network {name}"), name, range_, str(range_[1]), **more)
+
+
 def networks() -> dict[str, Network]:
-    """Return fresh networks by id: two public ones, an internal one and a fabric.
+    """Return fresh networks by id: two public ones, and a private one that all accounts share.
 
     The public addresses are those that RFC 2544 sets apart for tests: they lead to nobody.
     """
     shelf = [
-        Network(fixed_uuid("network external"), "external", IPv4Network("198.18.0.0/16"), public=True,
-                description="Reachable from everywhere"),
-        Network(fixed_uuid("network external-2"), "external-2", IPv4Network("198.19.0.0/16"), public=True),
-        Network(fixed_uuid("network internal"), "internal", IPv4Network("10.88.0.0/16"),
-                description="Shared by all machines here"),
-        Network(fixed_uuid("network fabric"), "My-Fabric-Network", IPv4Network("192.168.128.0/22"), fabric=True,
-                vlan_id=2),
-    ]  # fmt: skip
-    return {network.id: network for network in shelf}
+        network("external", "198.18.0.0/16", public=True, description="Reachable from everywhere"),
+        network("external-2", "198.19.0.0/16", public=True),
+        network("internal", "10.88.0.0/16", description="Shared by all machines here"),
+    ]
+    return {each.id: each for each in shelf}
+
+
+def fabric(login: str, account: str) -> Network:
+    """Return the network that a new account, with this login and id, has on its fabric."""
+    made = network("My-Fabric-Network", "192.168.128.0/22", fabric=True, vlan_id=VLAN, owners=[account])
+    made.id, made.resolvers = fixed_uuid(f"network fabric of {login}"), ["8.8.8.8", "8.8.4.4"]
+    return made

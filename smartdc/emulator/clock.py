@@ -42,6 +42,11 @@ class VirtualClock:
         """Move on by the seconds and return at once."""
         self.advance(seconds)
 
+    def rewind(self) -> None:
+        """Go back to the start."""
+        with self._lock:
+            self._passed = 0.0
+
     def advance(self, seconds: float) -> None:
         """Move on by the seconds; a negative number is a ``ValueError``."""
         if seconds < 0:

@@ -79,12 +79,17 @@ def content_md5(body: bytes) -> str:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body.decode("utf-8", "replace"))
+        value = json.loads(body.decode("utf-8", "replace"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "InvalidContent", f"Invalid JSON: {error}") from error
     if not isinstance(value, dict):
         raise ApiError(400, "InvalidContent", "Invalid JSON: an object is expected")
     return value
+
+
+def _no_number(word: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(f"{word} is no number")
 
 
 def _multipart(request: Request) -> dict[str, Any]:

@@ -30,10 +30,6 @@ class Ids:
         """Return the next MAC address, in the range that SmartOS uses for its virtual NICs."""
         return "90:b8:d0:" + self._next("mac").hex(":")[:8]
 
-    def hex(self, kind: str) -> str:
-        """Return the next 32 hexadecimal digits of a kind."""
-        return self._next(kind).hex()
-
     def _next(self, kind: str) -> bytes:
         with self._lock:
             self._drawn[kind] += 1

@@ -3,7 +3,7 @@
 ``machine_create`` and ``machine_action`` hold what makes and changes them.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 from .call import Call
 from .ids import UUID
@@ -14,6 +14,8 @@ from .router import operation
 
 MACHINES = "/:account/machines"
 MACHINE = "/:account/machines/:machine"
+
+Test = Callable[[Machine], bool]
 
 MAX_LIMIT = 1000
 _STATES = {
@@ -88,10 +90,10 @@ def _page(call: Call, machines: list[Machine], headers: dict[str, str]) -> Reply
     return Reply(200, [view(machine, call, alone=False) for machine in machines], headers)
 
 
-def _filters(call: Call) -> list[Any]:
+def _filters(call: Call) -> list[Test]:
     """Return the tests that a machine must pass to be listed."""
     params = call.params
-    tests: list[Any] = [_state_test(call), _type_test(call)]
+    tests: list[Test] = [_state_test(call), _type_test(call)]
     if brand := params.get("brand"):
         tests.append(lambda machine: machine.brand == brand)
     if image := call.text("image"):
@@ -108,8 +110,8 @@ def _filters(call: Call) -> list[Any]:
     return [*tests, *_docker_tests(params.get("docker"))]
 
 
-def _state_test(call: Call) -> Any:
-    asked = call.params.get("state")
+def _state_test(call: Call) -> Test:
+    asked = call.text("state") if "state" in call.params else None
     if asked is not None and asked not in _STATES:
         raise invalid_argument(f"{asked} is not a valid state")
     state = _STATES[asked] if asked else None if call.params.get("tombstone") else "active"
@@ -120,14 +122,14 @@ def _state_test(call: Call) -> Any:
     return lambda machine: state is None or machine.state == state
 
 
-def _type_test(call: Call) -> Any:
-    asked = call.params.get("type")
+def _type_test(call: Call) -> Test:
+    asked = call.text("type") if "type" in call.params else None
     if asked not in (None, "smartmachine", "virtualmachine"):
         raise invalid_argument(f"{asked} is not a valid type")
     return lambda machine: asked is None or machine.hvm == (asked == "virtualmachine")
 
 
-def _docker_tests(asked: object) -> list[Any]:
+def _docker_tests(asked: object) -> list[Test]:
     if asked is None:
         return []
     wanted = {"true": True, "false": False}.get(str(asked))
@@ -136,7 +138,7 @@ def _docker_tests(asked: object) -> list[Any]:
     return [lambda machine: machine.docker == wanted]
 
 
-def _tag_test(key: str, value: object) -> Any:
+def _tag_test(key: str, value: object) -> Test:
     return lambda machine: key in machine.tags and tag_text(machine.tags[key]) == value
 
 

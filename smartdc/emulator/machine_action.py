@@ -1,7 +1,7 @@
 """Actions on a machine: each is a job that is accepted first and may fail later, as the audit tells."""
 
 import re
-from typing import Any
+from collections.abc import Callable
 
 from .call import Call
 from .machine import MACHINE, gone, unallocated
@@ -113,11 +113,19 @@ def check_dns_length(call: Call, name: str) -> None:
         )
 
 
-def _act(call: Call, action: str, effect: Any, *, refuse: Any = None, **job: Any) -> Reply:
+def _act(
+    call: Call,
+    action: str,
+    effect: Callable[[Machine], None],
+    *,
+    refuse: Callable[[Call], None] | None = None,
+    needs: tuple[str, ...] = (),
+    during: str | None = None,
+) -> Reply:
     refuse_unallocated(call, action)
     if refuse:
         refuse(call)
-    call.queue(action, effect, **job)
+    call.queue(action, effect, needs=needs, during=during)
     return Reply(202)
 
 

@@ -9,7 +9,7 @@ from .call import Call
 from .machine import MACHINES
 from .machine_action import check_dns_length, check_name, require_package
 from .machine_brand import choose_brand
-from .machine_disks import Layout, choose_disks
+from .machine_disks import Layout, choose_disks, identify
 from .machine_networks import Wanted, check_networks, choose_networks
 from .machine_view import view
 from .metadata import check_metadata
@@ -155,6 +155,7 @@ def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, A
 def _make(call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout) -> Machine:
     now = call.state.clock.time()
     params = call.params
+    identify(layout.disks, identity)
     return Machine(
         identity,
         call.account.id,

@@ -6,7 +6,7 @@ from typing import Any
 from .call import Call
 from .ids import fixed_uuid
 from .records import HVM, Image, Package
-from .reply import ApiError, invalid_argument, missing_parameter
+from .reply import ApiError, invalid_argument, missing_parameter, validation_failed
 
 MAX_DISKS = 8
 BLOCK_SIZES = tuple(2**power for power in range(9, 18))
@@ -71,6 +71,8 @@ def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
     disks[0].setdefault("size", image.size)
     if any("size" not in disk for disk in disks):
         raise missing_parameter("disk.size must be set if disk is not the boot disk")
+    if not all(disk["size"] == "remaining" or type(disk["size"]) is int for disk in disks):
+        raise validation_failed("Invalid VM parameters", "disks", "Invalid", "Must be a number of MiB")
     rest = [disk for disk in disks if disk["size"] == "remaining"]
     if len(rest) > 1:
         raise invalid_argument("Only one disk.size can be set to `remaining`")
@@ -85,11 +87,15 @@ def _finish(layout: Layout, image: Image) -> Layout:
     boot, *others = layout.disks
     first = {"size": boot.get("size", image.size), "block_size": 4096, "boot": True, "image": image.id}
     rest = [{"size": disk["size"], "block_size": disk.get("block_size", 4096)} for disk in others]
-    layout.disks = [
-        {**disk, "id": asked.get("id") or fixed_uuid(f"disk {place}")}
-        for place, (disk, asked) in enumerate(zip([first, *rest], layout.disks, strict=True))
-    ]
+    ids = [{"id": disk["id"]} if disk.get("id") else {} for disk in layout.disks]
+    layout.disks = [{**disk, **known} for disk, known in zip([first, *rest], ids, strict=True)]
     return layout
+
+
+def identify(disks: list[dict[str, Any]], machine: str) -> None:
+    """Give ids to the disks that have none; they depend on the machine's id and the disk's place."""
+    for place, disk in enumerate(disks):
+        disk.setdefault("id", fixed_uuid(f"disk {place} of {machine}"))
 
 
 def _too_large() -> ApiError:

@@ -46,7 +46,8 @@ def check_networks(call: Call, networks: list[Wanted]) -> None:
 
 
 def _defaults(call: Call) -> list[Wanted]:
-    kinds = call.params.get("default_networks") or ["external", "internal"]
+    asked = call.params.get("default_networks")
+    kinds = asked if isinstance(asked, list) and asked else ["external", "internal"]
     seen = [network for network in call.state.networks.values() if network.visible_to(call.account.id)]
     external = next((network for network in seen if network.public), None)
     internal = next((network for network in seen if not network.public), None)

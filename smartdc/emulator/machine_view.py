@@ -10,7 +10,7 @@ from .records import Machine, Nic
 def view(machine: Machine, call: Call, *, alone: bool = True) -> dict[str, Any]:
     """Return the machine's JSON for a call; ``alone`` when it is not one of a list."""
     package = call.state.packages.get(machine.package)
-    nics = [] if machine.state == "provisioning" else machine.nics
+    nics = [] if machine.state == "provisioning" else [nic for nic in machine.nics if nic.ready]
     shown: dict[str, Any] = {
         "id": machine.id,
         "name": machine.name,
@@ -35,7 +35,7 @@ def view(machine: Machine, call: Call, *, alone: bool = True) -> dict[str, Any]:
     if machine.delegate_dataset:
         shown["delegate_dataset"] = True
     if nics:
-        shown["nics"] = [nic.view() for nic in nics]
+        shown["nics"] = [nic_view(nic, machine) for nic in nics]
         shown["primaryIp"] = _primary(nics).ip
     shown["firewall_enabled"] = machine.firewall_enabled
     shown["compute_node"] = machine.compute_node
@@ -47,6 +47,20 @@ def view(machine: Machine, call: Call, *, alone: bool = True) -> dict[str, Any]:
     if machine.encrypted:
         shown["encrypted"] = True
     return shown
+
+
+def nic_view(nic: Nic, machine: Machine) -> dict[str, Any]:
+    """Return a network interface as CloudAPI writes it; it is up when its machine is."""
+    state = "stopped" if machine.state in ("stopped", "failed", "deleted") else "running"
+    shown = {
+        "mac": nic.mac,
+        "primary": nic.primary,
+        "ip": nic.ip,
+        "netmask": nic.netmask,
+        "state": state if nic.ready and machine.state != "provisioning" else "provisioning",
+        "network": nic.network,
+    }
+    return shown | ({"gateway": nic.gateway} if nic.gateway else {})
 
 
 def dns_names(machine: Machine, call: Call) -> list[str]:

@@ -38,14 +38,15 @@ def view(network: Network, call: Call) -> dict[str, Any]:
     if network.fabric:
         shown |= {
             "fabric": True,
-            "gateway": network.gateway,
-            "internet_nat": True,
-            "provision_end_ip": str(network.subnet[-2]),
-            "provision_start_ip": str(network.subnet[5]),
-            "resolvers": ["8.8.8.8", "8.8.4.4"],
+            "internet_nat": network.internet_nat,
+            "provision_end_ip": str(network.last),
+            "provision_start_ip": str(network.first),
+            "resolvers": network.resolvers,
             "subnet": str(network.subnet),
             "vlan_id": network.vlan_id,
         }
+        shown |= {"gateway": network.gateway} if network.gateway else {}
+        shown |= {"routes": network.routes} if network.routes else {}
     if call.settings.cns and call.account.cns_enabled:
         zone = f"{call.account.id}.{call.settings.datacenter}.cns.emulator.invalid"
         shown["suffixes"] = [f"svc.{zone}", f"inst.{zone}"]

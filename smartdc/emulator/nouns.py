@@ -1,8 +1,10 @@
-"""All the nouns: importing them puts their handlers on the routes."""
+"""All the nouns; to import this module is to put their handlers on the routes."""
 
 from . import (
+    access_key,
     account,
     audit,
+    config,
     datacenter,
     image,
     key,
@@ -12,15 +14,21 @@ from . import (
     metadata,
     network,
     package,
+    policy,
     redirect,
+    role,
+    role_tag,
     service,
     snapshot,
     tag,
+    user,
 )
 
 NOUNS = (
+    access_key,
     account,
     audit,
+    config,
     datacenter,
     image,
     key,
@@ -30,8 +38,13 @@ NOUNS = (
     metadata,
     network,
     package,
+    policy,
     redirect,
+    role,
+    role_tag,
     service,
     snapshot,
     tag,
+    user,
 )
+"""The modules that hold handlers."""

@@ -6,6 +6,7 @@ Nothing here is shared with the client's signer, so that one cannot hide the oth
 import base64
 import binascii
 import hashlib
+from typing import cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -14,6 +15,11 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 HASHES: dict[str, type[HashAlgorithm]] = {"sha1": SHA1, "sha256": SHA256, "sha512": SHA512}
 """The digests that CloudAPI's signature library knows: sha384 is not among them."""
+
+KINDS = ("ssh-rsa", "ecdsa-sha2-nistp", "ssh-ed25519")
+"""How the types of the keys begin that can be used."""
+
+_Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
 class PublicKey:
@@ -27,7 +33,7 @@ class PublicKey:
         self.text = text.strip()
         self.comment = parts[2] if len(parts) > 2 else ""
         self.fingerprint = _fingerprint(parts[1])
-        self._key = _load(" ".join(parts[:2]))
+        self._key = _load(parts[0], parts[1])
 
     def verify(self, algorithm: str, signature: str, message: bytes) -> bool:
         """Check a base64 signature made with an algorithm such as ``rsa-sha256``.
@@ -64,11 +70,10 @@ def _fingerprint(blob: str) -> str:
     return hashlib.md5(raw, usedforsecurity=False).digest().hex(":")
 
 
-def _load(line: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+def _load(kind: str, blob: str) -> _Key:
+    if not kind.startswith(KINDS):
+        raise ValueError(f"{kind} keys are not supported: use RSA, ECDSA or Ed25519.")
     try:
-        key = load_ssh_public_key(line.encode())
+        return cast(_Key, load_ssh_public_key(f"{kind} {blob}".encode()))
     except UnsupportedAlgorithm as error:
         raise ValueError(str(error)) from error
-    if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
-        return key
-    raise ValueError(f"{line.split(maxsplit=1)[0]} keys are not supported: use RSA, ECDSA or Ed25519.")

@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from .firewall_text import Rule
 from .public_key import PublicKey
 
 HVM = ("kvm", "bhyve")
@@ -14,15 +15,24 @@ HVM = ("kvm", "bhyve")
 
 @dataclass(slots=True)
 class Key:
-    """An SSH key of an account."""
+    """An SSH key of an account or a user."""
 
     name: str
     public: PublicKey
 
 
 @dataclass(slots=True)
-class Account:
-    """A customer; ``profile`` holds email, companyName and the like under CloudAPI's names."""
+class AccessKey:
+    """A key for services in the manner of S3; it signs nothing here."""
+
+    id: str
+    secret: str = field(repr=False)
+    created: float
+
+
+@dataclass(slots=True)
+class Person:
+    """What accounts and users have in common; ``profile`` holds email, companyName and the like under CloudAPI's names."""
 
     id: str
     login: str
@@ -30,16 +40,62 @@ class Account:
     updated: float
     profile: dict[str, str] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
-    cns_enabled: bool = False
+    access_keys: dict[str, AccessKey] = field(default_factory=dict)
     disabled: bool = False
-    approved: bool = True
-    operator: bool = False
 
     def key(self, name: str) -> Key | None:
         """Find a key by its exact name or MD5 fingerprint."""
         if found := self.keys.get(name):
             return found
-        return next((key for key in self.keys.values() if key.public.fingerprint == name), None)
+        return next((key for key in list(self.keys.values()) if key.public.fingerprint == name), None)
+
+
+@dataclass(slots=True)
+class User(Person):
+    """A sub-user of an account; ``passwords`` are digests, the newest last."""
+
+    passwords: list[bytes] = field(default_factory=list, repr=False)
+
+
+@dataclass(slots=True)
+class Policy:
+    """Rules about what may be done."""
+
+    id: str
+    name: str
+    rules: list[str]
+    description: str | None = None
+
+
+@dataclass(slots=True)
+class Role:
+    """Who may do what policies say; members and policies are ids."""
+
+    id: str
+    name: str
+    members: list[str] = field(default_factory=list)
+    default_members: list[str] = field(default_factory=list)
+    policies: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Account(Person):
+    """A customer."""
+
+    cns_enabled: bool = False
+    approved: bool = True
+    operator: bool = False
+    default_network: str | None = None
+    users: dict[str, User] = field(default_factory=dict)
+    """The users by id, as the roles and policies."""
+    roles: dict[str, Role] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    role_tags: dict[str, list[str]] = field(default_factory=dict)
+    """The ids of the roles on each path, such as ``/demo/users``; machines keep their own."""
+
+    def user(self, name: str) -> User | None:
+        """Find a user by login or id."""
+        return self.users.get(name) or next((user for user in list(self.users.values()) if user.login == name), None)
 
 
 @dataclass(slots=True)
@@ -92,26 +148,67 @@ class Package:
 
 
 @dataclass(slots=True)
+class Vlan:
+    """A VLAN on the fabric of an account."""
+
+    owner: str
+    vlan_id: int
+    name: str
+    description: str | None = None
+
+
+@dataclass(slots=True)
 class Network:
-    """A network with the addresses it has given out; one without owners is everybody's."""
+    """A network with the addresses it has given out; one without owners is everybody's.
+
+    A pool has members, the ids of networks, and gives out their addresses.
+    """
 
     id: str
     name: str
     subnet: IPv4Network
+    gateway: str | None = None
     public: bool = False
     fabric: bool = False
     description: str = ""
     owners: list[str] = field(default_factory=list)
     vlan_id: int | None = None
+    start: str = ""
+    """The first address that machines get; by default the sixth of the subnet."""
+    end: str = ""
+    """The last address that machines get; by default the last but the broadcast address."""
+    resolvers: list[str] = field(default_factory=list)
+    routes: dict[str, str] = field(default_factory=dict)
+    internet_nat: bool = True
+    members: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     """The machine's id under each address that is in use."""
-    next_host: int = 5
-    """Where the search for a free address goes on; the first hosts are the gateway's and the resolvers'."""
+    reserved: set[str] = field(default_factory=set)
+    """Addresses that are given out only to who asks for them."""
+    freed: set[str] = field(default_factory=set)
+    """Addresses that were in use or reserved once: the books keep a row for each."""
+    given: int = 0
+    """How far from the first address the search for a free one goes on."""
 
     @property
-    def gateway(self) -> str:
-        """The first address of the subnet."""
-        return str(self.subnet[1])
+    def first(self) -> IPv4Address:
+        """The first address that machines get."""
+        return IPv4Address(self.start) if self.start else self.subnet[5]
+
+    @property
+    def last(self) -> IPv4Address:
+        """The last address that machines get."""
+        return IPv4Address(self.end) if self.end else self.subnet[-2]
+
+    @property
+    def managed(self) -> set[str]:
+        """The addresses of the network itself: gateway, broadcast and those resolvers that are in it."""
+        own = {str(self.subnet.broadcast_address), *filter(None, [self.gateway])}
+        return own | {address for address in self.resolvers if IPv4Address(address) in self.subnet}
+
+    def gives(self, address: str, managed: set[str]) -> bool:
+        """Say whether an address may be given to who does not ask for it."""
+        return not (address in self.taken or address in self.reserved or address in managed)
 
     def visible_to(self, account: str) -> bool:
         """Say whether the account with this id may use the network."""
@@ -126,21 +223,22 @@ class Nic:
     ip: str
     network: str
     netmask: str
-    gateway: str
+    gateway: str | None
     primary: bool = False
-    state: str = "running"
+    ready: bool = True
+    """Whether the machine has it yet; one that is being added is known before."""
 
-    def view(self) -> dict[str, Any]:
-        """Return the interface as CloudAPI writes it."""
-        return {
-            "mac": self.mac,
-            "primary": self.primary,
-            "ip": self.ip,
-            "netmask": self.netmask,
-            "gateway": self.gateway,
-            "state": self.state,
-            "network": self.network,
-        }
+
+@dataclass(slots=True)
+class FirewallRule:
+    """A rule of the firewall; one without an owner is the operator's, and global."""
+
+    id: str
+    owner: str | None
+    rule: Rule
+    enabled: bool = False
+    log: bool = False
+    description: str = ""
 
 
 @dataclass(slots=True)
@@ -203,6 +301,7 @@ class Machine:
     pending: deque[Job] = field(default_factory=deque)
     firewall_enabled: bool = False
     deletion_protection: bool = False
+    role_tags: list[str] = field(default_factory=list)
     delegate_dataset: bool = False
     encrypted: bool = False
     docker: bool = False

@@ -66,6 +66,10 @@ class Match:
         raise invalid_argument(f"{action} is not a valid action")
 
 
+NOWHERE = Match({}, {})
+"""Where a request goes until its route is found."""
+
+
 class Router:
     """The table of routes: all of CloudAPI's, with handlers on those that are supported."""
 

@@ -47,8 +47,9 @@ class Server:
 
     def __enter__(self) -> Self:
         """Begin to serve; whoever connects from now on is heard."""
-        context = self._context() if self._tls else None
-        self._listener = _Listener((ADDRESS, self._port), self.core, context)
+        self._listener = _Listener((ADDRESS, self._port), self.core)
+        if self._tls:
+            self._listener.context = self._context()
         threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -86,9 +87,9 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, address: tuple[str, int], core: Core, context: ssl.SSLContext | None) -> None:
+    def __init__(self, address: tuple[str, int], core: Core) -> None:
         self.core = core
-        self.context = context
+        self.context: ssl.SSLContext | None = None
         self.stopped = threading.Event()
         self.connections: set[socket.socket] = set()
         super().__init__(address, _Handler)
@@ -107,6 +108,9 @@ class _Listener(ThreadingHTTPServer):
             finally:
                 self.connections.discard(connection)
                 connection.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the names are inherited
+        log.error("a connection went wrong", exc_info=True)  # noqa: LOG014  called while the error is handled
 
     def stop(self) -> None:
         self.stopped.set()

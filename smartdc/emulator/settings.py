@@ -1,6 +1,7 @@
 """What an operator can switch in a data centre; the defaults are CloudAPI's own."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ class Settings:
 
     throttle: Throttle | None = None
     """The rate limit; None lets everybody through."""
+
+    rbac: bool = True
+    """Let users and role tags count; without it CloudAPI keeps the books on them, and nobody but the account gets in."""
+    limits: list[dict[str, Any]] = field(default_factory=list)
+    """What ``GetAccountLimits`` tells: dicts of ``value``, ``by``, ``check`` and what that names; nothing enforces them."""
 
     default_hvm_brand: str = "kvm"
     default_container_brand: str = "joyent"

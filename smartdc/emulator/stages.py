@@ -4,38 +4,37 @@
 their answers carry the full set.
 """
 
+from collections.abc import Callable
 from urllib.parse import unquote
 
-from .auth import parse_authorization
+from .auth import SKEW, parse_authorization
+from .authorization import authorize
 from .call import Call
 from .clock import http_date, parse_date
 from .decode import FORM, media_type, parse_body, parse_query
 from .ids import UUID
 from .negotiate import ACCEPTABLE, choose_type
 from .presigned import parse_presigned
-from .records import Account
 from .reply import ApiError, invalid_credentials, not_authorized, not_found, validation_failed
-from .router import ROUTER, Match
+from .router import NOWHERE, ROUTER
 from .routes import TYPED
 from .throttle import check_rate
 from .versions import parse_range
-
-SKEW = 300
-
 
 # EARLY: before the body is read
 
 
 def match_route(call: Call) -> None:
     """Find the operation's place: 404, 405."""
-    call.match = call.match or ROUTER.find(call.request.method, call.request.target)
+    if call.match is NOWHERE:
+        call.match = ROUTER.find(call.request.method, call.request.target)
 
 
 def check_version(call: Call) -> None:
     """Match the version range, or for some creates the media type instead: 400 InvalidVersion, 415."""
     headers = call.request.headers
     call.range = parse_range(headers.get("accept-version") or headers.get("x-api-version") or "*")
-    operation = _match(call).operation
+    operation = call.match.operation
     if operation.name in TYPED:
         if media_type(call.request) == FORM:
             raise ApiError(415, "UnsupportedMediaTypeError", headers["content-type"])
@@ -71,7 +70,7 @@ def read_parameters(call: Call) -> None:
     """Merge the parameters: body over path over query; 400 InvalidContent and BadDigest, 413."""
     call.query = parse_query(call.request.target.partition("?")[2])
     call.body = parse_body(call.request)
-    call.params = {**call.query, **_match(call).params, **call.body}
+    call.params = {**call.query, **call.match.params, **call.body}
 
 
 # SIGNED: who asks
@@ -81,16 +80,17 @@ def verify_signature(call: Call) -> None:
     """Check the signature, wherever it came from, against the key of its keyId: 401."""
     request = call.request
     presigned = parse_presigned(request.method, request.host, request.path, call.query, call.now)
-    call.credentials = presigned or call.credentials
-    if not call.credentials:
+    made = presigned or call.credentials
+    if not made:
         return
-    login, name = _split_key_id(call)
+    login, sub_login, name = _split_key_id(call, made.key_id)
     account = call.state.account(login)
-    key = account.key(name) if account else None
-    made = call.credentials
-    if not account or not key or not key.public.verify(made.algorithm, made.signature, made.signed.encode()):
+    user = account.user(sub_login) if account and sub_login is not None else None
+    owner = account if sub_login is None else user
+    key = owner.key(name) if owner else None
+    if not key or not key.public.verify(made.algorithm, made.signature, made.signed.encode()):
         raise invalid_credentials()
-    call.found_caller = call.found_account = account
+    call.credentials, call.found_caller, call.user = made, account, user
 
 
 def refuse_token(call: Call) -> None:
@@ -100,8 +100,8 @@ def refuse_token(call: Call) -> None:
 
 
 def require_caller(call: Call) -> None:
-    """Refuse whoever did not sign, and disabled accounts: 401, 403."""
-    if call.account.disabled:
+    """Refuse whoever did not sign, and disabled accounts and users: 401, 403."""
+    if call.caller.disabled or (call.user and call.user.disabled):
         raise not_authorized("Account or user is disabled")
 
 
@@ -109,9 +109,9 @@ def require_caller(call: Call) -> None:
 
 
 def load_account(call: Call) -> None:
-    """Load the account that the parameters name: 404."""
+    """Load the account that the parameters name: 404. A sub-user acts on its own account, whatever they name."""
     name = call.params["account"]
-    if name in ("my", call.account.login):
+    if call.user or name in ("my", call.account.login):
         return
     call.found_account = call.state.account(unquote(str(name)))
     if not call.found_account:
@@ -159,13 +159,6 @@ def load_machine(call: Call) -> None:
         call.transitions.read(machine)
 
 
-def authorize(call: Call) -> None:
-    """Let an account act on itself, and operators on anybody: 403."""
-    caller = _caller(call)
-    if call.account is not caller and not caller.operator:
-        raise not_authorized(f"You do not have permission to access {call.account.login}")
-
-
 def refuse_writes(call: Call) -> None:
     """Refuse to write while the data centre is read-only: 503."""
     settings = call.settings
@@ -178,7 +171,7 @@ def refuse_writes(call: Call) -> None:
 
 def throttle(call: Call) -> None:
     """Refuse what exceeds the rate limit; operators are exempt: 429."""
-    if not _caller(call).operator:
+    if call.user or not call.caller.operator:
         check_rate(call)
 
 
@@ -186,25 +179,20 @@ EARLY = (match_route, check_version, check_accept, read_authorization, check_dat
 SIGNED = (verify_signature, refuse_token, require_caller)
 LOADED = (load_account, load_image, load_package, load_machine, authorize, refuse_writes, throttle)
 
-
-def _match(call: Call) -> Match:
-    if not call.match:
-        raise RuntimeError("The route is matched before anything asks for it.")
-    return call.match
-
-
-def _caller(call: Call) -> Account:
-    if not call.found_caller:
-        raise invalid_credentials()
-    return call.found_caller
+OPEN: dict[str | None, tuple[Callable[[Call], None], ...]] = {
+    "Ping": (verify_signature,),
+    "RedirectRoot": (),
+    "RedirectDocs": (),
+    "Favicon": (),
+}
+"""Operations that need no credentials, with what is checked of them all the same."""
 
 
-def _split_key_id(call: Call) -> tuple[str, str]:
-    """Return login and key of ``/login/keys/key``; the form for sub-users leads to nobody here."""
-    key_id = call.credentials.key_id if call.credentials else ""
+def _split_key_id(call: Call, key_id: str) -> tuple[str, str | None, str]:
+    """Return login, sub-user and key of ``/login/keys/key`` or ``/login/users/user/keys/key``."""
     match key_id.split("/"):
         case [_, login, "keys", key]:
-            return login, key
-        case [_, _, _, _, "keys", _] if call.since("7.2.0"):
-            raise invalid_credentials()
+            return login, None, key
+        case [_, login, _, user, "keys", key] if call.since("7.2.0"):
+            return login, user, key
     raise invalid_credentials(f"Invalid KeyId {key_id} in authorization header")

@@ -8,7 +8,7 @@ from . import catalogue
 from .clock import Clock
 from .ids import Ids
 from .public_key import PublicKey
-from .records import Account, Bucket, Image, Key, Machine, Network, Nic, Package
+from .records import Account, Bucket, FirewallRule, Image, Key, Machine, Network, Nic, Package, Person, User, Vlan
 from .reply import ApiError, invalid_argument
 from .settings import Settings
 
@@ -25,6 +25,9 @@ class State:
         self.images = catalogue.images()
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
+        self.vlans: dict[tuple[str, int], Vlan] = {}
+        """The VLANs by the id of their account and their own."""
+        self.firewall_rules: dict[str, FirewallRule] = {}
         self.buckets: dict[tuple[str, str], Bucket] = {}
 
     # Accounts
@@ -35,27 +38,46 @@ class State:
         profile = {"email": f"{login}@example.com", **profile}
         account = Account(self.ids.uuid("account"), login, now, now, profile)
         self.accounts[login] = account
+        self._connect(account)
         if public_key:
             self.add_key(account, public_key)
         return account
+
+    def _connect(self, account: Account) -> None:
+        """Let a new account use the private network that all share, and give it a fabric with a network."""
+        self.networks[catalogue.INTERNAL].owners.append(account.id)
+        fabric = catalogue.fabric(account.login, account.id)
+        self.networks[fabric.id] = fabric
+        self.vlans[account.id, catalogue.VLAN] = Vlan(account.id, catalogue.VLAN, "My-Fabric-VLAN")
+        account.default_network = fabric.id
 
     def account(self, name: str) -> Account | None:
         """Find an account by login or id."""
         if found := self.accounts.get(name):
             return found
-        return next((account for account in self.accounts.values() if account.id == name), None)
+        return next((account for account in list(self.accounts.values()) if account.id == name), None)
 
-    def add_key(self, account: Account, text: str, name: str | None = None) -> Key:
-        """Give an account a key from its OpenSSH line; a bad or known one is refused as CloudAPI does."""
+    def add_user(self, login: str, public_key: str | None = None, *, account: Account | None = None, **profile: str) -> User:
+        """Create a user, with a key when one is given, and return it; the default account is the first."""
+        owner = account or next(iter(self.accounts.values()))
+        now = self.clock.time()
+        user = User(self.ids.uuid("user"), login, now, now, {"email": f"{login}@example.com", **profile})
+        owner.users[user.id] = user
+        if public_key:
+            self.add_key(user, public_key)
+        return user
+
+    def add_key(self, owner: Person, text: str, name: str | None = None) -> Key:
+        """Give an account or a user a key from its OpenSSH line; a bad or known one is refused as CloudAPI does."""
         try:
             public = PublicKey(text)
         except ValueError as error:
             raise invalid_argument("key already exists or is invalid") from error
         name = name or public.comment or public.fingerprint
-        if account.key(name) or account.key(public.fingerprint):
+        if owner.key(name) or owner.key(public.fingerprint):
             raise invalid_argument("key already exists or is invalid")
-        account.keys[name] = Key(name, public)
-        return account.keys[name]
+        owner.keys[name] = Key(name, public)
+        return owner.keys[name]
 
     # Machines
 
@@ -146,14 +168,28 @@ class State:
 
     def new_nic(self, network: Network, machine: str, *, primary: bool = False, ip: str | None = None) -> Nic:
         """Take an address from a network for a machine's id and return the interface that has it."""
+        network = self._with_room(network)
         address = ip or _free_address(network)
         network.taken[address] = machine
+        network.freed.discard(address)
         return Nic(self.ids.mac(), address, network.id, str(network.subnet.netmask), network.gateway, primary=primary)
 
     def release(self, nics: list[Nic]) -> None:
         """Give back the addresses of these interfaces."""
         for nic in nics:
-            self.networks[nic.network].taken.pop(nic.ip, None)
+            network = self.networks[nic.network]
+            if network.taken.pop(nic.ip, None):
+                network.freed.add(nic.ip)
+
+    def _with_room(self, network: Network) -> Network:
+        """Return the network, or of a pool the first member that is not full."""
+        members = [self.networks[member] for member in network.members]
+        roomy = next((member for member in members if _look_for_address(member) is not None), None)
+        if members and not roomy:
+            words = f"All networks in pool {network.id} are full"
+            reason = {"field": "network_uuid", "code": "InvalidParameter", "message": words}
+            raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
+        return roomy or network
 
     # Books
 
@@ -184,12 +220,17 @@ def _release(package: Package) -> list[int]:
 
 
 def _free_address(network: Network) -> str:
-    """Return the next free address; the search starts where the last one ended and wraps around once."""
-    size = network.subnet.num_addresses - 1
-    for step in range(size):
-        host = 5 + (network.next_host - 5 + step) % (size - 5)
-        address = str(network.subnet[host])
-        if address not in network.taken:
-            network.next_host = host + 1
-            return address
-    raise ApiError(507, "SubnetFull", f"All addresses of network {network.id} are in use")
+    """Take the next free address; the search starts where the last one ended and wraps around once."""
+    found = _look_for_address(network)
+    if found is None:
+        raise ApiError(507, "SubnetFull", "no more free IPs")
+    network.given = found + 1
+    return str(network.first + found)
+
+
+def _look_for_address(network: Network) -> int | None:
+    """Return how far from the first address the next free one is; None when all are in use."""
+    first, closed = network.first, network.managed
+    size = int(network.last) - int(first) + 1
+    places = ((network.given + step) % size for step in range(size))
+    return next((place for place in places if network.gives(str(first + place), closed)), None)

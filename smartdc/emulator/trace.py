@@ -50,7 +50,7 @@ class Trace(list[Asked]):
                 {name: value for name, value in request.headers.items() if name not in _SECRET_HEADERS},
                 body,
                 status,
-                call.found_account.login if call.found_account else None,
+                call.account.login if call.found_caller else None,
                 fault.kind if fault else None,
             )
         )

@@ -166,6 +166,7 @@ class Transitions:
 
 def _wrong_state(job: Job) -> str | None:
     """Return VMAPI's words when the machine is in no state for the job, as when a running one is started."""
-    if job.needs and job.machine.state not in job.needs:
-        return f"Cannot {job.action} a VM from a '{job.machine.state}' state"
+    state = job.machine.state
+    if state == "deleted" or (job.needs and state not in job.needs):
+        return f"Cannot {job.action} a VM from a '{state}' state"
     return None

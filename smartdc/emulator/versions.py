@@ -37,6 +37,11 @@ class Range:
         wanted = _version(version)
         return bool(self.intervals) and all(wanted < low for low, _ in self.intervals)
 
+    def is_below(self, version: str) -> bool:
+        """Say whether the whole range lies below the version (semver's ``gtr``)."""
+        wanted = _version(version)
+        return bool(self.intervals) and all(high <= wanted for _, high in self.intervals)
+
 
 @lru_cache(maxsize=256)
 def parse_range(text: str) -> Range:

@@ -1,0 +1,224 @@
+"""Aperture, the language of policies: ``[<principals>] CAN [NOT] <actions> [<resources>] [WHEN <conditions>]``.
+
+A rule is read as a whole, and what is no rule is refused. Lists are ``a``, ``a and b``, ``a, b and c``; names may hold
+``*`` for any letters, stand in quotes or be ``/expressions/::regex``; ``*`` and ``all`` mean everything. Conditions are
+read but never evaluated here: whoever asks must look at `Rule.conditional`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TOKEN = re.compile(
+    r"""\s+
+    | (?P<regex> / (?: [^/\\\[\n] | \\. | \[ (?:[^\]\\\n] | \\.)* \] )+ / [a-z]* ) ::regexp?
+    | " (?P<quoted> (?: [^"\\] | \\. )* ) "
+    | (?P<mark> :: | [,()] )
+    | (?P<word> (?: [^\s,():] (?: : (?!:) )? )+ )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_KEYWORDS = frozenset("AND OR NOT CAN TO IF WHEN WHERE ALL EVERYTHING ANYTHING IN".split())
+_EVERYTHING = frozenset({"ALL", "EVERYTHING", "ANYTHING", "*"})
+_CONDITIONS = frozenset({"IF", "WHEN", "WHERE"})
+_NAMES = frozenset({"word", "quoted", "regex"})
+
+_ORDER = frozenset({"=", "!=", "<", ">", "<=", ">="})
+_OPERATORS = {
+    "array": frozenset({"contains"}),
+    "boolean": frozenset({"=", "!="}),
+    "date": _ORDER,
+    "day": _ORDER,
+    "ip": frozenset({"=", "!="}),
+    "number": _ORDER,
+    "string": _ORDER | {"like"},
+    "time": _ORDER,
+}
+"""What each type of a condition can be compared by."""
+
+_TYPES = {
+    "activeRoles": "array",
+    "date": "date",
+    "day": "day",
+    "fromjob": "boolean",
+    "method": "string",
+    "owner": "string",
+    "sourceip": "ip",
+    "time": "time",
+    "user-agent": "string",
+    "overwrite": "boolean",
+}
+"""The types of the conditions that CloudAPI knows by name; any other needs its type, as in ``tag_role::string``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A list of names; one without any names everything."""
+
+    exact: frozenset[str] = frozenset()
+    patterns: tuple[re.Pattern[str], ...] = ()
+
+    def name(self, text: str) -> bool:
+        """Say whether the list names this."""
+        nothing = not self.exact and not self.patterns
+        return nothing or text in self.exact or any(pattern.search(text) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that was read; principals and resources are None where it leaves them to roles and role tags."""
+
+    text: str
+    principals: Names | None
+    grants: bool
+    actions: Names
+    resources: Names | None
+    conditional: bool
+
+    def fits(self, action: str, path: str) -> bool:
+        """Say whether the rule grants an action on a path, its conditions apart.
+
+        The server names no principal to the evaluator, so a rule with principals fits only where these are all.
+        """
+        anybody = self.principals is None or self.principals.name("undefined")
+        return self.grants and anybody and self.actions.name(action) and (not self.resources or self.resources.name(path))
+
+
+@lru_cache(maxsize=1024)
+def parse_rule(text: str) -> Rule:
+    """Read a rule; what is none is a ValueError that says where and why."""
+    return _Reader(text).rule()
+
+
+class _Reader:
+    """The tokens of one rule, and where the reading is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = [*_tokens(text), ("end", "")]
+
+    def rule(self) -> Rule:
+        principals = None if self.sees("CAN") else self.names()
+        self.take("CAN")
+        grants = not self.accept("NOT")
+        actions = self.names()
+        ended = self.kind == "end" or self.kind in _CONDITIONS
+        resources = None if ended else self.names()
+        conditional = self.accept(*_CONDITIONS)
+        if conditional:
+            self.any_of_conditions()
+        self.take("end")
+        return Rule(self.text, principals, grants, actions, resources, conditional)
+
+    def names(self) -> Names:
+        """Read a list, in which the last of several names follows an AND."""
+        if self.accept(*_EVERYTHING):
+            return Names()
+        found = [self.name()]
+        while self.accept(","):
+            if len(found) > 1 and self.sees("AND"):
+                break
+            found.append(self.name())
+        if len(found) > 1 and not self.sees("AND"):
+            raise self.error("and")
+        if self.accept("AND"):
+            found.append(self.name())
+        patterns = tuple(each for each in found if isinstance(each, re.Pattern))
+        return Names(frozenset(each for each in found if isinstance(each, str)), patterns)
+
+    def name(self) -> str | re.Pattern[str]:
+        kind, text = self.take(*_NAMES)
+        if kind == "regex":
+            return _expression(*text[1:].rpartition("/")[::2])
+        return re.compile(_fuzzy(text)) if kind == "word" and "*" in text else text
+
+    def any_of_conditions(self) -> None:
+        self.all_of_conditions()
+        while self.accept("OR"):
+            self.all_of_conditions()
+
+    def all_of_conditions(self) -> None:
+        self.condition()
+        while self.accept("AND"):
+            self.condition()
+
+    def condition(self) -> None:
+        while self.accept("NOT"):
+            pass
+        if self.accept("("):
+            self.any_of_conditions()
+            self.take(")")
+            return
+        name = self.value()
+        kind = self.value() if self.accept("::") else _TYPES.get(name, "")
+        if not self.accept("IN"):
+            _check_type(name, kind, self.value().lower())
+            self.value()
+            return
+        _check_type(name, kind, "=")
+        self.take("(")
+        self.value()
+        while self.accept(","):
+            self.value()
+        self.take(")")
+
+    def value(self) -> str:
+        return self.take("word", "quoted", "*")[1]
+
+    @property
+    def kind(self) -> str:
+        return self.tokens[0][0]
+
+    def sees(self, *kinds: str) -> bool:
+        return self.kind in kinds
+
+    def accept(self, *kinds: str) -> bool:
+        return self.sees(*kinds) and bool(self.tokens.pop(0))
+
+    def take(self, *kinds: str) -> tuple[str, str]:
+        if not self.sees(*kinds):
+            raise self.error(*kinds)
+        return self.tokens.pop(0)
+
+    def error(self, *kinds: str) -> ValueError:
+        met = self.tokens[0][1] or "the end"
+        return ValueError(f"Parse error in {self.text!r}: expecting {' or '.join(sorted(kinds))}, got {met}")
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    found, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if not match:
+            raise ValueError(f"Lexical error in {text!r}: unrecognized text at {text[position:]!r}")
+        position = match.end()
+        if match.lastgroup:
+            found.append((_kind(match.lastgroup, match[match.lastgroup]), match[match.lastgroup]))
+    return found
+
+
+def _kind(group: str, text: str) -> str:
+    """Return what a token is to the grammar: a keyword or a mark is its own kind."""
+    if group == "word" and (text.upper() in _KEYWORDS or text == "*"):
+        return text.upper()
+    return text if group == "mark" else group
+
+
+def _fuzzy(text: str) -> str:
+    """Return the expression for a name with ``*``; the server finds it anywhere in what it is compared with."""
+    return ".*".join(re.escape(part).replace(r"\\\*", r"\*") for part in re.split(r"(?<!\\)\*", text))
+
+
+def _expression(body: str, flags: str) -> re.Pattern[str]:
+    try:
+        return re.compile(body, re.IGNORECASE if "i" in flags else 0)
+    except re.error as error:
+        raise ValueError(f"Invalid regular expression: /{body}/: {error}") from error
+
+
+def _check_type(name: str, kind: str, operator: str) -> None:
+    if not kind:
+        raise ValueError(f'no type for "{name}"')
+    if kind not in _OPERATORS:
+        raise ValueError(f'unknown type "{kind}"')
+    if operator not in _OPERATORS[kind]:
+        raise ValueError(f'unsupported operation "{operator}" on type "{kind}"')

@@ -1,0 +1,220 @@
+"""Where settings come from when nobody gives them: the environment, and the profiles of the ``triton`` command."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smartdc import ConfigError, DataCenter, TLSError
+from smartdc.emulator import Emulator, Server
+from smartdc.profile import from_environment, profiles
+
+Environment = pytest.MonkeyPatch
+
+LAB = {"url": "https://lab.example", "account": "bob", "keyId": "/bob/keys/laptop"}
+BOTH = {
+    "URL": ("url", "https://triton.example", "https://sdc.example"),
+    "ACCOUNT": ("account", "trinity", "sid"),
+    "KEY_ID": ("key_id", "/trinity/keys/t", "/sid/keys/s"),
+    "USER": ("user", "tina", "sam"),
+    "KEY_MATERIAL": ("key_material", "~/.ssh/t", "~/.ssh/s"),
+}
+
+
+@pytest.fixture
+def triton() -> Path:
+    """The folder of the ``triton`` command, with a profile called lab."""
+    folder = Path("~/.triton").expanduser()
+    (folder / "profiles.d").mkdir(parents=True)
+    write(folder, "lab", LAB)
+    return folder
+
+
+def write(folder: Path, name: str, entries: Any) -> None:
+    """Write a profile as the ``triton`` command does: its name is that of the file."""
+    (folder / "profiles.d" / f"{name}.json").write_text(json.dumps(entries))
+
+
+@pytest.mark.parametrize(("name", "told"), BOTH.items(), ids=BOTH)
+def test_triton_counts_over_sdc(name: str, told: tuple[str, str, str]) -> None:
+    """Of every setting ``TRITON_*`` is taken first, then ``SDC_*``; an empty one says nothing."""
+    attribute, new, old = told
+    for environ, value in (
+        ({f"TRITON_{name}": new, f"SDC_{name}": old}, new),
+        ({f"SDC_{name}": old}, old),
+        ({f"TRITON_{name}": "", f"SDC_{name}": old}, old),
+        ({}, None),
+    ):
+        assert getattr(from_environment(environ), attribute) == value
+
+
+def test_environment_is_enough(environment: Environment) -> None:
+    """Without arguments a data centre is the one that the environment names."""
+    environment.setenv("SDC_URL", "https://sdc.example/")
+    environment.setenv("TRITON_ACCOUNT", "bob")
+    environment.setenv("TRITON_KEY_ID", "/bob/keys/laptop")
+    assert repr(DataCenter()) == "<DataCenter bob@https://sdc.example>"
+
+
+def test_arguments_count_over_the_environment(environment: Environment) -> None:
+    """What is given is not looked for, and the rest is."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    environment.setenv("TRITON_ACCOUNT", "bob")
+    environment.setenv("TRITON_KEY_ID", "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff")
+    dc = DataCenter("https://other.example")
+    assert repr(dc) == "<DataCenter bob@https://other.example>"
+    assert repr(DataCenter(key_id="/eve/keys/laptop")) == "<DataCenter eve@https://triton.example>"
+    assert DataCenter(login="project").url == "https://triton.example/project"
+
+
+def test_act_as(environment: Environment) -> None:
+    """Another account can be acted on with one's own key."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    environment.setenv("TRITON_ACT_AS", "project")
+    assert DataCenter().url == "https://triton.example/project"
+
+
+def test_environment_works(cloud: Emulator, environment: Environment) -> None:
+    """A cloud can be used with nothing but the environment: URL, account, key id and the key itself."""
+    with Server(cloud) as server:
+        environment.setenv("TRITON_URL", server.url)
+        environment.setenv("TRITON_ACCOUNT", "demo")
+        environment.setenv("TRITON_KEY_ID", cloud.key_id.rpartition("/")[2])
+        environment.setenv("TRITON_KEY_MATERIAL", str(cloud.private_key))
+        with DataCenter(clock=cloud.clock) as dc:
+            assert dc.account().login == "demo"
+
+
+@pytest.mark.parametrize(("text", "insecure"), [("1", True), ("true", True), ("0", False), ("false", False), ("", False)])
+@pytest.mark.parametrize("prefix", ["TRITON", "SDC"])
+def test_insecure_turns_the_check_off(environment: Environment, prefix: str, text: str, insecure: bool) -> None:
+    """``TLS_INSECURE`` turns the check of certificates off, when it says so plainly."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    environment.setenv(f"{prefix}_TLS_INSECURE", text)
+    assert DataCenter().verify is not insecure
+
+
+@pytest.mark.parametrize("text", ["yes", "True", "no", "off", "2", " 1"])
+def test_insecure_by_half(environment: Environment, text: str) -> None:
+    """Any other word is refused: a typo neither turns the check off nor leaves it on in silence."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    environment.setenv("TRITON_TLS_INSECURE", text)
+    with pytest.raises(ConfigError, match="TRITON_TLS_INSECURE is .* must be true, 1, false or 0"):
+        DataCenter()
+
+
+def test_insecure_is_for_the_place_in_the_environment(environment: Environment) -> None:
+    """A place that is given in the program is checked, whatever the environment says of its own."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    environment.setenv("TRITON_TLS_INSECURE", "1")
+    assert DataCenter("https://other.example").verify is True
+
+
+@pytest.fixture
+def secure(cloud: Emulator) -> Iterator[Server]:
+    """The cloud behind HTTPS, with an authority that nobody else knows."""
+    with Server(cloud, tls=True) as server:
+        yield server
+
+
+def test_certificate_is_checked(cloud: Emulator, secure: Server) -> None:
+    """A certificate of an unknown authority is refused, and one that is known by its file is taken."""
+    with DataCenter(**cloud.connection(secure.url)) as dc, pytest.raises(TLSError, match="certificate"):
+        dc.account()
+    with DataCenter(**cloud.connection(secure.url), verify=str(secure.ca)) as dc:
+        assert dc.account().login == "demo"
+    assert cloud.trace.operations() == ["GetAccount"]
+
+
+def test_certificate_is_not_checked_where_that_is_asked_for(cloud: Emulator, secure: Server) -> None:
+    """With ``verify=False`` any certificate is taken."""
+    with DataCenter(**cloud.connection(secure.url), verify=False) as dc:
+        assert dc.account().login == "demo"
+
+
+def test_current_profile(triton: Path) -> None:
+    """Without arguments and environment the current profile of the ``triton`` command counts."""
+    (triton / "config.json").write_text('{"profile": "lab"}')
+    assert repr(DataCenter()) == "<DataCenter bob@https://lab.example>"
+
+
+def test_environment_counts_over_the_current_profile(triton: Path, environment: Environment) -> None:
+    """Where the environment has a URL, the current profile is not asked."""
+    (triton / "config.json").write_text('{"profile": "lab"}')
+    environment.setenv("SDC_URL", "https://sdc.example")
+    assert repr(DataCenter()) == "<DataCenter https://sdc.example>"
+
+
+def test_profile_by_name(triton: Path, environment: Environment) -> None:
+    """A profile can be named, in the program or by ``TRITON_PROFILE``; the program counts."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    write(triton, "work", {**LAB, "url": "https://work.example"})
+    environment.setenv("TRITON_PROFILE", "work")
+    assert DataCenter().base_url == "https://work.example"
+    assert DataCenter(profile="lab").base_url == "https://lab.example"
+    assert DataCenter(profile="env").base_url == "https://triton.example"
+
+
+def test_profile_with_everything(triton: Path) -> None:
+    """A profile's user, roles, account to act on and insecurity are taken over."""
+    write(triton, "all", {**LAB, "user": "sam", "roles": ["reader"], "actAsAccount": "project", "insecure": True})
+    dc = DataCenter(profile="all")
+    assert (dc.url, dc.roles, dc.verify) == ("https://lab.example/project", ["reader"], False)
+    assert "sam" in repr(DataCenter(profile="all").auth) or "/bob/keys/laptop" in repr(dc.auth)
+
+
+PROBLEMS: dict[str, tuple[str, str]] = {
+    "no such file": ("", "there is no profile 'bad'.*triton profile list"),
+    "no JSON": ("{", "bad.json is not JSON"),
+    "no object": ("[]", "bad.json is no JSON object"),
+    "no URL": ('{"account": "bob", "keyId": "x"}', "does not say url"),
+    "nothing": ("{}", "does not say url, account, keyId"),
+    "unknown entry": (json.dumps({**LAB, "colour": "red"}), "an entry 'colour' that no profile has"),
+    "wrong type": (json.dumps({**LAB, "insecure": "false"}), "an entry 'insecure'"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), PROBLEMS.values(), ids=PROBLEMS)
+def test_profile_that_is_none(triton: Path, text: str, problem: str) -> None:
+    """A profile that cannot be used is refused with its file and what is wrong with it."""
+    if text:
+        (triton / "profiles.d" / "bad.json").write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        DataCenter(profile="bad")
+
+
+@pytest.mark.parametrize("name", ["../config", "a/b", ".."])
+def test_profile_elsewhere(triton: Path, name: str) -> None:
+    """A profile's name leads to no other folder."""
+    (triton / "config.json").write_text(json.dumps(LAB))
+    with pytest.raises(ConfigError, match="there is no profile"):
+        DataCenter(profile=name)
+
+
+def test_profiles(triton: Path, environment: Environment, caplog: pytest.LogCaptureFixture) -> None:
+    """All profiles can be listed; the environment is one, and a file that is none is named in the log."""
+    for name, value in (("URL", "https://triton.example"), ("ACCOUNT", "eve"), ("KEY_ID", "/eve/keys/k")):
+        environment.setenv(f"TRITON_{name}", value)
+    (triton / "profiles.d" / "bad.json").write_text("{")
+    with caplog.at_level(logging.WARNING, "smartdc"):
+        found = profiles()
+    assert [(profile.name, profile.url, profile.account) for profile in found] == [
+        ("env", "https://triton.example", "eve"),
+        ("lab", "https://lab.example", "bob"),
+    ]
+    assert "bad.json is not JSON" in caplog.text
+
+
+def test_no_profiles() -> None:
+    """Where there is neither an environment nor a folder there are no profiles."""
+    assert profiles() == []
+
+
+def test_key_material_is_not_shown() -> None:
+    """The key in the environment is in no ``repr``."""
+    assert "SECRET" not in repr(from_environment({"TRITON_KEY_MATERIAL": "SECRET", "TRITON_URL": "https://a.example"}))

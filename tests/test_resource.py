@@ -1,0 +1,192 @@
+"""What every resource is: a read-only mapping over what the server said, at one address."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import smartdc
+from smartdc import Account, BadResponse, DataCenter, Image, InputError, Key, Machine, Network, Package, Snapshot
+from smartdc.resource import Addressable, Field, Resource, id_of
+
+DATA: dict[str, Any] = {"id": "b-1", "name": "base", "version": "1.2", "files": [{"size": 1}], "unheard_of": {"a": 1}}
+NOUNS = (Account, Image, Key, Machine, Network, Package)
+
+
+@pytest.fixture
+def offline() -> DataCenter:
+    """A data centre that nothing can be sent to."""
+    return DataCenter("http://127.0.0.1:1", login="demo")
+
+
+@pytest.fixture
+def image(offline: DataCenter) -> Image:
+    """An image of which the server said something that this library never heard of."""
+    return Image(offline, data=DATA)
+
+
+def data_of(noun: type[Resource]) -> dict[str, str]:
+    """Return the least data that makes a resource."""
+    return {noun.key: "one"}
+
+
+def test_mapping(image: Image) -> None:
+    """A resource is a mapping over all that the server said, known to this library or not."""
+    assert isinstance(image, Mapping)
+    assert dict(image) == DATA
+    assert (image["unheard_of"], image.get("nothing"), image.get("nothing", 1)) == ({"a": 1}, None, 1)
+    assert list(image) == list(image.keys()) == list(DATA)
+    assert (len(image), "name" in image, "nothing" in image) == (len(DATA), True, False)
+    with pytest.raises(KeyError):
+        image["nothing"]
+
+
+def test_mapping_is_read_only(image: Image) -> None:
+    """Entries can neither be set nor deleted."""
+    with pytest.raises(TypeError):
+        image["name"] = "x"  # type: ignore[index]
+    with pytest.raises(TypeError):
+        del image["name"]  # type: ignore[attr-defined]
+
+
+def test_attribute_that_is_none(image: Image) -> None:
+    """A misspelt attribute is an error and not None."""
+    with pytest.raises(AttributeError):
+        image.versoin  # type: ignore[attr-defined] # noqa: B018 (the access is what is shown)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_attributes_are_read_only(offline: DataCenter, noun: type[Resource]) -> None:
+    """No field of any noun can be set, and the error says why."""
+    thing = noun(offline, data=data_of(noun))
+    fields = [name for name, value in inspect.getmembers_static(noun) if isinstance(value, Field)]
+    assert fields
+    for name in fields:
+        with pytest.raises(AttributeError, match=f"{name} is read-only"):
+            setattr(thing, name, "x")
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_fields_say_what_they_are(noun: type[Resource]) -> None:
+    """Every field has a documentation of its own, which ``help`` and the REPL show."""
+    fields = [value for _, value in inspect.getmembers_static(noun) if isinstance(value, Field)]
+    assert all(field.__doc__ and not field.__doc__.startswith("A read-only window") for field in fields)
+
+
+def test_data_of_the_caller_stays_as_it_is(offline: DataCenter) -> None:
+    """The data is copied, deeply: neither side sees what the other changes."""
+    data = copy.deepcopy(DATA)
+    image = Image(offline, data=data)
+    data["files"][0]["size"] = 2
+    assert image.files == [{"size": 1}]
+    assert Image(offline, "other", data).id == "other"
+    assert data["id"] == "b-1"
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_resource_needs_its_key(offline: DataCenter, noun: type[Resource]) -> None:
+    """Data that does not say what addresses the resource is refused."""
+    with pytest.raises(InputError, match=f"a {noun.__name__} needs '{noun.key}'"):
+        noun(offline, data={"colour": "red"})
+
+
+def test_equality_goes_by_class_and_address(offline: DataCenter) -> None:
+    """Two resources are equal when they are of one class and at one address, whatever else is known of them."""
+    image = Image(offline, data=DATA)
+    assert image == Image(offline, data={"id": "b-1"})
+    assert hash(image) == hash(Image(offline, data={"id": "b-1"}))
+    assert image != Image(offline, data={"id": "b-2"})
+    assert image != Network(offline, data=DATA)
+    assert image != dict(image)
+    assert image != Image(DataCenter("http://127.0.0.1:2", login="demo"), data=DATA)
+
+
+def test_my_is_resolved_to_the_account() -> None:
+    """A resource reached by ``my`` and one reached by the account's name are the same, as far as the key tells."""
+    mine, named = (
+        DataCenter("http://127.0.0.1:1", "/demo/keys/laptop", "unread", login=login) for login in (None, "demo")
+    )
+    assert (mine.url, named.url) == ("http://127.0.0.1:1/my", "http://127.0.0.1:1/demo")
+    assert mine == named
+    assert Image(mine, data=DATA) == Image(named, data=DATA)
+    assert len({Image(mine, data=DATA), Image(named, data=DATA)}) == 1
+    assert Image(mine, data=DATA) != Image(DataCenter("http://127.0.0.1:1", login="other"), data=DATA)
+
+
+def test_address(image: Image) -> None:
+    """The address is the whole URL."""
+    assert image.address == "http://127.0.0.1:1/demo/images/b-1"
+    assert image.path == "/images/b-1"
+
+
+@pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy])
+def test_copy(offline: DataCenter, copier: Any) -> None:
+    """A copy is equal and independent; the data centre it is in stays the same one."""
+    machine = Machine(offline, data={"id": "m", "tags": {"a": 1}, "metadata": {"user-script": "s"}})
+    twin = copier(machine)
+    assert (twin, type(twin), twin.boot_script) == (machine, Machine, "s")
+    assert twin.datacenter is offline
+    twin["tags"]["a"] = 2
+    assert machine.tags == {"a": 1}
+
+
+def test_copy_of_a_snapshot_has_the_same_machine(offline: DataCenter) -> None:
+    """A copied snapshot is of the machine that it was of."""
+    machine = Machine(offline, data={"id": "m"})
+    assert copy.deepcopy(Snapshot(machine, data={"name": "s"})).machine is machine
+
+
+@pytest.mark.parametrize(
+    ("thing", "keys", "text"),
+    [
+        ("a", (), "a"),
+        (7, (), "7"),
+        ({"id": "a"}, (), "a"),
+        ({"id": "a", "name": "b"}, ("name", "id"), "b"),
+        ({"id": "a", "name": None}, ("name", "id"), "a"),
+        ({"name": "b"}, ("id", "name"), "b"),
+    ],
+)
+def test_id_of(thing: object, keys: tuple[str, ...], text: str) -> None:
+    """An id may be given as it is, or as a mapping that has it under one of some keys."""
+    assert id_of(thing, *keys) == text
+
+
+@pytest.mark.parametrize("nothing", [None, "", b"a", True, False, {}, {"name": "b"}, {"id": ""}])
+def test_id_of_nothing(nothing: object) -> None:
+    """What addresses nothing is refused with the reason, and not turned into a text."""
+    with pytest.raises(InputError):
+        id_of(nothing)
+
+
+@pytest.mark.parametrize("noun", [*NOUNS, Snapshot])
+def test_nouns_are_at_the_front_door(noun: type[Resource]) -> None:
+    """Every noun can be imported from the package."""
+    assert getattr(smartdc, noun.__name__) is noun
+
+
+@pytest.mark.parametrize("method", ["machines", "images", "keys"])
+@pytest.mark.parametrize("answer", [{"id": "a"}, ["a"], "a", None])
+def test_answer_that_is_no_list(odd_server: Any, odd_dc: DataCenter, method: str, answer: Any) -> None:
+    """A listing that is no list of objects is not CloudAPI's, and says so."""
+    odd_server.get(f"http://odd.test/my/{method}", json=answer)
+    with pytest.raises(BadResponse, match=f"GET /my/{method}.*not the list that CloudAPI gives here"):
+        getattr(odd_dc, method)()
+
+
+@pytest.mark.parametrize("answer", [[], "a", 1])
+def test_answer_that_is_no_object(odd_server: Any, odd_dc: DataCenter, answer: Any) -> None:
+    """A thing that is no object is not CloudAPI's, and says so."""
+    odd_server.get("http://odd.test/my", json=answer)
+    with pytest.raises(BadResponse, match="GET /my: the answer is not the dict that CloudAPI gives here"):
+        odd_dc.account()
+
+
+def test_place_without_an_address() -> None:
+    """A place below a data centre says where it is, or is not finished."""
+    with pytest.raises(NotImplementedError, match="Addressable"):
+        Addressable().path  # noqa: B018 (the access is what is shown)
