@@ -8,6 +8,7 @@ Begin with a `DataCenter`::
     machine = dc.create_machine(name="web-1", image=..., package=..., wait=True)
 """
 
+from smartdc.access_key import AccessKey
 from smartdc.account import Account
 from smartdc.audit import AuditEntry
 from smartdc.datacenter import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, DataCenter, __version__
@@ -63,15 +64,19 @@ from smartdc.key import Key
 from smartdc.machine import Machine
 from smartdc.network import Network
 from smartdc.package import Package
+from smartdc.policy import Policy
 from smartdc.profile import Profile, profiles
 from smartdc.progress import Progress
+from smartdc.role import Role
 from smartdc.signing import HTTPSignatureAuth, Signer
 from smartdc.snapshot import Snapshot
+from smartdc.user import User
 
 __all__ = [
     "KNOWN_LOCATIONS",
     "TELEFONICA_LOCATIONS",
     "APIError",
+    "AccessKey",
     "Account",
     "AgentError",
     "AuditEntry",
@@ -109,12 +114,14 @@ __all__ = [
     "Package",
     "PassphraseRequired",
     "PayloadTooLarge",
+    "Policy",
     "PreconditionFailed",
     "Profile",
     "Progress",
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",
+    "Role",
     "ServerError",
     "ServiceUnavailable",
     "Signer",
@@ -123,6 +130,7 @@ __all__ = [
     "TLSError",
     "Throttled",
     "TransportError",
+    "User",
     "ValidationFailed",
     "WaitError",
     "WaitFailed",

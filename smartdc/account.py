@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from smartdc import wire
 from smartdc.dates import parse_date
 from smartdc.resource import Addressable, Field, Resource
+from smartdc.role_tag import HasRoleTags
 
-__all__ = ["Account", "HasAccount"]
+__all__ = ["Account", "HasAccount", "contact"]
+
+CLOUDAPI_NAMES = {
+    "company_name": "companyName",
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "postal_code": "postalCode",
+}
 
 
-class Account(Resource):
+class Account(HasRoleTags, Resource):
     """The account that pays for everything below it."""
 
     kind = ""
@@ -65,13 +72,13 @@ class HasAccount(Addressable):
 
         CloudAPI ignores empty strings here: a field that has a value cannot be cleared.
         """
-        changes: dict[str, Any] = wire.given(
+        changes = contact(
             email=email,
-            companyName=company_name,
-            firstName=first_name,
-            lastName=last_name,
+            company_name=company_name,
+            first_name=first_name,
+            last_name=last_name,
             address=address,
-            postalCode=postal_code,
+            postal_code=postal_code,
             city=city,
             state=state,
             country=country,
@@ -79,3 +86,17 @@ class HasAccount(Addressable):
             triton_cns_enabled=triton_cns_enabled,
         )
         return Account(self, data=self._post(data=changes, repeatable=True))
+
+    def limits(self) -> list[dict[str, Any]]:
+        """List the limits on what the account's machines may use together: ``GetAccountLimits``.
+
+        Each is a dict of ``value``, the limit, and ``used``, of which ``by`` says what they count: MiB of ``ram``, GiB
+        of ``quota`` (disk), or else ``machines``. ``check`` and the entry it names (``os``, ``image``, ``brand``) say
+        to which machines it applies, if not to all. There are none where the operator does not limit anybody.
+        """
+        return self._list("limits")
+
+
+def contact(**fields: Any) -> dict[str, Any]:
+    """Return what was said of an account or user, under CloudAPI's names."""
+    return {CLOUDAPI_NAMES.get(name, name): value for name, value in fields.items() if value is not None}

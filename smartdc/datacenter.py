@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import requests
 
 from smartdc import wire
+from smartdc.access_key import HasAccessKeys
 from smartdc.account import HasAccount
 from smartdc.clock import Clock
+from smartdc.config import HasConfig
 from smartdc.creation import CreatesMachines
 from smartdc.errors import ConfigError, Redirected
 from smartdc.explain import Explanation, examine
@@ -25,11 +27,15 @@ from smartdc.key import HasKeys
 from smartdc.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.network import HasNetworks
 from smartdc.package import HasPackages
+from smartdc.policy import HasPolicies
 from smartdc.presign import presigned
 from smartdc.profile import HOW_TO, chosen, from_environment
 from smartdc.progress import Reporter
+from smartdc.role import HasRoles
+from smartdc.role_tag import HasRoleTags, HasTaggedCollections
 from smartdc.service import HasServices
 from smartdc.session import Session
+from smartdc.user import HasUsers
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -44,7 +50,21 @@ ROLES_ARE_DATA = re.compile(r"/machines/[^/]+/(metadata|tags)(/|$)|/(fabrics|con
 
 
 class DataCenter(
-    CreatesMachines, WaitsForMachines, HasImages, HasPackages, HasNetworks, HasKeys, HasAccount, HasServices
+    CreatesMachines,
+    WaitsForMachines,
+    HasImages,
+    HasPackages,
+    HasNetworks,
+    HasKeys,
+    HasAccount,
+    HasServices,
+    HasUsers,
+    HasRoles,
+    HasPolicies,
+    HasAccessKeys,
+    HasConfig,
+    HasRoleTags,
+    HasTaggedCollections,
 ):
     """A data centre: where everything begins.
 
@@ -110,7 +130,7 @@ class DataCenter(
             raise ConfigError(f"nothing says where the data centre is: {HOW_TO}")
         self.base_url = base_url(self.location, self.known_locations)
         self.login = login or self.profile.act_as or "my"
-        self.roles = [roles] if isinstance(roles, str) else list(self.profile.roles if roles is None else roles)
+        self.active_roles = [roles] if isinstance(roles, str) else list(self.profile.roles if roles is None else roles)
         self.headers = {**_headers(api_version or self.API_VERSION), **(headers or {})}
         self.verify = False if self.profile.insecure and not location else verify
         self.timeout, self.verbose, self.progress = timeout, verbose, progress
@@ -198,8 +218,8 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = wire.checked_path(path)
-        if self.roles and not ROLES_ARE_DATA.search(below):
-            params = {**(params or {}), "as-role": ",".join(self.roles)}
+        if self.active_roles and not ROLES_ARE_DATA.search(below):
+            params = {**(params or {}), "as-role": ",".join(self.active_roles)}
         target = wire.segments(self.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
@@ -256,7 +276,11 @@ class DataCenter(
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
         other = object.__new__(type(self))
-        own = {"headers": dict(self.headers), "roles": list(self.roles), "known_locations": dict(self.known_locations)}
+        own = {
+            "headers": dict(self.headers),
+            "active_roles": list(self.active_roles),
+            "known_locations": dict(self.known_locations),
+        }
         vars(other).update(vars(self), location=name, **own)
         other.base_url = base_url(name, other.known_locations)
         other._connect()

@@ -96,7 +96,7 @@ def _account(dc: DataCenter) -> Iterator[Finding]:
     else:
         user = f", its user {auth.user}" if auth.user else ""
         other = "" if dc.login in {"my", auth.account} else f", acting on the account {dc.login}"
-        roles = f", as {', '.join(dc.roles)}" if dc.roles else ""
+        roles = f", as {', '.join(dc.active_roles)}" if dc.active_roles else ""
         yield Finding("account", True, f"{auth.account}{user}{other}{roles}{_from(dc, 'account')}")
 
 
@@ -180,8 +180,8 @@ def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
 def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
     if "disabled" in error.message:
         return Finding("answer", False, f"the account or user is disabled: {error}", "ask the operator")
-    if dc.roles:
-        text = f"CloudAPI does not grant the roles {', '.join(dc.roles)}: {error}"
+    if dc.active_roles:
+        text = f"CloudAPI does not grant the roles {', '.join(dc.active_roles)}: {error}"
         return Finding("answer", False, text, "check that they exist and that the caller is a member")
     return Finding(
         "answer", False, f"the key is right, but may not read the account: {error}", "check roles and policies"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from requests.auth import AuthBase
 
 from smartdc.agent import Agent
-from smartdc.errors import AgentError, ConfigError, KeyFileError
+from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
 from smartdc.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ class Identity(AuthBase):
                 return look()
             except (AgentError, KeyFileError) as error:
                 failures.append(error)
-        raise failures[-1] if len(failures) == 1 else KeyFileError("; ".join(str(failure) for failure in failures))
+        locked = any(isinstance(failure, PassphraseRequired) for failure in failures)
+        raise (PassphraseRequired if locked else KeyFileError)("; ".join(map(str, failures)))
 
     def _load(self, secret: Any) -> Signer:
         if hasattr(secret, "sign"):
@@ -158,16 +159,9 @@ class Identity(AuthBase):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
-        path = isinstance(self._secret, os.PathLike) or (
-            isinstance(self._secret, str) and "-----BEGIN" not in self._secret
-        )
-        state = {
-            **vars(self),
-            "_auth": None,
-            "_signer": None,
-            "_passphrase": None,
-            "_secret": self._secret if path else None,
-        }
+        path = self._secret if isinstance(self._secret, (str, os.PathLike)) else None
+        kept = path if path is not None and os.path.exists(os.path.expanduser(path)) else None  # noqa: PTH110, PTH111
+        state = {**vars(self), "_auth": None, "_signer": None, "_passphrase": None, "_secret": kept}
         del state["_lock"]
         return state
 

@@ -12,6 +12,7 @@ from smartdc.dates import parse_date
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.role_tag import HasRoleTags
 from smartdc.search import search as matching
 from smartdc.stateful import Stateful
 from smartdc.waiting import DEFAULT_TIMEOUT
@@ -25,7 +26,7 @@ SETTLE = 30.0
 """Seconds for which an image that was accepted may not be listed yet."""
 
 
-class Image(Stateful):
+class Image(HasRoleTags, Stateful):
     """A file system or a disk with an operating system on it."""
 
     kind = "images"

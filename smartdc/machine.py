@@ -13,6 +13,7 @@ from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.resource import Addressable, Field, id_of, is_uuid, only
+from smartdc.role_tag import HasRoleTags
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
 from smartdc.wish import NAME, machine_filters
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["HasMachines", "Machine", "Snapshot"]
 
 
-class Machine(HasSnapshots, HasTags, HasMetadata, HasLifecycle):
+class Machine(HasSnapshots, HasTags, HasMetadata, HasRoleTags, HasLifecycle):
     """A machine, as CloudAPI last described it.
 
     Attributes show what the server said when the machine was last fetched: `refresh` fetches it again. The one

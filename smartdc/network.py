@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.role_tag import HasRoleTags
 from smartdc.search import search as matching
 
 __all__ = ["HasNetworks", "Network"]
 
 
-class Network(Resource):
+class Network(HasRoleTags, Resource):
     """A network, or a pool of networks, that the account can use."""
 
     kind = "networks"

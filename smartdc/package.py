@@ -7,12 +7,13 @@ from typing import Any
 
 from smartdc import wire
 from smartdc.resource import Addressable, Field, Resource, id_of
+from smartdc.role_tag import HasRoleTags
 from smartdc.search import search as matching
 
 __all__ = ["HasPackages", "Package"]
 
 
-class Package(Resource):
+class Package(HasRoleTags, Resource):
     """How much of everything a machine gets."""
 
     kind = "packages"

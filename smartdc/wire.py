@@ -47,7 +47,6 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SAFE_PATH = "/%-._~!$&'()*+,;=:@"
 
 
 def segments(*names: object) -> str:
@@ -71,16 +70,17 @@ def _segment(text: str) -> str:
 
 
 def checked_path(path: str) -> str:
-    """Check and quote a ready-made path such as ``/machines/…/tags``; an empty one is the account itself."""
+    """Check a ready-made path such as ``/machines/…/tags`` and write it in one way; '' is the account itself."""
     if _PLAIN_PATH.fullmatch(path):
         return path
     if path and not path.startswith("/"):
         raise InputError(f"a path starts with '/': {path!r}")
     if "?" in path or "#" in path:
         raise InputError(f"give the query of {path!r} as params=")
-    for part in path.split("/")[1:]:
-        _segment(unquote(part))
-    return _quoted(path, _SAFE_PATH)
+    try:
+        return segments(*(unquote(part, errors="strict") for part in path.split("/")[1:]))
+    except UnicodeDecodeError:
+        raise InputError(f"{path!r} is no path: what it escapes is no UTF-8") from None
 
 
 def query(params: Params | None) -> str:

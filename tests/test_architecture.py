@@ -13,7 +13,7 @@ FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
     {"addresses", "answer", "location", "progress", "signing", "transport", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting"},
-    {"audit", "once", "stateful"},
+    {"audit", "once", "role_tag", "stateful"},
     {"jobs"},
     {"access_key", "account", "firewall_rule", "identity", "image", "key", "metadata", "migration"}
     | {"network", "nic", "package", "policy", "presign", "profile", "role", "service", "session", "snapshot", "tag", "volume"}

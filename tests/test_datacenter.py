@@ -197,11 +197,11 @@ def test_datacenter_keeps_class_and_settings(cloud: Emulator) -> None:
     with Mine(**cloud.connection(), headers={"X-Team": "blue"}, timeout=7, roles=["reader"]) as dc:
         other = dc.datacenter("https://west.example")
     assert type(other) is Mine
-    assert (other.headers, other.timeout, other.roles) == (dc.headers, 7, ["reader"])
+    assert (other.headers, other.timeout, other.active_roles) == (dc.headers, 7, ["reader"])
     assert (other.headers["Accept-Version"], other.session.timeout) == ("~8", 7)
     other.headers["X-Team"] = "red"
-    other.roles.append("writer")
-    assert (dc.headers["X-Team"], dc.roles) == ("blue", ["reader"])
+    other.active_roles.append("writer")
+    assert (dc.headers["X-Team"], dc.active_roles) == ("blue", ["reader"])
 
 
 def test_datacenter_that_is_not_there(dc: DataCenter) -> None:

@@ -81,10 +81,8 @@ def test_add_key_a_second_time(dc: DataCenter, laptop: Key) -> None:
 @pytest.mark.parametrize("by", ["name", "fingerprint", "resource", "method"])
 def test_delete_key(dc: DataCenter, laptop: Key, cloud: Emulator, by: str) -> None:
     """``DeleteKey`` removes a key, given by name, fingerprint or resource, or as a method of the key."""
-    if by == "method":
-        laptop.delete()
-    else:
-        dc.delete_key({"name": "laptop", "fingerprint": laptop.fingerprint, "resource": laptop}[by])
+    given: Any = {"name": "laptop", "fingerprint": laptop.fingerprint}.get(by, laptop)
+    laptop.delete() if by == "method" else dc.delete_key(given)
     assert sent(cloud, "DeleteKey")[0] == "DELETE"
     assert "laptop" not in account(cloud).keys
 

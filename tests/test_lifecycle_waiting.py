@@ -184,18 +184,16 @@ def test_failure_of_an_earlier_action_is_no_reason(stopped: Machine, slow: Emula
 
 
 @pytest.mark.parametrize("purged", [False, True], ids=["410", "404"])
-@pytest.mark.parametrize("method", ["poll_until('deleted')", "delete(wait=True)", "poll_while('running')"])
-def test_deleted(machine: Machine, slow: Emulator, method: str, purged: bool) -> None:
+@pytest.mark.parametrize(("method", "state"), [("poll_until", "deleted"), ("poll_while", "running")])
+def test_deleted(machine: Machine, slow: Emulator, method: str, state: str, purged: bool) -> None:
     """A wait for the end of a machine ends with it, whether CloudAPI still knows the machine (410) or not (404)."""
     machine.delete()
     if purged:
         slow.clock.sleep(30)
         del slow.state.machines[machine.id]
-    if method == "delete(wait=True)":
-        return
-    machine.poll_until("deleted") if method == "poll_until('deleted')" else machine.poll_while("running")
+    getattr(machine, method)(state)
     assert machine.state == "deleted"
-    assert slow.clock.monotonic() == 30
+    assert (slow.clock.monotonic(), slow.trace[-1].status) == (30, 404 if purged else 410)
 
 
 def test_deleted_by_somebody_else(machine: Machine, cloud: Emulator) -> None:

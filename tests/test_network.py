@@ -20,7 +20,11 @@ def test_networks(dc: DataCenter, cloud: Emulator) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
-    [(("^EXT",), {"external", "external-2"}), (("machines here", ["description"]), {"internal"}), (("no such",), set())],
+    [
+        (("^EXT",), {"external", "external-2"}),
+        (("machines here", ["description"]), {"internal"}),
+        (("no such",), set()),
+    ],
 )
 def test_networks_that_match(dc: DataCenter, cloud: Emulator, arguments: Any, names: set[str]) -> None:
     """A regular expression is tried here on what ``ListNetworks`` gave, and is not sent."""

@@ -51,7 +51,7 @@ def test_data_centre_with_a_path_works_elsewhere(cloud: Emulator, server: Server
         dc.account()
         twin = revived(dc)
     assert (twin, type(twin), twin.url) == (dc, DataCenter, dc.url)
-    assert (twin.headers["X-Team"], twin.roles, twin.timeout) == ("blue", ["reader"], 7)
+    assert (twin.headers["X-Team"], twin.active_roles, twin.timeout) == ("blue", ["reader"], 7)
     twin.session.clock = cloud.clock
     assert twin.account().login == "demo"
     twin.close()
@@ -87,7 +87,12 @@ def test_data_centre_leaves_the_passphrase_behind(key_file: str) -> None:
 def secretive(machine: Machine, cloud: Emulator) -> Machine:
     """The machine, with a boot script, user data and passwords that are known here."""
     there = record(cloud, machine)
-    there.metadata = {"motd": "hi", "user-script": "#!/bin/sh", "user-data": "top secret", "administrator_pw": "top secret"}
+    there.metadata = {
+        "motd": "hi",
+        "user-script": "#!/bin/sh",
+        "user-data": "top secret",
+        "administrator_pw": "top secret",
+    }
     there.credentials = {"root_pw": "top secret"}
     return machine.refresh(credentials=True)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3.exceptions import InsecureRequestWarning
 
 from smartdc import ConfigError, DataCenter, TLSError
 from smartdc.emulator import Emulator, Server
@@ -90,7 +91,9 @@ def test_environment_works(cloud: Emulator, environment: Environment) -> None:
             assert dc.account().login == "demo"
 
 
-@pytest.mark.parametrize(("text", "insecure"), [("1", True), ("true", True), ("0", False), ("false", False), ("", False)])
+@pytest.mark.parametrize(
+    ("text", "insecure"), [("1", True), ("true", True), ("0", False), ("false", False), ("", False)]
+)
 @pytest.mark.parametrize("prefix", ["TRITON", "SDC"])
 def test_insecure_turns_the_check_off(environment: Environment, prefix: str, text: str, insecure: bool) -> None:
     """``TLS_INSECURE`` turns the check of certificates off, when it says so plainly."""
@@ -104,7 +107,7 @@ def test_insecure_by_half(environment: Environment, text: str) -> None:
     """Any other word is refused: a typo neither turns the check off nor leaves it on in silence."""
     environment.setenv("TRITON_URL", "https://triton.example")
     environment.setenv("TRITON_TLS_INSECURE", text)
-    with pytest.raises(ConfigError, match="TRITON_TLS_INSECURE is .* must be true, 1, false or 0"):
+    with pytest.raises(ConfigError, match=r"TRITON_TLS_INSECURE is .* must be true, 1, false or 0"):
         DataCenter()
 
 
@@ -132,8 +135,8 @@ def test_certificate_is_checked(cloud: Emulator, secure: Server) -> None:
 
 
 def test_certificate_is_not_checked_where_that_is_asked_for(cloud: Emulator, secure: Server) -> None:
-    """With ``verify=False`` any certificate is taken."""
-    with DataCenter(**cloud.connection(secure.url), verify=False) as dc:
+    """With ``verify=False`` any certificate is taken, with a warning by urllib3."""
+    with DataCenter(**cloud.connection(secure.url), verify=False) as dc, pytest.warns(InsecureRequestWarning):
         assert dc.account().login == "demo"
 
 
@@ -162,10 +165,14 @@ def test_profile_by_name(triton: Path, environment: Environment) -> None:
 
 def test_profile_with_everything(triton: Path) -> None:
     """A profile's user, roles, account to act on and insecurity are taken over."""
-    write(triton, "all", {**LAB, "user": "sam", "roles": ["reader"], "actAsAccount": "project", "insecure": True})
+    write(
+        triton,
+        "all",
+        {**LAB, "keyId": "laptop", "user": "sam", "roles": ["reader"], "actAsAccount": "project", "insecure": True},
+    )
     dc = DataCenter(profile="all")
-    assert (dc.url, dc.roles, dc.verify) == ("https://lab.example/project", ["reader"], False)
-    assert "sam" in repr(DataCenter(profile="all").auth) or "/bob/keys/laptop" in repr(dc.auth)
+    assert (dc.url, dc.active_roles, dc.verify) == ("https://lab.example/project", ["reader"], False)
+    assert repr(dc.auth) == "<Identity /bob/users/sam/keys/laptop>"
 
 
 PROBLEMS: dict[str, tuple[str, str]] = {

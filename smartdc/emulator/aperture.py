@@ -17,9 +17,9 @@ _TOKEN = re.compile(
     | (?P<word> (?: [^\s,():] (?: : (?!:) )? )+ )""",
     re.VERBOSE | re.IGNORECASE,
 )
-_KEYWORDS = frozenset("AND OR NOT CAN TO IF WHEN WHERE ALL EVERYTHING ANYTHING IN".split())
 _EVERYTHING = frozenset({"ALL", "EVERYTHING", "ANYTHING", "*"})
 _CONDITIONS = frozenset({"IF", "WHEN", "WHERE"})
+_KEYWORDS = _EVERYTHING | _CONDITIONS | {"AND", "OR", "NOT", "CAN", "TO", "IN"}
 _NAMES = frozenset({"word", "quoted", "regex"})
 
 _ORDER = frozenset({"=", "!=", "<", ">", "<=", ">="})
@@ -80,7 +80,9 @@ class Rule:
         The server names no principal to the evaluator, so a rule with principals fits only where these are all.
         """
         anybody = self.principals is None or self.principals.name("undefined")
-        return self.grants and anybody and self.actions.name(action) and (not self.resources or self.resources.name(path))
+        return (
+            self.grants and anybody and self.actions.name(action) and (not self.resources or self.resources.name(path))
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -198,7 +200,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 def _kind(group: str, text: str) -> str:
     """Return what a token is to the grammar: a keyword or a mark is its own kind."""
-    if group == "word" and (text.upper() in _KEYWORDS or text == "*"):
+    if group == "word" and text.upper() in _KEYWORDS:
         return text.upper()
     return text if group == "mark" else group
 

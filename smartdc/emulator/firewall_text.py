@@ -5,11 +5,12 @@ wholly in upper or wholly in lower case.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeAlias
 
+from .firewall_tokens import Reader, RuleError
 from .ids import UUID
 
 MAX_TARGETS = 24
@@ -24,34 +25,11 @@ Target: TypeAlias = tuple[str, Any]
 KINDS = ("wildcard", "ip", "subnet", "tag", "vm")
 """The kinds of targets in the order in which FWAPI writes them."""
 
-KEYWORDS = (
-    "FROM TO IP SUBNET ANY ALL TAG VM VMS OR AND BLOCK ALLOW PORT PORTS TCP UDP ICMP ICMP6 AH ESP TYPE CODE PRIORITY"
-).split()
-
-NOUNS = frozenset({"ALL", "ANY", "IP", "SUBNET", "TAG", "VM"})
-"""Keywords that FWAPI's messages write in lower case."""
-
-_SPELLINGS = "|".join(f"{word}|{word.lower()}" for word in KEYWORDS)
-_TOKEN = re.compile(
-    rf"(?P<KEYWORD>(?:{_SPELLINGS})\b)"
-    r"|(?P<MARK>[-,=()])"
-    r'|(?P<STRING>"(?:\\["bfnrt/()\\]|\\u[a-fA-F0-9]{4}|[^"\\])*")'
-    r"|(?P<IPV4ADDR>\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})"
-    r"|(?P<IPV6ADDR>[0-9a-f]*:[0-9a-f]*:[:0-9a-f]*)"
-    r"|(?P<CIDRSUFFIX>/\d{1,3})"
-    r"|(?P<WORD>[-a-zA-Z0-9_]+)",
-    re.ASCII,
-)
-_SPACE = re.compile(r"\s*")
 _ESCAPE = re.compile(r"\\(u[a-fA-F0-9]{4}|.)", re.DOTALL)
 _UNPRINTED = re.compile(
     '["()\\\\\x00-\x1f\x7f\x85\xa0\u1680\u180e\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]'
 )
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
-
-class RuleError(ValueError):
-    """A rule that FWAPI does not take, in its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,79 +71,64 @@ def read_rule(text: object) -> Rule:
     _check_family(rule.protocol, both)
     if not any(kind in ("tag", "vm") or value == "all vms" for kind, value in both):
         raise RuleError("rule does not affect VMs")
-    return Rule(_sorted(rule.sources), _sorted(rule.destinations), rule.action, rule.protocol, rule.ports, rule.priority)
+    return Rule(
+        _sorted(rule.sources), _sorted(rule.destinations), rule.action, rule.protocol, rule.ports, rule.priority
+    )
 
 
 # Reading
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-    end: int
-
-    @property
-    def name(self) -> str:
-        """What FWAPI's messages call it."""
-        return self.kind.lower() if self.kind == "WORD" or self.kind in NOUNS else self.kind
-
-
-class _Reader:
-    """A text that is read from left to right, one token ahead."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._end = 0
-        self._next = self._token(0)
+class _Reader(Reader):
+    """A rule that is read from left to right."""
 
     def rule(self) -> Rule:
-        self._take("FROM")
+        """Read all of it."""
+        self.take("FROM")
         sources = self._targets()
-        self._take("TO")
+        self.take("TO")
         destinations = self._targets()
-        action = self._take("BLOCK", "ALLOW").lower()
-        protocol = self._take("TCP", "UDP", "ICMP", "ICMP6", "AH", "ESP").lower()
+        action = self.take("BLOCK", "ALLOW").lower()
+        protocol = self.take("TCP", "UDP", "ICMP", "ICMP6", "AH", "ESP").lower()
         ports = self._ports_of(protocol)
         level = 0
-        if self._take("EOF", "PRIORITY").upper() == "PRIORITY":
-            level = _number(self._take("WORD"), 0, 100, "Priority level")
-            self._take("EOF")
+        if self.take("EOF", "PRIORITY").upper() == "PRIORITY":
+            level = _number(self.take("WORD"), 0, 100, "Priority level")
+            self.take("EOF")
         return Rule(sources, destinations, action, protocol, ports, level)
 
     def _targets(self) -> tuple[Target, ...]:
-        if not self._skip("("):
+        if not self.skip("("):
             return (self._wildcard() or self._target("(", "ALL", "ANY"),)
         if wildcard := self._wildcard():
-            self._take(")")
+            self.take(")")
             return (wildcard,)
         found = [self._target("ALL", "ANY")]
-        while self._take(")", "OR") != ")":
+        while self.take(")", "OR") != ")":
             found.append(self._target())
         return tuple(found)
 
     def _wildcard(self) -> Target | None:
-        if self._skip("ANY"):
+        if self.skip("ANY"):
             return "wildcard", "any"
-        if self._skip("ALL"):
-            self._take("VMS")
+        if self.skip("ALL"):
+            self.take("VMS")
             return "wildcard", "all vms"
         return None
 
     def _target(self, *instead: str) -> Target:
-        kind = self._take("IP", "SUBNET", "VM", "TAG", instead=instead).lower()
+        kind = self.take("IP", "SUBNET", "VM", "TAG", instead=instead).lower()
         if kind == "vm":
-            return kind, _uuid(self._take("WORD"))
+            return kind, _uuid(self.take("WORD"))
         if kind == "tag":
-            return kind, (self._name(), self._name() if self._skip("=") else None)
-        address = self._take("IPV4ADDR", "IPV6ADDR")
+            return kind, (self._name(), self._name() if self.skip("=") else None)
+        address = self.take("IPV4ADDR", "IPV6ADDR")
         if kind == "ip":
             return kind, _address(address)
-        return kind, _subnet(address + self._take("CIDRSUFFIX"))
+        return kind, _subnet(address + self.take("CIDRSUFFIX"))
 
     def _name(self) -> str:
-        text = self._take("WORD", "STRING")
+        text = self.take("WORD", "STRING")
         return _unescaped(text[1:-1]) if text.startswith('"') else text
 
     def _ports_of(self, protocol: str) -> tuple[tuple[int, ...], ...]:
@@ -173,89 +136,46 @@ class _Reader:
             return ()
         if protocol in ("icmp", "icmp6"):
             return _limited(self._list("TYPE", self._type), "types")
-        if self._skip("PORTS"):
+        if self.skip("PORTS"):
             return _limited(self._ranges(), "ports")
         return _limited(self._list("PORT", self._port, "PORTS"), "ports")
 
-    def _list(
-        self, keyword: str, read: Callable[[], tuple[int, ...]], *instead: str
-    ) -> list[tuple[int, ...]]:
+    def _list(self, keyword: str, read: Callable[[], tuple[int, ...]], *instead: str) -> list[tuple[int, ...]]:
         """Read ``PORT 1``, ``PORT ALL`` or ``(PORT 1 AND PORT 2)``; all of them are an empty list."""
-        several = self._skip("(")
-        self._take(keyword, instead=() if several else ("(", *instead))
-        if self._skip("ALL"):
+        several = self.skip("(")
+        self.take(keyword, instead=() if several else ("(", *instead))
+        if self.skip("ALL"):
             if several:
-                self._take(")")
+                self.take(")")
             return []
         found = [read()]
-        while several and self._take(")", "AND") != ")":
-            self._take(keyword)
+        while several and self.take(")", "AND") != ")":
+            self.take(keyword)
             found.append(read())
         return found
 
     def _port(self) -> tuple[int, ...]:
-        return (_port(self._take("WORD")),)
+        return (_port(self.take("WORD")),)
 
     def _type(self) -> tuple[int, ...]:
-        kind = _number(self._take("WORD"), 0, 255, "ICMP type")
-        return (kind, _number(self._take("WORD"), 0, 255, "ICMP code")) if self._skip("CODE") else (kind,)
+        kind = _number(self.take("WORD"), 0, 255, "ICMP type")
+        return (kind, _number(self.take("WORD"), 0, 255, "ICMP code")) if self.skip("CODE") else (kind,)
 
     def _ranges(self) -> list[tuple[int, ...]]:
         found = [self._range()]
-        while self._skip(","):
+        while self.skip(","):
             found.append(self._range())
         return found
 
     def _range(self) -> tuple[int, ...]:
-        word = self._take("WORD")
-        ends = [word, self._take("WORD")] if self._skip("-") else word.split("-")
+        word = self.take("WORD")
+        ends = [word, self.take("WORD")] if self.skip("-") else word.split("-")
         if len(ends) > 2:
             raise RuleError(f'"{word}" is not a valid port number or range')
         numbers = [_port(end) for end in ends]
         if numbers[-1] < numbers[0]:
             raise RuleError(f"The end of the range ({ends[1]}) cannot be less than the start ({ends[0]})")
         return tuple(dict.fromkeys(numbers))
-
-    def _skip(self, kind: str) -> bool:
-        """Take a token if it is the next one."""
-        if self._next.kind != kind:
-            return False
-        self._advance()
-        return True
-
-    def _take(self, *kinds: str, instead: tuple[str, ...] = ()) -> str:
-        """Take the next token, which must be of one of these kinds; ``instead`` are others that would have done."""
-        token = self._next
-        if token.kind not in kinds:
-            self._refuse([*instead, *kinds])
-        self._advance()
-        return token.text
-
-    def _refuse(self, expected: Iterable[str]) -> None:
-        token = self._next
-        if not token.kind:
-            # FWAPI counts no further than this.
-            place = token.start if token.start <= 20 else 23
-            rest = self._text[token.start : token.start + 20]
-            raise RuleError(f"Error at character {place}: '{rest}', found: unexpected text")
-        names = ", ".join(f"'{name.lower() if name in NOUNS else name}'" for name in expected)
-        raise RuleError(f"Error at character {self._end}: '{token.text}', expected: {names}, found: {token.name}")
-
-    def _advance(self) -> None:
-        self._end = self._next.end
-        self._next = self._token(self._end)
-
-    def _token(self, position: int) -> _Token:
-        start = _SPACE.match(self._text, position).end()  # type: ignore[union-attr]  # nothing matches as well
-        if start == len(self._text):
-            return _Token("EOF", "", start, start)
-        match = _TOKEN.match(self._text, start)
-        if not match:
-            return _Token("", "", start, start)
-        kind, text = str(match.lastgroup), match[0]
-        if kind in ("KEYWORD", "MARK"):
-            kind = text.upper()
-        return _Token(kind, text, start, match.end())
 
 
 def _uuid(text: str) -> str:
@@ -303,7 +223,7 @@ def _limited(ports: list[tuple[int, ...]], what: str) -> tuple[tuple[int, ...], 
         raise RuleError(f"maximum of {MAX_PORTS} {what} allowed")
     if what == "ports" and EVERY_PORT in ports:
         return ()
-    return tuple(sorted(ports))
+    return tuple(sorted(ports, key=lambda port: port[0] if what == "ports" else port))
 
 
 def _check_family(protocol: str, targets: list[Target]) -> None:

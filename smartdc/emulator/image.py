@@ -8,7 +8,10 @@ from .records import Image
 from .reply import ApiError, Reply, invalid_argument, not_found
 from .router import operation
 
-IMAGE = "/:account/images/:dataset"
+IMAGES = "/:account/images"
+IMAGE = f"{IMAGES}/:dataset"
+YOUNG = ("creating", "failed")
+"""States of images that are not made, and of which little is known."""
 _OLD_TYPES = {"smartmachine": "zone-dataset", "virtualmachine": "zvol"}
 _SHOWN_REQUIREMENTS = {
     "max_memory": "max_ram",
@@ -20,7 +23,7 @@ _SHOWN_REQUIREMENTS = {
 }
 
 
-@operation("ListImages", "GET", "/:account/images", head="HeadImages")
+@operation("ListImages", "GET", IMAGES, head="HeadImages")
 def list_images(call: Call) -> Reply:
     """Return the images that pass the filters, oldest first: active ones, and no Docker images, unless asked for."""
     kind = _kind(call)
@@ -29,21 +32,19 @@ def list_images(call: Call) -> Reply:
         for image in call.state.images.values()
         if image.visible_to(call.account.id) and _fits_type(image, kind) and _passes(image, call)
     ]
-    return Reply(200, [view(image, call) for image in sorted(found, key=lambda image: image.published)])
+    return Reply(200, [_seen(image, call) for image in sorted(found, key=lambda image: image.published)])
 
 
 @operation("GetImage", "GET", IMAGE, head="HeadImage")
 def get_image(call: Call) -> Reply:
     """Return one image; only its id in lower case finds it."""
-    return Reply(200, view(_require(call), call))
+    return Reply(200, _seen(require_image(call), call))
 
 
 @operation("DeleteImage", "DELETE", IMAGE)
 def delete_image(call: Call) -> Reply:
     """Delete an image of one's own that no other is based on."""
-    image = _require(call)
-    if image.owner != call.account.id:
-        raise ApiError(422, "NotImageOwner", f'user "{call.account.id}" does not own image "{image.id}"')
+    image = require_owner(call)
     if any(other.origin == image.id for other in call.state.images.values()):
         raise ApiError(422, "ImageHasDependentImages", f'image "{image.id}" has dependent images')
     del call.state.images[image.id]
@@ -52,45 +53,59 @@ def delete_image(call: Call) -> Reply:
 
 def view(image: Image, call: Call) -> dict[str, Any]:
     """Return the image as CloudAPI writes it for the caller's version."""
-    shown: dict[str, Any] = {"id": image.id, "name": image.name, "version": image.version, "os": image.os}
+    made = image.state not in YOUNG
+    shown: dict[str, Any] = {"id": image.id, "name": image.name, "version": image.version}
+    shown |= {"os": image.os} if made else {}
     shown["requirements"] = {
         name: image.requirements[source]
         for name, source in _SHOWN_REQUIREMENTS.items()
-        if image.requirements.get(source)
+        if image.requirements.get(source) and made
     }
-    old = "virtualmachine" if image.type == "zvol" else "smartmachine"
-    shown["type"] = image.type if call.since("8.0.0") else old
-    if image.type == "zvol":
+    if made:
+        old = "virtualmachine" if image.type == "zvol" else "smartmachine"
+        shown["type"] = image.type if call.since("8.0.0") else old
+    if image.type == "zvol" and made:
         shown["image_size"] = image.size
     if image.description:
         shown["description"] = image.description
-    shown["files"] = [{"compression": "gzip", "sha1": _sha1(image), "size": 100_000_000 + image.size}]
-    if image.tags:
-        shown["tags"] = image.tags
-    if image.homepage:
-        shown["homepage"] = image.homepage
-    shown["published_at"] = iso(image.published)
+    if made:
+        shown["files"] = [{"compression": "gzip", "sha1": _sha1(image), "size": 100_000_000 + image.size}]
+    shown |= {name: getattr(image, name) for name in ("tags", "homepage") if getattr(image, name)}
+    shown |= {"published_at": iso(image.published)} if made else {}
     return {**shown, **_rights(image)} if call.since("7.1.0") else shown
+
+
+def require_image(call: Call) -> Image:
+    """Return the image that the call is about: 404."""
+    if not call.image:
+        raise not_found(f"{call.text('dataset')} not found")
+    return call.image
+
+
+def require_owner(call: Call) -> Image:
+    """Return the image that the call is about, if it is the account's: 404, 422 NotImageOwner."""
+    image = require_image(call)
+    if image.owner != call.account.id:
+        message = f"account {call.account.id} is not the owner of image {image.id}"
+        raise ApiError(422, "NotImageOwner", message)
+    return image
+
+
+def _seen(image: Image, call: Call) -> dict[str, Any]:
+    """Return the image, and count that it was looked at while it is being made."""
+    if maker := call.state.workers.get(image.id):
+        call.transitions.read(maker)
+    return view(image, call)
 
 
 def _rights(image: Image) -> dict[str, Any]:
     shown: dict[str, Any] = {"owner": image.owner, "public": image.public, "state": image.state}
-    if image.acl:
-        shown["acl"] = image.acl
-    if image.origin:
-        shown["origin"] = image.origin
-    return shown
+    return {**shown, **{name: getattr(image, name) for name in ("eula", "acl", "origin", "error") if getattr(image, name)}}
 
 
 def _sha1(image: Image) -> str:
     """Return 40 digits that stand for a file nobody will ever fetch."""
     return (image.id.replace("-", "") * 2)[:40]
-
-
-def _require(call: Call) -> Image:
-    if not call.image:
-        raise not_found(f"{call.text('dataset')} not found")
-    return call.image
 
 
 def _kind(call: Call) -> str:

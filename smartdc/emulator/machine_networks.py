@@ -27,8 +27,8 @@ def choose_networks(call: Call) -> list[Wanted]:
     chosen: dict[str, Wanted] = {}
     for place, item in enumerate(asked):
         identity, ip = _read(call, place, item)
-        network = call.state.networks.get(identity)
-        if not network or not network.visible_to(call.account.id):
+        network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+        if not network:
             raise invalid_argument("Invalid Networks")
         chosen.setdefault(identity, Wanted(network, ip))
     return list(chosen.values())
@@ -48,7 +48,7 @@ def check_networks(call: Call, networks: list[Wanted]) -> None:
 def _defaults(call: Call) -> list[Wanted]:
     asked = call.params.get("default_networks")
     kinds = asked if isinstance(asked, list) and asked else ["external", "internal"]
-    seen = [network for network in call.state.networks.values() if network.visible_to(call.account.id)]
+    seen = call.state.networks_of(call.account)
     external = next((network for network in seen if network.public), None)
     internal = next((network for network in seen if not network.public), None)
     pairs = (("external", external), ("internal", internal))
@@ -57,7 +57,7 @@ def _defaults(call: Call) -> list[Wanted]:
 
 def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
     if isinstance(item, dict) and call.since("7.3.0"):
-        return _read_object(call, item)
+        return check_network_object(call, item)
     if not isinstance(item, str):
         raise invalid_argument(
             f'property "networks[{place}]": array of strings or objects expected'
@@ -70,7 +70,8 @@ def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
     return item, None
 
 
-def _read_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
+def check_network_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
+    """Return the network and the address that a network object asks for, or refuse it as CloudAPI does."""
     identity = item.get("ipv4_uuid")
     if not identity:
         raise missing_parameter("network objects must contain ipv4_uuid")
@@ -101,9 +102,11 @@ def _read_address(call: Call, identity: str, addresses: Any) -> str:
         raise invalid_argument(f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array")
     if not isinstance(addresses[0], str):
         raise invalid_argument("ipv4_ips[0]: string expected")
-    network = call.state.networks.get(identity)
-    if not network or not network.visible_to(call.account.id):
+    network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+    if not network:
         raise not_found(f"ipv4_uuid: network {identity} not found")
-    if network.public:
+    if network.members:
+        raise invalid_argument(f"ipv4_uuid: {identity} cannot specify IP on a network pool")
+    if not network.owners:
         raise invalid_argument(f"ipv4_uuid: {identity} cannot specify IP on a public network")
     return addresses[0]

@@ -6,13 +6,16 @@ from . import (
     audit,
     config,
     datacenter,
+    firewall_rule,
     image,
+    ip,
     key,
     machine,
     machine_action,
     machine_create,
     metadata,
     network,
+    nic,
     package,
     policy,
     redirect,
@@ -22,6 +25,7 @@ from . import (
     snapshot,
     tag,
     user,
+    vlan,
 )
 
 NOUNS = (
@@ -30,13 +34,16 @@ NOUNS = (
     audit,
     config,
     datacenter,
+    firewall_rule,
     image,
+    ip,
     key,
     machine,
     machine_action,
     machine_create,
     metadata,
     network,
+    nic,
     package,
     policy,
     redirect,
@@ -46,5 +53,6 @@ NOUNS = (
     snapshot,
     tag,
     user,
+    vlan,
 )
 """The modules that hold handlers."""

@@ -1,6 +1,7 @@
 """Policies: rules about what may be done, to be given to roles."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from .aperture import parse_rule
@@ -11,6 +12,7 @@ from .router import operation
 
 POLICIES = "/:account/policies"
 POLICY = "/:account/policies/:policy"
+CHANGEABLE = ("name", "rules", "description")
 
 GONE = "The resource you requested does not exist"
 
@@ -50,7 +52,7 @@ def update_policy(call: Call) -> Reply:
     An id that nobody has makes CloudAPI add the policy under it, and its directory then misses what only a create
     gives; without any change the answer is empty.
     """
-    given = {name: call.params[name] for name in ("name", "rules", "description") if name in call.params}
+    given: dict[str, Any] = {name: call.params[name] for name in CHANGEABLE if name in call.params}
     rules = _rules(call) if given.get("rules") else None
     policy = call.account.policies.get(call.text("policy"))
     if not policy:
@@ -84,6 +86,14 @@ def named(account: Account, name: str) -> Policy | None:
     return policies.get(name) or next((policy for policy in policies.values() if policy.name == name), None)
 
 
+def as_texts(value: Any) -> list[str]:
+    """Return the texts of a parameter that may be a list, one text, or JSON in a text."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = json.loads(value)
+    return list(map(str, value if isinstance(value, list) else [value]))
+
+
 def view(policy: Policy) -> dict[str, Any]:
     """Return the policy as CloudAPI writes it."""
     shown: dict[str, Any] = {"name": policy.name, "id": policy.id, "rules": policy.rules}
@@ -91,14 +101,8 @@ def view(policy: Policy) -> dict[str, Any]:
 
 
 def _rules(call: Call) -> list[str]:
-    """Return the rules, which may be a list, one text, or JSON in a text; what is no rule is a 409."""
-    given = call.params["rules"]
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            pass
-    rules = [str(rule) for rule in (given if isinstance(given, list) else [given])]
+    """Return the rules; what is no rule, and a rule that is there twice, is a 409."""
+    rules = as_texts(call.params["rules"])
     if mistakes := [mistake for rule in rules if (mistake := _mistake(rule))]:
         raise invalid_argument(", ".join(mistakes))
     for rule in rules:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
 from .firewall_text import Rule
@@ -118,10 +118,14 @@ class Image:
     acl: list[str] = field(default_factory=list)
     tags: dict[str, Any] = field(default_factory=dict)
     origin: str | None = None
+    eula: str = ""
+    error: dict[str, str] | None = None
+    """Why it failed: code and message."""
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may see the image."""
-        return self.public or self.owner == account or account in self.acl
+        """Say whether the account with this id may see the image; until it is made only its owner may."""
+        shared = self.state in ("active", "disabled") and (self.public or account in self.acl)
+        return self.owner == account or shared
 
 
 @dataclass(slots=True)
@@ -209,6 +213,13 @@ class Network:
     def gives(self, address: str, managed: set[str]) -> bool:
         """Say whether an address may be given to who does not ask for it."""
         return not (address in self.taken or address in self.reserved or address in managed)
+
+    def objection(self, address: str) -> str | None:
+        """Say why an address cannot be of this network; None when it can."""
+        try:
+            return None if IPv4Address(address) in self.subnet else "IP is not in subnet"
+        except AddressValueError:
+            return "Invalid IP address"
 
     def visible_to(self, account: str) -> bool:
         """Say whether the account with this id may use the network."""

@@ -17,6 +17,7 @@ from .router import operation
 ROLES = "/:account/roles"
 ROLE = "/:account/roles/:role"
 
+
 @operation("ListRoles", "GET", ROLES, head="HeadRoles")
 def list_roles(call: Call) -> Reply:
     """Return all roles."""
@@ -90,9 +91,7 @@ def _people(call: Call, ids: list[str]) -> list[dict[str, Any]]:
     """Return the members that are still there, users first."""
     users = [("subuser", call.account.users.get(id_)) for id_ in ids]
     accounts = [("account", call.state.account(id_)) for id_ in ids]
-    return [
-        {"id": member.id, "login": member.login, "type": kind} for kind, member in (*users, *accounts) if member
-    ]
+    return [{"id": member.id, "login": member.login, "type": kind} for kind, member in (*users, *accounts) if member]
 
 
 def _require(call: Call) -> Role:

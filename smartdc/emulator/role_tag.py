@@ -14,17 +14,15 @@ log = logging.getLogger("smartdc.emulator")
 
 HEADER = "role-tag"
 
-COLLECTIONS = "machines users roles packages images policies keys datacenters fwrules networks services".split()
-"""The collections that can be tagged."""
+COLLECTIONS = frozenset({"users", "roles", "policies", "keys", "machines", "images", "packages", "networks", "fwrules"})
+"""The collections that can be tagged, with ``datacenters`` and ``services``."""
 
-NOUNS = frozenset(
-    "Account Key Keys UserKey UserKeys AccessKey AccessKeys UserAccessKey UserAccessKeys User Users Role Roles Policy"
-    " Policies Image Images ImageFromMachine Package Packages Network Networks Machine Machines FirewallRule"
-    " FirewallRules Datacenter Datacenters Services".split()
+OPERATIONS = re.compile(
+    "(Get|Head|List|Create|Update|Delete)"
+    "(Account|(User)?(Access)?Keys?|Users?|Roles?|Polic(y|ies)|Images?|ImageFromMachine|Packages?|Networks?|Machines?"
+    "|FirewallRules?|Datacenters?|Services)"
 )
-"""What is shown with its role tags, made with them, and loses them when it is deleted."""
-
-_OPERATION = re.compile("(Get|Head|List|Create|Update|Delete)(.*)")
+"""What is shown with its role tags, made with them, or loses them."""
 
 
 @operation("SetRoleTags:ReplaceAccountRoleTags", "PUT", "/:account")
@@ -41,7 +39,7 @@ def set_role_tags(call: Call) -> Reply:
     if not manages_access(call):
         # CloudAPI would leave the caller without any answer.
         raise invalid_argument("Role tags need version 7.2.0 or later, and a data centre that uses them")
-    if kind and kind not in COLLECTIONS:
+    if kind and kind not in COLLECTIONS | {"datacenters", "services"}:
         raise not_found(f"{kind} is not a valid resource")
     roles = _wanted(call, call.params.get(HEADER), tagged_roles(call))
     if roles is not None:
@@ -51,8 +49,7 @@ def set_role_tags(call: Call) -> Reply:
 
 def follow_role_tags(call: Call, name: str, reply: Reply) -> None:
     """Do after an operation what belongs to it: show the role tags, set those of what is new, or drop them."""
-    match = _OPERATION.fullmatch(name)
-    if not match or match[2] not in NOUNS or not manages_access(call):
+    if not OPERATIONS.fullmatch(name) or not manages_access(call):
         return
     if call.reading:
         if roles := tagged_roles(call):

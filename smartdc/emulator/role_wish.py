@@ -6,9 +6,10 @@ from typing import Any
 from .authorization import ADMINISTRATOR
 from .call import Call
 from .ids import UUID
+from .policy import as_texts
 from .policy import named as policy_named
 from .records import Account
-from .reply import ApiError, invalid_argument
+from .reply import invalid_argument
 
 Reference = dict[str, Any]
 """What names a policy, by ``id`` or ``name``, or a member, by ``type`` and ``id`` or ``login``."""
@@ -25,22 +26,29 @@ def read_wish(call: Call) -> dict[str, Any]:
     Members are never without default members, since both are replaced together.
     """
     given = _names(call) if writes_names(call) else _objects(call)
-    wish: dict[str, Any] = {"name": given["name"]} if "name" in given else {}
-    mistakes = ['"true" is not a valid role name'] if wish.get("name") == "true" else []
-    if "members" in given:
-        ids = [_member_id(call, member) for member in given["members"]]
-        mistakes += [_invalid(member["type"], member) for id_, member in zip(ids, given["members"], strict=True) if not id_]
-        wish["members"] = ids
-        wish["default_members"] = [id_ for id_, member in zip(ids, given["members"], strict=True) if member.get("default")]
-    if "policies" in given:
-        ids = [_policy_id(call.account, policy) for policy in given["policies"]]
-        mistakes += ["Administrator role cannot have policies"] if wish.get("name") == ADMINISTRATOR else []
-        mistakes += [_invalid("policy", policy) for id_, policy in zip(ids, given["policies"], strict=True) if not id_]
-        wish["policies"] = ids
+    name = given.get("name")
+    members = [(_member_id(call, member), member) for member in given.get("members", ())]
+    policies = [(_policy_id(call.account, policy), policy) for policy in given.get("policies", ())]
+    mistakes = ['"true" is not a valid role name'] if name == "true" else []
+    mistakes += [_invalid(member["type"], member) for id_, member in members if not id_]
+    mistakes += ["Administrator role cannot have policies"] if name == ADMINISTRATOR and "policies" in given else []
+    mistakes += [_invalid("policy", policy) for id_, policy in policies if not id_]
     if mistakes:
         raise invalid_argument(", ".join(mistakes))
-    _refuse_twins(call.account, wish)
+    wish = {"name": name} if name else {}
+    if "members" in given:
+        wish["members"] = _unique(call, "uuid", [id_ for id_, _ in members])
+        wish["default_members"] = [id_ for id_, member in members if member.get("default")]
+    if "policies" in given:
+        wish["policies"] = _unique(call, "policy-uuid", [id_ for id_, _ in policies])
     return wish
+
+
+def _unique(call: Call, attribute: str, ids: list[Any]) -> list[Any]:
+    for id_ in ids:
+        if ids.count(id_) > 1:
+            raise invalid_argument(f"{attribute}={id_}, uuid={call.account.id}, ou=users, o=smartdc is not unique")
+    return ids
 
 
 # Version 9
@@ -113,17 +121,11 @@ def _names(call: Call) -> dict[str, Any]:
 
 
 def _list_of_names(call: Call, name: str) -> list[str] | None:
-    """Return a list of names, which may be a list, one name, or JSON in a text."""
+    """Return a list of names; one in a list of its own is that list."""
     if not _is_given(call, name):
         return None
     value = call.params[name]
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            pass
-    value = value if isinstance(value, list) else [value]
-    return list(map(str, value[0] if value and isinstance(value[0], list) else value))
+    return as_texts(value[0] if isinstance(value, list) and value and isinstance(value[0], list) else value)
 
 
 # Both
@@ -150,10 +152,3 @@ def _policy_id(account: Account, policy: Reference) -> str | None:
 def _invalid(kind: str, reference: Reference) -> str:
     told = reference.get("id") or reference.get("login") or reference.get("name")
     return f"Invalid {kind}: {told or json.dumps(reference)}"
-
-
-def _refuse_twins(account: Account, wish: dict[str, Any]) -> None:
-    for prefix, ids in (("uuid", wish.get("members", [])), ("policy-uuid", wish.get("policies", []))):
-        for id_ in ids:
-            if ids.count(id_) > 1:
-                raise invalid_argument(f"{prefix}={id_}, uuid={account.id}, ou=users, o=smartdc is not unique")

@@ -42,5 +42,7 @@ class Settings:
     delegate_datasets: bool = False
     bhyve_snapshots: bool = False
     automount_volumes: bool = False
+    fabrics: bool = True
+    """Let accounts have VLANs and networks of their own; without it CloudAPI answers 501 to all that is about them."""
     cns: bool = False
     """Give machines DNS names, for accounts that want them."""

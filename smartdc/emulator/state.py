@@ -57,7 +57,9 @@ class State:
             return found
         return next((account for account in list(self.accounts.values()) if account.id == name), None)
 
-    def add_user(self, login: str, public_key: str | None = None, *, account: Account | None = None, **profile: str) -> User:
+    def add_user(
+        self, login: str, public_key: str | None = None, *, account: Account | None = None, **profile: str
+    ) -> User:
         """Create a user, with a key when one is given, and return it; the default account is the first."""
         owner = account or next(iter(self.accounts.values()))
         now = self.clock.time()
@@ -164,7 +166,21 @@ class State:
         self.machines[machine.id] = machine
         return machine
 
-    # Addresses
+    # Networks and addresses
+
+    def networks_of(self, account: Account) -> list[Network]:
+        """Return the networks and pools that the account can see; pools hide their members."""
+        visible = [network for network in self.networks.values() if network.visible_to(account.id)]
+        members = {member for network in visible for member in network.members}
+        return [network for network in visible if network.id not in members]
+
+    def add_pool(self, name: str, *subnets: str, account: Account | None = None) -> Network:
+        """Create a pool with a network for each subnet, such as ``10.99.0.0/24``; by default it is everybody's."""
+        owners = [account.id] if account else []
+        members = [catalogue.network(f"{name}-{number}", subnet, owners=owners) for number, subnet in enumerate(subnets)]
+        pool = catalogue.network(name, subnets[0], owners=owners, members=[member.id for member in members])
+        self.networks |= {network.id: network for network in [pool, *members]}
+        return pool
 
     def new_nic(self, network: Network, machine: str, *, primary: bool = False, ip: str | None = None) -> Nic:
         """Take an address from a network for a machine's id and return the interface that has it."""

@@ -8,7 +8,7 @@ from .call import Call
 from .clock import iso
 from .ids import digest
 from .records import Account, User
-from .reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
+from .reply import Reply, invalid_argument, missing_parameter, not_found
 from .router import operation
 
 USERS = "/:account/users"
@@ -87,9 +87,7 @@ def delete_user(call: Call) -> Reply:
     """Delete a user that has no keys left."""
     user = require_user(call, "uuid")
     if user.keys or user.access_keys:
-        raise invalid_argument(
-            'The resource in question has "child" elements or is immutable and cannot be destroyed'
-        )
+        raise invalid_argument('The resource in question has "child" elements or is immutable and cannot be destroyed')
     del call.account.users[user.id]
     return Reply(204)
 
