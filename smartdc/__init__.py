@@ -12,6 +12,7 @@ from smartdc.access_key import AccessKey
 from smartdc.account import Account
 from smartdc.audit import AuditEntry
 from smartdc.datacenter import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, DataCenter, __version__
+from smartdc.disk import Disk
 from smartdc.doctor import explain_auth
 from smartdc.errors import (
     AgentError,
@@ -58,11 +59,15 @@ from smartdc.errors import (
     WaitFailed,
     WaitTimeout,
 )
+from smartdc.firewall_rule import FirewallRule
 from smartdc.fleet import Waited
 from smartdc.image import Image
+from smartdc.ip import NetworkIP
 from smartdc.key import Key
 from smartdc.machine import Machine
+from smartdc.migration import Migration
 from smartdc.network import Network
+from smartdc.nic import Nic
 from smartdc.package import Package
 from smartdc.policy import Policy
 from smartdc.profile import Profile, profiles
@@ -71,6 +76,8 @@ from smartdc.role import Role
 from smartdc.signing import HTTPSignatureAuth, Signer
 from smartdc.snapshot import Snapshot
 from smartdc.user import User
+from smartdc.vlan import Vlan
+from smartdc.volume import Volume
 
 __all__ = [
     "KNOWN_LOCATIONS",
@@ -88,7 +95,9 @@ __all__ = [
     "CreateOutcomeUnknown",
     "DataCenter",
     "DeletionProtected",
+    "Disk",
     "DoubledCreate",
+    "FirewallRule",
     "Gone",
     "HTTPSignatureAuth",
     "Image",
@@ -105,9 +114,12 @@ __all__ = [
     "Machine",
     "MachineNotReady",
     "MethodNotAllowed",
+    "Migration",
     "MissingParameter",
     "NameTaken",
     "Network",
+    "NetworkIP",
+    "Nic",
     "NotAuthorized",
     "NotSupported",
     "OutOfAddresses",
@@ -132,6 +144,8 @@ __all__ = [
     "TransportError",
     "User",
     "ValidationFailed",
+    "Vlan",
+    "Volume",
     "WaitError",
     "WaitFailed",
     "WaitTimeout",

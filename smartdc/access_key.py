@@ -19,7 +19,7 @@ class AccessKey(Resource):
     """A pair of an id and a secret; a pickled one leaves the secret behind, and `refresh` fetches it again."""
 
     kind = "accesskeys"
-    key = "accesskeyid"
+    id_key = "accesskeyid"
 
     id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")
     secret = Field[str | None]("its secret", key=SECRET)

@@ -29,7 +29,6 @@ BEFORE_SENDING = (
     NameResolutionError,
     NewConnectionError,
     requests.ConnectTimeout,
-    requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
 )

@@ -18,13 +18,15 @@ from smartdc.account import HasAccount
 from smartdc.clock import Clock
 from smartdc.config import HasConfig
 from smartdc.creation import CreatesMachines
-from smartdc.errors import ConfigError, Redirected
+from smartdc.errors import ConfigError
 from smartdc.explain import Explanation, examine
+from smartdc.firewall_rule import CreatesFirewallRules
 from smartdc.fleet import WaitsForMachines
 from smartdc.identity import Identity
 from smartdc.image import HasImages
 from smartdc.key import HasKeys
 from smartdc.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
+from smartdc.migration import HasMigrations
 from smartdc.network import HasNetworks
 from smartdc.package import HasPackages
 from smartdc.policy import HasPolicies
@@ -36,6 +38,8 @@ from smartdc.role_tag import HasRoleTags, HasTaggedCollections
 from smartdc.service import HasServices
 from smartdc.session import Session
 from smartdc.user import HasUsers
+from smartdc.vlan import HasVlans
+from smartdc.volume import HasVolumes
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -55,9 +59,13 @@ class DataCenter(
     HasImages,
     HasPackages,
     HasNetworks,
+    HasVlans,
+    CreatesFirewallRules,
     HasKeys,
     HasAccount,
     HasServices,
+    HasVolumes,
+    HasMigrations,
     HasUsers,
     HasRoles,
     HasPolicies,
@@ -262,12 +270,6 @@ class DataCenter(
             signer=self.auth.signer(),
         )
 
-    def datacenters(self) -> dict[str, str]:
-        """Return the URLs of the cloud's data centres by name, and remember them: ``ListDatacenters``."""
-        found = self._get("datacenters")
-        self.known_locations.update(found)
-        return found
-
     def datacenter(self, name: str) -> Self:
         """Return another data centre of the cloud, by name, host or URL, with this one's identity and settings.
 
@@ -285,15 +287,6 @@ class DataCenter(
         other.base_url = base_url(name, other.known_locations)
         other._connect()
         return other
-
-    def _where(self, name: str) -> str:
-        """Return the URL of one of the cloud's data centres, which CloudAPI gives as a redirect: ``GetDatacenter``."""
-        try:
-            self._call("GET", "datacenters", name)
-        except Redirected as elsewhere:
-            if elsewhere.location:
-                return elsewhere.location
-        raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
 
     def close(self) -> None:
         """Close every kept connection; a later call opens new ones."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from smartdc import wire
 from smartdc.errors import InputError, ResourceNotFound
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from smartdc.machine import Machine
 
 __all__ = ["Disk", "HasDisks"]
-
-T = TypeVar("T")
 
 AUDITED = "unknown"
 """What the audit calls every job on a disk."""
@@ -80,7 +78,7 @@ class Disk(Resource):
             self._data = self._post(data=wish, repeatable=True)
 
         def resized() -> bool | None:
-            return (self.status() not in PENDING and self.size == size) or None
+            return False if self.status() in PENDING else self.size == size or None
 
         self._change(ask, resized, f"has not resized its disk {self.id}", wait, timeout)
 
@@ -104,10 +102,9 @@ class Disk(Resource):
 
     def _gone(self) -> bool | None:
         try:
-            self.refresh()
+            return False if self.status() in PENDING else None
         except ResourceNotFound:
             return True
-        return None
 
     def _summary(self) -> list[str]:
         return [str(self.pci_slot), f"{self.size} MiB", self.id]
@@ -151,11 +148,13 @@ class HasDisks(HasJobs):
             else:
                 self._call("POST", "disks", data={"size": size})
 
-        def there() -> Disk | None:
-            known = (disk for disk in self.disks() if disk.state not in PENDING and disk.id not in before)
-            return next((disk for disk in known if pci_slot in {None, disk.pci_slot}), None)
+        def there() -> Disk | bool | None:
+            new = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
+            return next((disk for disk in new if disk.state not in PENDING), False if new else None)
 
-        done = self._change_disks(ask, there, "has no new disk", wait=wait or not pci_slot, timeout=timeout)
+        done: Disk | None = self._change_disks(
+            ask, there, "has no new disk", wait=wait or not pci_slot, timeout=timeout
+        )
         return done or made[0]
 
     def _create_in(self, pci_slot: str, size: int | str) -> Disk:
@@ -173,21 +172,26 @@ class HasDisks(HasJobs):
     def _change_disks(
         self,
         ask: Callable[[], None],
-        reached: Callable[[], T | None],
+        reached: Callable[[], Any],
         problem: str,
         *,
         wait: bool,
         timeout: float | None,
-    ) -> T | None:
-        """Ask for a job on a disk and, where that is wanted, wait until its end is `reached` or the audit tells of a failure."""
+    ) -> Any:
+        """Ask for a job on a disk and, where that is wanted, wait for its end.
+
+        `reached` returns what is there then, False while the job is seen at work, and None when only the audit can
+        tell whether it failed.
+        """
         before = len(self._entries(AUDITED)) if wait else 0
         ask()
         if not wait:
             return None
 
-        def look() -> T | None:
-            if (found := reached()) is not None:
-                return found
+        def look() -> Any:
+            found = reached()
+            if found is not None:
+                return found or None
             entries = self._entries(AUDITED)
             newer = entries[: len(entries) - before]
             if failure := next((entry for entry in newer if not entry.succeeded), None):

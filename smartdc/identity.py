@@ -14,6 +14,7 @@ from requests.auth import AuthBase
 
 from smartdc.agent import Agent
 from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
+from smartdc.forgetful import forgetful
 from smartdc.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class Identity(AuthBase):
         user: the account's sub-user whose key it is.
         secret: the private key: a path, its text, or any `Signer`. None looks for it.
         passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
-        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given.
+        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given, True first in any case.
         sign_host: whether the signature covers the Host header; False for proxies that rewrite it.
+        agent_timeout: the most seconds that one conversation with the ssh-agent may take.
     """
 
+    @forgetful
     def __init__(
         self,
         key_id: str = "",
@@ -50,12 +53,16 @@ class Identity(AuthBase):
         passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
         allow_agent: bool | None = None,
         sign_host: bool = True,
+        agent_timeout: float = 10.0,
     ) -> None:
         form = PATH_FORM.fullmatch(key_id)
         self.account = form["account"] if form else account
         self.user = form["user"] if form else user
         self.key = form["key"] if form else key_id
-        self._secret, self._passphrase, self._allow_agent = secret, passphrase, allow_agent
+        self.unused_user = user if form and user != self.user else None
+        """A user that was given and does not count, since the key id names another signer."""
+        self._secret, self._passphrase = secret, passphrase
+        self._allow_agent, self._agent_timeout = allow_agent, agent_timeout
         self._covers = ("(request-target)", "host", "date") if sign_host else ("(request-target)", "date")
         self.origin = "not looked for yet"
         self._signer: Signer | None = None
@@ -87,6 +94,7 @@ class Identity(AuthBase):
             self._auth = HTTPSignatureAuth(self.key_id(), signer, self._covers)
         return self._auth
 
+    @forgetful
     def signer(self) -> Signer:
         """Find the key, once, and return what signs with it."""
         with self._lock:
@@ -103,17 +111,27 @@ class Identity(AuthBase):
         return f"/{self.account}{user}/keys/{key}"
 
     def _find(self) -> Signer:
-        if self._secret is not None:
-            self.origin = "secret, as given"
-            return self._matching(self._load(self._secret))
+        """Look in one place after the other; where there is none, say what each of them had to say."""
         failures = []
-        for look in (self._from_agent, self._from_files):
+        for look in self._places():
             try:
                 return look()
             except (AgentError, KeyFileError) as error:
                 failures.append(error)
+        if len(failures) == 1:
+            raise failures[0]
         locked = any(isinstance(failure, PassphraseRequired) for failure in failures)
         raise (PassphraseRequired if locked else KeyFileError)("; ".join(map(str, failures)))
+
+    def _places(self) -> tuple[Callable[[], Signer], ...]:
+        if self._secret is None:
+            return self._from_agent, self._from_files
+        return (self._from_agent, self._given) if self._allow_agent else (self._given,)
+
+    def _given(self) -> Signer:
+        path = _path_in(self._secret)
+        self.origin = "secret, as given" if path is None else os.fspath(path)
+        return self._matching(self._load(self._secret))
 
     def _load(self, secret: Any) -> Signer:
         if hasattr(secret, "sign"):
@@ -138,7 +156,7 @@ class Identity(AuthBase):
             raise AgentError("the ssh-agent was not asked, as allow_agent=False says")
         if not is_fingerprint(self.key):
             raise AgentError("the ssh-agent was not asked, since it knows keys by fingerprint, not by name")
-        return Agent().find(self.key)
+        return Agent(timeout=self._agent_timeout).find(self.key)
 
     def _from_files(self) -> Signer:
         from smartdc.private_key import find_private_key  # noqa: PLC0415 (as in _load)
@@ -152,6 +170,10 @@ class Identity(AuthBase):
         self.origin = usual
         return self._load(usual)
 
+    def uses(self, secret: Any) -> bool:
+        """Tell whether `secret` is what was given as the private key."""
+        return secret is not None and self._secret is secret
+
     def __repr__(self) -> str:
         """Show who signs, never with what."""
         user = f"/users/{self.user}" if self.user else ""
@@ -159,12 +181,18 @@ class Identity(AuthBase):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
-        path = self._secret if isinstance(self._secret, (str, os.PathLike)) else None
-        kept = path if path is not None and os.path.exists(os.path.expanduser(path)) else None  # noqa: PTH110, PTH111
-        state = {**vars(self), "_auth": None, "_signer": None, "_passphrase": None, "_secret": kept}
+        kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _path_in(self._secret)}
+        state = {**vars(self), **kept}
         del state["_lock"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._lock = threading.Lock()
+
+
+def _path_in(secret: Any) -> str | os.PathLike[str] | None:
+    """Return a secret that is the path of a file, and None for a key's text and all else."""
+    if isinstance(secret, (str, os.PathLike)) and os.path.exists(os.path.expanduser(secret)):  # noqa: PTH110, PTH111
+        return secret
+    return None

@@ -23,10 +23,13 @@ __all__ = ["Act", "HasJobs"]
 
 T = TypeVar("T")
 
+MOVES = frozenset({"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"})
+"""Actions that change a machine's state, if only for a while: waits for a state ask how the last of these went."""
+
 
 @dataclass(frozen=True)
 class Act:
-    """The last thing done to a machine from here.
+    """Something done to a machine from here.
 
     `action` is its name in the audit, `at` the server's time, `state` the machine's before it, and `seen` how many
     of its kind the audit had when it was last read: times alone do not tell two within one second apart.
@@ -56,10 +59,13 @@ class HasJobs(HasAudit, Resource):
             self._settle(action, before, timeout)
             self.refresh()
 
-    def _note(self, action: str, response: requests.Response) -> None:
-        """Remember what was asked for, and when by the server's clock."""
+    def _note(self, action: str, response: requests.Response) -> Act:
+        """Write down what was asked for, and when by the server's clock; remember it if it changes the state."""
         at = parse_http_date(response.headers.get("Date"))
-        self._last = Act(action, 0.0 if at is None else at, self.state, self._seen.get(action, 0))
+        act = Act(action, 0.0 if at is None else at, self.state, self._seen.get(action, 0))
+        if action in MOVES:
+            self._last = act
+        return act
 
     def _settle(self, action: str, before: int, timeout: float | None) -> None:
         """Wait until the audit has more entries of `action` than `before`, and judge the newest."""
@@ -101,13 +107,12 @@ class HasJobs(HasAudit, Resource):
         self._seen = {**self._seen, action: len(entries)}
         return entries
 
-    def _end_of_last(self) -> AuditEntry | None:
-        """Return the audit's entry for the last action from here, if its job is finished."""
-        last = self._last
-        if last is None:
+    def _end_of(self, act: Act | None) -> AuditEntry | None:
+        """Return the audit's entry for something done from here, if its job is finished."""
+        if act is None:
             return None
-        entries = self._entries(last.action)
-        new = len(entries) > last.seen and entries[0].time.timestamp() >= last.at
+        entries = self._entries(act.action)
+        new = len(entries) > act.seen and entries[0].time.timestamp() >= act.at
         return entries[0] if new else None
 
     def _why(self) -> AuditEntry | None:

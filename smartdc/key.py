@@ -23,7 +23,7 @@ class Key(HasRoleTags, Resource):
     """A public key that may sign requests and log in to machines."""
 
     kind = "keys"
-    key = "name"
+    id_key = "name"
 
     name = Field[str]("the label it was added under")
     fingerprint = Field[str]("its MD5 fingerprint, as colon-separated hex")

@@ -26,7 +26,7 @@ DEAD_ENDS = {
 }
 """Goal to the states from which it cannot be reached; the default is `failed` and `deleted`."""
 
-ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot"})
+ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics"})
 """Actions that end in the state they began in, which therefore proves nothing."""
 
 
@@ -137,7 +137,7 @@ class HasLifecycle(HasJobs):
             self._fail(f"cannot become {state}: it is {now}", self._why())
         if not audit or now not in RESTING:
             return None
-        end = self._end_of_last()
+        end = self._end_of(self._last)
         if end is not None and not end.succeeded:
             self._fail(f"did not become {state}: its {end.action} failed", end)
         return (now == state and end is not None) or None
@@ -165,7 +165,7 @@ class HasLifecycle(HasJobs):
         now, last = self.look(), self._last
         if last is None or now != last.state or now not in RESTING:
             return now != state or None
-        end = self._end_of_last()
+        end = self._end_of(last)
         if end is not None and not end.succeeded:
             self._fail(f"stays {now}: its {end.action} failed", end)
         return (now != state and end is not None) or None
@@ -182,11 +182,11 @@ class HasLifecycle(HasJobs):
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Ask for a setting, and wait until it shows; the audit tells of those that failed, but not of all."""
         _, response = self._call("POST", params={"action": action}, repeatable=True)
-        self._note(action, response)
+        act = self._note(action, response)
 
         def look() -> bool | None:
             shown = self.refresh().get(field) == value
-            end = None if shown else self._end_of_last()
+            end = None if shown else self._end_of(act)
             if end is not None and not end.succeeded:
                 self._fail(f"did not {action}", end)
             return shown or None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc import wire
 from smartdc.addresses import is_private, is_public
 from smartdc.dates import parse_date
+from smartdc.disk import HasDisks
 from smartdc.errors import BadResponse, Gone, InputError
+from smartdc.firewall_rule import HasFirewallRules
+from smartdc.image import HasImaging
 from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
+from smartdc.migration import HasMigration
+from smartdc.nic import HasNics
 from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.role_tag import HasRoleTags
 from smartdc.snapshot import HasSnapshots, Snapshot
@@ -24,7 +29,18 @@ if TYPE_CHECKING:
 __all__ = ["HasMachines", "Machine", "Snapshot"]
 
 
-class Machine(HasSnapshots, HasTags, HasMetadata, HasRoleTags, HasLifecycle):
+class Machine(
+    HasNics,
+    HasFirewallRules,
+    HasSnapshots,
+    HasTags,
+    HasMetadata,
+    HasDisks,
+    HasImaging,
+    HasMigration,
+    HasRoleTags,
+    HasLifecycle,
+):
     """A machine, as CloudAPI last described it.
 
     Attributes show what the server said when the machine was last fetched: `refresh` fetches it again. The one
@@ -51,8 +67,6 @@ class Machine(HasSnapshots, HasTags, HasMetadata, HasRoleTags, HasLifecycle):
     disk = Field[int]("disk space in MiB")
     networks = Field[list[str]]("the UUIDs of its networks")
     primary_ip = Field[str | None]("the address of its primary network interface", key="primaryIp")
-    nics = Field[list[dict[str, Any]] | None]("its network interfaces")
-    disks = Field[list[dict[str, Any]] | None]("the disks of a bhyve machine; sizes in MiB")
     firewall_enabled = Field[bool | None]("whether firewall rules apply to it")
     deletion_protection = Field[bool]("whether CloudAPI refuses to delete it")
     compute_node = Field[str | None]("the UUID of the server it is on")
@@ -197,6 +211,10 @@ class HasMachines(Addressable):
             pages = [page for page, _ in self._pages(filters, limit, offset)]
         unique = {data["id"]: data for page in pages for data in page}
         return [Machine(self._datacenter, data=data) for data in unique.values()]
+
+    def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
+        """Make machines of what another list of CloudAPI told about them; nothing is sent."""
+        return [Machine(self._datacenter, data=entry) for entry in entries]
 
     def num_machines(
         self,

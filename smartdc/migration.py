@@ -35,7 +35,7 @@ class Migration(Resource):
     """
 
     kind = "migrations"
-    key = "machine"
+    id_key = "machine"
 
     machine = Field[str]("the UUID of the machine")
     phase = Field[str]("what it does or did last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``")
@@ -258,16 +258,18 @@ class HasMigration(Resource):
             migration._begun(answer)  # noqa: SLF001 (it is made here)
             return migration
 
+        before = {known.created for known in self._live_migrations()}
+
         def find() -> list[Migration]:
-            return [found for found in self.datacenter.migrations() if found.machine == self["id"] and _is_new(found)]
+            return [known for known in self._live_migrations() if known.created not in before]
 
         migration = Once(send, find, self.datacenter.clock, SETTLE).run()
         return migration.wait(timeout=timeout) if wait else migration
 
-
-def _is_new(migration: Migration) -> bool:
-    """Tell a migration that may have been asked for just now from one that waits to be finalized."""
-    return migration.state != "successful" and (migration.automatic or migration.phase == "begin")
+    def _live_migrations(self) -> list[Migration]:
+        """List the machine's migrations, which is one at most; one that failed may be begun again."""
+        known = self.datacenter.migrations()
+        return [each for each in known if each.machine == self["id"] and each.state != "failed"]
 
 
 def _lasting(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,21 @@
-"""List networks that machines can be on."""
+"""List networks that machines can be on, and change those on the account's fabric."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
-from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc import wire
+from smartdc.errors import InputError
+from smartdc.ip import HasIPs
+from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.role_tag import HasRoleTags
 from smartdc.search import search as matching
 
 __all__ = ["HasNetworks", "Network"]
 
 
-class Network(HasRoleTags, Resource):
+class Network(HasIPs, HasRoleTags):
     """A network, or a pool of networks, that the account can use."""
 
     kind = "networks"
@@ -30,14 +33,62 @@ class Network(HasRoleTags, Resource):
     routes = Field[dict[str, str] | None]("a fabric network's static routes")
     internet_nat = Field[bool | None]("whether a fabric network reaches the internet by NAT")
     vlan_id = Field[int | None]("a fabric network's VLAN")
+    suffixes = Field[list[str] | None]("what the DNS names of machines on it end in, where the account has CNS")
+
+    def update(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        provision_start_ip: str | None = None,
+        provision_end_ip: str | None = None,
+        resolvers: Iterable[str] | None = None,
+        routes: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Change what is given of a network on a fabric, and return it: ``UpdateFabricNetwork``.
+
+        `resolvers` and `routes` take the place of those that are there. Other networks raise `InputError`.
+        """
+        wish = wire.given(
+            name=name,
+            description=description,
+            provision_start_ip=provision_start_ip,
+            provision_end_ip=provision_end_ip,
+            resolvers=None if resolvers is None else list(resolvers),
+            routes=None if routes is None else dict(routes),
+        )
+        told = self.datacenter.request("PUT", self._on_fabric(), data=wish)
+        self._data = self._expect(dict, *told)
+        return self
+
+    def delete(self) -> None:
+        """Delete a network on a fabric: ``DeleteFabricNetwork``.
+
+        One that machines are on, and the account's default network, are refused (`InvalidArgument`); networks that
+        are on no fabric raise `InputError`.
+        """
+        self.datacenter.request("DELETE", self._on_fabric())
+
+    def _on_fabric(self) -> str:
+        """Return the address where the owner of a network can change it."""
+        if not self.fabric or self.vlan_id is None:
+            raise InputError(f"{self!r} is on no fabric: only its operator can change it")
+        return wire.segments("fabrics", "default", "vlans", self.vlan_id, "networks", self.id)
 
 
 class HasNetworks(Addressable):
     """What offers networks."""
 
-    def networks(self, search: str | None = None, fields: Iterable[str] = ("name",)) -> list[Network]:
-        """List the networks: ``ListNetworks``. `search` is a regular expression that is tried, here, on `fields`."""
-        return matching([Network(self, data=entry) for entry in self._list("networks")], search, fields)
+    def networks(
+        self, search: str | None = None, fields: Iterable[str] = ("name",), *, fabric: bool = False
+    ) -> list[Network]:
+        """List the networks and pools, or only the networks on the account's fabric: ``ListNetworks``.
+
+        Pools look like networks; their members are not listed. `search` is a regular expression that is tried, here,
+        on `fields`.
+        """
+        found = self._list("networks", params=wire.given(fabric=True if fabric else None))
+        return matching([Network(self, data=entry) for entry in found], search, fields)
 
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
         """Get a network by its id, or by its name where that means only one: ``GetNetwork``."""

@@ -65,7 +65,7 @@ class Once(Generic[T]):
                 raise
             return self._found_or(_give_up, error)
         twins = self._look()
-        return thing if twins is None else single(twins)
+        return single(twins) if twins else thing
 
     def _found_or(self, otherwise: Callable[[CallError], T], error: CallError) -> T:
         """Look until the thing turns up; if it surely does not, go on with `otherwise`."""

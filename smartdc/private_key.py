@@ -7,7 +7,6 @@ PEM (PKCS#1, SEC1), PKCS#8 and OpenSSH's own format are read, plain or encrypted
 from __future__ import annotations
 
 import base64
-import functools
 import getpass
 import os
 import re
@@ -17,14 +16,15 @@ import warnings
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, cast
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 
-from smartdc.errors import KeyFileError, PassphraseRequired
+from smartdc.errors import KeyFileError, PassphraseRequired, SmartDCError
+from smartdc.forgetful import forgetful
 from smartdc.signing import (
     algorithm_of,
     is_fingerprint,
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["KeyFileWarning", "PrivateKey", "find_private_key", "load_private_key", "prompt_passphrase"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 KeySource: TypeAlias = "str | bytes | os.PathLike[str]"
 PassphraseSource: TypeAlias = "str | bytes | Callable[[str], str | bytes | None] | None"
@@ -128,23 +125,7 @@ class _KeyFile(NamedTuple):
     public_blob: bytes | None
 
 
-def _forgetful(function: Callable[P, T]) -> Callable[P, T]:
-    """Drop the frames from which a KeyFileError comes: their locals hold the key's text and the passphrase."""
-
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return function(*args, **kwargs)
-        except KeyFileError as error:
-            problem = error
-        del args, kwargs
-        problem.__context__ = None
-        raise problem.with_traceback(None)
-
-    return wrapper
-
-
-@_forgetful
+@forgetful
 def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> PrivateKey:
     """Load a private key.
 
@@ -165,7 +146,7 @@ def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> 
     return key
 
 
-@_forgetful
+@forgetful
 def find_private_key(
     fingerprint: str, directory: str | os.PathLike[str] = "~/.ssh", passphrase: PassphraseSource = None
 ) -> PrivateKey:
@@ -271,7 +252,7 @@ def _opened(file: _KeyFile, passphrase: PassphraseSource) -> PrivateKey:
     except PassphraseRequired:
         raise
     except KeyFileError as error:
-        raise KeyFileError(f"{file.name} cannot be used: {error}") from None
+        raise KeyFileError(f"{file.name} cannot be used: {error}") from error.__cause__
     raise KeyFileError(f"{file.name} cannot be used: {_TORN}")
 
 
@@ -289,10 +270,20 @@ def _parsed(file: _KeyFile, password: bytes | None) -> object:
 def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
     if not file.is_encrypted:
         return None
-    given = passphrase(file.name) if callable(passphrase) else passphrase
+    given = _asked(passphrase, file.name) if callable(passphrase) else passphrase
     if not given:
         raise PassphraseRequired(f"{file.name} is encrypted; give passphrase=, or add the key to an ssh-agent")
     return given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
+
+
+def _asked(passphrase: Callable[[str], str | bytes | None], name: str) -> str | bytes | None:
+    """Ask for a passphrase; what goes wrong there is told without our frames, whose locals hold the key."""
+    try:
+        return passphrase(name)
+    except SmartDCError:
+        raise
+    except Exception as error:
+        raise KeyFileError(f"asking for its passphrase failed: {type(error).__name__}: {error}") from error
 
 
 def _unsupported(reason: str) -> str:

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,15 @@ HOW_TO = (
 PREFIXES = ("TRITON_", "SDC_")
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 ENTRIES = {
-    "url": ("url", str),
-    "account": ("account", str),
-    "keyId": ("key_id", str),
-    "user": ("user", str),
-    "actAsAccount": ("act_as", str),
-    "insecure": ("insecure", bool),
-    "roles": ("roles", list),
+    "url": "url",
+    "account": "account",
+    "keyId": "key_id",
+    "user": "user",
+    "actAsAccount": "act_as",
+    "insecure": "insecure",
+    "roles": "roles",
 }
-"""What a profile's file may hold: the entry, our name for it, and its type."""
+"""What a profile's file may hold, and our name for it."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,8 @@ def chosen(name: str | None, environ: Mapping[str, str]) -> Profile:
     That is the one named by ``TRITON_PROFILE``, else the environment's where it has a URL, else the ``triton``
     command's current one, else one that says nothing.
     """
-    name = name or environ.get("TRITON_PROFILE")
-    environment = from_environment(environ)
-    if name == "env" or (name is None and environment.url):
-        return environment
-    name = name or _current(environ)
-    return environment if name in {None, "env"} else _from_file(name, environ)
+    name = name or environ.get("TRITON_PROFILE") or ("env" if _named(environ, "URL") else _current(environ))
+    return from_environment(environ) if name in {None, "env"} else _from_file(name, environ)
 
 
 def profiles() -> list[Profile]:
@@ -77,6 +73,9 @@ def profiles() -> list[Profile]:
     """
     found = [p for p in [from_environment(os.environ)] if p.url and p.account and p.key_id]
     for path in sorted((_folder(os.environ) / "profiles.d").glob("*.json")):
+        if path.stem.lower() == "env":
+            log.warning("%s is no profile: that name stands for the environment", path)
+            continue
         try:
             found.append(_from_file(path.stem, os.environ))
         except ConfigError as error:
@@ -87,7 +86,8 @@ def profiles() -> list[Profile]:
 def from_environment(environ: Mapping[str, str]) -> Profile:
     """Read ``TRITON_*`` and, for each that is missing, ``SDC_*``.
 
-    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud.
+    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud, and ``TRITON_ROLE``
+    is a list of roles with commas in between.
     """
     names = {name: _named(environ, name.upper()) for name in ("url", "account", "key_id", "user", "key_material")}
     names |= {"act_as": "TRITON_ACT_AS" if environ.get("TRITON_ACT_AS") else None}
@@ -95,7 +95,15 @@ def from_environment(environ: Mapping[str, str]) -> Profile:
     insecure, variable = _insecure(environ)
     origins = {**said, **({"insecure": variable} if variable else {})}
     values: dict[str, Any] = {name: environ[variable] for name, variable in said.items()}
-    return Profile(name="env", insecure=insecure, origins=origins, **values)
+    return _with_roles(Profile(name="env", insecure=insecure, origins=origins, **values), environ)
+
+
+def _with_roles(profile: Profile, environ: Mapping[str, str]) -> Profile:
+    """Let ``TRITON_ROLE`` count over any profile, as it does for the ``triton`` command."""
+    roles = tuple(role for role in map(str.strip, environ.get("TRITON_ROLE", "").split(",")) if role)
+    if not roles:
+        return profile
+    return replace(profile, roles=roles, origins={**profile.origins, "roles": "TRITON_ROLE"})
 
 
 def _named(environ: Mapping[str, str], name: str) -> str | None:
@@ -139,16 +147,32 @@ def _from_file(name: str, environ: Mapping[str, str]) -> Profile:
     path = _folder(environ) / "profiles.d" / f"{name}.json"
     if "/" in name or not path.exists():
         raise ConfigError(f"there is no profile {name!r}: {path} does not exist; triton profile list shows which do")
-    entries = _json(path)
+    entries = {entry: value for entry, value in _json(path).items() if value is not None}
     for entry, value in entries.items():
-        if entry not in ENTRIES or not isinstance(value, ENTRIES[entry][1]):
-            raise ConfigError(f"the profile {name!r} ({path}) has an entry {entry!r} that no profile has")
+        if problem := _problem(entry, value):
+            raise ConfigError(f"the profile {name!r} ({path}) has an entry {entry!r} that {problem}")
     missing = [entry for entry in ("url", "account", "keyId") if not entries.get(entry)]
     if missing:
         raise ConfigError(f"the profile {name!r} ({path}) does not say {', '.join(missing)}")
-    values: dict[str, Any] = {ENTRIES[entry][0]: value for entry, value in entries.items()}
+    values: dict[str, Any] = {ENTRIES[entry]: value for entry, value in entries.items()}
+    origins = dict.fromkeys(values, f"profile {name!r}")
     values["roles"] = tuple(values.get("roles", ()))
-    return Profile(name=name, origins=dict.fromkeys(values, f"profile {name!r}"), **values)
+    return _with_roles(Profile(name=name, origins=origins, **values), environ)
+
+
+def _problem(entry: str, value: object) -> str | None:
+    """Say what is wrong with an entry of a profile's file."""
+    match entry:
+        case "insecure":
+            return None if isinstance(value, bool) else f"must be true or false, without quotes, and is {value!r}"
+        case "roles":
+            good = isinstance(value, list) and all(isinstance(role, str) for role in value)
+            return None if good else "must be a list of names"
+        case "name":
+            return "no profile has: its name is that of the file"
+    if entry not in ENTRIES:
+        return f"no profile has: there are {', '.join(ENTRIES)}"
+    return None if isinstance(value, str) else "must be a text"
 
 
 def _json(path: Path) -> dict[str, Any]:

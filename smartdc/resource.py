@@ -143,7 +143,7 @@ class Resource(Addressable, Mapping[str, Any]):
 
     kind: ClassVar[str]
     """The plural in the address: ``machines``."""
-    key: ClassVar[str] = "id"
+    id_key: ClassVar[str] = "id"
     """The entry of the data that addresses the resource."""
 
     def __init__(
@@ -155,16 +155,16 @@ class Resource(Addressable, Mapping[str, Any]):
         self._parent = parent
         self._data: dict[str, Any] = copy.deepcopy(dict(data or {}))
         if identifier is not None:
-            self._data[self.key] = id_of(identifier, self.key)
-        if self._data.get(self.key) is None:
-            raise InputError(f"a {type(self).__name__} needs {self.key!r}, or data that has it")
+            self._data[self.id_key] = id_of(identifier, self.id_key)
+        if self._data.get(self.id_key) is None:
+            raise InputError(f"a {type(self).__name__} needs {self.id_key!r}, or data that has it")
         if data is None:
             self.refresh()
 
     @property
     def path(self) -> str:
         """The address below the account."""
-        return self._parent.path + wire.segments(self.kind, self._data[self.key])
+        return self._parent.path + wire.segments(self.kind, self._data[self.id_key])
 
     @property
     def datacenter(self) -> DataCenter:
@@ -212,7 +212,7 @@ class Resource(Addressable, Mapping[str, Any]):
         return hash((type(self), self.address))
 
     def __str__(self) -> str:
-        return str(self._data[self.key])
+        return str(self._data[self.id_key])
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
@@ -220,7 +220,7 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""
-        name, identifier = self.get("name"), str(self._data[self.key])
+        name, identifier = self.get("name"), str(self._data[self.id_key])
         return [identifier] if name in {None, identifier} else [repr(name), identifier]
 
 

@@ -13,7 +13,7 @@ import ssl
 import threading
 from typing import TYPE_CHECKING
 
-from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
+from requests.exceptions import InvalidSchema, InvalidURL
 
 from smartdc.answer import Unusable, layers, nothing_sent
 from smartdc.dates import parse_http_date
@@ -54,7 +54,7 @@ def outcome_of_error(error: Exception) -> Outcome:
     unknown_host = isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_NONAME
     if unknown_host or isinstance(reason, ssl.SSLCertVerificationError):
         return Outcome.FINAL
-    if isinstance(error, (InvalidHeader, InvalidSchema, InvalidURL)):
+    if isinstance(error, (InvalidSchema, InvalidURL)):
         return Outcome.FINAL
     return Outcome.NEVER_DELIVERED if nothing_sent(error) else Outcome.UNKNOWN
 

@@ -1,4 +1,4 @@
-"""Find the other services of a data centre, the versions that it speaks, and data centres of other clouds."""
+"""Find the other services of a data centre, the versions that it speaks, and other data centres."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from smartdc.errors import ConfigError, Redirected
 from smartdc.resource import Addressable
 
 __all__ = ["HasServices"]
@@ -17,6 +18,21 @@ class HasServices(Addressable):
     def services(self) -> dict[str, str]:
         """Return the URLs of the data centre's services by name: ``ListServices``."""
         return self._get("services")
+
+    def datacenters(self) -> dict[str, str]:
+        """Return the URLs of the cloud's data centres by name, and remember them: ``ListDatacenters``."""
+        found = self._get("datacenters")
+        self._datacenter.known_locations.update(found)
+        return found
+
+    def _where(self, name: str) -> str:
+        """Return the URL of one of the cloud's data centres, which CloudAPI gives as a redirect: ``GetDatacenter``."""
+        try:
+            self._call("GET", "datacenters", name)
+        except Redirected as elsewhere:
+            if elsewhere.location:
+                return elsewhere.location
+        raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
 
     def ping(self, *, timeout: float | None = None) -> dict[str, Any]:
         """Ask whether CloudAPI answers, without signing anything, and return what it says: ``Ping``.

@@ -59,7 +59,7 @@ class _Http(requests.Session):
         self.trust_env = False
         self.cookies = _NoCookies()
 
-    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:  # type: ignore[override]
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         """Follow none: a redirect is an answer, and the signature would not hold elsewhere."""
         return iter(())
 

@@ -12,7 +12,7 @@ import importlib
 import platform
 import rlcompleter
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from smartdc import ConfigError, DataCenter, __version__
@@ -92,14 +92,22 @@ def banner(names: Mapping[str, Any]) -> str:
 
 def _interact(text: str, names: dict[str, Any]) -> None:
     """Hand over to whoever types, in the better of the two sessions."""
-    try:
-        ipython = importlib.import_module("IPython")
-    except ModuleNotFoundError:
+    start = _ipython()
+    if start is None:
         _complete(names)
         code.interact(text, local=names, exitmsg="")
     else:
         print(text)  # noqa: T201 (IPython's own banner is about IPython)
-        ipython.start_ipython(argv=["--no-banner"], user_ns=names)
+        start(argv=["--no-banner"], user_ns=names)
+
+
+def _ipython() -> Callable[..., object] | None:
+    """Return what starts IPython, if that is installed."""
+    try:
+        start: Callable[..., object] = importlib.import_module("IPython").start_ipython
+    except ModuleNotFoundError:
+        return None
+    return start
 
 
 def _complete(names: dict[str, Any]) -> None:

@@ -7,32 +7,31 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.dates import parse_date
-from smartdc.errors import ResourceNotFound, WaitFailed
 from smartdc.jobs import HasJobs
 from smartdc.once import Once
-from smartdc.resource import Field, Resource, id_of
-from smartdc.waiting import DEFAULT_TIMEOUT, poll
+from smartdc.resource import Field, id_of
+from smartdc.stateful import Stateful
+from smartdc.waiting import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from smartdc.machine import Machine
 
 __all__ = ["HasSnapshots", "Snapshot"]
 
-DEAD_ENDS = frozenset({"failed", "canceled"})
-"""States that a snapshot never leaves."""
-
 SETTLE = 30.0
 """Seconds for which a snapshot that was accepted may not be listed yet."""
 
 
-class Snapshot(Resource):
+class Snapshot(Stateful):
     """The disk of a machine as it once was.
 
     One that was just created may lack its dates and size, and may for a while read ``deleted``.
     """
 
     kind = "snapshots"
-    key = "name"
+    id_key = "name"
+    states = ("queued", "running", "created", "failed", "canceled")
+    dead_ends = frozenset({"failed", "canceled"})
 
     name = Field[str]("its name")
     state = Field[str]("``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``")
@@ -57,29 +56,8 @@ class Snapshot(Resource):
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
         return self.refresh().state
 
-    def poll_until(self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Fetch the snapshot every `interval` seconds until it is in `state`: ``GetMachineSnapshot``.
-
-        A young snapshot may read ``deleted`` while its job is at work. Raises `WaitFailed` when the job failed, and
-        `WaitTimeout` after `timeout` seconds (None waits for ever).
-        """
-
-        def look() -> bool | None:
-            now = self._look()
-            if now != state and now in DEAD_ENDS:
-                raise WaitFailed(f"snapshot {self.name} cannot become {state}: it is {now}", resource=self)
-            return now == state or None
-
-        goal = f"snapshot {self.name} of {self.machine.name} is not {state}"
-        poll(look, goal, clock=self.datacenter.clock, interval=interval, timeout=timeout)
-
-    def _look(self) -> str:
-        """Fetch the snapshot and return its state; one that is not there is ``deleted``."""
-        try:
-            return self.status()
-        except ResourceNotFound:
-            self._data["state"] = "deleted"
-            return "deleted"
+    def _called(self) -> str:
+        return f"snapshot {self.name} of {self.machine.name}"
 
     def delete(self) -> None:
         """Delete the snapshot: ``DeleteMachineSnapshot``."""
@@ -115,8 +93,9 @@ class HasSnapshots(HasJobs):
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
 
         When the answer is lost, the snapshot is looked for by its name before it is asked for again. With `wait` it
-        is returned when it is ``created``, or `WaitFailed` or `WaitTimeout` is raised.
+        is returned when it is ``created``, or `WaitFailed` (with what the audit says) or `WaitTimeout` is raised.
         """
+        before = len(self._entries("create_snapshot")) if wait else 0
         machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
 
         def send() -> Snapshot:
@@ -127,6 +106,7 @@ class HasSnapshots(HasJobs):
 
         snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
         if wait:
+            self._settle("create_snapshot", before, timeout)
             snapshot.poll_until("created", timeout=timeout)
         return snapshot
 

@@ -36,7 +36,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     company_name = Field[str | None]("the company", key="companyName")
     first_name = Field[str | None]("the first name", key="firstName")
     last_name = Field[str | None]("the last name", key="lastName")
-    address = Field[str | None]("the street address")
+    street_address = Field[str | None]("the street address, which `update` calls `address`", key="address")
     postal_code = Field[str | None]("the postal code", key="postalCode")
     city = Field[str | None]("the city")
     state = Field[str | None]("the state or province")

@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import responses
 
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
+from smartdc.emulator.clock import Clock
+from smartdc.emulator.wire import Request, Response
 
 DOORS = ("adapter", "http")
+
+
+class Stage:
+    """What a server can serve all day: the emulator of whichever test is running."""
+
+    cloud: Emulator
+    url: str
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the emulator."""
+        return self.cloud.clock
+
+    def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
+        """Let the emulator answer."""
+        return self.cloud.handle(request, pause)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """A server that is started once, since starting one costs more than most tests."""
+    stage = Stage()
+    with Server(stage) as server:
+        stage.url = server.url
+        yield stage
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +65,10 @@ def door(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def dc(cloud: Emulator, door: str) -> Iterator[DataCenter]:
+def dc(cloud: Emulator, door: str, stage: Stage) -> Iterator[DataCenter]:
     """A client of the emulated cloud; a test that uses it runs once for each door."""
-    if door == "adapter":
-        with DataCenter(**cloud.connection()) as client:
-            yield client
-        return
-    with Server(cloud) as server, DataCenter(**cloud.connection(server.url)) as client:
+    stage.cloud = cloud
+    with DataCenter(**cloud.connection(stage.url if door == "http" else None)) as client:
         yield client
 
 
@@ -53,6 +77,12 @@ def machine(dc: DataCenter, cloud: Emulator) -> Machine:
     """A running machine called web-1, of package g1-small and without tags and metadata."""
     [there] = cloud.populate(1, name="web-1")
     return dc.machine(there.id)
+
+
+@pytest.fixture
+def offline() -> DataCenter:
+    """A data centre that nothing can be sent to."""
+    return DataCenter("http://127.0.0.1:1", login="demo")
 
 
 @pytest.fixture

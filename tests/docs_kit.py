@@ -15,6 +15,7 @@ from textwrap import dedent
 
 import smartdc
 from smartdc.emulator import app, router, routes
+from smartdc.resource import Resource
 
 ROOT = Path(__file__).parent.parent
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -27,6 +28,19 @@ EMULATED = {operation.name for operation in router.ROUTER.operations()} if app.N
 """The operations that the emulator has; its nouns put their handlers there when they are imported."""
 
 _BLOCK = re.compile(r"^( *)```(python|pycon)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+ADDRESSES = {"DataCenter": "/:account", "Machine": "/:account/machines/", "User": "/:account/users/"}
+"""Where the things are that share half-classes with others."""
+
+ROLE_TAGS = {
+    "SetRoleTags:ReplaceAccountRoleTags": r"(dc|account)\.set_role_tags",
+    "SetRoleTags:ReplaceResourcesRoleTags": r"dc\.set_role_tags_of",
+    "SetRoleTags:ReplaceUserKeysResourcesRoleTags": r"user\.set_role_tags_of",
+    "SetRoleTags:ReplaceResourceRoleTags": r"(?!dc|account|machine)\w+\.set_role_tags",
+    "SetRoleTags:ReplaceMachineRoleTags": r"machine\.set_role_tags",
+    "SetRoleTags:ReplaceUserKeysResourceRoleTags": r"key\.set_role_tags",
+}
+"""The routes of ``SetRoleTags``, and the calls that take them."""
+
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 _OPERATION = re.compile(r"``([A-Z]\w+)``")
 _TABLE = re.compile(r"(?<=<!-- begin: written by tests/docs_kit.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -93,36 +107,55 @@ def documented_classes() -> set[type]:
 
 def calls() -> dict[str, list[str]]:
     """Return, for each operation, the Python calls whose docstrings name it."""
-    found: dict[str, list[str]] = {}
-    for cls in public_classes():
-        if not issubclass(cls, smartdc.DataCenter | smartdc.resource.Resource) or cls.__name__.startswith("Has"):
-            continue
-        owner = "dc" if cls is smartdc.DataCenter else cls.__name__.lower()
-        for call, text in _described(cls):
-            for name in dict.fromkeys(_OPERATION.findall(text)):
-                if name in ROWS and _fits(cls, name):
-                    found.setdefault(name, []).append(f"{owner}.{call}")
-    return {name: list(dict.fromkeys(several)) for name, several in found.items()}
+    found: dict[str, dict[str, None]] = {}
+    for owner in owners():
+        for part, call, text in _described(owner):
+            for name in _named_in(text):
+                shown = f"{_variable(owner)}.{call}"
+                if _fits(owner, part, name) and re.match(ROLE_TAGS.get(name, "") + r"\b", shown):
+                    found.setdefault(name, {})[shown] = None
+    return {name: list(several) for name, several in found.items()}
 
 
-def _described(cls: type) -> Iterator[tuple[str, str]]:
-    """Yield the calls of a class with their docstrings, the inherited ones too; old names are left out."""
-    for part in cls.__mro__:
-        if not part.__module__.startswith("smartdc.") or part is smartdc.resource.Resource:
+def _named_in(text: str) -> list[str]:
+    """Return the operations that a docstring names; ``SetRoleTags`` is the name of several."""
+    words = _OPERATION.findall(text)
+    return [name for word in words for name in ([word] if word in ROWS else ROLE_TAGS if word == "SetRoleTags" else [])]
+
+
+def owners() -> list[type]:
+    """Return the classes that things are made of, rather than what those inherit."""
+    things = (smartdc.DataCenter, Resource)
+    named = [getattr(smartdc, name) for name in smartdc.__all__]
+    return [thing for thing in named if inspect.isclass(thing) and issubclass(thing, things)]
+
+
+def _described(owner: type) -> Iterator[tuple[type, str, str]]:
+    """Yield where each call of a class comes from, the call and its docstring; old names are left out."""
+    for part in owner.__mro__:
+        if not part.__module__.startswith("smartdc."):
             continue
         for name, thing in vars(part).items():
             text = inspect.getdoc(thing) or ""
-            if name.startswith("_") or ".. deprecated::" in text or getattr(cls, name, None) is None:
+            if name.startswith("_") or ".. deprecated::" in text:
                 continue
             if isinstance(thing, property):
-                yield name, text
-            elif callable(thing) and thing.__name__ == name:
-                yield f"{name}()", text
+                yield part, name, text
+            elif getattr(thing, "__name__", None) == name:
+                yield part, f"{name}()", text
 
 
-def _fits(cls: type, name: str) -> bool:
-    """Tell whether an operation that a shared half-class names is one of this owner's."""
-    return "/:user/" not in ROWS[name][1] or (hasattr(smartdc, "User") and cls is not smartdc.DataCenter)
+def _fits(owner: type, part: type, name: str) -> bool:
+    """Tell whether an operation is this owner's; what several owners inherit names those of all of them."""
+    path = ROWS[name][1]
+    heirs = {cls: ADDRESSES[cls.__name__] for cls in owners() if issubclass(cls, part) and cls.__name__ in ADDRESSES}
+    closest = max((address for address in heirs.values() if path.startswith(address)), key=len, default="")
+    return owner not in heirs or not closest or heirs[owner] == closest
+
+
+def _variable(owner: type) -> str:
+    """Name a thing as examples do."""
+    return "dc" if owner is smartdc.DataCenter else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", owner.__name__).lower()
 
 
 def table() -> str:

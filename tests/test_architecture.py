@@ -11,9 +11,10 @@ PACKAGE = Path(__file__).parent.parent / "smartdc"
 
 FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
+    {"forgetful"},
     {"addresses", "answer", "location", "progress", "signing", "transport", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting"},
-    {"audit", "once", "role_tag", "stateful"},
+    {"audit", "ip", "once", "role_tag", "stateful"},
     {"jobs"},
     {"access_key", "account", "firewall_rule", "identity", "image", "key", "metadata", "migration"}
     | {"network", "nic", "package", "policy", "presign", "profile", "role", "service", "session", "snapshot", "tag", "volume"}

@@ -33,12 +33,6 @@ from smartdc.emulator.transitions import AfterSeconds
 WEB = {"id": "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b", "name": "web-1"}
 
 
-@pytest.fixture
-def offline() -> DataCenter:
-    """A data centre that nothing can be sent to."""
-    return DataCenter("http://127.0.0.1:1", login="demo")
-
-
 # Waiting
 
 

@@ -78,10 +78,15 @@ def test_add_key_a_second_time(dc: DataCenter, laptop: Key) -> None:
         dc.add_key("other", laptop.public_key)
 
 
-@pytest.mark.parametrize("by", ["name", "fingerprint", "resource", "method"])
+@pytest.mark.parametrize("by", ["name", "fingerprint", "dict", "dict with a fingerprint", "resource", "method"])
 def test_delete_key(dc: DataCenter, laptop: Key, cloud: Emulator, by: str) -> None:
     """``DeleteKey`` removes a key, given by name, fingerprint or resource, or as a method of the key."""
-    given: Any = {"name": "laptop", "fingerprint": laptop.fingerprint}.get(by, laptop)
+    given: Any = {
+        "name": "laptop",
+        "fingerprint": laptop.fingerprint,
+        "dict": {"name": "laptop"},
+        "dict with a fingerprint": {"fingerprint": laptop.fingerprint},
+    }.get(by, laptop)
     laptop.delete() if by == "method" else dc.delete_key(given)
     assert sent(cloud, "DeleteKey")[0] == "DELETE"
     assert "laptop" not in account(cloud).keys

@@ -111,7 +111,8 @@ def test_no_deadline(machine: Machine, cloud: Emulator) -> None:
 def test_state_that_is_none(machine: Machine, cloud: Emulator, method: str, state: str) -> None:
     """A state that no machine is ever in is refused, with those there are, before anything is sent."""
     before = len(cloud.trace)
-    with pytest.raises(InputError, match=r"no state of a machine; these are: provisioning, ready, running"):
+    every = "provisioning, ready, running, stopping, stopped, offline, deleted, failed, unknown"
+    with pytest.raises(InputError, match=f"no state of a machine; these are: {every}$"):
         getattr(machine, method)(state)
     assert len(cloud.trace) == before
 
@@ -127,6 +128,15 @@ def test_machine_that_failed_ends_the_wait(dc: DataCenter, slow: Emulator) -> No
     assert caught.value.reason == machine.audit()[0]
     assert caught.value.resource is machine
     assert slow.clock.monotonic() == 30
+
+
+def test_failure_can_be_waited_for(dc: DataCenter, slow: Emulator) -> None:
+    """``failed`` is a state like any other, and from there a machine can still become ``deleted``."""
+    slow.transitions.fail("provision")
+    machine = dc.create_machine(name="web-1", image=dc.images()[0], package="g1-small")
+    machine.poll_until("failed")
+    machine.delete(wait=True)
+    assert (machine.state, slow.clock.monotonic()) == ("deleted", 60)
 
 
 def test_machine_that_is_deleted_ends_the_wait(machine: Machine, dc: DataCenter, slow: Emulator) -> None:

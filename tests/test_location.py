@@ -86,8 +86,10 @@ def test_known_locations_of_ones_own() -> None:
 
 def test_known_locations_replace_the_usual_ones() -> None:
     """With names of one's own the usual ones are not known any more."""
-    with pytest.raises(ConfigError, match="'us-central-1' is none of lab; if it is a host, write https://us-central-1"):
-        DataCenter("us-central-1", known_locations={"lab": "https://lab.example"})
+    with pytest.raises(ConfigError, match="is none of lab, office; if it is a host, write https://us-central-1"):
+        DataCenter("us-central-1", known_locations={"office": "https://office.example", "lab": "https://lab.example"})
+    with pytest.raises(ConfigError, match=r"is none of the known locations \(there are none\); if"):
+        DataCenter("us-central-1", known_locations={})
 
 
 def test_the_usual_names_cannot_be_changed() -> None:

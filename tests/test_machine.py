@@ -43,7 +43,11 @@ TOLD: dict[str, Any] = {
     "invented_tomorrow": [1, 2],
 }
 SHOWN: dict[str, Any] = {
-    **{name: value for name, value in TOLD.items() if name not in {"primaryIp", "metadata", "invented_tomorrow"}},
+    **{
+        name: value
+        for name, value in TOLD.items()
+        if name not in {"primaryIp", "metadata", "nics", "disks", "invented_tomorrow"}
+    },
     "dataset": TOLD["image"],
     "primary_ip": "198.18.0.5",
     "public_ips": ["198.18.0.5"],
@@ -54,12 +58,6 @@ SHOWN: dict[str, Any] = {
     "updated": datetime(2026, 1, 2, tzinfo=UTC),
     "path": f"/machines/{ID}",
 }
-
-
-@pytest.fixture
-def offline() -> DataCenter:
-    """A data centre that nothing can be sent to."""
-    return DataCenter("http://127.0.0.1:1", login="demo")
 
 
 @pytest.fixture

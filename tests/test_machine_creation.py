@@ -74,11 +74,11 @@ def test_package_is_taken_in_every_form(create: Creator, dc: DataCenter, cloud: 
 
 
 @pytest.mark.parametrize("word", ["image", "dataset"])
-@pytest.mark.parametrize("form", ["id", "dict", "resource"])
+@pytest.mark.parametrize("form", ["id", "name", "dict", "resource"])
 def test_image_is_taken_in_every_form(dc: DataCenter, cloud: Emulator, word: str, form: str) -> None:
     """``CreateMachine`` gets the image's id, also when it is given under its former name."""
     identity = image_id(cloud, "debian-12")
-    given: Any = {"id": identity, "dict": {"id": identity}, "resource": dc.image(identity)}[form]
+    given: Any = {"id": identity, "name": "debian-12", "dict": {"id": identity}, "resource": dc.image(identity)}[form]
     machine = dc.create_machine(name="web-1", package="g1-small", **{word: given})
     assert body(cloud) == {"name": "web-1", "package": "g1-small", "image": identity}
     assert (record(cloud, machine).image, machine.brand) == (identity, "lx")
@@ -118,12 +118,13 @@ def test_credentials(create: Creator, cloud: Emulator) -> None:
     assert machine.credentials() == {"root": "secret"}
 
 
-@pytest.mark.parametrize("form", ["id", "dict", "resource", "list", "tuple", "generator"])
+@pytest.mark.parametrize("form", ["id", "name", "dict", "resource", "list", "tuple", "generator"])
 def test_networks_are_taken_in_every_form(create: Creator, dc: DataCenter, cloud: Emulator, form: str) -> None:
     """``CreateMachine`` gets a list of ids, whether one network was given or several, and in whatever form."""
     internal = network_id(cloud, "internal")
     given: Any = {
         "id": internal,
+        "name": "internal",
         "dict": {"id": internal},
         "resource": dc.network(internal),
         "list": [internal],

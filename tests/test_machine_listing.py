@@ -86,11 +86,11 @@ def test_num_machines_by(
 
 @pytest.mark.usefixtures("fleet")
 @pytest.mark.parametrize("word", ["image", "dataset"])
-@pytest.mark.parametrize("form", ["id", "dict", "resource"])
+@pytest.mark.parametrize("form", ["id", "name", "dict", "resource"])
 def test_machines_by_image(dc: DataCenter, cloud: Emulator, word: str, form: str) -> None:
     """``ListMachines`` and ``HeadMachines`` filter by image, under its former name too, however it is given."""
     image = image_id(cloud, "minimal-64-lts")
-    given: Any = {"id": image, "dict": {"id": image}, "resource": dc.image(image)}[form]
+    given: Any = {"id": image, "name": "minimal-64-lts", "dict": {"id": image}, "resource": dc.image(image)}[form]
     assert names(dc.machines(**{word: given})) == {"old"}
     assert filters_of(cloud, "ListMachines") == {"image": image}
     assert dc.num_machines(**{word: given}) == 1

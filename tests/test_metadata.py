@@ -9,7 +9,7 @@ import pytest
 from cloud_kit import record, sent
 
 from smartdc import InputError, InvalidArgument, Machine, ResourceNotFound
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 
 SCRIPT = "#!/bin/sh\necho hällo\n"
 THERE: dict[str, Any] = {
@@ -27,7 +27,7 @@ def described(machine: Machine, cloud: Emulator) -> Machine:
     """The machine, with metadata, a boot script and passwords."""
     there = record(cloud, machine)
     there.metadata, there.credentials = dict(THERE), {"root_pw": "secret"}
-    return machine
+    return machine.refresh()
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_key_that_does_not_come_through(machine: Machine, cloud: Emulator, metho
     "entries",
     [
         {}, {"machine": "x"}, {"account": "x"}, {"uuid": "x"}, {"owner_uuid": "x"}, {"credentials": "x"},
-        {"image": "x"}, {"origin": "x"}, {"root_pw": "x"}, {"key": None}, {"key": ["x"]}, {"key": {"a": 1}},
+        {"image": "x"}, {"origin": "x"}, {"package": "x"}, {"dataset": "x"}, {"networks": "x"}, {"root_pw": "x"}, {"key": None}, {"key": ["x"]}, {"key": {"a": 1}},
     ],
     ids=str,
 )  # fmt: skip
@@ -180,6 +180,14 @@ def test_entries_that_would_be_lost(machine: Machine, cloud: Emulator, entries: 
     with pytest.raises(InputError):
         machine.update_metadata(entries)
     assert len(cloud.trace) == before
+
+
+def test_lost_answer(described: Machine, cloud: Emulator) -> None:
+    """Setting an entry twice is setting it once: when the answer to ``UpdateMachineMetadata`` is lost it is repeated."""
+    cloud.faults.add(Fault("UpdateMachineMetadata", kind="reset", when="after"))
+    assert described.update_metadata(motd="bye")["motd"] == "bye"
+    assert cloud.trace.operations()[-2:] == ["UpdateMachineMetadata"] * 2
+    assert record(cloud, described).metadata["motd"] == "bye"
 
 
 def test_metadata_never_shows_passwords(described: Machine) -> None:

@@ -106,6 +106,13 @@ def test_a_lost_second_answer_is_looked_for_too(run: Run) -> None:
     assert (run(store), store.sent) == ("thing 2", 2)
 
 
+def test_a_second_answer_counts_though_nothing_is_listed_yet(clock: VirtualClock) -> None:
+    """What was made at the second attempt is returned, also where lists do not show it at once."""
+    store = Store("unanswered")
+
+    assert Once(store.send, list, clock, 180.0).run() == "thing 2"
+
+
 def test_nothing_is_sent_a_third_time(run: Run) -> None:
     """When the second attempt vanishes too, its error comes out."""
     store = Store("unanswered", "unanswered")

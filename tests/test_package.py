@@ -54,12 +54,18 @@ def test_packages_by_position(dc: DataCenter, cloud: Emulator) -> None:
         ("bhyve machines", ("description",), {"b1-small", "b1-large", "b1-fixed"}),
         ("kvm", ("brand", "group"), {"k1-small"}),
         ("kvm", "brand", {"k1-small"}),
+        ("^bhyve$", "name", set()),
     ],
 )
 def test_packages_that_match(dc: DataCenter, cloud: Emulator, pattern: str, fields: Any, names: set[str]) -> None:
     """A regular expression is tried here on what ``ListPackages`` gave, and is not sent."""
     assert {package.name for package in dc.packages(search=pattern, fields=fields)} == names
     assert query(cloud, "ListPackages") == {}
+
+
+def test_packages_whose_name_matches(dc: DataCenter) -> None:
+    """The pattern is tried on the name unless told otherwise."""
+    assert {package.name for package in dc.packages(search="micro|KVM machines")} == {"g1-micro"}
 
 
 @pytest.mark.parametrize("form", ["name", "id", "dict", "dict with a name", "resource"])

@@ -18,12 +18,6 @@ NOUNS = (Account, Image, Key, Machine, Network, Package)
 
 
 @pytest.fixture
-def offline() -> DataCenter:
-    """A data centre that nothing can be sent to."""
-    return DataCenter("http://127.0.0.1:1", login="demo")
-
-
-@pytest.fixture
 def image(offline: DataCenter) -> Image:
     """An image of which the server said something that this library never heard of."""
     return Image(offline, data=DATA)
@@ -31,7 +25,7 @@ def image(offline: DataCenter) -> Image:
 
 def data_of(noun: type[Resource]) -> dict[str, str]:
     """Return the least data that makes a resource."""
-    return {noun.key: "one"}
+    return {noun.id_key: "one"}
 
 
 def test_mapping(image: Image) -> None:
@@ -90,7 +84,7 @@ def test_data_of_the_caller_stays_as_it_is(offline: DataCenter) -> None:
 @pytest.mark.parametrize("noun", NOUNS)
 def test_resource_needs_its_key(offline: DataCenter, noun: type[Resource]) -> None:
     """Data that does not say what addresses the resource is refused."""
-    with pytest.raises(InputError, match=f"a {noun.__name__} needs '{noun.key}'"):
+    with pytest.raises(InputError, match=f"a {noun.__name__} needs '{noun.id_key}'"):
         noun(offline, data={"colour": "red"})
 
 

@@ -179,6 +179,16 @@ def test_ipython_is_preferred_where_it_is_installed(
     assert "Five things to try" in capsys.readouterr().out
 
 
+def test_an_error_in_a_session_is_shown_alone(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever made a mistake sees that one, and nothing of how the session came about."""
+    type_in(typed, "dc.no_such_thing")
+    shell.main(["--emulator"])
+
+    err = capsys.readouterr().err
+    assert "AttributeError" in err
+    assert "During handling" not in err
+
+
 def test_a_session_does_without_readline(
     typed: io.StringIO, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

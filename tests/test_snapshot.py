@@ -9,8 +9,18 @@ import pytest
 from cloud_kit import image_id, record, sent
 
 import smartdc.machine
-from smartdc import Conflict, DataCenter, InputError, Machine, MachineNotReady, ResourceNotFound, Snapshot
-from smartdc.emulator import Emulator
+from smartdc import (
+    Conflict,
+    DataCenter,
+    InputError,
+    Machine,
+    MachineNotReady,
+    ResourceNotFound,
+    Snapshot,
+    WaitFailed,
+    WaitTimeout,
+)
+from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.transitions import AfterSeconds
 
 TOLD = {
@@ -193,6 +203,67 @@ def test_start_from_a_snapshot_that_is_not_there(machine: Machine) -> None:
     """``StartMachineFromSnapshot`` says that there is no such snapshot."""
     with pytest.raises(ResourceNotFound, match="does not exist"):
         machine.start_from_snapshot("before")
+
+
+def test_wait_for_a_new_snapshot(machine: Machine, cloud: Emulator) -> None:
+    """With ``wait`` the snapshot is returned when it is there, though it reads ``deleted`` before."""
+    cloud.transitions.policy = AfterSeconds(30)
+    snapshot = machine.create_snapshot("before", wait=True)
+    assert (snapshot.state, cloud.clock.monotonic()) == ("created", 30)
+    assert snapshot.created is not None
+
+
+def test_wait_for_a_snapshot_that_fails(machine: Machine, cloud: Emulator) -> None:
+    """With ``wait`` a snapshot that is not taken ends the wait at once, with what the ``MachineAudit`` says."""
+    cloud.transitions.fail("create_snapshot")
+    with pytest.raises(WaitFailed, match=r"create_snapshot, success no") as caught:
+        machine.create_snapshot("before", wait=True)
+    assert caught.value.reason is not None
+    assert cloud.clock.monotonic() < 5
+
+
+def test_wait_for_the_end_of_a_snapshot(snapshot: Snapshot, cloud: Emulator) -> None:
+    """A snapshot can be waited for until it is ``deleted``."""
+    cloud.transitions.policy = AfterSeconds(30)
+    snapshot.delete()
+    snapshot.poll_until("deleted", 10)
+    assert (snapshot.state, cloud.clock.monotonic()) == ("deleted", 30)
+
+
+def test_wait_ends_with_the_timeout(machine: Machine, cloud: Emulator) -> None:
+    """A snapshot that takes too long costs the time-out and no more, and the error brings what was waited for."""
+    cloud.transitions.policy = AfterSeconds(300)
+    with pytest.raises(WaitTimeout, match="has not finished its create_snapshot: not within 20 s") as caught:
+        machine.create_snapshot("before", wait=True, timeout=20)
+    assert caught.value.resource is machine
+    snapshot = Snapshot(machine, "before")
+    with pytest.raises(WaitTimeout, match="snapshot before of web-1 is not created: not within 20 s") as caught:
+        snapshot.poll_until("created", timeout=20)
+    assert caught.value.resource is snapshot
+    assert cloud.clock.monotonic() == 40
+
+
+def test_wait_for_the_way_back(snapshot: Snapshot, machine: Machine, cloud: Emulator) -> None:
+    """With ``wait`` the machine is returned when it is rolled back and runs."""
+    record(cloud, machine).state = "stopped"
+    cloud.transitions.policy = AfterSeconds(30)
+    assert snapshot.start(wait=True).state == "running"
+    assert cloud.clock.monotonic() >= 30
+
+
+def test_way_back_that_fails(snapshot: Snapshot, cloud: Emulator) -> None:
+    """With ``wait`` a roll-back that fails is an error with what the ``MachineAudit`` says."""
+    cloud.transitions.fail("rollback_snapshot")
+    with pytest.raises(WaitFailed, match="rollback_snapshot, success no"):
+        snapshot.start(wait=True)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_lost_answer(machine: Machine, cloud: Emulator, when: str) -> None:
+    """When the answer to ``CreateMachineSnapshot`` is lost, the snapshot is looked for before it is asked for again."""
+    cloud.faults.add(Fault("CreateMachineSnapshot", kind="reset", when=when))
+    assert machine.create_snapshot("before").name == "before"
+    assert names(cloud, machine) == ["before"]
 
 
 def test_snapshot_is_where_it_was() -> None:

@@ -8,7 +8,7 @@ import pytest
 from cloud_kit import record, sent
 
 from smartdc import InputError, Machine, ResourceNotFound, ValidationFailed
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 
 TYPED: dict[str, Any] = {"role": "web", "rank": 0, "load": 0.5, "live": False, "big": True, "void": "", "no.1": "ä b"}
 
@@ -17,7 +17,7 @@ TYPED: dict[str, Any] = {"role": "web", "rank": 0, "load": 0.5, "live": False, "
 def tagged(machine: Machine, cloud: Emulator) -> Machine:
     """The machine, with a tag of every type."""
     record(cloud, machine).tags = dict(TYPED)
-    return machine
+    return machine.refresh()
 
 
 def test_get_tags(tagged: Machine, cloud: Emulator) -> None:
@@ -141,6 +141,21 @@ def test_tags_that_would_be_lost(machine: Machine, cloud: Emulator, method: str,
     with pytest.raises(InputError):
         getattr(machine, method)(tags)
     assert len(cloud.trace) == before
+
+
+@pytest.mark.parametrize("operation", ["AddMachineTags", "ReplaceMachineTags", "DeleteMachineTag", "DeleteMachineTags"])
+def test_lost_answer(tagged: Machine, cloud: Emulator, operation: str) -> None:
+    """Setting and deleting tags twice is doing it once: when the answer is lost it is asked for again."""
+    cloud.faults.add(Fault(operation, kind="reset", when="after"))
+    {
+        "AddMachineTags": lambda: tagged.add_tags(role="db"),
+        "ReplaceMachineTags": lambda: tagged.replace_tags(role="db"),
+        "DeleteMachineTag": lambda: tagged.delete_tag("role"),
+        "DeleteMachineTags": tagged.delete_all_tags,
+    }[operation]()
+    assert cloud.trace.operations()[-2:] == [operation] * 2
+    assert record(cloud, tagged).tags == tagged.tags
+    assert tagged.tags.get("role") != "web"
 
 
 def test_tags_that_cloudapi_refuses(machine: Machine) -> None:

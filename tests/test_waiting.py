@@ -51,7 +51,9 @@ def test_first_look_comes_at_once(clock: VirtualClock) -> None:
     assert clock.monotonic() == 0
 
 
-@pytest.mark.parametrize(("options", "seconds"), [({}, 6), ({"interval": 5}, 15), ({"interval": 0.5}, 1.5)])
+@pytest.mark.parametrize(
+    ("options", "seconds"), [({}, 6), ({"interval": 5}, 15), ({"interval": 0.5}, 1.5), ({"interval": 0}, 0)]
+)
 def test_interval(clock: VirtualClock, options: dict[str, Any], seconds: float) -> None:
     """Between two looks lies one interval, of two seconds unless told otherwise."""
     assert poll(looks([None, None, None, "there"]), "goal", clock=clock, **options) == "there"
@@ -117,6 +119,12 @@ def test_pauses_grow_while_looks_fail(clock: VirtualClock) -> None:
     assert pauses == [4, 8, 16, 30, 30, 30, 2, 2]
 
 
+def test_pauses_grow_from_a_second_on(clock: VirtualClock) -> None:
+    """Without an interval too, a server in trouble is left alone for a while."""
+    poll(looks([ServerError("oops"), ServerError("oops"), "there"]), "goal", clock=clock, interval=0)
+    assert clock.monotonic() == 1 + 2
+
+
 def test_last_blip_is_the_cause(clock: VirtualClock) -> None:
     """Where the wait ends with a failure, the time-out says which; one that was followed by an answer is forgotten."""
     with pytest.raises(WaitTimeout) as caught:
@@ -142,7 +150,7 @@ def test_other_errors_end_the_wait(clock: VirtualClock, error: type[BaseExceptio
 @pytest.mark.parametrize("options", [{"interval": -1}, {"timeout": -0.1}])
 def test_negative_times_are_refused(clock: VirtualClock, options: dict[str, Any]) -> None:
     """A negative interval or time-out is a mistake, and is said to be one."""
-    with pytest.raises(InputError, match="not negative"):
+    with pytest.raises(InputError, match=r"an interval or timeout is not negative$"):
         poll(looks(["there"]), "goal", clock=clock, **options)
 
 

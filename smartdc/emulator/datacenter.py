@@ -22,6 +22,19 @@ def get_datacenter(call: Call) -> Reply:
     return Reply(302, {"code": "ResourceMoved", "message": f" {name} {url}"}, {"Location": url})
 
 
+@operation("ListForeignDatacenters", "GET", "/:account/foreigndatacenters")
+def list_foreign(call: Call) -> Reply:  # noqa: ARG001
+    """Refuse: this is for applications with a token, and no token is known here."""
+    message = "method requires HTTP signature auth token delegated authorization"
+    return Reply(403, {"code": "Forbidden", "message": message})
+
+
+@operation("AddForeignDatacenter", "POST", "/:account/foreigndatacenters")
+def add_foreign(call: Call) -> Reply:
+    """Refuse, for the same reason."""
+    return list_foreign(call)
+
+
 def known(call: Call) -> dict[str, str]:
     """Return the URLs of all data centres by name."""
     return {call.settings.datacenter: here(call), **call.settings.elsewhere}

@@ -117,7 +117,8 @@ class _Reader(Reader):
         return None
 
     def _target(self, *instead: str) -> Target:
-        kind = self.take("IP", "SUBNET", "VM", "TAG", instead=instead).lower()
+        kinds = ("IP", "SUBNET", "VM", "TAG")
+        kind = self.take(*kinds, expected=(*instead, *kinds)).lower()
         if kind == "vm":
             return kind, _uuid(self.take("WORD"))
         if kind == "tag":
@@ -143,7 +144,7 @@ class _Reader(Reader):
     def _list(self, keyword: str, read: Callable[[], tuple[int, ...]], *instead: str) -> list[tuple[int, ...]]:
         """Read ``PORT 1``, ``PORT ALL`` or ``(PORT 1 AND PORT 2)``; all of them are an empty list."""
         several = self.skip("(")
-        self.take(keyword, instead=() if several else ("(", *instead))
+        self.take(keyword, expected=() if several else ("(", keyword, *instead))
         if self.skip("ALL"):
             if several:
                 self.take(")")

@@ -10,7 +10,7 @@ KEYWORDS = (
 )
 
 NOUNS = frozenset({"ALL", "ANY", "IP", "SUBNET", "TAG", "VM"})
-"""Keywords that FWAPI's messages write in lower case."""
+"""Keywords that are expected, in FWAPI's messages, in lower case."""
 
 _TOKEN = re.compile(
     rf"(?P<KEYWORD>(?:{KEYWORDS}|{KEYWORDS.lower()})\b)"
@@ -38,7 +38,7 @@ class _Token:
     @property
     def name(self) -> str:
         """What FWAPI's messages call it."""
-        return self.kind.lower() if self.kind == "WORD" or self.kind in NOUNS else self.kind
+        return "word" if self.kind == "WORD" else self.kind
 
 
 class Reader:
@@ -56,11 +56,11 @@ class Reader:
         self._advance()
         return True
 
-    def take(self, *kinds: str, instead: tuple[str, ...] = ()) -> str:
-        """Take the next token, which must be of one of these kinds; ``instead`` are others that would have done."""
+    def take(self, *kinds: str, expected: Iterable[str] = ()) -> str:
+        """Take the next token, which must be of one of these kinds; ``expected`` is all that would have done."""
         token = self._next
         if token.kind not in kinds:
-            self._refuse([*instead, *kinds])
+            self._refuse(expected or kinds)
         self._advance()
         return token.text
 

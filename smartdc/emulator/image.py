@@ -100,7 +100,10 @@ def _seen(image: Image, call: Call) -> dict[str, Any]:
 
 def _rights(image: Image) -> dict[str, Any]:
     shown: dict[str, Any] = {"owner": image.owner, "public": image.public, "state": image.state}
-    return {**shown, **{name: getattr(image, name) for name in ("eula", "acl", "origin", "error") if getattr(image, name)}}
+    return {
+        **shown,
+        **{name: getattr(image, name) for name in ("eula", "acl", "origin", "error") if getattr(image, name)},
+    }
 
 
 def _sha1(image: Image) -> str:

@@ -104,7 +104,11 @@ def export_image(call: Call) -> Reply:
     # Nobody keeps files here: the storage area of an account, and what ends in a slash, count as directories.
     is_directory = path.endswith("/") or len(below) < 3
     stem = f"{path.rstrip('/')}/{image.name}-{image.version}" if is_directory else path
-    shown = {"manta_url": call.settings.manta_url, "image_path": f"{stem}.zfs.gz", "manifest_path": f"{stem}.imgmanifest"}
+    shown = {
+        "manta_url": call.settings.manta_url,
+        "image_path": f"{stem}.zfs.gz",
+        "manifest_path": f"{stem}.imgmanifest",
+    }
     return Reply(200, shown)
 
 
@@ -173,7 +177,7 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def _change(image: Image, manifest: dict[str, Any]) -> None:
-    empty = {"acl": [], "tags": {}}
+    empty: dict[str, Any] = {"acl": [], "tags": {}}
     for name, value in manifest.items():
         setattr(image, name, empty.get(name, "") if value is None else value)
 

@@ -19,7 +19,6 @@ IPS = f"{NETWORKS}/:id/ips"
 IP = f"{IPS}/:ip_address"
 
 MAX_LIMIT = 1000
-BOOLEANS = {"true": True, "false": False}
 
 
 @operation("ListNetworkIPs", "GET", IPS, head="HeadNetworkIPs")
@@ -84,8 +83,8 @@ def _is_used(network: Network, address: str) -> bool:
 
 def _owner(call: Call, network: Network, address: str) -> str | None:
     """Return the account that an address is in use by."""
-    machine = call.state.machines.get(network.taken.get(address, ""))
-    return machine.owner if machine else None
+    holder = call.state.holder(network.taken.get(address, ""))
+    return holder.owner if holder else None
 
 
 def _reserve(network: Network, address: str, reserved: bool) -> None:

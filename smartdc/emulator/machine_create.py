@@ -17,6 +17,7 @@ from .records import Image, Machine, Package
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
 from .router import operation
 from .tag import check_tags
+from .volume import mount_volumes
 
 PARAMETERS = "Invalid VM parameters"
 
@@ -51,6 +52,7 @@ def create_machine(call: Call) -> Reply:
     machine.metadata, machine.tags, machine.credentials = metadata, tags, credentials
     _plug(call, machine, networks)
     call.state.machines[identity] = machine
+    mount_volumes(call, machine)
     call.queue("provision", _provisioned, machine=machine, undo=lambda failed: _fail(call, failed))
     return Reply(201, view(machine, call), call.location("machines", identity))
 

@@ -93,9 +93,15 @@ def _finish(layout: Layout, image: Image) -> Layout:
 
 
 def identify(disks: list[dict[str, Any]], machine: str) -> None:
-    """Give ids to the disks that have none; they depend on the machine's id and the disk's place."""
+    """Plug the disks of a machine in, and give ids to those that have none."""
     for place, disk in enumerate(disks):
-        disk.setdefault("id", fixed_uuid(f"disk {place} of {machine}"))
+        disk["pci_slot"] = f"0:4:{place}"
+        disk.setdefault("id", disk_id(machine, disk["pci_slot"]))
+
+
+def disk_id(machine: str, slot: str) -> str:
+    """Return the id of the disk that a machine has in a slot, whichever that is."""
+    return fixed_uuid(f"disk {machine}/{slot}")
 
 
 def _too_large() -> ApiError:

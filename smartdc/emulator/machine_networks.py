@@ -35,14 +35,25 @@ def choose_networks(call: Call) -> list[Wanted]:
 
 
 def check_networks(call: Call, networks: list[Wanted]) -> None:
-    """Refuse more public networks than one: 409; and an address that is taken: 422."""
+    """Refuse more public networks than one: 409; and an address that cannot be had: 404, 409, 422."""
     public = [wanted for wanted in networks if wanted.network.public]
     if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
         raise invalid_argument(f"Can specify a maximum of {MAX_PUBLIC} public networks")
     for wanted in networks:
+        check_address(wanted.network, wanted.ip)
         if wanted.ip in wanted.network.taken:
             reason = {"field": "ipv4_ips", "code": "InvalidParameter", "message": f"IP {wanted.ip} is in use"}
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
+
+
+def check_address(network: Network, ip: str | None) -> None:
+    """Refuse an address that the network does not have, or has for itself."""
+    if ip is None:
+        return
+    if reason := network.objection(ip):
+        raise not_found(f"cannot validate {ip}: {reason}")
+    if ip in network.managed:
+        raise invalid_argument(f"cannot use {ip} because it is a managed IP")
 
 
 def _defaults(call: Call) -> list[Wanted]:

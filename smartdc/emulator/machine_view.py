@@ -94,5 +94,5 @@ def _bhyve(machine: Machine) -> dict[str, Any]:
     extra: dict[str, Any] = {"flexible": machine.flexible}
     if machine.flexible:
         extra["free_space"] = machine.disk - sum(disk["size"] for disk in machine.disks)
-    extra["disks"] = machine.disks
+    extra["disks"] = [{key: disk[key] for key in disk if key != "pci_slot"} for disk in machine.disks]
     return extra

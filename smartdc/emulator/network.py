@@ -4,8 +4,8 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from .call import Call
-from .network_check import check_created, check_updated
-from .records import Machine, Network
+from .network_check import check_created, check_resolvers, check_updated
+from .records import Network
 from .reply import ApiError, Reply, invalid_argument, not_found
 from .router import operation
 from .schema import ADDRESS, IDENTITY, NAME, Form, Schema, check_schema
@@ -16,29 +16,34 @@ NETWORKS = "/:account/networks"
 FABRIC_NETWORKS = f"{VLAN}/networks"
 FABRIC_NETWORK = f"{FABRIC_NETWORKS}/:id"
 
-GET: Schema = {"vlan_id": ID, "id": Form("string", required=True, pattern=IDENTITY)}
-CHANGEABLE: Schema = {
-    "description": Form("string"),
-    "resolvers": Form("array", items=Form("string", pattern=ADDRESS)),
-    "routes": Form("object"),
-}
+TEXT, QUAD = Form("string"), Form("string", pattern=ADDRESS)
+NEEDED = Form("string", required=True, pattern=ADDRESS)
+RESOLVERS = Form("array", items=QUAD)
+
+GET: Schema = {"vlan_id": ID, "id": Form("string", pattern=IDENTITY)}
 CREATE: Schema = {
     "name": Form("string", required=True, pattern=NAME),
+    "description": TEXT,
     "subnet": Form("string", required=True),
     "internet_nat": Form(),
-    "provision_start_ip": Form("string", required=True, pattern=ADDRESS),
-    "provision_end_ip": Form("string", required=True, pattern=ADDRESS),
-    "gateway": Form("string", pattern=ADDRESS),
+    "provision_start_ip": NEEDED,
+    "provision_end_ip": NEEDED,
+    "gateway": QUAD,
+    "resolvers": RESOLVERS,
+    "routes": Form("object"),
     "vlan_id": ID,
-    **CHANGEABLE,
 }
 UPDATE: Schema = {
-    **GET,
+    "id": Form("string", required=True, pattern=IDENTITY),
     "name": Form("string", pattern=NAME),
-    "provision_start_ip": Form("string", pattern=ADDRESS),
-    "provision_end_ip": Form("string", pattern=ADDRESS),
-    **CHANGEABLE,
+    "routes": Form("object"),
+    "description": TEXT,
+    "resolvers": RESOLVERS,
+    "provision_start_ip": QUAD,
+    "provision_end_ip": QUAD,
+    "vlan_id": ID,
 }
+"""In the order in which CloudAPI looks at them, which decides what it complains of first."""
 
 
 @operation("ListNetworks", "GET", NETWORKS, head="HeadNetworks")
@@ -66,7 +71,7 @@ def list_fabric_networks(call: Call) -> Reply:
 def create_fabric_network(call: Call) -> Reply:
     """Make a network on a VLAN; where NAT is asked for without a gateway, the first address becomes that."""
     check_fabrics(call)
-    params = check_schema(call, CREATE)
+    params = check_resolvers(check_schema(call, CREATE))
     vlan = require_vlan(call, params)
     check_created(call, params)
     nat = params.get("internet_nat")
@@ -98,7 +103,7 @@ def update_fabric_network(call: Call) -> Reply:
     check_fabrics(call)
     if call.body.get("id"):
         raise invalid_argument('property "id": cannot be set')
-    params = check_schema(call, UPDATE)
+    params = check_resolvers(check_schema(call, UPDATE))
     network = _require_fabric_network(call, params)
     check_updated(call, params, network)
     _change(network, params)
@@ -180,5 +185,5 @@ def _require_fabric_network(call: Call, params: dict[str, Any]) -> Network:
 
 
 def _macs_on(call: Call, network: Network) -> list[str]:
-    machines = {call.state.machines[machine] for machine in network.taken.values()}
-    return sorted(nic.mac for machine in machines for nic in machine.nics if nic.network == network.id)
+    holders = [call.state.holder(machine) for machine in set(network.taken.values())]
+    return sorted(nic.mac for holder in holders if holder for nic in holder.nics if nic.network == network.id)

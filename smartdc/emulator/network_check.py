@@ -1,7 +1,7 @@
 """NAPI's checks of a network on a fabric: CloudAPI makes a 409 InvalidArgument of whatever they find."""
 
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
 from .call import Call
@@ -37,16 +37,24 @@ def check_updated(call: Call, params: dict[str, Any], network: Network) -> None:
         _check_name(call, params["name"], network)
 
 
-def _check_common(params: dict[str, Any]) -> None:
+def check_resolvers(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters if they name no more DNS servers than CloudAPI takes."""
     if len(params.get("resolvers") or ()) > MAX_RESOLVERS:
         raise refused("resolvers", f"maximum of {MAX_RESOLVERS} resolvers")
+    return params
+
+
+def _check_common(params: dict[str, Any]) -> None:
+    """Check texts and routes; the ranges of routes are written as NAPI does from then on."""
     check_texts(params)
-    routes = params.get("routes")
-    if routes is not None and not isinstance(routes, dict):
+    routes = params.get("routes") or {}
+    if not isinstance(routes, dict):
         raise refused("routes", "must be an object")
-    wrong = [target for target, via in (routes or {}).items() if not (_is_range(target) and _is_address(via))]
+    wrong = [target for target, via in routes.items() if not (_range(target) and _is_address(via))]
     if wrong:
         raise refused("routes", f"invalid route{'s' if len(wrong) > 1 else ''}")
+    if routes:
+        params["routes"] = {_range(target): via for target, via in routes.items()}
 
 
 def _read_subnet(text: str) -> IPv4Network:
@@ -65,14 +73,12 @@ def _read_subnet(text: str) -> IPv4Network:
 
 def _check_range(subnet: IPv4Network, start: str, end: str, gateway: str | None) -> None:
     """Refuse all that is wrong with a range at once."""
-    faults = list(_faults(subnet, {"provision_start_ip": start, "provision_end_ip": end, "gateway": gateway}))
-    if not any(field == "provision_start_ip" or field == "provision_end_ip" for field, _ in faults) and IPv4Address(
-        start
-    ) >= IPv4Address(end):
+    faults = dict(_faults(subnet, {"provision_start_ip": start, "provision_end_ip": end, "gateway": gateway}))
+    if not faults.keys() - {"gateway"} and IPv4Address(start) >= IPv4Address(end):
         words = "provision_start_ip must be before provision_end_ip"
-        faults += [("provision_end_ip", words), ("provision_start_ip", words)]
+        faults |= {"provision_start_ip": words, "provision_end_ip": words}
     if faults:
-        raise invalid_argument(", ".join(f'property "{field}": {words}' for field, words in sorted(faults)))
+        raise invalid_argument(", ".join(f'property "{field}": {faults[field]}' for field in sorted(faults)))
 
 
 def _faults(subnet: IPv4Network, addresses: dict[str, str | None]) -> Iterator[tuple[str, str]]:
@@ -106,9 +112,11 @@ def _is_address(text: object) -> bool:
     return True
 
 
-def _is_range(text: str) -> bool:
+def _range(text: str) -> str | None:
+    """Return the address or the range that a route leads to; None when it is neither."""
+    if _is_address(text):
+        return text
     try:
-        IPv4Network(text)
-    except (AddressValueError, NetmaskValueError, ValueError):
-        return False
-    return True
+        return str(IPv4Network(text, strict=False)) if "/" in text else None
+    except ValueError:
+        return None

@@ -6,7 +6,7 @@ from .call import Call
 from .ids import UUID
 from .machine import MACHINE
 from .machine_action import refuse_unallocated
-from .machine_networks import check_network_object
+from .machine_networks import check_address, check_network_object
 from .machine_view import nic_view
 from .records import Machine, Network, Nic
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, not_authorized, not_found
@@ -70,7 +70,7 @@ def remove_nic(call: Call) -> Reply:
 def _asked(call: Call) -> tuple[str, str | None]:
     """Return the network that is asked for and, if one is, the address."""
     network = call.params.get("network")
-    if not network:
+    if network in (None, "", 0):
         raise missing_parameter("network must be specified")
     if isinstance(network, str):
         if not UUID.fullmatch(network.lower()):
@@ -100,13 +100,8 @@ def _there_already(call: Call, identity: str) -> Nic | None:
 
 
 def _check_address(network: Network, ip: str | None) -> None:
-    """Refuse an address that is none, is the network's own or is in use."""
-    if ip is None:
-        return
-    if reason := network.objection(ip):
-        raise not_found(f"cannot validate {ip}: {reason}")
-    if ip in network.managed:
-        raise invalid_argument(f"cannot use {ip} because it is a managed IP")
+    """Refuse an address that cannot be had: 404, 409, 422."""
+    check_address(network, ip)
     if ip in network.taken:
         reasons = [{"field": "ip", "code": "UsedBy", "message": "IP in use"}]
         raise ApiError(422, "InvalidParameters", "Invalid parameters", reasons)

@@ -22,16 +22,17 @@ def render(call: Call, reply: Reply) -> Response:
     Until the body of the request is read, an answer has the headers of plain HTTP and no others. The
     ``Access-Control`` headers of CloudAPI are left out: no web page has any business here.
     """
-    body = b"" if reply.body is NOTHING else _format(call.accept, reply.body)
+    stream = isinstance(reply.body, bytes)
+    body = b"" if reply.body is NOTHING else reply.body if stream else _format(call.accept, reply.body)
     headers: list[tuple[str, str]] = []
     if reply.status != HTTPStatus.NO_CONTENT:
-        if body:
+        if body and not stream:
             headers.append(("Content-Type", call.accept))
         headers.append(("Content-Length", str(len(body))))
     headers += [("Date", http_date(call.now)), ("Connection", _connection(call))]
     headers += list(reply.headers.items())
     if call.past_body:
-        headers += _full(call, body)
+        headers += _full(call, b"" if stream else body)
     return Response(reply.status, headers, b"" if call.request.method == "HEAD" else body)
 
 

@@ -9,7 +9,7 @@ NOTHING: Final = object()
 
 @dataclass(slots=True)
 class Reply:
-    """A status, a body to be written as JSON, and the headers this one answer adds."""
+    """A status, a body to be written as JSON, and the headers this one answer adds; bytes are sent as they are."""
 
     status: int = 200
     body: Any = NOTHING

@@ -53,7 +53,7 @@ def _faults_of(path: str, value: Any, form: Form) -> Iterator[tuple[str, str]]:
     if isinstance(value, list) and form.items:
         for place, item in enumerate(value):
             yield from _faults_of(f"{path}[{place}]", item, form.items)
-    if isinstance(value, str) and form.pattern and not re.search(form.pattern, value):
+    if isinstance(value, str) and form.pattern and not re.fullmatch(form.pattern.strip("^$"), value, re.ASCII):
         wanted = f"does not match the regex pattern {form.pattern}".lower()
         yield path, "must be an IPv4 address" if form.pattern == ADDRESS else wanted
     if _type(value) == "number":
@@ -76,7 +76,9 @@ def _is(kind: str, value: Any) -> bool:
 
 
 def whole(value: Any) -> int | None:
-    """Return the whole number that a value is or spells; None when it is none."""
+    """Return the whole number that a value is or spells, as JavaScript reads it; None when it is none."""
+    if value in (None, "", []):
+        return 0
     try:
         number = float(value) if isinstance(value, str | int | float) else None
     except (ValueError, OverflowError):
@@ -98,5 +100,5 @@ def _written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     if isinstance(value, list):
-        return ",".join(map(_written, value))
+        return ",".join("" if item is None else _written(item) for item in value)
     return "[object Object]" if isinstance(value, dict) else str(value)

@@ -41,7 +41,14 @@ class Settings:
     allow_multiple_public_networks: bool = False
     delegate_datasets: bool = False
     bhyve_snapshots: bool = False
+    volumes: bool = False
+    """Let accounts have volumes; without it CloudAPI knows no such address: 405."""
     automount_volumes: bool = False
+    """Let machines be made with volumes."""
+    user_migrations: bool = False
+    """Let accounts migrate their machines, and not only the operator."""
+    manta_url: str | None = None
+    """Where images can be exported to; None is a data centre without Manta."""
     fabrics: bool = True
     """Let accounts have VLANs and networks of their own; without it CloudAPI answers 501 to all that is about them."""
     cns: bool = False

@@ -25,9 +25,12 @@ from .versions import parse_range
 
 
 def match_route(call: Call) -> None:
-    """Find the operation's place: 404, 405."""
+    """Find the operation's place: 404, 405; where there are no volumes, their addresses are as good as unknown."""
     if call.match is NOWHERE:
         call.match = ROUTER.find(call.request.method, call.request.target)
+    if call.match.operation.path.startswith("/:account/volume") and not call.settings.volumes:
+        message = f"{call.request.method} is not allowed"
+        raise ApiError(405, "MethodNotAllowedError", message, headers={"Allow": "PUT"})
 
 
 def check_version(call: Call) -> None:

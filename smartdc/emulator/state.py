@@ -11,6 +11,7 @@ from .public_key import PublicKey
 from .records import Account, Bucket, FirewallRule, Image, Key, Machine, Network, Nic, Package, Person, User, Vlan
 from .reply import ApiError, invalid_argument
 from .settings import Settings
+from .storage import Migration, Volume
 
 
 class State:
@@ -25,6 +26,13 @@ class State:
         self.images = catalogue.images()
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
+        self.volumes: dict[str, Volume] = {}
+        self.migrations: dict[str, Migration] = {}
+        """The migrations by the id of the machine."""
+        self.workers: dict[str, Machine] = {}
+        """Hidden machines that make volumes and images, by the id of what they make."""
+        self.images_elsewhere: dict[str, dict[str, Image]] = {}
+        """What can be imported: images by id, by the name of the data centre that has them."""
         self.vlans: dict[tuple[str, int], Vlan] = {}
         """The VLANs by the id of their account and their own."""
         self.firewall_rules: dict[str, FirewallRule] = {}
@@ -174,10 +182,17 @@ class State:
         members = {member for network in visible for member in network.members}
         return [network for network in visible if network.id not in members]
 
+    def holder(self, machine: str) -> Machine | None:
+        """Return the machine that an address is taken for; it may be a hidden one."""
+        hidden = (worker for worker in self.workers.values() if worker.id == machine)
+        return self.machines.get(machine) or next(hidden, None)
+
     def add_pool(self, name: str, *subnets: str, account: Account | None = None) -> Network:
         """Create a pool with a network for each subnet, such as ``10.99.0.0/24``; by default it is everybody's."""
         owners = [account.id] if account else []
-        members = [catalogue.network(f"{name}-{number}", subnet, owners=owners) for number, subnet in enumerate(subnets)]
+        members = [
+            catalogue.network(f"{name}-{number}", subnet, owners=owners) for number, subnet in enumerate(subnets)
+        ]
         pool = catalogue.network(name, subnets[0], owners=owners, members=[member.id for member in members])
         self.networks |= {network.id: network for network in [pool, *members]}
         return pool
@@ -213,7 +228,7 @@ class State:
         """Count what there is, and list under ``errors`` what does not add up; that list should be empty."""
         held = {
             (nic.network, nic.ip): machine.id
-            for machine in self.machines.values()
+            for machine in (*self.machines.values(), *self.workers.values())
             if machine.alive
             for nic in machine.nics
         }

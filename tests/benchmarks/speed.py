@@ -1,15 +1,19 @@
 """Measure what a signed GET costs, and what importing costs, beside the least that is possible and plain `requests`.
 
-    python tests/benchmarks/speed.py [calls] [rounds]
+    python tests/benchmarks/speed.py [--calls 300] [--rounds 9]
 
 Everything that is compared runs in one process and in turns, against a server in another process that always gives
-the same answer, so that only the ratios count and they hold on any machine: the number 1.00 is `http.client` with
-one kept connection, one signature by `cryptography` and one `json.loads`. The medians of all rounds are shown.
+the same answer. So the ratios count, and not the times: 1.00 is `http.client` with one kept connection, one signature
+by `cryptography` and one `json.loads` for each call. Shown are medians over all rounds.
 """
+
+# ruff: noqa: T201 (a script prints what it has found out)
 
 from __future__ import annotations
 
+import argparse
 import base64
+import functools
 import gc
 import http.client
 import json
@@ -22,11 +26,10 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -38,9 +41,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from smartdc import DataCenter
 from smartdc.private_key import load_private_key
 from smartdc.signing import HTTPSignatureAuth
+from smartdc.wire import md5_of
 
-ROOT = Path(__file__).parent.parent.parent
 KEY_ID = "/bench/keys/bench"
+"""The name under which the requests are signed; nobody looks at it."""
+
 IDLE = 60.0
 """Seconds after which a server that nobody asks stops."""
 
@@ -87,7 +92,7 @@ def answer() -> bytes:
     body = json.dumps(MACHINE).encode()
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nContent-MD5: {_md5(body)}\r\n"
+        f"Content-Length: {len(body)}\r\nContent-MD5: {md5_of(body)}\r\n"
         "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, GET, HEAD, DELETE\r\n"
         "Access-Control-Expose-Headers: Api-Version, Request-Id, Response-Time\r\n"
         f"Connection: Keep-Alive\r\nDate: {formatdate(usegmt=True)}\r\nServer: cloudapi/9.20.0\r\n"
@@ -96,53 +101,36 @@ def answer() -> bytes:
     return head.encode() + body
 
 
-def _md5(body: bytes) -> str:
-    import hashlib  # noqa: PLC0415
-
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-
-
 def serve() -> None:
-    """Give every request on every connection the same answer, until nobody asks any more."""
+    """Give every request on every connection the same answer, until nobody asks any more or stdin ends."""
     reply = answer()
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     watch = selectors.DefaultSelector()
-    watch.register(listener, selectors.EVENT_READ)
-    watch.register(sys.stdin, selectors.EVENT_READ)
+    for source in (sys.stdin, listener):
+        watch.register(source, selectors.EVENT_READ)
     while ready := watch.select(IDLE):
-        for key, _ in ready:
-            if key.fileobj is sys.stdin:
+        for source in (key.fileobj for key, _ in ready):
+            if source is sys.stdin:
                 return
-            if key.fileobj is listener:
-                connection, _ = listener.accept()
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                watch.register(connection, selectors.EVENT_READ)
-                continue
-            peer = key.fileobj
-            assert isinstance(peer, socket.socket)
-            data = peer.recv(65536)
-            if not data:
-                watch.unregister(peer)
-                peer.close()
-                continue
-            assert data.endswith(b"\r\n\r\n"), "a GET comes in one piece"
-            peer.sendall(reply)
+            if source is listener:
+                watch.register(listener.accept()[0], selectors.EVENT_READ)
+            elif isinstance(source, socket.socket):
+                if source.recv(65536):  # a GET comes in one piece
+                    source.sendall(reply)
+                else:
+                    watch.unregister(source)
+                    source.close()
 
 
 @contextmanager
 def server() -> Iterator[str]:
     """Run a server in another process, which ends with the with-block, or with this process."""
     command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+        process.communicate()
 
 
 def keys() -> dict[str, tuple[Any, tuple[Any, ...], str]]:
@@ -155,16 +143,20 @@ def keys() -> dict[str, tuple[Any, tuple[Any, ...], str]]:
 
 
 def contenders(url: str, key: Any, scheme: tuple[Any, ...], algorithm: str) -> dict[str, Call]:
-    """Return what is compared: each gets another machine at every call, and ends with the decoded answer."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+    """Return what is compared: each gets a machine, another one at every call, and ends with the decoded answer.
+
+    The last one gets the same machine again and again, as waiting does: then a signature is good for a second.
+    """
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
     auth = HTTPSignatureAuth(KEY_ID, load_private_key(pem))
     dc = DataCenter(url, auth=auth, headers=HEADERS)
+    ids = count()
     return {
         "http.client": http_client(url, key, scheme, algorithm),
-        "smartdc": lambda ids=count(): dc.request("GET", f"/machines/{next(ids):036x}"),  # type: ignore[misc]
+        "smartdc": lambda: dc.request("GET", f"/machines/{next(ids):036x}"),
         "requests": plain_requests(url, auth),
+        "smartdc, again": lambda: dc.request("GET", f"/machines/{0:036x}"),
     }
 
 
@@ -217,7 +209,7 @@ def cost(call: Call, calls: int) -> Cost:
         gc.enable()
 
 
-def in_turns(measures: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
+def in_turns(measures: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
     """Measure each once in every round, in an order that changes from round to round."""
     costs: dict[str, list[Cost]] = {name: [] for name in measures}
     for turn in range(rounds):
@@ -227,38 +219,41 @@ def in_turns(measures: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, 
     return costs
 
 
-def show(title: str, costs: dict[str, list[Cost]], unit: float) -> None:
+def show(title: str, costs: dict[str, list[Cost]]) -> None:
     """Print a line for each contender: ratios to the first one, round by round, then times."""
     base = next(iter(costs.values()))
     for name, mine in costs.items():
         cpu = statistics.median(m.cpu / b.cpu for m, b in zip(mine, base, strict=True))
         wall = statistics.median(m.wall / b.wall for m, b in zip(mine, base, strict=True))
-        times = [statistics.median(getattr(c, what) for c in mine) * unit for what in ("cpu", "wall")]
-        print(f"{title:<12} {name:<14} {cpu:>9.2f} {wall:>9.2f} {times[0]:>12.0f} {times[1]:>12.0f}")
+        times = [statistics.median(times) * 1e6 for times in zip(*mine, strict=True)]
+        print(f"{title:<11} {name:<15} {cpu:>9.2f} {wall:>9.2f}   {times[0]:>10.0f} {times[1]:>10.0f}")
+
+
+def head(title: str) -> None:
+    """Print what the columns are."""
+    print(f"{title:<11} {'':<15} {'CPU ratio':>9} {'wall ratio':>9} {'CPU us':>11} {'wall us':>10}")
 
 
 def measure_calls(calls: int, rounds: int) -> None:
     """Print the table of signed GETs."""
-    print(f"{'signed GET':<12} {'':<14} {'CPU ratio':>9} {'wall ratio':>9} {'CPU us/call':>12} {'wall us/call':>12}")
+    head("signed GET")
     with server() as url:
         for kind, (key, scheme, algorithm) in keys().items():
             runs = contenders(url, key, scheme, algorithm)
             for call in runs.values():
                 cost(call, calls // 10 + 1)
-            measures = {name: lambda call=call: cost(call, calls) for name, call in runs.items()}  # type: ignore[misc]
-            show(kind, in_turns(measures, rounds), 1e6)
+            show(kind, in_turns({name: functools.partial(cost, call, calls) for name, call in runs.items()}, rounds))
 
 
 def measure_imports(rounds: int) -> None:
     """Print the table of imports, each in a new process whose bytecode is compiled already."""
-    print(f"\n{'import':<12} {'':<14} {'CPU ratio':>9} {'wall ratio':>9} {'CPU us':>12} {'wall us':>12}")
+    head("\nimport")
     with tempfile.TemporaryDirectory() as folder:
-        env = {**environment(), "PYTHONPYCACHEPREFIX": folder}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONPYCACHEPREFIX": folder}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
-        measures = {name: lambda name=name: import_cost(name, env) for name in ("requests", "smartdc")}  # type: ignore[misc]
-        for measure in measures.values():
-            measure()
-        show("import", in_turns(measures, rounds), 1e6)
+        measures = {name: functools.partial(import_cost, name, env) for name in ("requests", "smartdc")}
+        in_turns(measures, 1)
+        show("", in_turns(measures, rounds))
 
 
 def import_cost(name: str, env: dict[str, str]) -> Cost:
@@ -267,21 +262,23 @@ def import_cost(name: str, env: dict[str, str]) -> Cost:
         "import time; c, w = time.process_time(), time.perf_counter(); "
         f"import {name}; print(time.process_time() - c, time.perf_counter() - w)"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     cpu, wall = done.stdout.split()
     return Cost(float(cpu), float(wall))
 
 
 def main() -> None:
     """Serve or measure, as the command line says."""
-    if sys.argv[1:] == ["--serve"]:
+    parser = argparse.ArgumentParser(description="Compare what calls and imports cost.")
+    parser.add_argument("--calls", type=int, default=300, help="calls of each contender in a round")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds, 5 or more")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve:
         serve()
         return
-    calls, rounds = (int(text) for text in (*sys.argv[1:3], "300", "9")[:2]) if len(sys.argv) < 2 else (
-        int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 9
-    )
-    measure_calls(calls, max(rounds, 5))
-    measure_imports(max(rounds, 5) * 2 + 1)
+    measure_calls(asked.calls, max(asked.rounds, 5))
+    measure_imports(2 * max(asked.rounds, 5))
 
 
 if __name__ == "__main__":
