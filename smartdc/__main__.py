@@ -11,7 +11,12 @@ from smartdc import __version__
 
 __all__ = ["main"]
 
-COMMANDS = {"tour": "smartdc.tour", "shell": "smartdc.shell", "emulator": "smartdc.emulator.__main__"}
+COMMANDS = {
+    "tour": "smartdc.tour",
+    "shell": "smartdc.shell",
+    "doctor": "smartdc.doctor",
+    "emulator": "smartdc.emulator.__main__",
+}
 """Command to the module whose ``main`` it is."""
 
 HELP = f"""smartdc {__version__}: Python client for CloudAPI, the API of Triton DataCenter
@@ -19,6 +24,7 @@ HELP = f"""smartdc {__version__}: Python client for CloudAPI, the API of Triton 
     python -m smartdc tour              play the whole life of a machine
     python -m smartdc shell             open a Python session with a data centre
     python -m smartdc shell --emulator  the same with an emulated one
+    python -m smartdc doctor            find out why requests are refused
     python -m smartdc emulator          serve an emulated one to other programs
     python -m smartdc --version
 

@@ -171,8 +171,8 @@ class Identity(AuthBase):
         return self._load(usual)
 
     def uses(self, secret: Any) -> bool:
-        """Tell whether `secret` is what was given as the private key."""
-        return secret is not None and self._secret is secret
+        """Tell whether `secret` is what was given as the private key; None is what is looked for."""
+        return self._secret is secret
 
     def __repr__(self) -> str:
         """Show who signs, never with what."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from smartdc.errors import ConfigError
 
-__all__ = ["HOW_TO", "Profile", "chosen", "from_environment", "is_true", "profiles"]
+__all__ = ["HOW_TO", "Profile", "chosen", "from_environment", "is_true", "lacking", "profiles"]
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,16 @@ def from_environment(environ: Mapping[str, str]) -> Profile:
     origins = {**said, **({"insecure": variable} if variable else {})}
     values: dict[str, Any] = {name: environ[variable] for name, variable in said.items()}
     return _with_roles(Profile(name="env", insecure=insecure, origins=origins, **values), environ)
+
+
+def lacking(profile: Profile) -> str:
+    """Say which variables are not set beside those that are; '' where all are set, or none."""
+    needed = ("url", "account") if profile.key_material else ("url", "account", "key_id")
+    missing = [f"TRITON_{name.upper()} (or SDC_{name.upper()})" for name in needed if not getattr(profile, name)]
+    there = [origin for name in (*needed, "key_material") if (origin := profile.origins.get(name))]
+    if profile.name != "env" or not missing or not there:
+        return ""
+    return f"the environment has {' and '.join(there)}, and lacks {' and '.join(missing)}"
 
 
 def _with_roles(profile: Profile, environ: Mapping[str, str]) -> Profile:

@@ -10,6 +10,7 @@ from smartdc import wire
 from smartdc.access_key import HasAccessKeys
 from smartdc.account import contact
 from smartdc.dates import parse_date
+from smartdc.forgetful import forgetful
 from smartdc.key import HasSSHKeys
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of
@@ -19,6 +20,9 @@ __all__ = ["HasUsers", "User"]
 
 SETTLE = 10.0
 """Seconds for which a user that was accepted may not be listed yet."""
+
+SKEW = 300.0
+"""Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
 
 
 class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resource):
@@ -78,6 +82,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
         self._data = self._post(data=changes, repeatable=True)
         return self
 
+    @forgetful
     def change_password(self, password: str) -> Self:
         """Give the user a new password and return it: ``ChangeUserPassword``.
 
@@ -106,6 +111,7 @@ class HasUsers(Addressable):
         name = id_of(identifier, "id", "login")
         return User(self, data=self._get("users", name, params=wire.given(membership=membership or None)))
 
+    @forgetful
     def create_user(
         self,
         login: str,
@@ -140,10 +146,14 @@ class HasUsers(Addressable):
             phone=phone,
         )
 
+        began = self._datacenter.session.now()
+
         def send() -> User:
             return User(self, data=self._post("users", data={**profile, "password": password}))
 
         def find() -> list[User]:
-            return [user for user in self.users() if all(user.get(key, "") == said for key, said in profile.items())]
+            # One that was there before may be the same in everything that is shown, and has another password.
+            young = [user for user in self.users() if user.created.timestamp() >= began - SKEW]
+            return [user for user in young if all(user.get(key, "") == said for key, said in profile.items())]
 
         return Once(send, find, self._datacenter.clock, SETTLE).run()

@@ -124,8 +124,8 @@ class HasVlans(Addressable):
     def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:
         """Make a VLAN and return it: ``CreateFabricVLAN``.
 
-        Its number is from 2 to 4,094 and new; its name begins with a letter, and at most 63 letters, digits and
-        ``_ . / -`` follow. When the answer is lost, the VLAN is looked for before it is asked for again.
+        Its number is from 2 to 4,094 and new; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
+        When the answer is lost, the VLAN is looked for before it is asked for again.
         """
         wish = wire.given(vlan_id=vlan_id, name=name, description=description)
 

@@ -52,7 +52,9 @@ class SSHAgent:
     def end(self) -> None:
         """Kill the process; its socket stays behind."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def __enter__(self) -> Self:
         return self

@@ -42,7 +42,7 @@ ROLE_TAGS = {
 """The routes of ``SetRoleTags``, and the calls that take them."""
 
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
-_OPERATION = re.compile(r"``([A-Z]\w+)``")
+_OPERATION = re.compile(r"``([A-Z][\w:]+)``")
 _TABLE = re.compile(r"(?<=<!-- begin: written by tests/docs_kit.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 

@@ -86,6 +86,20 @@ def test_refresh(dc: DataCenter, cloud: Emulator) -> None:
     assert cloud.trace.operations() == ["GetAccount", "GetAccount"]
 
 
+def test_limits(dc: DataCenter, cloud: Emulator) -> None:
+    """``GetAccountLimits`` tells limits together with what is used of them."""
+    cloud.populate(2)
+    cloud.state.settings.limits = [{"by": "machines", "value": 5, "check": "os", "os": "smartos"}]
+
+    assert dc.limits() == [{"by": "machines", "value": 5, "check": "os", "os": "smartos", "used": 2}]
+    assert sent(cloud, "GetAccountLimits") == ("GET", "/limits", {})
+
+
+def test_limits_of_nobody(dc: DataCenter) -> None:
+    """``GetAccountLimits`` is empty where the operator limits nobody."""
+    assert dc.limits() == []
+
+
 def test_account_does_not_change_who_asks(dc: DataCenter) -> None:
     """After ``GetAccount`` the data centre is the same as before."""
     before = (dc.login, dc.url)

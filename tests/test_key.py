@@ -33,6 +33,12 @@ def test_keys(dc: DataCenter, laptop: Key, cloud: Emulator) -> None:
     assert laptop in keys
 
 
+def test_ssh_keys(dc: DataCenter, laptop: Key) -> None:
+    """``ListKeys`` has a second name, which users share, whose ``keys`` are those of a mapping."""
+    assert dc.ssh_keys() == dc.keys()
+    assert laptop in dc.ssh_keys()
+
+
 @pytest.mark.parametrize("form", ["name", "fingerprint", "dict", "dict with a fingerprint", "resource"])
 def test_key(dc: DataCenter, laptop: Key, cloud: Emulator, form: str) -> None:
     """``GetKey`` gives a key by its name or MD5 fingerprint."""

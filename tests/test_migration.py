@@ -327,7 +327,15 @@ def test_automatic_migration_that_fails(machine: Machine, cloud: Emulator) -> No
     with pytest.raises(WaitFailed, match="failed to sync"):
         machine.migrate(automatic=True, wait=True)
     assert history(cloud) == [("begin", "successful"), ("sync", "failed")]
-    assert record(cloud, machine).pending == record(cloud, machine).pending.__class__()
+    assert not record(cloud, machine).pending
+
+
+def test_begin_again(machine: Machine, cloud: Emulator) -> None:
+    """``Migrate`` takes a beginning that failed up again, and that stays as automatic as it was."""
+    cloud.transitions.fail("migrate-begin")
+    machine.migrate()
+    assert machine.migrate(automatic=True, wait=True).state == "paused"
+    assert history(cloud) == [("begin", "failed"), ("begin", "successful")]
 
 
 def test_wait_ends_with_the_timeout(migration: Migration, cloud: Emulator) -> None:

@@ -39,7 +39,7 @@ class Triton:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
         command = ["node", self._script, *arguments]
-        return subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=300, check=False)
 
     def lines(self, *arguments: str) -> list[dict[str, Any]]:
         """Run it and return what it prints: a JSON object in each line."""

@@ -54,7 +54,7 @@ def test_an_unknown_command_is_refused_in_one_line(capsys: pytest.CaptureFixture
     status = command.main(["turn"])
 
     assert status == 2
-    assert capsys.readouterr().err == "smartdc: there is no command 'turn'; there are tour, shell, emulator\n"
+    assert capsys.readouterr().err == "smartdc: there is no command 'turn'; there are tour, shell, doctor, emulator\n"
 
 
 def test_a_missing_package_is_named_with_what_installs_it(

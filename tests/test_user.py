@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,25 +159,40 @@ def test_create_user_happens_once(dc: DataCenter, cloud: Emulator, when: str) ->
     assert creates(cloud) == (2 if when == "before" else 1)
 
 
-def test_create_user_never_takes_somebody_else(dc: DataCenter, cloud: Emulator, there: records.User) -> None:
-    """A user that only has the same login is not what a lost ``CreateUser`` made."""
+@pytest.mark.parametrize(("email", "age"), [("other@example.com", 0), ("alice@example.com", 400)])
+def test_create_user_never_takes_somebody_else(
+    dc: DataCenter, cloud: Emulator, there: records.User, email: str, age: float
+) -> None:
+    """A user of another address, or of an earlier time and so another password, is not what ``CreateUser`` made."""
     cloud.faults.add(Fault("CreateUser", "reset", "before"))
+    cloud.clock.sleep(age)
 
-    with pytest.raises(InvalidArgument, match="Login is already taken"):
-        dc.create_user("alice", "other@example.com", PASSWORD)
+    with pytest.raises(InvalidArgument):
+        dc.create_user("alice", email, PASSWORD, city="Oslo")
 
     assert list(account(cloud).users) == [there.id]
 
 
+SECRETIVE: dict[str, Callable[[DataCenter, User], object]] = {
+    "CreateUser": lambda dc, _: dc.create_user("bob", "bob@example.com", PASSWORD),
+    "ChangeUserPassword": lambda _, alice: alice.change_password(PASSWORD),
+}
+
+
 @pytest.mark.parametrize("kind", ["status", "reset"])
-def test_errors_do_not_tell_the_password(dc: DataCenter, cloud: Emulator, kind: str) -> None:
-    """What goes wrong with ``CreateUser`` never repeats the password."""
+@pytest.mark.parametrize("operation", SECRETIVE)
+def test_errors_do_not_tell_the_password(
+    dc: DataCenter, alice: User, cloud: Emulator, kind: str, operation: str
+) -> None:
+    """What goes wrong with ``CreateUser`` and ``ChangeUserPassword`` has the password neither in its words nor frames."""
     cloud.faults.add(Fault("*", kind, times=None))
 
     with pytest.raises(SmartDCError) as caught:
-        dc.create_user("bob", "bob@example.com", PASSWORD)
+        SECRETIVE[operation](dc, alice)
 
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb)][1:]
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert PASSWORD not in repr([frame.f_locals for frame in frames])
 
 
 @pytest.mark.parametrize(("name", "key", "value"), [(name, *told) for name, told in FIELDS.items()], ids=FIELDS)

@@ -336,10 +336,12 @@ def test_update_network(cloud: Emulator, network: Network) -> None:
 
 def test_update_network_in_part(cloud: Emulator, network: Network) -> None:
     """``UpdateFabricNetwork`` leaves alone what is not given; an empty list is given."""
-    network.update(resolvers=["9.9.9.9"]).update(description="the web")
+    network.update(resolvers=["9.9.9.9"], routes={"10.60.0.0/16": "10.50.1.3"}).update(description="the web")
     assert (network.resolvers, network.description) == (["9.9.9.9"], "the web")
-    assert network.update(resolvers=[]).resolvers == []
-    assert sent(cloud, "UpdateFabricNetwork")[2] == {"resolvers": []}
+    assert network.routes == {"10.60.0.0/16": "10.50.1.3"}
+    assert network.update(resolvers=[], routes={}).resolvers == []
+    assert sent(cloud, "UpdateFabricNetwork")[2] == {"resolvers": [], "routes": {}}
+    assert not network.refresh().routes
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def _begin(call: Call, *, automatic: bool = False) -> Reply:
     migration = known or Migration(call.machine.id, call.account.id, automatic, call.now)
     call.state.migrations[call.machine.id] = migration
     migration.phase, migration.state, migration.error = "begin", "running", None
-    for phase in AUTOMATIC if automatic else AUTOMATIC[:1]:
+    for phase in AUTOMATIC if migration.automatic else AUTOMATIC[:1]:
         _queue(call, migration, phase)
     return _started(call, migration, "begin")
 

@@ -173,7 +173,8 @@ def _change(network: Network, params: dict[str, Any]) -> None:
     network.start = params.get("provision_start_ip", network.start)
     network.end = params.get("provision_end_ip", network.end)
     network.resolvers = params.get("resolvers", network.resolvers)
-    network.routes = params.get("routes") or network.routes
+    if params.get("routes") is not None:
+        network.routes = params["routes"]
 
 
 def _require_fabric_network(call: Call, params: dict[str, Any]) -> Network:

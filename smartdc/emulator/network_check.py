@@ -47,13 +47,13 @@ def check_resolvers(params: dict[str, Any]) -> dict[str, Any]:
 def _check_common(params: dict[str, Any]) -> None:
     """Check texts and routes; the ranges of routes are written as NAPI does from then on."""
     check_texts(params)
-    routes = params.get("routes") or {}
+    routes = {} if params.get("routes") is None else params["routes"]
     if not isinstance(routes, dict):
         raise refused("routes", "must be an object")
     wrong = [target for target, via in routes.items() if not (_range(target) and _is_address(via))]
     if wrong:
         raise refused("routes", f"invalid route{'s' if len(wrong) > 1 else ''}")
-    if routes:
+    if params.get("routes") is not None:
         params["routes"] = {_range(target): via for target, via in routes.items()}
 
 

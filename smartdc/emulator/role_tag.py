@@ -14,8 +14,11 @@ log = logging.getLogger("smartdc.emulator")
 
 HEADER = "role-tag"
 
-COLLECTIONS = frozenset({"users", "roles", "policies", "keys", "machines", "images", "packages", "networks", "fwrules"})
-"""The collections that can be tagged, with ``datacenters`` and ``services``."""
+COLLECTIONS = (
+    *("users", "roles", "policies", "keys", "machines", "images"),
+    *("packages", "networks", "fwrules", "datacenters", "services"),
+)
+"""What can be tagged as a whole, and thing by thing."""
 
 OPERATIONS = re.compile(
     "(Get|Head|List|Create|Update|Delete)"
@@ -39,7 +42,7 @@ def set_role_tags(call: Call) -> Reply:
     if not manages_access(call):
         # CloudAPI would leave the caller without any answer.
         raise invalid_argument("Role tags need version 7.2.0 or later, and a data centre that uses them")
-    if kind and kind not in COLLECTIONS | {"datacenters", "services"}:
+    if kind and kind not in COLLECTIONS:
         raise not_found(f"{kind} is not a valid resource")
     roles = _wanted(call, call.params.get(HEADER), tagged_roles(call))
     if roles is not None:

@@ -127,7 +127,7 @@ def users_of(volume: Volume, call: Call) -> list[str]:
 
 
 def mount_volumes(call: Call, machine: Machine) -> None:
-    """Let a new machine use the volumes that its creation names."""
+    """Let a new machine use the volumes that its creation names; VMAPI would also make those that are not there."""
     names = [wanted.get("name") for wanted in call.params.get("volumes") or [] if isinstance(wanted, dict)]
     for volume in call.state.volumes.values():
         if volume.owner == machine.owner and volume.name in names:
