@@ -208,6 +208,10 @@ def transport_error(cause: Exception, timeout: float | None, server: str, **call
     error = kind(f"{call['method']} {call['path']}: {where}{words}", **call)
     # The frames of the layers above the bottom hold copies of the Authorization header: those are let go.
     reason.__traceback__ = reason.__context__ = reason.__cause__ = None
+    if isinstance(partial := getattr(reason, "partial", None), bytes):
+        # What came of an answer may be secret; its length is enough.
+        vars(reason).update(partial=bytes(len(partial)))
+        reason.args = ()
     error.__cause__ = None if isinstance(reason, Unusable) else reason
     return error
 

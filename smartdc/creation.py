@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.errors import CallError, CreateOutcomeUnknown, InputError, NameTaken, ResourceNotFound
+from smartdc.forgetful import forgetful
 from smartdc.machine import HasMachines, Machine
 from smartdc.once import Once, single
 from smartdc.waiting import DEFAULT_TIMEOUT
@@ -26,6 +27,7 @@ TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
 class CreatesMachines(HasMachines):
     """What machines can be provisioned in."""
 
+    @forgetful
     def create_machine(
         self,
         name: str | None = None,

@@ -22,6 +22,7 @@ from smartdc.errors import ConfigError
 from smartdc.explain import Explanation, examine
 from smartdc.firewall_rule import CreatesFirewallRules
 from smartdc.fleet import WaitsForMachines
+from smartdc.forgetful import forgetful
 from smartdc.identity import Identity
 from smartdc.image import HasImages
 from smartdc.key import HasKeys
@@ -106,6 +107,7 @@ class DataCenter(
 
     API_VERSION = "~9||~8"
 
+    @forgetful
     def __init__(
         self,
         location: str | None = None,
@@ -163,6 +165,7 @@ class DataCenter(
             **self._parts,
         )
 
+    @forgetful
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning."""
         mine = key_id is None and secret is None
@@ -203,6 +206,7 @@ class DataCenter(
         """What tells and passes the time."""
         return self.session.clock
 
+    @forgetful
     def request(
         self,
         method: str,

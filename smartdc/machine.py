@@ -12,6 +12,7 @@ from smartdc.dates import parse_date
 from smartdc.disk import HasDisks
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.firewall_rule import HasFirewallRules
+from smartdc.forgetful import forgetful
 from smartdc.image import HasImaging
 from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
@@ -91,6 +92,7 @@ class Machine(
         super().__init__(datacenter, machine_id, data)
 
     @classmethod
+    @forgetful
     def create_in_datacenter(cls, datacenter: DataCenter, **kwargs: Any) -> Machine:
         """Provision a machine: ``CreateMachine``, as `DataCenter.create_machine` with the same arguments."""
         return datacenter.create_machine(**kwargs)
@@ -169,6 +171,7 @@ class Machine(
 class HasMachines(Addressable):
     """What has machines."""
 
+    @forgetful
     def machines(
         self,
         machine_type: str | None = None,
@@ -191,7 +194,8 @@ class HasMachines(Addressable):
 
         Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
         of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
-        that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`.
+        that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
+        lists every name that begins with `name`; those that only begin so are left out here.
         """
         filters = machine_filters(
             type=machine_type,
@@ -209,7 +213,7 @@ class HasMachines(Addressable):
             pages = [self._list("machines", params={**filters, **wire.given(limit=limit, offset=offset)})]
         else:
             pages = [page for page, _ in self._pages(filters, limit, offset)]
-        unique = {data["id"]: data for page in pages for data in page}
+        unique = {data["id"]: data for page in pages for data in page if name in {None, data.get("name")}}
         return [Machine(self._datacenter, data=data) for data in unique.values()]
 
     def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
@@ -230,7 +234,10 @@ class HasMachines(Addressable):
         brand: str | None = None,
         docker: bool | None = None,
     ) -> int:
-        """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``."""
+        """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
+
+        With a `name` they are listed instead, since CloudAPI would count all names that begin so: ``ListMachines``.
+        """
         filters = machine_filters(
             type=machine_type,
             name=name,
@@ -243,6 +250,9 @@ class HasMachines(Addressable):
             brand=brand,
             docker=docker,
         )
+        if name is not None:
+            pages = self._pages(filters, None, None)
+            return sum(entry.get("name") == name for page, _ in pages for entry in page)
         return sum(count for _, count in self._pages(filters, None, None, method="HEAD"))
 
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
@@ -279,5 +289,4 @@ class HasMachines(Addressable):
             return Machine(self._datacenter, data=self.raw_machine_data(text, credentials))
         if not NAME.fullmatch(text):
             raise InputError(f"{text!r} is neither the id nor the name of a machine")
-        found = self.machines(name=text, credentials=credentials)
-        return only([machine for machine in found if machine.name == text], text, "machine")
+        return only(self.machines(name=text, credentials=credentials), text, "machine")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smartdc import wire
 from smartdc.errors import InputError
+from smartdc.forgetful import forgetful
 from smartdc.resource import Resource
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class HasMetadata(Resource):
             return self._call("GET", "metadata", checked_key(key))[0]
         return self._keep_metadata(self._get("metadata"))
 
+    @forgetful
     def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
         """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
 
@@ -68,6 +70,7 @@ class HasMetadata(Resource):
         rest = self._get("metadata")
         return self._keep_metadata({key: value for key, value in rest.items() if key in UNDELETABLE})
 
+    @forgetful
     def set_boot_script(self, filename: str | os.PathLike[str]) -> None:
         """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
 

@@ -12,7 +12,6 @@ from typing import Generic, TypeVar
 
 from smartdc.clock import Clock
 from smartdc.errors import CallError, Conflict, DoubledCreate
-from smartdc.waiting import BLIPS
 
 __all__ = ["Once", "single"]
 
@@ -84,10 +83,13 @@ class Once(Generic[T]):
         return otherwise(error)
 
     def _look(self) -> list[T] | None:
-        """Return what bears the mark; None when that cannot be told now."""
+        """Return what bears the mark; None when that cannot be told now, for whatever reason.
+
+        A refusal to list says nothing about the create either, and must not take the place of its error.
+        """
         try:
             return self.find()
-        except BLIPS:
+        except CallError:
             return None
 
     def _mine_or(self, error: Conflict) -> T:

@@ -16,6 +16,7 @@ import requests
 
 from smartdc import wire
 from smartdc.errors import BadResponse, InputError, ResourceNotFound
+from smartdc.forgetful import forgetful
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -90,6 +91,7 @@ class Addressable:
         return int(count)
 
     @staticmethod
+    @forgetful
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
         """Return the answer if it is of the kind that the operation gives."""
         if not isinstance(decoded, kind) or (

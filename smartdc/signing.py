@@ -135,10 +135,9 @@ class HTTPSignatureAuth(AuthBase):
 
         Text and header are replaced together, as one tuple, which needs no lock.
         """
-        known, header = self._last
-        if known == text:
+        if kept := self._kept(text):
             log.debug("signature of the same request in the same second used again")
-            return header
+            return kept
         algorithm = self._checked_algorithm()
         signature = self._signer.sign(text.encode())
         if not signature:
@@ -151,6 +150,11 @@ class HTTPSignatureAuth(AuthBase):
         )
         self._last = (text, header)
         return header
+
+    def _kept(self, text: str) -> str | None:
+        """Return the last header if it is for `text`; another is a secret that no failing caller should hold."""
+        known, header = self._last
+        return header if known == text else None
 
     def _checked_algorithm(self) -> str:
         algorithm = self._signer.algorithm

@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from smartdc import DataCenter, Machine
-from smartdc.emulator import Emulator, Server, VirtualClock
+from smartdc.emulator import Emulator, Fault, Server, VirtualClock
 from smartdc.emulator.clock import Clock
 from smartdc.emulator.wire import Request, Response
 
@@ -26,6 +26,10 @@ class Stage:
     def clock(self) -> Clock:
         """The clock of the emulator."""
         return self.cloud.clock
+
+    def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
+        """Let the emulator say whether a connection ends before anything is asked."""
+        return self.cloud.interrupt(head, tls=tls)
 
     def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
         """Let the emulator answer."""

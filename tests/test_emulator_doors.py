@@ -250,10 +250,8 @@ def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:
         assert talk(server, b"") == b""
 
 
-class Broken:
+class Broken(Emulator):
     """A core with a bug."""
-
-    clock = WallClock()
 
     def handle(self, request: Any, pause: Any = None) -> Any:
         """Trip."""

@@ -6,9 +6,13 @@ The emulator judges the signatures with code of its own. That npm's http-signatu
 
 from __future__ import annotations
 
+import inspect
+import os
 import shutil
+import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from agent_kit import SSHAgent
 from signing_kit import CASES, KINDS, PASSPHRASE, KeyFile, KeyShelf
 
 from smartdc import AgentError, DataCenter, InvalidCredentials, KeyFileError, PassphraseRequired
-from smartdc.agent import AgentKey
+from smartdc.agent import Agent, AgentKey
 from smartdc.emulator import Emulator, Server, VirtualClock
 from smartdc.identity import Identity
 from smartdc.private_key import PrivateKey
@@ -266,6 +270,102 @@ def test_agent_is_asked_in_spite_of_a_secret(agent: SSHAgent, key_of: KeyShelf, 
     agent.clear()
     with client(cloud, file, secret=file.path, allow_agent=True) as dc:
         assert dc.account().login == "demo"
+
+
+# An agent that does not help.
+
+
+def failure_of(dc: DataCenter) -> str:
+    """Return the words of the typed error of a first call, for which nothing was sent."""
+    with dc, pytest.raises((AgentError, KeyFileError)) as caught:
+        dc.account()
+    return str(caught.value)
+
+
+@pytest.fixture
+def short_lived(environment: Environment) -> Iterator[SSHAgent]:
+    """An ssh-agent of the environment that a test may kill, lock or stop."""
+    with tempfile.TemporaryDirectory(prefix="agent-") as folder, SSHAgent(Path(folder)) as agent:
+        environment.setenv("SSH_AUTH_SOCK", agent.path)
+        yield agent
+
+
+@needs_agent
+def test_dead_agent(short_lived: SSHAgent, key_of: KeyShelf) -> None:
+    """A socket that its agent left behind is told, and nothing is sent."""
+    file = key_of("ed25519")
+    cloud = cloud_of(file)
+    short_lived.add(file)
+    short_lived.end()
+    words = failure_of(client(cloud, file))
+    assert f"no ssh-agent listens at {short_lived.path}: it has ended; SSH_AUTH_SOCK is out of date" in words
+    assert cloud.trace == []
+
+
+@needs_agent
+def test_locked_agent(short_lived: SSHAgent, key_of: KeyShelf) -> None:
+    """An agent that was locked with ``ssh-add -x`` shows no keys, which is told."""
+    file = key_of("ed25519")
+    cloud = cloud_of(file)
+    short_lived.add(file)
+    short_lived.lock()
+    assert "shows no keys: it is empty (ssh-add) or locked (ssh-add -X)" in failure_of(client(cloud, file))
+    assert cloud.trace == []
+
+
+@needs_agent
+def test_agent_that_is_locked_between_two_calls(short_lived: SSHAgent, key_of: KeyShelf) -> None:
+    """An agent that was locked after the key was found refuses to sign, which is told at the next call."""
+    file = key_of("rsa-2048")
+    cloud = cloud_of(file)
+    short_lived.add(file)
+    dc = client(cloud, file)
+    dc.account()
+    short_lived.lock()
+    dc.session.clock.sleep(1)
+    assert "refused to sign with" in failure_of(dc)
+    assert len(cloud.trace) == 1
+
+
+def test_agent_s_patience() -> None:
+    """A conversation with an agent has ten seconds, unless somebody says otherwise."""
+    assert inspect.signature(Identity).parameters["agent_timeout"].default == 10
+    assert Agent("/no/agent").timeout == 10
+
+
+@needs_agent
+@pytest.mark.parametrize("found", [False, True], ids=["looking-for-the-key", "signing"])
+def test_agent_that_stalls(short_lived: SSHAgent, key_of: KeyShelf, found: bool) -> None:
+    """An agent that does not answer is given up after its time, whether it is to list its keys or to sign."""
+    file = key_of("ed25519")
+    cloud = cloud_of(file)
+    short_lived.add(file)
+    identity = Identity(file.fingerprint(), account="demo", agent_timeout=0.2)
+    if found:
+        identity.signer()
+    os.kill(short_lived.process.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    words = failure_of(DataCenter(**without_key(cloud.connection()), auth=identity))
+    assert time.monotonic() - begun < 5
+    assert "did not answer within 0.2 s; is it waiting for a confirmation, or stopped?" in words
+    assert cloud.trace == []
+
+
+@needs_agent
+def test_agent_that_stalls_is_no_obstacle(short_lived: SSHAgent, ssh_folder: Path, key_of: KeyShelf) -> None:
+    """When the agent was given up, the key is looked for in the folder all the same."""
+    file = key_of("ed25519")
+    put(file, ssh_folder / "id_ed25519")
+    cloud = cloud_of(file)
+    os.kill(short_lived.process.pid, signal.SIGSTOP)
+    identity = Identity(file.fingerprint(), account="demo", agent_timeout=0.2)
+    with DataCenter(**without_key(cloud.connection()), auth=identity) as dc:
+        assert_accepted(cloud, dc)
+
+
+def without_key(connection: dict[str, Any]) -> dict[str, Any]:
+    """Return what says where a cloud is, and nothing of a key."""
+    return {name: value for name, value in connection.items() if name not in {"key_id", "secret"}}
 
 
 def signer_of(dc: DataCenter) -> object:

@@ -17,10 +17,11 @@ from smartdc import (
     Machine,
     MachineNotReady,
     NameTaken,
+    TransportError,
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.transitions import AfterSeconds, ByScript
 
 
@@ -159,6 +160,37 @@ def test_reboot_waits_for_the_audit_and_not_for_the_state(machine: Machine, clou
     assert cloud.clock.monotonic() >= 60
 
 
+def test_wait_for_the_second_of_its_kind(machine: Machine, cloud: Emulator) -> None:
+    """With ``wait`` the end of an earlier job of the same kind is not taken for that of this one."""
+    cloud.transitions.policy = AfterSeconds(30)
+    machine.rename("web-2", wait=True)
+    machine.rename("web-3", wait=True)
+    assert (machine.name, record(cloud, machine).name) == ("web-3", "web-3")
+    assert cloud.clock.monotonic() >= 60
+
+
+@pytest.mark.parametrize("action", [*SWITCHES, DELETE], ids=str)
+def test_lost_answer(machine: Machine, cloud: Emulator, action: Action) -> None:
+    """What twice is the same as once is asked for again when the answer is lost."""
+    action.prepared(cloud, machine)
+    cloud.faults.add(Fault(action.operation, kind="reset", when="after"))
+    action.on(machine)
+    assert cloud.trace.operations()[-2:] == [action.operation] * 2
+    attribute, value = action.after
+    assert getattr(record(cloud, machine), attribute) == value
+
+
+@pytest.mark.parametrize("action", JOBS, ids=str)
+def test_lost_answer_of_a_job(machine: Machine, cloud: Emulator, action: Action) -> None:
+    """What may be another thing the second time is sent once, and the error says that nobody knows if it was done."""
+    action.prepared(cloud, machine)
+    cloud.faults.add(Fault(action.operation, kind="reset", when="after"))
+    with pytest.raises(TransportError) as caught:
+        action.on(machine)
+    assert caught.value.applied is None
+    assert cloud.trace.operations().count(action.operation) == 1
+
+
 @pytest.mark.parametrize("form", ["id", "dict", "resource"])
 def test_resize_takes_a_package_in_every_form(machine: Machine, dc: DataCenter, cloud: Emulator, form: str) -> None:
     """``ResizeMachine`` gets the package's name or id."""
@@ -167,6 +199,13 @@ def test_resize_takes_a_package_in_every_form(machine: Machine, dc: DataCenter, 
     machine.resize(given, wait=True)
     assert sent(cloud, "ResizeMachine")[1] == f"{machine.path}?action=resize&package={identity}"
     assert (record(cloud, machine).package, machine.package) == (identity, "g1-large")
+
+
+def test_resize_takes_a_dict_with_a_name(machine: Machine, cloud: Emulator) -> None:
+    """Where a dict has no id, ``ResizeMachine`` gets the name in it."""
+    machine.resize({"name": "g1-large"})
+    assert sent(cloud, "ResizeMachine")[1] == f"{machine.path}?action=resize&package=g1-large"
+    assert record(cloud, machine).memory == 8192
 
 
 def test_start_of_a_running_machine(machine: Machine, cloud: Emulator) -> None:

@@ -62,6 +62,19 @@ def test_earlier_failure_is_not_forgotten(machine: Machine, cloud: Emulator) -> 
         machine.poll_until("stopped")
 
 
+def test_failure_of_long_ago_is_no_reason(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """A start that somebody tried before is told from ours by the server's clock."""
+    cloud.transitions.fail("start")
+    record(cloud, machine).state = "stopped"
+    dc.machine(machine.id).start()
+    record(cloud, machine)
+    cloud.clock.sleep(60)
+    cloud.transitions.policy = AfterSeconds(30)
+    machine.start()
+    machine.poll_until("running")
+    assert [entry.succeeded for entry in machine.audit()] == [True, False]
+
+
 @pytest.mark.parametrize("setting", ["enable_firewall", "enable_deletion_protection"])
 def test_setting_holds_up_no_wait(machine: Machine, cloud: Emulator, setting: str) -> None:
     """A setting changes no state: a machine that is not in the state is not waited for."""

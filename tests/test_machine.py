@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cloud_kit import image_id, query, record, sent
 
-from smartdc import DataCenter, InputError, Machine, ResourceNotFound
+from smartdc import DataCenter, Gone, InputError, Machine, ResourceNotFound
 from smartdc.emulator import Emulator
 
 ID = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
@@ -186,6 +186,16 @@ def test_refresh_of_a_deleted_machine_is_no_error(machine: Machine, cloud: Emula
     record(cloud, machine).state = "deleted"
     assert machine.refresh().state == "deleted"
     assert cloud.trace[-1].status == 410
+
+
+@pytest.mark.parametrize("body", [ID, {"id": "another"}, {"code": "Gone"}])
+def test_refresh_of_a_machine_that_was_deleted_long_ago(odd_server: Any, odd_dc: DataCenter, body: Any) -> None:
+    """A 410 that does not bring this machine is an error, and no new data."""
+    machine = Machine(odd_dc, data={"id": ID, "state": "running"})
+    odd_server.get(f"http://odd.test/my/machines/{ID}", status=410, json=body)
+    with pytest.raises(Gone):
+        machine.refresh()
+    assert machine.state == "running"
 
 
 def test_status(machine: Machine, cloud: Emulator) -> None:

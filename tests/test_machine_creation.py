@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from cloud_kit import account, image_id, network_id, package_id, query, record, sent
 
-from smartdc import DataCenter, InputError, Machine, NameTaken, ValidationFailed, WaitFailed, WaitTimeout
+from smartdc import (
+    DataCenter,
+    InputError,
+    Machine,
+    MissingParameter,
+    NameTaken,
+    ValidationFailed,
+    WaitFailed,
+    WaitTimeout,
+)
 from smartdc.emulator import Emulator
 from smartdc.emulator.transitions import AfterSeconds
 
@@ -240,6 +249,29 @@ def test_name_that_is_none_is_refused(create: Creator, cloud: Emulator, name: st
     """A name that CloudAPI would refuse is refused before anything is sent."""
     with pytest.raises(InputError, match="no name for a machine"):
         create(name=name)
+    assert not cloud.trace
+
+
+def test_name_with_a_short_id(create: Creator, cloud: Emulator) -> None:
+    """``CreateMachine`` fills in ``{{shortId}}``; that is counted as the eight characters that it will be."""
+    machine = create(name="w" * 181 + "{{shortId}}")
+    assert record(cloud, machine).name == "w" * 181 + machine.id[:8]
+    with pytest.raises(InputError, match="no name for a machine"):
+        create(name="w" * 182 + "{{shortId}}")
+
+
+def test_package_must_be_said(create: Creator) -> None:
+    """Without a package the server says that one is missing: ``CreateMachine``."""
+    with pytest.raises(MissingParameter, match="package must be specified"):
+        create(package=None)
+
+
+@pytest.mark.parametrize("wish", [{"metadata": {"a/b": "x"}}, {"metadata": {"": "x"}}, {"tags": {"..": "x"}},
+                                  {"metadata": {"a": ["x"]}}, {"tags": {"a": None}}])  # fmt: skip
+def test_entry_that_could_not_be_reached(create: Creator, cloud: Emulator, wish: dict[str, Any]) -> None:
+    """Names and values that CloudAPI does not take, or does not give back, are refused before ``CreateMachine``."""
+    with pytest.raises(InputError):
+        create(**wish)
     assert not cloud.trace
 
 

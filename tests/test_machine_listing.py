@@ -22,7 +22,6 @@ from smartdc.emulator import Emulator
 
 FILTERS: dict[str, tuple[dict[str, Any], dict[str, str], set[str]]] = {
     "machine_type": ({"machine_type": "smartmachine"}, {"type": "smartmachine"}, {"web", "old", "big"}),
-    "name": ({"name": "web"}, {"name": "web"}, {"web"}),
     "state": ({"state": "stopped"}, {"state": "stopped"}, {"old"}),
     "memory": ({"memory": 4096}, {"memory": "4096"}, {"big"}),
     "brand": ({"brand": "kvm"}, {"brand": "kvm"}, {"vm"}),
@@ -82,6 +81,25 @@ def test_num_machines_by(
     assert dc.num_machines(**given) == len(found)
     assert sent(cloud, "HeadMachines")[0] == "HEAD"
     assert filters_of(cloud, "HeadMachines") == asked
+
+
+@pytest.mark.parametrize("name", ["web-1", "web", "db-1"])
+def test_machines_by_name(dc: DataCenter, cloud: Emulator, name: str) -> None:
+    """``ListMachines`` compares the beginning of names: the machines that only begin so are left out and not counted."""
+    for there in ("web-1", "web-10", "web-1a"):
+        cloud.populate(1, name=there)
+    expected = {"web-1"} & {name}
+    assert names(dc.machines(name=name)) == names(dc.machines(name=name, paged=True)) == expected
+    assert filters_of(cloud, "ListMachines") == {"name": name}
+    assert dc.num_machines(name=name) == len(expected)
+
+
+def test_machine_by_name(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:
+    """One machine can be had by its name, which is looked for in ``ListMachines``."""
+    cloud.populate(1, name="web-10")
+    assert dc.machine("web-1") == machine
+    with pytest.raises(ResourceNotFound, match="no machine is called 'web'"):
+        dc.machine("web")
 
 
 @pytest.mark.usefixtures("fleet")
@@ -225,8 +243,18 @@ def test_listing_ends_when_the_server_ignores_the_offset(
     """A server that sends the same full page again and again ends the listing with an error, not never."""
     headers = {"x-resource-count": "2", "x-query-limit": "2"}
     odd_server.get("http://odd.test/my/machines", json=[{"id": "one"}, {"id": "two"}], headers=headers)
-    with pytest.raises(BadResponse, match="same page"):
+    with pytest.raises(BadResponse, match=r"sends the same page again and again$"):
         odd_dc.machines(limit=2)
+
+
+def test_listing_goes_by_the_limit_that_the_server_chose(
+    odd_server: responses.RequestsMock, odd_dc: DataCenter
+) -> None:
+    """A server that gives smaller pages than were asked for is asked for the rest."""
+    for page in ([{"id": "one"}, {"id": "two"}], [{"id": "three"}]):
+        headers = {"x-resource-count": str(len(page)), "x-query-limit": "2"}
+        odd_server.get("http://odd.test/my/machines", json=page, headers=headers)
+    assert [machine.id for machine in odd_dc.machines()] == ["one", "two", "three"]
 
 
 def test_listing_without_its_headers_is_counted_here(odd_server: responses.RequestsMock, odd_dc: DataCenter) -> None:

@@ -132,6 +132,25 @@ def test_nothing_is_sent_again_while_nobody_can_look(run: Run) -> None:
     assert store.sent == 1
 
 
+@pytest.mark.parametrize(
+    "kind", [errors.NotAuthorized, errors.ResourceNotFound, errors.Redirected, errors.InvalidHeader]
+)
+def test_a_refusal_to_list_does_not_hide_what_became_of_the_create(
+    clock: VirtualClock, kind: type[errors.APIError]
+) -> None:
+    """Who may create and not list hears of the create, whose outcome is unknown, and not of the list."""
+    store = Store("made, unanswered")
+
+    def find() -> list[str]:
+        raise refused(kind)
+
+    with pytest.raises(errors.TransportError, match="lost") as caught:
+        Once(store.send, find, clock, 180.0).run()
+
+    assert caught.value.applied is None
+    assert store.sent == 1
+
+
 def test_a_refusal_is_final(run: Run) -> None:
     """What surely was not applied is not looked for."""
     store = Store("refused")

@@ -243,6 +243,38 @@ def test_wait_ends_with_the_timeout(machine: Machine, cloud: Emulator) -> None:
     assert cloud.clock.monotonic() == 40
 
 
+def test_snapshot_that_failed_ends_the_wait(machine: Machine, snapshot: Snapshot, cloud: Emulator) -> None:
+    """A snapshot whose last job failed will not get any better."""
+    machine.create_snapshot("before")
+    with pytest.raises(WaitFailed, match="snapshot before of web-1 cannot become created: it is failed"):
+        snapshot.poll_until("created")
+    assert cloud.clock.monotonic() == 0
+
+
+def test_wait_for_the_second_of_its_kind(machine: Machine, snapshot: Snapshot, cloud: Emulator) -> None:
+    """With ``wait`` the end of an earlier snapshot is not taken for that of this one."""
+    cloud.transitions.policy = AfterSeconds(30)
+    cloud.transitions.fail("create_snapshot")
+    with pytest.raises(WaitFailed, match="create_snapshot, success no"):
+        machine.create_snapshot("after", wait=True)
+    assert names(cloud, machine) == [snapshot.name]
+
+
+@pytest.mark.parametrize("state", ["gone", "Created", ""])
+def test_state_that_is_none(snapshot: Snapshot, state: str) -> None:
+    """A state that no snapshot is ever in is refused, with those there are."""
+    with pytest.raises(InputError, match="these are: queued, running, created, failed, canceled, deleted"):
+        snapshot.poll_until(state)
+
+
+def test_way_back_returns_at_once(snapshot: Snapshot, machine: Machine, cloud: Emulator) -> None:
+    """Without ``wait`` neither way back waits for its job."""
+    cloud.transitions.policy = AfterSeconds(30)
+    snapshot.start()
+    machine.start_from_snapshot("before")
+    assert (cloud.clock.monotonic(), len(record(cloud, machine).pending)) == (0, 2)
+
+
 def test_wait_for_the_way_back(snapshot: Snapshot, machine: Machine, cloud: Emulator) -> None:
     """With ``wait`` the machine is returned when it is rolled back and runs."""
     record(cloud, machine).state = "stopped"

@@ -12,7 +12,9 @@ from .clock import Clock, VirtualClock
 from .controls import PREFIX, answer_control
 from .credentials import throwaway_key
 from .decode import parse_body, parse_query
-from .faults import ANSWERS, BEFORE, ON_THE_WIRE, Fault, FaultPlan
+from .false_answers import ANSWERS, Trouble
+from .faults import BEFORE, ON_THE_WIRE, Fault, FaultPlan
+from .feed import Feed
 from .guard import check_host
 from .nouns import NOUNS
 from .records import Machine
@@ -83,12 +85,19 @@ class Emulator:
         with self._lock:
             if isinstance(self.clock, VirtualClock):
                 self.clock.rewind()
+            if hasattr(self, "state"):
+                self.changefeed.drop()
             self.state = State(self.seed, self.clock)
-            self.transitions = Transitions(self.clock, self._policy, lock=self._lock)
+            self.transitions = Transitions(self.clock, self._policy, lock=self._lock, watch=self.state.feed.watch)
             self.faults = FaultPlan(self.state.ids.random)
             self.trace = Trace()
             account = self.state.add_account(self.login, self.public_key)
             self.key_id = f"/{self.login}/keys/{next(iter(account.keys.values())).public.fingerprint}"
+
+    @property
+    def changefeed(self) -> Feed:
+        """Who listens to changes of machines; ``drop()`` ends their connections."""
+        return self.state.feed
 
     def connection(self, url: str | None = None, ca: str | None = None) -> dict[str, Any]:
         """Return the arguments with which a client reaches this emulator: in-process, or at a server's URL.
@@ -132,6 +141,20 @@ class Emulator:
         trace.record(call, response.status, fault)
         return response
 
+    def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
+        """Return the fault that ends a connection before a whole request is read, if there is one.
+
+        Without a `head` nothing was asked yet. An action that is named in the body is not known by its head.
+        """
+        if head is None:
+            return self.faults.connecting(tls=tls)
+        call = Call(head, self.state, self.transitions, self.clock.time())
+        call.name = _foresee(call)
+        fault = self.faults.arriving(call.name, head)
+        if fault:
+            self.trace.record(call, 0, fault)
+        return fault
+
     def _suffer(self, call: Call, fault: Fault | None, pause: Callable[[float], None]) -> Response:
         """Answer with whatever goes wrong."""
         if not fault:
@@ -154,7 +177,8 @@ class Emulator:
 
     def _falsify(self, call: Call, fault: Fault) -> Response:
         call.past_body = True
-        response = ANSWERS[fault.kind](fault, self.clock, lambda reply: render(call, reply))
+        trouble = Trouble(fault, call.request, self.clock, lambda reply: render(call, reply))
+        response = ANSWERS[fault.kind](trouble)
         if call.request.method == "HEAD":
             response.body = b""
         return response

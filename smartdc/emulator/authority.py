@@ -1,6 +1,7 @@
 """A certificate authority for one server's lifetime, and the certificate it signs for the loopback interface."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,18 +13,28 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFETIME = timedelta(days=30)
+_HERE = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1"))]
 
 
 def write_certificates(folder: Path) -> tuple[str, str]:
-    """Write the authority's certificate and the server's chain with its key; return the paths of both files."""
+    """Write the authority's certificate and the server's chain with its key; return the paths of both files.
+
+    Beside them are chains that a client has to refuse, for the faults that have their names.
+    """
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = _root(root_key)
-    certificate = _leaf(key, root, root_key)
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    root, stranger = _root(root_key), ec.generate_private_key(ec.SECP256R1())
     ca, chain = folder / "ca.pem", folder / "server.pem"
     write_private(ca, root.public_bytes(Encoding.PEM))
-    write_private(chain, certificate.public_bytes(Encoding.PEM) + secret)
+    _write_chain(chain, _leaf(key, root, root_key), key)
+    _write_chain(folder / "expired.pem", _leaf(key, root, root_key, age=2 * _LIFETIME), key)
+    _write_chain(folder / "misnamed.pem", _leaf(key, root, root_key, names=[x509.DNSName("elsewhere.invalid")]), key)
+    _write_chain(folder / "self-signed.pem", _leaf(stranger, _root(stranger), stranger), stranger)
     return str(ca), str(chain)
+
+
+def _write_chain(path: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(path, certificate.public_bytes(Encoding.PEM) + secret)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -43,24 +54,31 @@ def _root(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _leaf(
-    key: ec.EllipticCurvePrivateKey, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey,
+    root: x509.Certificate,
+    root_key: ec.EllipticCurvePrivateKey,
+    names: Iterable[x509.GeneralName] = _HERE,
+    age: timedelta = timedelta(days=1),
 ) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smartdc emulator")])
-    addresses = [x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1")]
     return (
-        _builder(name, root.subject, key.public_key(), root_key)
+        _builder(name, root.subject, key.public_key(), root_key, age)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(root_key, SHA256())
     )
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    age: timedelta = timedelta(days=1),
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    issued = datetime.now(UTC) - age
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
@@ -68,8 +86,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_before(issued)
+        .not_valid_after(issued + _LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(identifier, critical=False)
     )

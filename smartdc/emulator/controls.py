@@ -98,6 +98,10 @@ def _fail(emulator: "Emulator", action: str, message: str = "Failed on request",
     emulator.transitions.fail(action, message, times)
 
 
+def _drop(emulator: "Emulator", how: str = "end") -> dict[str, int]:
+    return {"dropped": emulator.changefeed.drop(how)}
+
+
 def _populate(emulator: "Emulator", count: int, **choice: Any) -> list[str]:
     return [machine.id for machine in emulator.populate(count, **choice)]
 
@@ -119,6 +123,7 @@ CONTROLS: dict[str, Callable[..., Any]] = {
     "POST transitions": _set_policy,
     "POST release": _release,
     "POST fail": _fail,
+    "DELETE changefeed": _drop,
     "POST populate": _populate,
     "GET trace": _trace,
     "GET books": _books,

@@ -1,8 +1,8 @@
-"""Faults on demand: what goes wrong with a request, before or after the change it asks for is made.
+"""Faults on demand: what goes wrong with a connection, a request or an answer, before or after the change is made.
 
-Some kinds put another answer in the place of the real one, and look the same through every door. The others happen
-to the bytes of an answer or to the connection, so the door does them. To add a kind, write one function into ``ANSWERS`` here, or one
-into each door's table of wire faults and its name into ``ON_THE_WIRE``.
+Some kinds put another answer in the place of the real one, and look the same through every door: these are the
+functions in ``false_answers``. The others happen to bytes or connections, so the doors do them: a kind has a name here,
+and a function in ``server_faults`` and ``adapter_faults``.
 """
 
 import threading
@@ -11,13 +11,39 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from .clock import Clock, http_date
-from .reply import NOTHING, ApiError, Reply
-from .wire import Request, Response
+from .false_answers import ANSWERS
+from .reply import NOTHING
+from .wire import Request
 
 BEFORE, AFTER = "before", "after"
 
-SECONDS = {"stall": 3600.0, "maintenance": 3600.0, "clock": 3600.0, "dribble": 10.0, "delay": 1.0}
+CERTIFICATES = ("expired", "misnamed", "self-signed")
+"""Kinds that show a client a certificate that it should not take; only servers that speak TLS have them."""
+
+CONNECTING = ("refused", "hangup", *CERTIFICATES, "cut-handshake")
+"""Kinds that happen to a connection, when nobody knows yet what will be asked for over it."""
+
+ARRIVING = ("interrupt",)
+"""Kinds that happen to a request when no more than its head has come."""
+
+SPOILING = ("truncate", "dribble", "stall-body", "short-length", "long-length", "double-length", "chunk-garbage")
+"""Kinds that spoil an answer, and so can only happen after the change."""
+
+ON_THE_WIRE = ("reset", "close", "stall", "endless", *SPOILING)
+"""Kinds that the doors do to an answer; a ``stall`` is silence for some seconds and then the end of the connection."""
+
+KINDS = (*ANSWERS, *ON_THE_WIRE, *ARRIVING, *CONNECTING, "delay", "clock")
+"""All kinds; ``delay`` waits ``seconds`` and goes on, ``clock`` goes by a clock that is ``seconds`` ahead."""
+
+SECONDS = {
+    "stall": 3600.0,
+    "stall-body": 3600.0,
+    "long-length": 3600.0,
+    "maintenance": 3600.0,
+    "clock": 3600.0,
+    "dribble": 10.0,
+    "delay": 1.0,
+}
 """How long a kind lasts unless the fault says otherwise."""
 
 
@@ -58,18 +84,22 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"There is no fault of kind {self.kind!r}; there are {', '.join(KINDS)}.")
         self.seconds = self.seconds or SECONDS.get(self.kind, 0.0)
-        needs_answer = self.kind in ("truncate", "dribble")
+        needs_answer = self.kind in SPOILING
         self.when = self.when or (AFTER if needs_answer else BEFORE)
         if needs_answer and self.when == BEFORE:
             raise ValueError(f"A {self.kind} spoils an answer, so it can only happen after the change.")
+        if self.kind in (*CONNECTING, *ARRIVING) and self.when == AFTER:
+            raise ValueError(f"A {self.kind} keeps the request from being read, so nothing can happen before it.")
+        if self.kind in CONNECTING and (self.operation != "*" or self.where):
+            raise ValueError(f"A {self.kind} happens when nothing was asked for yet: it cannot be for some requests.")
         if self.when not in (BEFORE, AFTER):
             raise ValueError(f"A fault happens before or after the change, not {self.when!r}.")
 
-    def fits(self, operation: str | None, request: Request) -> bool:
-        """Say whether this fault is meant for a request."""
+    def fits(self, operation: str | None, request: Request | None) -> bool:
+        """Say whether this fault is meant for a request; a connection has none."""
         if self.times == 0 or self.operation not in ("*", operation):
             return False
-        return self.where is None or self.where(request)
+        return self.where is None or (request is not None and self.where(request))
 
 
 class FaultPlan:
@@ -97,12 +127,24 @@ class FaultPlan:
 
     def take(self, operation: str | None, request: Request) -> Fault | None:
         """Return the fault that happens to this request, if any, and count it."""
+        return self._take((*ANSWERS, *ON_THE_WIRE, "delay", "clock"), operation, request)
+
+    def arriving(self, operation: str | None, head: Request) -> Fault | None:
+        """Return the fault that happens before the body of a request is read, if any, and count it."""
+        return self._take(ARRIVING, operation, head)
+
+    def connecting(self, *, tls: bool) -> Fault | None:
+        """Return the fault that happens to a new connection, if any, and count it."""
+        return self._take(CONNECTING if tls else CONNECTING[:2], None, None)
+
+    def _take(self, kinds: tuple[str, ...], operation: str | None, request: Request | None) -> Fault | None:
         if not self._faults:
             return None
         with self._lock:
-            return next((fault for fault in self._faults if self._strikes(fault, operation, request)), None)
+            known = (fault for fault in self._faults if fault.kind in kinds)
+            return next((fault for fault in known if self._strikes(fault, operation, request)), None)
 
-    def _strikes(self, fault: Fault, operation: str | None, request: Request) -> bool:
+    def _strikes(self, fault: Fault, operation: str | None, request: Request | None) -> bool:
         if not fault.fits(operation, request):
             return False
         if fault.skip:
@@ -113,81 +155,3 @@ class FaultPlan:
         if fault.times is not None:
             fault.times -= 1
         return True
-
-
-Render = Callable[[Reply], Response]
-
-
-def _status(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    """Answer with a status of one's choice, and all the headers of CloudAPI."""
-    if fault.body is not NOTHING:
-        return render(Reply(fault.status, fault.body, dict(fault.headers)))
-    return render(ApiError(fault.status, fault.code, fault.message, headers=dict(fault.headers)).reply())
-
-
-def _throttled(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    message = "You have exceeded your request rate of 10 r/s."
-    return render(ApiError(429, "TooManyRequestsError", message, headers=dict(fault.headers)).reply())
-
-
-def _maintenance(fault: Fault, clock: Clock, render: Render) -> Response:
-    headers = {"Retry-After": http_date(clock.time() + fault.seconds)}
-    message = "This Triton data center is being upgraded"
-    return render(ApiError(503, "ServiceUnavailableError", message, headers=headers).reply())
-
-
-def _unavailable(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    """Answer as the proxy in front of CloudAPI does, for its own time-out too: few headers, and no Date."""
-    body = b'{"code":"ServiceUnavailable", "message":"CloudAPI service is currently unavailable"}\n'
-    return _proxy(503, body, "application/json")
-
-
-def _html(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    body = b"<html><body><h1>502 Bad Gateway</h1>\nThe server returned an invalid answer.\n</body></html>\n"
-    return _proxy(502, body, "text/html")
-
-
-def _proxy(status: int, body: bytes, kind: str) -> Response:
-    headers = [
-        ("Content-Type", kind),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-cache"),
-        ("Connection", "close"),
-    ]
-    return Response(status, headers, body)
-
-
-def _redirect(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    headers = {"Location": "https://elsewhere.invalid/", **fault.headers}
-    return render(Reply(302, {"code": "ResourceMoved", "message": "moved"}, headers))
-
-
-def _garbage(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    """Answer with a length and a type that are right, and a body that is no JSON."""
-    response = render(Reply(200, ["half an answer"]))
-    response.body = response.body[:-1] + b"}"
-    response.headers = [pair for pair in response.headers if pair[0] != "Content-MD5"]
-    return response
-
-
-def _empty(fault: Fault, clock: Clock, render: Render) -> Response:  # noqa: ARG001
-    return render(Reply(200))
-
-
-ANSWERS: dict[str, Callable[[Fault, Clock, Render], Response]] = {
-    "status": _status,
-    "throttled": _throttled,
-    "maintenance": _maintenance,
-    "unavailable": _unavailable,
-    "html": _html,
-    "redirect": _redirect,
-    "garbage": _garbage,
-    "empty": _empty,
-}
-"""Kinds that put another answer in the place of the real one."""
-
-ON_THE_WIRE = ("reset", "close", "truncate", "stall", "dribble")
-"""Kinds that the doors do; a ``stall`` is silence for some seconds and then the end of the connection."""
-
-KINDS = (*ANSWERS, *ON_THE_WIRE, "delay", "clock")
-"""All kinds; ``delay`` waits ``seconds`` and goes on, ``clock`` goes by a clock that is ``seconds`` ahead."""

@@ -51,7 +51,7 @@ def create_machine(call: Call) -> Reply:
     machine = _make(call, identity, name, brand, image, package, layout)
     machine.metadata, machine.tags, machine.credentials = metadata, tags, credentials
     _plug(call, machine, networks)
-    call.state.machines[identity] = machine
+    call.state.add_machine(machine)
     mount_volumes(call, machine)
     call.queue("provision", _provisioned, machine=machine, undo=lambda failed: _fail(call, failed))
     return Reply(201, view(machine, call), call.location("machines", identity))

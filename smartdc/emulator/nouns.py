@@ -4,6 +4,7 @@ from . import (
     access_key,
     account,
     audit,
+    changefeed,
     config,
     datacenter,
     disk,
@@ -29,6 +30,7 @@ from . import (
     tag,
     user,
     vlan,
+    vnc,
     volume,
 )
 
@@ -36,6 +38,7 @@ NOUNS = (
     access_key,
     account,
     audit,
+    changefeed,
     config,
     datacenter,
     disk,
@@ -61,6 +64,7 @@ NOUNS = (
     tag,
     user,
     vlan,
+    vnc,
     volume,
 )
 """The modules that hold handlers."""

@@ -8,6 +8,7 @@ from .call import Call
 from .clock import http_date
 from .decode import content_md5
 from .reply import NOTHING, Reply
+from .upgrade import asks_upgrade
 from .versions import LATEST
 from .wire import Response
 
@@ -22,6 +23,12 @@ def render(call: Call, reply: Reply) -> Response:
     Until the body of the request is read, an answer has the headers of plain HTTP and no others. The
     ``Access-Control`` headers of CloudAPI are left out: no web page has any business here.
     """
+    if reply.upgrade:
+        return Response(reply.status, list(reply.headers.items()), upgrade=reply.upgrade)
+    if call.request.upgradable and asks_upgrade(call.request) and reply.status != HTTPStatus.NOT_IMPLEMENTED:
+        # All that CloudAPI has for a refused upgrade is a status; a 501 is the emulator's own, and keeps its words.
+        bare = [("Connection", "close"), ("Date", http_date(call.now))]
+        return Response(reply.status, bare, phrase="Connection Not Upgraded")
     stream = isinstance(reply.body, bytes)
     body = b"" if reply.body is NOTHING else reply.body if stream else _format(call.accept, reply.body)
     headers: list[tuple[str, str]] = []

@@ -1,7 +1,11 @@
 """What a handler gives back: a Reply, or an ApiError with CloudAPI's own words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import socket
 
 NOTHING: Final = object()
 """The body of a reply that has none, since None is a JSON value."""
@@ -14,6 +18,8 @@ class Reply:
     status: int = 200
     body: Any = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
+    upgrade: "Callable[[socket.socket], None] | None" = None
+    """What takes the connection over, after a 101."""
 
 
 class ApiError(Exception):

@@ -4,18 +4,18 @@ import contextlib
 import logging
 import socket
 import ssl
-import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .adapter import PIECES, Core, pieces
+from .adapter import Core
 from .authority import write_certificates
-from .faults import Fault
+from .faults import CERTIFICATES
+from .server_faults import cut_handshake, reset_at_close, spoil
 from .wire import Request, Response, merge_headers
 from .wsgi import reason
 
@@ -43,14 +43,15 @@ class Server:
         self._tls = tls
         self._port = port
         self._files = contextlib.ExitStack()
+        self._contexts: dict[str, ssl.SSLContext] = {}
         self._listener: _Listener | None = None
 
     def __enter__(self) -> Self:
         """Begin to serve; whoever connects from now on is heard."""
-        self._listener = _Listener((ADDRESS, self._port), self.core)
+        self._listener = _Listener((ADDRESS, self._port), self.core, self._contexts)
         if self._tls:
-            self._listener.context = self._context()
-        threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
+            self._contexts.update(self._certified())
+        self._listener.begin()
         return self
 
     def __exit__(
@@ -74,40 +75,88 @@ class Server:
         """Where the server is, such as ``http://127.0.0.1:49152``."""
         return f"{'https' if self._tls else 'http'}://{ADDRESS}:{self.port}"
 
-    def _context(self) -> ssl.SSLContext:
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Be gone while a with-block lasts: connections are ended, and new ones refused."""
+        port = self.port
+        if self._listener:
+            self._listener.stop()
+        # Bound, so that nobody else gets the port meanwhile, and heard by nobody until it listens.
+        self._listener = _Listener((ADDRESS, port), self.core, self._contexts)
+        try:
+            yield
+        finally:
+            self._listener.begin()
+
+    def _certified(self) -> dict[str, ssl.SSLContext]:
+        """Return what TLS is spoken with: rightly, and by the faults that show another certificate."""
         folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="smartdc-emulator-")))
         self.ca, chain = write_certificates(folder)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(chain)
-        return context
+        return {"": _context(chain), **{kind: _context(str(folder / f"{kind}.pem")) for kind in CERTIFICATES}}
+
+
+def _context(chain: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(chain)
+    return context
 
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, address: tuple[str, int], core: Core) -> None:
+    def __init__(self, address: tuple[str, int], core: Core, contexts: Mapping[str, ssl.SSLContext]) -> None:
         self.core = core
-        self.context: ssl.SSLContext | None = None
+        self.contexts = contexts
+        """What TLS is spoken with, by the fault that makes it necessary; none where it is not spoken."""
         self.stopped = threading.Event()
         self.connections: set[socket.socket] = set()
-        super().__init__(address, _Handler)
+        super().__init__(address, _Handler, bind_and_activate=False)
+        try:
+            self.server_bind()
+        except OSError:
+            self.server_close()
+            raise
 
     def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # The inherited method asks the resolver for this machine's name, which can take seconds.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
-            connection = self.context.wrap_socket(request, server_side=True) if self.context else request
-            self.connections.add(connection)
-            try:
-                _Handler(connection, client_address, self)
-            finally:
-                self.connections.discard(connection)
-                connection.close()
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError), self._known(request):
+            connection = self._secured(request)
+            if connection:
+                with self._known(connection):
+                    _Handler(connection, client_address, self)
+
+    @contextlib.contextmanager
+    def _known(self, connection: socket.socket) -> Iterator[None]:
+        """Keep a connection where the end of the server ends it, and close it after use."""
+        self.connections.add(connection)
+        try:
+            yield
+        finally:
+            self.connections.discard(connection)
+            connection.close()
+
+    def _secured(self, request: socket.socket) -> socket.socket | None:
+        """Return the connection, in TLS if that is spoken; none when a fault ends it."""
+        fault = self.core.interrupt(tls=bool(self.contexts))
+        kind = fault.kind if fault else ""
+        if kind in ("refused", "hangup"):
+            reset_at_close(request)
+            return None
+        if kind == "cut-handshake":
+            cut_handshake(request)
+            return None
+        return self.contexts[kind].wrap_socket(request, server_side=True) if self.contexts else request
+
+    def begin(self) -> None:
+        self.server_activate()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the names are inherited
         log.error("a connection went wrong", exc_info=True)  # noqa: LOG014  called while the error is handled
@@ -132,24 +181,31 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self._parse():
             self.close_connection = True
             return
-        try:
-            body = self._read_body()
-        except ValueError:
-            self._refuse(400)
-            return
         request = Request(
             self.command,
             self.requestline.split()[1],
             merge_headers(self.headers.items()),
-            body,
-            self.client_address[0],
-            "https" if self.server.context else "http",
+            remote=self.client_address[0],
+            scheme="https" if self.server.contexts else "http",
+            upgradable=True,
         )
+        if self.server.core.interrupt(request):
+            reset_at_close(self.connection)
+            self.close_connection = True
+            return
+        try:
+            request.body = self._read_body()
+        except ValueError:
+            self._refuse(400)
+            return
         response = self.server.core.handle(request, self._pause)
         if response.fault:
-            _FAULTS[response.fault.kind](self, response, response.fault)
+            spoil(self, response, response.fault)
         else:
             self.send(response)
+            if response.upgrade:
+                self.close_connection = True
+                response.upgrade(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the names are inherited
         """Write to the log, and not to stderr."""
@@ -163,15 +219,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Return status line and headers as they go over the wire."""
         if ("Connection", "close") in response.headers:
             self.close_connection = True
-        lines = [f"HTTP/1.1 {response.status} {reason(response.status)}"]
+        lines = [f"HTTP/1.1 {response.status} {response.phrase or reason(response.status)}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
-    def wait_for_end(self, seconds: float) -> None:
-        """Wait for the seconds, or until the client or the server ends the connection."""
-        with contextlib.suppress(OSError):
-            self.connection.settimeout(seconds)
-            self.connection.recv(1)
+    @property
+    def stopped(self) -> threading.Event:
+        """Whether the server is to end."""
+        return self.server.stopped
 
     def _pause(self, seconds: float) -> None:
         self.server.stopped.wait(seconds)
@@ -205,39 +260,3 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int) -> None:
         self.close_connection = True
         self.send_error(status)
-
-
-def _reset(handler: _Handler, response: Response, fault: Fault) -> None:  # noqa: ARG001
-    """Make the coming close a reset: with no time to linger, the kernel sends RST in the place of FIN."""
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.close_connection = True
-
-
-def _close(handler: _Handler, response: Response, fault: Fault) -> None:  # noqa: ARG001
-    handler.close_connection = True
-
-
-def _stall(handler: _Handler, response: Response, fault: Fault) -> None:  # noqa: ARG001
-    handler.wait_for_end(fault.seconds)
-    handler.close_connection = True
-
-
-def _truncate(handler: _Handler, response: Response, fault: Fault) -> None:  # noqa: ARG001
-    handler.wfile.write(handler.head(response) + response.body[: len(response.body) // 2])
-    handler.close_connection = True
-
-
-def _dribble(handler: _Handler, response: Response, fault: Fault) -> None:
-    handler.wfile.write(handler.head(response))
-    for piece in pieces(response.body):
-        handler.server.stopped.wait(fault.seconds / PIECES)
-        handler.wfile.write(piece)
-
-
-_FAULTS: dict[str, Callable[[_Handler, Response, Fault], None]] = {
-    "reset": _reset,
-    "close": _close,
-    "stall": _stall,
-    "truncate": _truncate,
-    "dribble": _dribble,
-}

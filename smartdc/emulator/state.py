@@ -6,6 +6,7 @@ from typing import Any
 
 from . import catalogue
 from .clock import Clock
+from .feed import Feed
 from .ids import Ids
 from .public_key import PublicKey
 from .records import Account, Bucket, FirewallRule, Image, Key, Machine, Network, Nic, Package, Person, User, Vlan
@@ -23,6 +24,8 @@ class State:
         self.settings = Settings()
         self.accounts: dict[str, Account] = {}
         self.machines: dict[str, Machine] = {}
+        self.feed = Feed(self.machines, clock.time)
+        """Who listens to changes of machines."""
         self.images = catalogue.images()
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
@@ -171,8 +174,13 @@ class State:
             compute_node=catalogue.COMPUTE_NODE,
         )
         machine.nics = [self.new_nic(network, machine.id, primary=True)]
-        self.machines[machine.id] = machine
+        self.add_machine(machine)
         return machine
+
+    def add_machine(self, machine: Machine) -> None:
+        """Put a machine there, and tell whoever listens."""
+        self.machines[machine.id] = machine
+        self.feed.announce(machine)
 
     # Networks and addresses
 

@@ -5,6 +5,8 @@ job ends, its effect is applied and the audit shows it.
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,6 +61,10 @@ AT_ONCE = AfterReads(0)
 """The default: the very next request sees the outcome."""
 
 
+def _unseen(machine: Machine, now: float) -> AbstractContextManager[None]:  # noqa: ARG001
+    return nullcontext()
+
+
 @dataclass
 class _Failure:
     action: str
@@ -78,6 +84,8 @@ class Transitions:
     policy: Policy = AT_ONCE
     policies: dict[str, Policy] = field(default_factory=dict)
     lock: "threading.RLock" = field(default_factory=threading.RLock, repr=False)
+    watch: Callable[[Machine, float], AbstractContextManager[None]] = field(default=_unseen, repr=False)
+    """What is around every change that a job makes to its machine."""
     _pending: dict[str, Machine] = field(default_factory=dict)
     _failures: list[_Failure] = field(default_factory=list)
 
@@ -130,11 +138,23 @@ class Transitions:
         if job.error:
             job.during = None
         elif job.during:
-            machine.state = job.during
+            with self.watch(machine, now):
+                machine.state = job.during
 
     def _finish(self, job: Job, now: float) -> None:
         machine = job.machine
         machine.pending.popleft()
+        with self.watch(machine, now):
+            self._end(job, now)
+        job.execution, job.finished = ("failed" if job.error else "succeeded"), now
+        if machine.pending:
+            self._start(machine.pending[0], now)
+        else:
+            del self._pending[machine.id]
+
+    def _end(self, job: Job, now: float) -> None:
+        """Make the machine what the job leaves behind."""
+        machine = job.machine
         if job.during:
             machine.state = job.before
         if not job.error:
@@ -142,11 +162,6 @@ class Transitions:
             self._apply(job)
         if job.error and job.undo:
             job.undo(machine)
-        job.execution, job.finished = ("failed" if job.error else "succeeded"), now
-        if machine.pending:
-            self._start(machine.pending[0], now)
-        else:
-            del self._pending[machine.id]
 
     def _apply(self, job: Job) -> None:
         try:

@@ -1,14 +1,20 @@
 """What passes between a door and the core: a request as it came, and a response as it should go."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
+
     from .faults import Fault
 
 IN_PROCESS_HOST = "cloudapi.emulator"
 """The host that the in-process door answers to."""
+
+
+PIECES = 10
+"""Into how many pieces a dribbled answer falls."""
 
 
 @dataclass(slots=True)
@@ -21,6 +27,8 @@ class Request:
     body: bytes = b""
     remote: str = "127.0.0.1"
     scheme: str = "http"
+    upgradable: bool = False
+    """Whether the door can make a WebSocket of the connection."""
 
     @property
     def path(self) -> str:
@@ -35,12 +43,18 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """A response; ``fault`` is something the door must do to it on the wire."""
+    """A response; ``fault`` is something the door must do to it on the wire.
+
+    After a 101 ``upgrade`` takes the connection over until it returns.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes = b""
     fault: "Fault | None" = field(default=None, repr=False)
+    upgrade: "Callable[[socket.socket], None] | None" = field(default=None, repr=False)
+    phrase: str = ""
+    """The words of the status line, where they are not the usual ones."""
 
 
 def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -50,3 +64,10 @@ def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         key = name.lower()
         merged[key] = f"{merged[key]}, {value}" if key in merged else value
     return merged
+
+
+def pieces(body: bytes) -> Iterator[bytes]:
+    """Yield a body in about ten pieces."""
+    step = max(1, -(-len(body) // PIECES))
+    for start in range(0, len(body), step):
+        yield body[start : start + step]

@@ -34,7 +34,7 @@ def write_response(response: Response, start_response: StartResponse, clock: Clo
     fault = response.fault.kind if response.fault else None
     if response.fault and fault in ("stall", "dribble"):
         clock.sleep(response.fault.seconds)
-    if fault in ("reset", "close", "stall"):
+    if fault not in (None, "dribble", "truncate"):
         raise ConnectionAbortedError("A fault was asked for.")
     status = f"{response.status} {reason(response.status)}"
     start_response(status, [pair for pair in response.headers if pair[0] != "Connection"])

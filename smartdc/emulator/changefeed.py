@@ -1,0 +1,44 @@
+"""The changefeed: a WebSocket that tells an account what becomes of its machines."""
+
+from typing import TYPE_CHECKING, Any
+
+from .call import Call
+from .feed import Listener
+from .machine_view import view
+from .records import Machine
+from .reply import ApiError, Reply
+from .router import operation
+from .upgrade import asks_upgrade, upgrade
+from .versions import parse_range
+from .wire import Request
+
+if TYPE_CHECKING:
+    from .websocket import WebSocket
+
+VERSION = parse_range("9.14.0")
+"""The version whose machines the feed tells of, whatever was asked for."""
+
+
+@operation("GetChangefeed", "GET", "/:account/changefeed")
+def get_changefeed(call: Call) -> Reply:
+    """Become a WebSocket that tells of changes, once the client has said of which."""
+    if not asks_upgrade(call.request):
+        raise ApiError(500, None, "Connection Must Upgrade For WebSockets")
+    return upgrade(call, lambda websocket: _tell(call, websocket))
+
+
+def _tell(call: Call, websocket: "WebSocket") -> None:
+    account = call.account.id
+    transitions = call.transitions
+
+    def describe(machine: Machine) -> dict[str, Any]:
+        foreign = Call(Request("GET", "/", {}), call.state, transitions, call.state.clock.time(), range=VERSION)
+        return {**view(machine, foreign, alone=False), "package": ""}
+
+    def settle() -> None:
+        # A job that is due changes its machine, though nobody asks about that one just now.
+        with transitions.lock:
+            transitions.settle()
+
+    with call.state.feed.listening(Listener(account, websocket, describe)) as listener:
+        websocket.run(listener.hear, settle)

@@ -1,0 +1,140 @@
+"""One WebSocket, from the end of its handshake on; the thread of its connection reads and writes, and others queue."""
+
+import contextlib
+import queue
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+TICK = 0.02
+"""Seconds between two looks at what has become of the machines meanwhile."""
+
+LAST_WAIT = 2.0
+"""Seconds for which the client may keep the end waiting."""
+
+Message = str | bytes
+
+
+class WebSocket:
+    """A connection that is a WebSocket now; it is closed when its with-block is left."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._protocol = ServerProtocol(state=State.OPEN, max_size=None)
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waker, self._bell = socket.socketpair()
+        self._fragments: list[bytes] = []
+        self._opcode = Opcode.TEXT
+        self._deadline = float("inf")
+        self._broken = self._deaf = False
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what is not the connection's own."""
+        self._waker.close()
+        self._bell.close()
+
+    # From any thread
+
+    def send(self, message: Message) -> None:
+        """Send a text or bytes, soon."""
+        text = isinstance(message, str)
+        data = message.encode() if isinstance(message, str) else message
+        self._later(lambda: (self._protocol.send_text if text else self._protocol.send_binary)(data))
+
+    def end(self, reason: str = "") -> None:
+        """Say goodbye, after what is queued."""
+        self._later(lambda: self._end(reason))
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._later(self._cut)
+
+    def mute(self) -> None:
+        """Neither hear nor say anything any more, as if the network were gone."""
+        self._deaf = True
+
+    def _later(self, act: Callable[[], None]) -> None:
+        self._queue.put(act)
+        with contextlib.suppress(OSError):
+            self._waker.send(b"!")
+
+    # From the connection's own thread
+
+    def run(self, hear: Callable[[Message], None], tick: Callable[[], None]) -> None:
+        """Pass on what comes, until the connection is over; ``tick`` is called again and again meanwhile."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
+            while not self._broken and time.monotonic() < self._deadline:
+                ready = {key.fileobj for key, _ in selector.select(TICK)}
+                if self._bell in ready:
+                    self._bell.recv(1024)
+                tick()
+                try:
+                    self._step(self._connection in ready, hear)
+                except OSError:
+                    return
+
+    def _step(self, readable: bool, hear: Callable[[Message], None]) -> None:
+        if self._deaf:
+            self._broken = readable and not self._receive()
+            return
+        with contextlib.suppress(queue.Empty, InvalidState):
+            while True:
+                self._queue.get_nowait()()
+        self._flush()
+        if readable:
+            data = self._receive()
+            if not data:
+                self._broken = True
+                return
+            self._protocol.receive_data(data)
+            for message in self._messages():
+                hear(message)
+            self._flush()
+
+    def _receive(self) -> bytes:
+        """Read what is there, also what TLS has decrypted beyond one read."""
+        data = self._connection.recv(65_536)
+        while isinstance(self._connection, ssl.SSLSocket) and (more := self._connection.pending()):
+            data += self._connection.recv(more)
+        return data
+
+    def _messages(self) -> Iterator[Message]:
+        """Yield whole messages; pings and closes have been answered already."""
+        events: list[Any] = self._protocol.events_received()
+        for frame in events:
+            if not isinstance(frame, Frame) or frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                continue
+            if frame.opcode is not Opcode.CONT:
+                self._opcode, self._fragments = frame.opcode, []
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                whole = b"".join(self._fragments)
+                yield whole.decode("utf-8", "replace") if self._opcode is Opcode.TEXT else whole
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._connection.sendall(data)
+            else:
+                self._broken = True
+
+    def _end(self, reason: str) -> None:
+        self._protocol.send_close(1000, reason)
+        self._deadline = time.monotonic() + LAST_WAIT
+
+    def _cut(self) -> None:
+        self._broken = True
