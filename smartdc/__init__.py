@@ -11,6 +11,7 @@ Begin with a `DataCenter`::
 from smartdc.access_key import AccessKey
 from smartdc.account import Account
 from smartdc.audit import AuditEntry
+from smartdc.changefeed import Change, Changefeed
 from smartdc.datacenter import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, DataCenter, __version__
 from smartdc.disk import Disk
 from smartdc.doctor import explain_auth
@@ -77,6 +78,7 @@ from smartdc.signing import HTTPSignatureAuth, Signer
 from smartdc.snapshot import Snapshot
 from smartdc.user import User
 from smartdc.vlan import Vlan
+from smartdc.vnc import VncStream
 from smartdc.volume import Volume
 
 __all__ = [
@@ -90,6 +92,8 @@ __all__ = [
     "BadRequest",
     "BadResponse",
     "CallTimeout",
+    "Change",
+    "Changefeed",
     "ConfigError",
     "Conflict",
     "CreateOutcomeUnknown",
@@ -145,6 +149,7 @@ __all__ = [
     "User",
     "ValidationFailed",
     "Vlan",
+    "VncStream",
     "Volume",
     "WaitError",
     "WaitFailed",

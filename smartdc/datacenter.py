@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +14,7 @@ import requests
 from smartdc import wire
 from smartdc.access_key import HasAccessKeys
 from smartdc.account import HasAccount
+from smartdc.changefeed import HasChangefeed
 from smartdc.clock import Clock
 from smartdc.config import HasConfig
 from smartdc.creation import CreatesMachines
@@ -50,13 +50,14 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter"]
 
 __version__ = "1.0.0.dev0"
 
-ROLES_ARE_DATA = re.compile(r"/machines/[^/]+/(metadata|tags)(/|$)|/(fabrics|config|volumes)(/|$)")
-"""Addresses where CloudAPI takes an ``as-role`` for data, or refuses it."""
+CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
+"""Headers that a pickle leaves behind, in lower case."""
 
 
 class DataCenter(
     CreatesMachines,
     WaitsForMachines,
+    HasChangefeed,
     HasImages,
     HasPackages,
     HasNetworks,
@@ -230,8 +231,7 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = wire.checked_path(path)
-        if self.active_roles and not ROLES_ARE_DATA.search(below):
-            params = {**(params or {}), "as-role": ",".join(self.active_roles)}
+        params = wire.with_roles(below, params, self.active_roles)
         target = wire.segments(self.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
@@ -322,9 +322,10 @@ class DataCenter(
         return f"{account}@" if account else ""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave connections, key material and passphrases behind."""
+        """Leave connections, key material, passphrases and credentials in headers behind."""
         state = {name: value for name, value in vars(self).items() if name != "session"}
         state["profile"] = replace(self.profile, key_material=None)
+        state["headers"] = {name: value for name, value in self.headers.items() if name.lower() not in CREDENTIALS}
         state["_identity"] = {**self._identity, "passphrase": None}
         state["_parts"] = dict.fromkeys(self._parts)
         state["auth"] = self.auth if isinstance(self.auth, Identity) else None

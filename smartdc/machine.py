@@ -22,6 +22,7 @@ from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.role_tag import HasRoleTags
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
+from smartdc.vnc import HasVnc
 from smartdc.wish import NAME, machine_filters
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Machine(
     HasImaging,
     HasMigration,
     HasRoleTags,
+    HasVnc,
     HasLifecycle,
 ):
     """A machine, as CloudAPI last described it.
@@ -236,7 +238,7 @@ class HasMachines(Addressable):
     ) -> int:
         """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
 
-        With a `name` they are listed instead, since CloudAPI would count all names that begin so: ``ListMachines``.
+        With a `name` they are listed instead, since CloudAPI would count every name that begins so.
         """
         filters = machine_filters(
             type=machine_type,

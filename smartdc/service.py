@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smartdc.errors import ConfigError, Redirected
+from smartdc.forgetful import forgetful
 from smartdc.resource import Addressable
 
 __all__ = ["HasServices"]
@@ -49,6 +50,7 @@ class HasServices(Addressable):
         """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
         return list((self.ping().get("cloudapi") or {}).get("versions") or ())
 
+    @forgetful
     def foreign_datacenters(self, auth_token: str | Mapping[str, Any]) -> list[dict[str, Any]]:
         """List the data centres of other clouds that an application was let into: ``ListForeignDatacenters``.
 
@@ -58,6 +60,7 @@ class HasServices(Addressable):
         answer = self._call("GET", "foreigndatacenters", headers=_delegated(auth_token))
         return self._expect(list, *answer)
 
+    @forgetful
     def add_foreign_datacenter(
         self, name: str, url: str, token: str, *, auth_token: str | Mapping[str, Any]
     ) -> list[dict[str, Any]]:

@@ -27,13 +27,15 @@ from smartdc.retry import Outcome
 from smartdc.transport import Deadline, Headers, Transport, ca_bundle, proxies_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests.adapters import BaseAdapter
     from requests.auth import AuthBase
 
     _Verdict = tuple[errors.CallError | None, Outcome, float | None]
     """The error if any, what it means, and the pause that the server asked for."""
+    Transmit = Callable[[requests.PreparedRequest, float | None], requests.Response]
+    """Send a prepared request once, within so many seconds."""
 
 __all__ = ["Session"]
 
@@ -109,7 +111,7 @@ class Session:
         self.clock = clock or SystemClock()
         self.max_response = max_response
         self.clock_offset = 0.0
-        self._proxies = proxies_of(base_url)
+        self.proxies = proxies_of(base_url)
         self._rng, self._adapter, self._pool_size = rng, adapter, pool_size
         self._open()
 
@@ -136,11 +138,12 @@ class Session:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         repeatable: bool = False,
+        through: Transmit | None = None,
     ) -> tuple[Any, requests.Response]:
         """Send one request and return its decoded answer (None when empty) and the response.
 
         `path` is quoted already and `timeout` is the seconds that the whole call may take, retries included.
-        `repeatable` says of a POST that doing it twice is doing it once.
+        `repeatable` says of a POST that doing it twice is doing it once. `through` sends in place of `transmit`.
         """
         if self._pid != os.getpid():
             if self._adapter is not None:
@@ -148,6 +151,7 @@ class Session:
             self._open()
         call = _Call(self, wire.checked_method(method), path, wire.query(params), wire.json_body(data))
         call.headers = wire.checked_headers(headers)
+        call.transmit = through or self.transmit
         call.repeatable = repeatable or call.method in retry.IDEMPOTENT
         call.limit(self.timeout if timeout is None else _checked_seconds(timeout))
         return call.run()
@@ -169,7 +173,7 @@ class Session:
                 allow_redirects=False,
                 verify=self.verify,
                 cert=None,
-                proxies=self._proxies,
+                proxies=self.proxies,
             )
             answer.read_body(response, self.max_response)
         finally:
@@ -187,6 +191,7 @@ class _Call:
     """One call in the making: what stays the same from attempt to attempt, and what was learnt on the way."""
 
     headers: Mapping[str, str]
+    transmit: Transmit
     repeatable = False
     timeout: float | None = None
     deadline: float | None = None
@@ -224,7 +229,7 @@ class _Call:
         request = self._prepare()
         try:
             left = self._left()
-            response = self.session.transmit(request, None if left is None else max(left, 0.001))
+            response = self.transmit(request, None if left is None else max(left, 0.001))
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, answer.Unusable) as cause:
             return self._failed(cause)
         finally:

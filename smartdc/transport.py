@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from urllib3.connection import BaseHTTPConnection  # type: ignore[attr-defined]
 
-__all__ = ["Deadline", "Headers", "Transport", "ca_bundle", "proxies_of"]
+__all__ = ["Connection", "Deadline", "Headers", "Transport", "ca_bundle", "proxies_of"]
 
 IDLE_LIMIT = 45.0
 """Seconds after which an idle connection is dropped; CloudAPI's proxy closes it after 55."""
@@ -166,8 +166,8 @@ class _Timely:
         return kind(cast("Any", self), f"Failed to establish a new connection: {error}")
 
 
-class _Connection(_Timely, HTTPConnection):  # type: ignore[misc]
-    pass
+class Connection(_Timely, HTTPConnection):  # type: ignore[misc]
+    """A connection without TLS, which comes about within its time-out or not at all."""
 
 
 class _SecureConnection(_Timely, HTTPSConnection):  # type: ignore[misc]
@@ -194,7 +194,7 @@ class _Fresh:
 
 
 class _Pool(_Fresh, HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = Connection
 
 
 class _SecurePool(_Fresh, HTTPSConnectionPool):
@@ -267,6 +267,11 @@ class Transport(HTTPAdapter):
         if self._context is None:
             self._context = _tls_context(self._verify)
         return self._context
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the context by which servers are checked."""
+        with self._making:
+            return self._tls()
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the pool alone: its TLS context holds everything already."""

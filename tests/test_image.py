@@ -86,6 +86,13 @@ def test_image(dc: DataCenter, cloud: Emulator, form: str) -> None:
     assert (found.id, found.name, found.os, found.type) == (identity, "debian-12", "linux", "lx-dataset")
 
 
+def test_constructor_fetches_by_id(dc: DataCenter, cloud: Emulator) -> None:
+    """An image made from an id asks for itself: ``GetImage``."""
+    identity = image_id(cloud, "debian-12")
+    assert Image(dc, identity).name == "debian-12"
+    assert sent(cloud, "GetImage") == ("GET", f"/images/{identity}", {})
+
+
 def test_image_by_name(dc: DataCenter, cloud: Emulator) -> None:
     """A name, with a version where several share it, is looked for in ``ListImages``."""
     assert dc.image("debian-12").id == image_id(cloud, "debian-12")

@@ -98,8 +98,9 @@ def test_machine_by_name(dc: DataCenter, machine: Machine, cloud: Emulator) -> N
     """One machine can be had by its name, which is looked for in ``ListMachines``."""
     cloud.populate(1, name="web-10")
     assert dc.machine("web-1") == machine
-    with pytest.raises(ResourceNotFound, match="no machine is called 'web'"):
+    with pytest.raises(ResourceNotFound, match="no machine is called 'web'") as caught:
         dc.machine("web")
+    assert (caught.value.status, caught.value.code) == (404, "ResourceNotFound")
 
 
 @pytest.mark.usefixtures("fleet")

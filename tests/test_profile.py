@@ -111,6 +111,36 @@ def test_insecure_by_half(environment: Environment, text: str) -> None:
         DataCenter()
 
 
+def test_testing_is_insecure(environment: Environment) -> None:
+    """``SDC_TESTING`` with any text turns the check off, as it always did, unless ``TLS_INSECURE`` says otherwise."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    environment.setenv("SDC_TESTING", "no")
+    assert DataCenter().verify is False
+    environment.setenv("TRITON_TLS_INSECURE", "0")
+    assert DataCenter().verify is True
+
+
+def test_roles_of_the_environment(triton: Path, environment: Environment) -> None:
+    """``TRITON_ROLE`` is a list that counts over any profile's; roles given in the program count over both."""
+    write(triton, "work", {**LAB, "roles": ["reader"]})
+    assert DataCenter(profile="work").active_roles == ["reader"]
+    environment.setenv("TRITON_ROLE", "writer, admin,")
+    assert DataCenter(profile="work").active_roles == ["writer", "admin"]
+    assert DataCenter(profile="work", roles="boss").active_roles == ["boss"]
+
+
+def test_origins() -> None:
+    """A profile says of each of its settings which variable it comes from."""
+    environ = {"SDC_URL": "u", "TRITON_ACCOUNT": "a", "SDC_TESTING": "1", "TRITON_ROLE": "r", "TRITON_ACT_AS": "b"}
+    assert from_environment(environ).origins == {
+        "url": "SDC_URL",
+        "account": "TRITON_ACCOUNT",
+        "insecure": "SDC_TESTING",
+        "roles": "TRITON_ROLE",
+        "act_as": "TRITON_ACT_AS",
+    }
+
+
 def test_insecure_is_for_the_place_in_the_environment(environment: Environment) -> None:
     """A place that is given in the program is checked, whatever the environment says of its own."""
     environment.setenv("TRITON_URL", "https://triton.example")
@@ -182,7 +212,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "no URL": ('{"account": "bob", "keyId": "x"}', "does not say url"),
     "nothing": ("{}", "does not say url, account, keyId"),
     "unknown entry": (json.dumps({**LAB, "colour": "red"}), "an entry 'colour' that no profile has"),
-    "wrong type": (json.dumps({**LAB, "insecure": "false"}), "an entry 'insecure'"),
+    "wrong insecure": (json.dumps({**LAB, "insecure": "false"}), "'insecure' that must be true or false"),
+    "wrong roles": (json.dumps({**LAB, "roles": ["a", 1]}), "'roles' that must be a list of names"),
+    "wrong text": (json.dumps({**LAB, "user": 1}), "'user' that must be a text"),
+    "named inside": (json.dumps({**LAB, "name": "lab"}), "'name' that no profile has: its name is that of the file"),
 }
 
 
@@ -215,6 +248,20 @@ def test_profiles(triton: Path, environment: Environment, caplog: pytest.LogCapt
         ("lab", "https://lab.example", "bob"),
     ]
     assert "bad.json is not JSON" in caplog.text
+
+
+def test_half_an_environment_is_no_profile(triton: Path, environment: Environment) -> None:
+    """Without an account and a key the environment is not listed, nor is a file that bears its name."""
+    environment.setenv("TRITON_URL", "https://triton.example")
+    write(triton, "env", LAB)
+    assert [profile.name for profile in profiles()] == ["lab"]
+
+
+def test_current_profile_that_is_none(triton: Path) -> None:
+    """A configuration of the ``triton`` command that names no profile, but something else, is refused."""
+    (triton / "config.json").write_text('{"profile": ["lab"]}')
+    with pytest.raises(ConfigError, match=r"config.json names no profile"):
+        DataCenter()
 
 
 def test_no_profiles() -> None:

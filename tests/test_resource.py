@@ -71,6 +71,18 @@ def test_fields_say_what_they_are(noun: type[Resource]) -> None:
     assert all(field.__doc__ and not field.__doc__.startswith("A read-only window") for field in fields)
 
 
+def test_field_of_the_class_is_its_description() -> None:
+    """Read off the class, a field is what describes it."""
+    assert isinstance(Image.version, Field)
+    assert Image.version.__doc__ == "its version"
+
+
+def test_repr_of_a_resource_without_a_name(offline: DataCenter) -> None:
+    """Where there is no name, or the name is what addresses the resource, it is shown once."""
+    assert repr(Package(offline, data={"id": "p-1"})) == "<Package p-1>"
+    assert repr(Package(offline, data={"id": "p-1", "name": "p-1"})) == "<Package p-1>"
+
+
 def test_data_of_the_caller_stays_as_it_is(offline: DataCenter) -> None:
     """The data is copied, deeply: neither side sees what the other changes."""
     data = copy.deepcopy(DATA)

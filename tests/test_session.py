@@ -156,6 +156,15 @@ def test_an_encoded_answer_is_refused(encoding: str, session: Session, answers: 
     assert len(asked(answers)) == 1
 
 
+def test_an_answer_that_cannot_be_used_leaves_the_outcome_open(session: Session, answers: RequestsMock) -> None:
+    """What was created remains created, though nobody can read what it is."""
+    answers.post(f"{URL}/my", status=201, body=b"x", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(errors.BadResponse) as caught:
+        session.request("POST", "/my")
+
+    assert caught.value.applied is None
+
+
 def test_identity_is_no_encoding(session: Session, answers: RequestsMock) -> None:
     """Some servers say so where they might be silent."""
     answers.get(f"{URL}/my", json=[1], headers={"Content-Encoding": "Identity"})
@@ -284,6 +293,7 @@ def test_cookies_are_neither_kept_nor_sent() -> None:
         session.request("GET", "/my")
 
     assert not response.cookies
+    assert not session.http.cookies
     assert header_of(server.requests[1], "Cookie") is None
 
 
@@ -360,6 +370,17 @@ def test_a_call_corrects_the_clock_only_once(session: Session, answers: Requests
         session.request("GET", "/my")
 
     assert caught.value.attempts == len(asked(answers)) == 2
+
+
+def test_a_correction_that_has_become_wrong_is_taken_back(
+    session: Session, answers: RequestsMock, clock: Clock
+) -> None:
+    """When our own clock has been set right meanwhile, the server's time is learnt anew."""
+    session.clock_offset = 3600.0
+    server_time(answers, clock, 0.0)
+    session.request("POST", "/my")
+
+    assert session.clock_offset == 0.0
 
 
 @pytest.mark.parametrize("date", [0.0, 59.0, -59.0, None])

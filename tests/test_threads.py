@@ -127,6 +127,7 @@ def test_the_context_for_tls_is_made_once(
 
     def slowly(verify: bool | str) -> ssl.SSLContext:
         made.append(verify)
+        threading.Event().wait(0.05)
         return original(verify)
 
     monkeypatch.setattr(transport, "_tls_context", slowly)

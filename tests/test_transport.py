@@ -194,6 +194,7 @@ def _answer_once(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
+        threading.Event().wait(0.05)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n[1]")
 
 
@@ -228,6 +229,40 @@ def test_what_comes_too_late_is_not_read() -> None:
             pass
         with reader, pytest.raises(TimeoutError):
             reader.readinto(bytearray(4))
+
+
+def test_each_read_gets_only_what_is_left() -> None:
+    """The time-out of a socket is cut down before it is read from."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(30)
+        reader = transport._DeadlineReader(ours.makefile("rb", buffering=0), ours)
+        reader._deadline = Deadline(0.05)
+        with reader, pytest.raises(TimeoutError):
+            reader.readinto(bytearray(4))
+        assert ours.gettimeout() < 1
+
+
+def test_connecting_uses_up_time_and_shares_do_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After connecting, all that is left of the time is there for the request, and no more."""
+    resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2")
+    with (
+        RawServer(reply()) as server,
+        contextlib.closing(transport.Connection("cloud.test", server.port, timeout=30)) as c,
+    ):
+        c.connect()
+
+        assert 29 < c.timeout < 30
+        assert 29 < c.sock.gettimeout() < 30
+
+
+def test_connecting_and_reading_have_one_deadline() -> None:
+    """What `requests` calls two time-outs runs out at one moment."""
+    timeout = transport._Pool("127.0.0.1")._get_timeout(urllib3.Timeout(connect=30, read=30))
+
+    assert 0 < timeout.connect_timeout < 30
+    assert 0 < timeout.read_timeout < 30
+    assert transport._Pool("127.0.0.1")._get_timeout(timeout) is timeout
 
 
 def test_no_deadline_is_possible() -> None:
@@ -405,10 +440,11 @@ def test_an_interrupt_leaves_no_half_used_connection(moment: str, monkeypatch: p
     reads: list[int | None] = []
 
     def interrupted(self: Any, buffer: Any) -> int | None:
-        if len(reads) == (0 if moment == "head" else 1):
-            reads.append(None)
+        if reads and moment == "body":
             raise KeyboardInterrupt
         reads.append(original(self, buffer))
+        if moment == "head":
+            raise KeyboardInterrupt
         return reads[-1]
 
     def halves(line: Line) -> bool:
@@ -658,6 +694,20 @@ def test_a_proxy_that_speaks_tls_is_checked_against_our_bundle(
         environment.setenv("http_proxy", f"https://127.0.0.1:{proxy.port}")
 
         assert Session(server.url, verify=ca).request("GET", "/my")[0] == [2]
+
+
+def test_tls_goes_through_a_proxy_that_speaks_tls_itself(
+    tls: ssl.SSLContext, ca: str, environment: pytest.MonkeyPatch
+) -> None:
+    """TLS within TLS: our bundle is for both, and the deadline holds for what is read through both."""
+    with RawServer(reply(body=[1]), silence, tls=tls) as server, RawServer(tunnel_to(server.port), tls=tls) as proxy:
+        environment.setenv("https_proxy", f"https://127.0.0.1:{proxy.port}")
+        session = Session(server.url, verify=ca)
+
+        assert session.request("GET", "/my")[0] == [1]
+        with pytest.raises(CallTimeout):
+            session.request("POST", "/my", timeout=HASTE)
+        session.close()
 
 
 def test_a_refused_tunnel_sent_nothing(environment: pytest.MonkeyPatch) -> None:

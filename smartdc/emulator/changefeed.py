@@ -21,7 +21,10 @@ VERSION = parse_range("9.14.0")
 
 @operation("GetChangefeed", "GET", "/:account/changefeed")
 def get_changefeed(call: Call) -> Reply:
-    """Become a WebSocket that tells of changes, once the client has said of which."""
+    """Become a WebSocket that tells of changes, once the client has said of which.
+
+    A handshake that cannot be accepted ends the connection: it brings down the process that runs CloudAPI.
+    """
     if not asks_upgrade(call.request):
         raise ApiError(500, None, "Connection Must Upgrade For WebSockets")
     return upgrade(call, lambda websocket: _tell(call, websocket))

@@ -202,7 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         if response.fault:
             spoil(self, response, response.fault)
         else:
-            self.send(response)
+            if response.status:
+                self.send(response)
             if response.upgrade:
                 self.close_connection = True
                 response.upgrade(self.connection)

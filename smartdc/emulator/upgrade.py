@@ -32,11 +32,12 @@ def asks_upgrade(request: Request) -> bool:
     return "upgrade" in tokens and bool(request.headers.get("upgrade"))
 
 
-def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = ()) -> Reply:
+def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = (), rejection: bytes = b"") -> Reply:
     """Accept the handshake of a call, after which ``talk`` has the connection until it returns.
 
-    A malformed one, or an offer of subprotocols among which is none of ``protocols``, is a 500: the server's own
-    library throws. Doors that cannot upgrade, and emulators without the library for it, answer with a 501.
+    A malformed one, or an offer of subprotocols among which is none of ``protocols``, is answered by the bytes of
+    ``rejection`` and the end of the connection. Doors that cannot upgrade, and emulators without the library for it,
+    answer with a 501.
     """
     if not call.request.upgradable:
         message = "WebSockets need the HTTP door: smartdc.emulator.Server, or python -m smartdc emulator"
@@ -46,7 +47,7 @@ def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = ()) -> Reply:
     key = headers.get("sec-websocket-key", "")
     sound = headers["upgrade"].lower() == "websocket" and key
     if not sound or headers.get("sec-websocket-version", VERSION) != VERSION or chosen is None:
-        raise ApiError(500, "InternalError", "Internal Error")
+        return Reply(0, upgrade=lambda connection: connection.sendall(rejection))
     answer = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 GREETING = b"RFB 003.008\n"
 PROTOCOLS = ("binary", "rfb")
 
+_REASON = b'{"code":"InternalServerError","message":""}'
+REJECTION = (
+    b"HTTP/1.1 500 Upgrade Rejected\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(_REASON), _REASON)
+)
+"""What a handshake is answered with that cannot be accepted."""
+
 
 @operation("ConnectMachineVNC", "GET", f"{MACHINE}/vnc")
 def connect_vnc(call: Call) -> Reply:
@@ -27,7 +34,7 @@ def connect_vnc(call: Call) -> Reply:
     if not asks_upgrade(call.request):
         message = "null VNC connect endpoint is a websocket and must be upgraded"
         raise ApiError(400, "UpgradeRequiredError", message)
-    return upgrade(call, lambda websocket: _show(call, websocket), PROTOCOLS)
+    return upgrade(call, lambda websocket: _show(call, websocket), PROTOCOLS, REJECTION)
 
 
 def _show(call: Call, websocket: "WebSocket") -> None:

@@ -45,7 +45,7 @@ class Request:
 class Response:
     """A response; ``fault`` is something the door must do to it on the wire.
 
-    After a 101 ``upgrade`` takes the connection over until it returns.
+    ``upgrade`` takes the connection over until it returns: after a 101, or with a status of 0 before any answer.
     """
 
     status: int

@@ -1,0 +1,55 @@
+"""Remember machines as they were last seen, and tell what is different about them now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+__all__ = ["VISIBLE", "Ledger"]
+
+Data = Mapping[str, Any]
+
+
+def _nics(machine: Data) -> list[tuple[str, str, bool]]:
+    return sorted((str(nic.get("mac")), str(nic.get("ip")), bool(nic.get("primary"))) for nic in machine["nics"] or ())
+
+
+VISIBLE: dict[str, Callable[[Data], Any]] = {
+    "alias": lambda machine: machine.get("name"),
+    "customer_metadata": lambda machine: machine.get("metadata"),
+    "destroyed": lambda machine: machine.get("state") == "deleted",
+    "nics": lambda machine: _nics({"nics": machine.get("nics")}),
+    "server_uuid": lambda machine: machine.get("compute_node"),
+    "state": lambda machine: machine.get("state"),
+    "tags": lambda machine: machine.get("tags"),
+}
+"""CloudAPI's names for what can change, with what shows it; nothing shows a change of ``owner_uuid``."""
+
+
+class Ledger:
+    """Machines by id, each as it was last seen; those that are deleted are forgotten."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Data] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seen)
+
+    def get(self, identifier: str) -> Data:
+        """Return a machine as it was last seen, as far as that is known."""
+        return self._seen.get(identifier, {"id": identifier})
+
+    def differences(self, machine: Data) -> list[str]:
+        """Name what is different about a machine since it was last seen; all, where it never was."""
+        before = self._seen.get(machine["id"])
+        if before is not None:
+            return [name for name, shown in VISIBLE.items() if shown(before) != shown(machine)]
+        return [] if machine.get("state") == "deleted" else [name for name in VISIBLE if name != "destroyed"]
+
+    def note(self, machines: Iterable[Data]) -> None:
+        """Write down machines as they are now."""
+        for machine in machines:
+            if machine.get("state") == "deleted":
+                self._seen.pop(machine["id"], None)
+            else:
+                self._seen[machine["id"]] = dict(machine)
