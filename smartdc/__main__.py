@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         # A command is loaded when it is called: the emulator needs packages that the client does without.
         module = importlib.import_module(COMMANDS[name])
     except ModuleNotFoundError as error:
-        return _fail(f"{name} needs the package {error.name}: pip install 'smartdc[emulator]'")
+        return _fail(f"{name} needs the package {error.name}: pip install {error.name}")
     status: int = module.main(others)
     return status
 

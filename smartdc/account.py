@@ -40,6 +40,9 @@ class Account(HasRoleTags, Resource):
         """The address below the account: the account itself."""
         return self._parent.path
 
+    def __str__(self) -> str:
+        return self.login
+
     def _summary(self) -> list[str]:
         return [self.login]
 

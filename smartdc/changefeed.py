@@ -86,7 +86,7 @@ class Changefeed(Iterator[Change]):
         self._found: deque[Change] = deque()
         self._relisted: set[str] = set()
         self._heard: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
-        self._losses = 0
+        self._losses, self._lost = 0, 0.0
         self._connect(self._deadline)
         self._found.clear()
         self._relisted.clear()
@@ -136,15 +136,18 @@ class Changefeed(Iterator[Change]):
 
     def _hear(self, deadline: Deadline) -> None:
         """Wait for a message and take in what it tells, or connect again where the connection is gone."""
+        if self._websocket is None:
+            self._reconnect(deadline)
+            return
         try:
-            message = self._websocket.receive(deadline.left()) if self._websocket else None
+            message = self._websocket.receive(deadline.left())
         except TimeoutError:
             return
         except TransportError as error:
-            self._reconnect(str(error), deadline)
+            self._lose(str(error))
             return
         if message is None:
-            self._reconnect("the server has closed it", deadline)
+            self._lose("the server has closed it")
         else:
             self._losses = 0
             self._take(message)
@@ -180,30 +183,31 @@ class Changefeed(Iterator[Change]):
         self._relisted.discard(identifier)
         return False
 
-    def _reconnect(self, reason: str, deadline: Deadline) -> None:
-        """Connect again, after pauses that grow, until the time is up or the outage has lasted too long."""
-        if self.closed:
-            return
-        log.warning("the changefeed lost its connection (%s); connecting again", reason)
+    def _lose(self, reason: str) -> None:
+        """Let go of a connection that is gone."""
+        if not self.closed:
+            log.warning("the changefeed lost its connection (%s); connecting again", reason)
         if self._websocket:
             self._websocket.close()
-        session, clock = self.datacenter.session, self.datacenter.clock
-        began = clock.monotonic()
-        while not self.closed and not deadline.passed():
-            pause, left = retry.backoff(self._losses, session.rng), deadline.left()
-            clock.sleep(pause if left is None else min(pause, left))
-            self._losses += 1
-            try:
-                self._connect(deadline)
-            except BLIPS:
-                if self._outage is not None and clock.monotonic() - began >= self._outage:
-                    self.close()
-                    raise
-            except BaseException:
+        self._websocket, self._lost = None, self.datacenter.clock.monotonic()
+
+    def _reconnect(self, deadline: Deadline) -> None:
+        """Try once to connect again, after a pause; give up when the outage has lasted too long."""
+        clock, left = self.datacenter.clock, deadline.left()
+        pause = retry.backoff(self._losses, self.datacenter.session.rng)
+        clock.sleep(pause if left is None else min(pause, left))
+        if self.closed:
+            return
+        self._losses += 1
+        try:
+            self._connect(deadline)
+        except BLIPS:
+            if self._outage is not None and clock.monotonic() - self._lost >= self._outage:
                 self.close()
                 raise
-            else:
-                return
+        except BaseException:
+            self.close()
+            raise
 
     def _connect(self, deadline: Deadline) -> None:
         """Open a connection, say what is to be told, and find out what has changed before that."""

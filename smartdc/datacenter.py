@@ -231,7 +231,7 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = wire.checked_path(path)
-        params = wire.with_roles(below, params, self.active_roles)
+        params = wire.with_roles(method.upper(), below, params, self.active_roles)
         target = wire.segments(self.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable

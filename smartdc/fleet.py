@@ -75,7 +75,7 @@ class _Watch:
         """List the machines once, and judge those that are waited for."""
         listed = {machine.id: machine for machine in self.owner.machines()} if self.waiting else {}
         for machine in list(self.waiting.values()):
-            machine.look(listed.get(machine.id))
+            machine._look(listed.get(machine.id))  # noqa: SLF001 (a watch is part of the wait)
             self._judge(machine, audit=False)
         for machine in list(islice(self.waiting.values(), AUDITS)):
             self._judge(machine, audit=True)
@@ -84,7 +84,7 @@ class _Watch:
 
     def _judge(self, machine: Machine, *, audit: bool) -> None:
         try:
-            if machine.judge(self.state, audit=audit):
+            if machine._judge(self.state, audit=audit):  # noqa: SLF001 (as above)
                 self.arrived.append(self.waiting.pop(machine.id))
         except WaitFailed as error:
             self.failed[self.waiting.pop(machine.id)] = error

@@ -125,7 +125,7 @@ class HasLifecycle(HasJobs):
         problem = f"is still {state}"
         self._poll(lambda: self._left(state), problem, interval=interval, timeout=timeout, progress=progress)
 
-    def judge(self, state: str, *, audit: bool = True) -> bool | None:
+    def _judge(self, state: str, *, audit: bool = True) -> bool | None:
         """Tell whether the machine, as last seen, is in `state`, or None while it may still get there.
 
         Raises `WaitFailed` when it cannot, as far as its state and, if it is to be read, the audit tell.
@@ -142,7 +142,7 @@ class HasLifecycle(HasJobs):
             self._fail(f"did not become {state}: its {end.action} failed", end)
         return (now == state and end is not None) or None
 
-    def look(self, seen: Mapping[str, Any] | None = None) -> str:
+    def _look(self, seen: Mapping[str, Any] | None = None) -> str:
         """Take what was seen of the machine elsewhere, or fetch it: ``GetMachine``; and return its state.
 
         A machine that CloudAPI has forgotten is ``deleted``.
@@ -157,12 +157,12 @@ class HasLifecycle(HasJobs):
             return "deleted"
 
     def _reached(self, state: str) -> bool | None:
-        self.look()
-        return self.judge(state)
+        self._look()
+        return self._judge(state)
 
     def _left(self, state: str) -> bool | None:
         """Fetch the machine and tell whether it is out of `state`, or None while that may still come."""
-        now, last = self.look(), self._last
+        now, last = self._look(), self._last
         if last is None or now != last.state or now not in RESTING:
             return now != state or None
         end = self._end_of(last)

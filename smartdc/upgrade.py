@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from smartdc import wire
-from smartdc.errors import APIError, BadResponse, ConfigError, SmartDCError
+from smartdc.errors import APIError, ConfigError, SmartDCError
 from smartdc.transport import Deadline
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ def open_websocket(datacenter: DataCenter, path: str, timeout: float | None) -> 
         _ask(datacenter, path, timeout, headers={"Host": handshake.host}, through=handshake.attempt)
     except APIError as refusal:
         raise _with_reason(refusal, lambda: _ask(datacenter, path, deadline.left())) from None
-    if handshake.websocket is None:
-        raise BadResponse(f"GET {path}: the handshake came to nothing")
-    return handshake.websocket
+    return cast("WebSocket", handshake.websocket)
 
 
 def _ask(datacenter: DataCenter, path: str, timeout: float | None, **options: Any) -> None:
-    target, params = wire.segments(datacenter.login) + path, wire.with_roles(path, None, datacenter.active_roles)
+    target, params = wire.segments(datacenter.login) + path, wire.with_roles("GET", path, None, datacenter.active_roles)
     datacenter.session.request("GET", target, params=params, timeout=timeout, **options)
 
 

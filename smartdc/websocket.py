@@ -19,7 +19,13 @@ import requests
 from requests.utils import get_auth_from_url, select_proxy
 from urllib3.util import make_headers
 from websockets.client import ClientProtocol
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidMessage,
+    InvalidStatus,
+    WebSocketException,
+)
 from websockets.sync.client import connect
 from websockets.uri import parse_uri
 
@@ -41,8 +47,8 @@ __all__ = ["Handshake", "WebSocket"]
 PING_INTERVAL = 20.0
 """Seconds between two pings: the proxy in front of CloudAPI ends connections that are silent for 55."""
 
-PONG_PATIENCE = 40.0
-"""Seconds for which the answer to a ping is waited for, so that a connection without one is dead after 60."""
+PONG_PATIENCE = 35.0
+"""Seconds for which the answer to a ping is waited for, so that a connection without one is let go within 60."""
 
 SEND_PATIENCE = 60
 """Seconds for which a server may refuse to take what is sent."""
@@ -85,8 +91,10 @@ class Handshake:
         stack = contextlib.ExitStack()
         try:
             connection = stack.enter_context(self._connect(url, sock, tls, request, deadline))
-        except (InvalidHandshake, ValueError) as error:
-            return _response(_refusal(error), request)
+        except OSError:
+            raise
+        except (WebSocketException, ValueError) as error:
+            return _refused(_response(_refusal(error), request))
         except BaseException:
             sock.close()
             raise
@@ -126,10 +134,7 @@ class Handshake:
     def _without_socket(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Let somebody's own adapter answer for itself."""
         request.headers.update({"Connection": "Upgrade", "Upgrade": "websocket"})
-        response = self._session.transmit(request, timeout)
-        if response.status_code < 300:
-            raise Unusable("a WebSocket needs a connection of its own, and this adapter has none to give")
-        return response
+        return _refused(self._session.transmit(request, timeout))
 
 
 class WebSocket:
@@ -225,12 +230,22 @@ def _open(connection: Connection) -> socket.socket:
 
 def _refusal(error: Exception) -> Response:
     """Return the answer that made a handshake fail, or raise what says that there is none to be used."""
-    refused = error if isinstance(error, InvalidStatus) else error.__cause__
-    if isinstance(refused, InvalidStatus):
-        return refused.response
+    # A redirect is refused by another error, which comes from the first one.
+    for layer in (error, error.__cause__, error.__context__):
+        if isinstance(layer, InvalidStatus):
+            return layer.response
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
         raise RemoteDisconnected("the connection was closed before there was a whole answer") from None
     raise Unusable(f"the answer to the handshake is none: {error}") from None
+
+
+def _refused(response: requests.Response) -> requests.Response:
+    """Return an answer that is a refusal; one of another kind is no answer."""
+    if response.status_code < 300:
+        raise Unusable(
+            "the answer is no WebSocket, as if it had not been asked for: a proxy or adapter may be the reason"
+        )
+    return response
 
 
 def _response(answer: Response | None, request: requests.PreparedRequest) -> requests.Response:

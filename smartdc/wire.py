@@ -41,8 +41,11 @@ MAX_BODY = 100_000
 PRESIGNED = frozenset({"algorithm", "expires", "keyId", "signature", "method"})
 """Query names that make CloudAPI take a request for a pre-signed URL."""
 
-ROLES_ARE_DATA = re.compile(r"/machines/[^/]+/(metadata|tags)(/|$)|/(fabrics|config|volumes)(/|$)")
-"""Addresses where CloudAPI takes an ``as-role`` for data, or refuses it."""
+ROLES_ARE_DATA = re.compile(
+    r"POST /machines/[^/]+/metadata|(POST|PUT) /machines/[^/]+/tags|PUT /config|GET /volumes|POST /volumes/[^/]+"
+    r"|POST /fabrics/default/vlans|[A-Z]+ /fabrics/default/vlans/.+"
+)
+"""Requests in which CloudAPI takes an ``as-role`` for data, or refuses it."""
 
 FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Headers that say where a request ends, on which client, proxies and server must agree."""
@@ -96,10 +99,11 @@ def query(params: Params | None) -> str:
     return "&".join(f"{_quoted(key)}={_quoted(text(item))}" for key, value in pairs for item in _each(value))
 
 
-def with_roles(path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
-    """Add the roles to be taken on to the query of a path below the account, where CloudAPI reads them there."""
+def with_roles(method: str, path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
+    """Add the roles to be taken on to the query of a request below the account, where CloudAPI reads them there."""
     names = ",".join(roles)
-    return {**(params or {}), "as-role": names} if names and not ROLES_ARE_DATA.search(path) else params
+    harm = ROLES_ARE_DATA.fullmatch(f"{method} {path}")
+    return {**(params or {}), "as-role": names} if names and not harm else params
 
 
 def _each(value: object) -> Iterable[object]:

@@ -5,113 +5,117 @@ All is taken from the records themselves, and nothing from what the emulator mak
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from smartdc.emulator import Emulator, records
 from smartdc.emulator.clock import iso
 from smartdc.emulator.storage import Migration, Volume
 
+Thing = TypeVar("Thing")
+
 
 class Books:
-    """What the emulator knows of its one account; a word in brackets is an id, as commands need them."""
+    """What the emulator knows of its one account; what is not there is a `LookupError`.
+
+    In brackets are the ids that commands need: ``web-1 machine``, ``web-1 mac``, ``rule`` for the newest one.
+    """
 
     def __init__(self, cloud: Emulator) -> None:
         self.cloud = cloud
 
-    def __getitem__(self, word: str) -> str:
-        name, _, what = word.partition(" ")
-        if what == "disk":
-            return str(self.machine(name).disks[-1]["id"])
+    def __getitem__(self, words: str) -> str:
+        *name, what = words.rsplit(" ", 1)
         if what == "mac":
-            return self.machine(name).nics[-1].mac
-        if what == "machine":
-            return self.machine(name).id
-        if what == "image":
-            return self.image(name).id
-        if what == "network":
-            return self.network(name).id
-        if what == "package":
-            return self.package(name).id
-        if what == "user":
-            return self.user(name).id
-        return {"rule": lambda: self.rules[-1].id, "account": lambda: self.account.id}[word]()
+            return self.machine(*name).nics[-1].mac
+        if what == "disk":
+            return str(self.machine(*name).disks[-1]["id"])
+        if what == "key":
+            return self.key(*name).public.fingerprint
+        return str(getattr(self, what)(*name).id)
 
-    @property
     def account(self) -> records.Account:
-        """The account."""
+        """Return the account."""
         return self.cloud.state.accounts[self.cloud.login]
 
-    @property
     def machines(self) -> list[records.Machine]:
-        """The machines that are not gone, oldest first."""
+        """Return the machines that are not gone, oldest first."""
         return [machine for machine in self.cloud.state.machines.values() if machine.alive]
-
-    @property
-    def rules(self) -> list[records.FirewallRule]:
-        """The firewall rules, oldest first."""
-        return list(self.cloud.state.firewall_rules.values())
 
     def machine(self, name: str) -> records.Machine:
         """Return the newest machine of a name, gone or not."""
-        return [machine for machine in self.cloud.state.machines.values() if machine.name == name][-1]
+        return _named(name, self.cloud.state.machines.values())
 
-    def image(self, name: str) -> records.Image:
-        """Return the newest image of a name."""
-        return max((each for each in self.cloud.state.images.values() if each.name == name), key=_age)
+    def snapshot(self, name: str, snapshot: str) -> records.Snapshot:
+        """Return a snapshot of a machine."""
+        return _named(snapshot, self.machine(name).snapshots)
 
-    def images(self, name: str) -> list[records.Image]:
-        """Return the active images of a name, oldest first."""
-        found = [each for each in self.cloud.state.images.values() if each.name == name and each.state == "active"]
-        return sorted(found, key=_age)
-
-    def network(self, name: str) -> records.Network:
-        """Return the network of a name."""
-        return next(network for network in self.cloud.state.networks.values() if network.name == name)
-
-    def package(self, name: str) -> records.Package:
-        """Return the package of a name."""
-        package = self.cloud.state.package_named(name)
-        assert package is not None
-        return package
-
-    def packages(self) -> list[records.Package]:
-        """Return the packages that are sold."""
-        return [package for package in self.cloud.state.packages.values() if package.active]
-
-    def vlan(self, number: int) -> records.Vlan:
-        """Return the VLAN of a number."""
-        return self.cloud.state.vlans[self.account.id, number]
-
-    def volume(self, name: str) -> Volume:
-        """Return the volume of a name."""
-        return next(volume for volume in self.cloud.state.volumes.values() if volume.name == name)
+    def job(self, name: str) -> records.Job:
+        """Return the newest job of a machine."""
+        return self.machine(name).jobs[-1]
 
     def migration(self, name: str) -> Migration:
         """Return the migration of a machine."""
         return self.cloud.state.migrations[self.machine(name).id]
 
+    def image(self, name: str) -> records.Image:
+        """Return the newest image of a name."""
+        return _named(name, sorted(self.cloud.state.images.values(), key=lambda image: image.published))
+
+    def package(self, name: str) -> records.Package:
+        """Return the newest package of a name."""
+        return _named(name, self.cloud.state.packages.values())
+
+    def network(self, name: str) -> records.Network:
+        """Return the network of a name."""
+        return _named(name, self.cloud.state.networks.values())
+
+    def vlan(self, number: int) -> records.Vlan:
+        """Return the VLAN of a number."""
+        return self.cloud.state.vlans[self.account().id, number]
+
+    def rule(self) -> records.FirewallRule:
+        """Return the newest firewall rule."""
+        return list(self.cloud.state.firewall_rules.values())[-1]
+
+    def volume(self, name: str) -> Volume:
+        """Return the volume of a name."""
+        return _named(name, self.cloud.state.volumes.values())
+
+    def key(self, name: str, user: str = "") -> records.Key:
+        """Return a key of the account, or of a user."""
+        return (self.user(user) if user else self.account()).keys[name]
+
     def user(self, login: str) -> records.User:
         """Return the user of a login."""
-        user = self.account.user(login)
-        assert user is not None
-        return user
+        if user := self.account().user(login):
+            return user
+        raise LookupError(login)
 
     def role(self, name: str) -> records.Role:
         """Return the role of a name."""
-        return next(role for role in self.account.roles.values() if role.name == name)
+        return _named(name, self.account().roles.values())
 
     def policy(self, name: str) -> records.Policy:
         """Return the policy of a name."""
-        return next(policy for policy in self.account.policies.values() if policy.name == name)
+        return _named(name, self.account().policies.values())
 
-    def has(self, things: object, name: str) -> bool:
-        """Say whether one of the things has a name."""
-        assert isinstance(things, dict)
-        return any(getattr(thing, "name", None) == name for thing in things.values())
+    def role_tags(self, name: str) -> list[str]:
+        """Return the names of the roles that a machine is tagged with."""
+        return [self.account().roles[role].name for role in self.machine(name).role_tags]
 
 
-def _age(image: records.Image) -> float:
-    return image.published
+def _named(name: str, things: Iterable[Thing]) -> Thing:
+    found = [thing for thing in things if getattr(thing, "name", None) == name]
+    if not found:
+        raise LookupError(name)
+    return found[-1]
+
+
+def _some(thing: object, names: str, **more: Any) -> dict[str, Any]:
+    """Return attributes under their own names; what is empty is printed by nobody."""
+    found = {name: getattr(thing, name) for name in names.split()}
+    return {name: None if value == "" else value for name, value in found.items()} | more
 
 
 # What should be printed of a thing
@@ -120,50 +124,45 @@ def _age(image: records.Image) -> float:
 def of_machine(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of a machine."""
     machine = books.machine(name)
-    return {
-        "id": machine.id,
-        "name": name,
-        "brand": machine.brand,
-        "state": machine.state,
-        "image": machine.image,
-        "package": books.cloud.state.packages[machine.package].name,
-        "memory": machine.memory,
-        "disk": machine.disk,
-        "ips": [nic.ip for nic in machine.nics],
-        "primaryIp": next(nic.ip for nic in machine.nics if nic.primary),
-        "tags": machine.tags,
-        "metadata": machine.metadata,
-        "firewall_enabled": machine.firewall_enabled,
-        "deletion_protection": machine.deletion_protection,
-        "created": iso(machine.created),
-        "updated": iso(machine.updated),
-        "compute_node": machine.compute_node,
-    }
+    names = "id name brand state image memory disk tags metadata firewall_enabled deletion_protection compute_node"
+    return _some(
+        machine,
+        names,
+        package=books.cloud.state.packages[machine.package].name,
+        ips=[nic.ip for nic in machine.nics],
+        primaryIp=next(nic.ip for nic in machine.nics if nic.primary),
+        networks=[nic.network for nic in machine.nics],
+        created=iso(machine.created),
+        updated=iso(machine.updated),
+    )
 
 
 def of_machines(books: Books) -> list[dict[str, Any]]:
     """Return what is known of every machine."""
-    return [of_machine(books, machine.name) for machine in books.machines]
+    return [of_machine(books, machine.name) for machine in books.machines()]
 
 
 def of_jobs(books: Books, name: str) -> list[dict[str, Any]]:
     """Return what became of a machine's jobs, the newest first."""
-    jobs = [job for job in books.machine(name).jobs if job.finished]
     return [
-        {"action": job.action, "success": "no" if job.error else "yes", "time": iso(job.finished)}
-        for job in reversed(jobs)
+        {"action": job.action, "success": "no" if job.error else "yes", "time": iso(job.finished), "caller": job.caller}
+        for job in reversed(books.machine(name).jobs)
     ]
 
 
-def of_nic(nic: records.Nic) -> dict[str, Any]:
-    """Return what is known of a network interface of a running machine."""
-    shown = {name: getattr(nic, name) for name in ("mac", "ip", "primary", "network", "netmask", "gateway")}
-    return {**shown, "state": "running"}
+def of_nic(books: Books, name: str) -> dict[str, Any]:
+    """Return what is known of the newest network interface of a running machine."""
+    return of_nics(books, name)[-1]
 
 
 def of_nics(books: Books, name: str) -> list[dict[str, Any]]:
     """Return what is known of the network interfaces of a running machine."""
-    return [of_nic(nic) for nic in books.machine(name).nics]
+    return [_some(nic, "mac ip primary network netmask gateway", state="running") for nic in books.machine(name).nics]
+
+
+def of_disk(books: Books, name: str) -> dict[str, Any]:
+    """Return what is known of the newest disk of a machine."""
+    return of_disks(books, name)[-1]
 
 
 def of_disks(books: Books, name: str) -> list[dict[str, Any]]:
@@ -171,41 +170,72 @@ def of_disks(books: Books, name: str) -> list[dict[str, Any]]:
     return [{key: disk[key] for key in ("id", "size", "pci_slot")} for disk in books.machine(name).disks]
 
 
+def of_snapshot(books: Books, name: str, snapshot: str) -> dict[str, Any]:
+    """Return what is known of a snapshot of a machine."""
+    found = books.snapshot(name, snapshot)
+    return _some(found, "name size", state="created", created=iso(found.created), updated=iso(found.created))
+
+
 def of_snapshots(books: Books, name: str) -> list[dict[str, Any]]:
     """Return what is known of the snapshots of a machine."""
-    snapshots = books.machine(name).snapshots
-    return [{"name": each.name, "state": "created", "size": each.size, "created": iso(each.created)} for each in snapshots]
+    return [of_snapshot(books, name, each.name) for each in books.machine(name).snapshots]
 
 
 def of_migration(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of the migration of a machine."""
     migration = books.migration(name)
-    shown = {key: getattr(migration, key) for key in ("machine", "phase", "state", "automatic")}
-    return {**shown, "progress_history": migration.history}
+    return _some(migration, "machine phase state automatic", progress_history=migration.history)
 
 
-def of_image(image: records.Image) -> dict[str, Any]:
+def of_end(books: Books, name: str) -> dict[str, Any]:
+    """Return what is told of a migration in the end."""
+    return _some(books.migration(name), "phase state", type="end")
+
+
+def of_image(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of an image."""
-    names = ("id", "name", "version", "os", "type", "owner", "state", "public")
-    optional = {name: getattr(image, name) or None for name in ("description", "homepage", "acl", "tags", "origin")}
-    return {**{name: getattr(image, name) for name in names}, **optional, "published_at": iso(image.published)}
+    return _of_image(books.image(name))
 
 
-def of_package(package: records.Package) -> dict[str, Any]:
+def of_images(books: Books, name: str) -> list[dict[str, Any]]:
+    """Return what is known of the active images of a name, oldest first."""
+    found = [each for each in books.cloud.state.images.values() if each.name == name and each.state == "active"]
+    return [_of_image(image) for image in sorted(found, key=lambda image: image.published)]
+
+
+def _of_image(image: records.Image) -> dict[str, Any]:
+    facts = _some(image, "id name version os type owner state public description homepage origin")
+    return {**facts, "acl": image.acl or None, "tags": image.tags or None, "published_at": iso(image.published)}
+
+
+def of_package(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of a package."""
-    names = ("id", "name", "version", "memory", "disk", "vcpus", "group", "description", "brand", "default")
-    return {name: getattr(package, name) for name in names}
+    return _of_package(books.package(name))
 
 
-def of_network(network: records.Network) -> dict[str, Any]:
-    """Return what is known of a network: of a fabric's own more than of others."""
-    shown = {name: getattr(network, name) for name in ("id", "name", "public")}
-    shown |= {"description": network.description or None}
+def of_packages(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of all packages that are sold."""
+    return [_of_package(package) for package in books.cloud.state.packages.values() if package.active]
+
+
+def _of_package(package: records.Package) -> dict[str, Any]:
+    return _some(package, "id name version memory disk vcpus group description brand default")
+
+
+def of_network(books: Books, name: str) -> dict[str, Any]:
+    """Return what is known of a network: of one on a fabric more than of others."""
+    network = books.network(name)
+    facts = _some(network, "id name public description")
     if not network.fabric:
-        return shown
-    shown |= {"fabric": True, "subnet": str(network.subnet), "provision_start_ip": str(network.first)}
-    shown |= {"provision_end_ip": str(network.last), "vlan_id": network.vlan_id, "gateway": network.gateway}
-    return {**shown, "resolvers": network.resolvers, "routes": network.routes or None}
+        return facts
+    facts |= _some(network, "fabric vlan_id gateway internet_nat resolvers", subnet=str(network.subnet))
+    ends = {"provision_start_ip": str(network.first), "provision_end_ip": str(network.last)}
+    return {**facts, **ends, "routes": network.routes or None}
+
+
+def of_networks(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of the networks."""
+    return [of_network(books, network.name) for network in books.cloud.state.networks.values()]
 
 
 def of_address(books: Books, network: str, address: str) -> dict[str, Any]:
@@ -215,47 +245,87 @@ def of_address(books: Books, network: str, address: str) -> dict[str, Any]:
     return {"ip": address, "managed": managed, "reserved": managed or address in net.reserved}
 
 
-def of_vlan(vlan: records.Vlan) -> dict[str, Any]:
+def of_vlan(books: Books, number: int) -> dict[str, Any]:
     """Return what is known of a VLAN."""
-    return {name: getattr(vlan, name) for name in ("vlan_id", "name", "description")}
+    return _some(books.vlan(number), "vlan_id name description")
 
 
-def of_rule(rule: records.FirewallRule) -> dict[str, Any]:
-    """Return what is known of a firewall rule."""
-    shown = {name: getattr(rule, name) for name in ("id", "enabled", "log")}
-    return {**shown, "rule": str(rule.rule), "description": rule.description or None}
+def of_vlans(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of the VLANs."""
+    return [_some(vlan, "vlan_id name description") for vlan in books.cloud.state.vlans.values()]
 
 
-def of_volume(volume: Volume) -> dict[str, Any]:
+def of_rule(books: Books) -> dict[str, Any]:
+    """Return what is known of the newest firewall rule."""
+    return of_rules(books)[-1]
+
+
+def of_rules(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of the firewall rules."""
+    rules = books.cloud.state.firewall_rules.values()
+    return [_some(rule, "id enabled log description", rule=str(rule.rule)) for rule in rules]
+
+
+def of_volume(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of a volume that is ready."""
-    names = ("id", "name", "size", "type", "state", "networks", "tags")
-    shown = {name: getattr(volume, name) for name in names}
-    return {**shown, "owner_uuid": volume.owner, "filesystem_path": volume.path, "created": iso(volume.created)}
+    volume = books.volume(name)
+    facts = _some(volume, "id name size type state networks", tags=volume.tags or None)
+    return {**facts, "owner_uuid": volume.owner, "filesystem_path": volume.path, "created": iso(volume.created)}
 
 
-def of_key(key: records.Key) -> dict[str, Any]:
-    """Return what is known of a key."""
-    return {"name": key.name, "fingerprint": key.public.fingerprint, "key": key.public.text}
+def of_key(books: Books, name: str, user: str = "") -> dict[str, Any]:
+    """Return what is known of a key of the account, or of a user."""
+    key = books.key(name, user)
+    return {"name": name, "fingerprint": key.public.fingerprint, "key": key.public.text}
 
 
-def of_person(person: records.Person) -> dict[str, Any]:
-    """Return what is known of an account or a user."""
-    shown = {"id": person.id, "login": person.login, **person.profile}
-    return {**shown, "created": iso(person.created), "updated": iso(person.updated)}
+def of_keys(books: Books, user: str = "") -> list[dict[str, Any]]:
+    """Return what is known of the keys of the account, or of a user."""
+    owner = books.user(user) if user else books.account()
+    return [of_key(books, key, user) for key in owner.keys]
 
 
-def of_policy(policy: records.Policy) -> dict[str, Any]:
+def of_account(books: Books) -> dict[str, Any]:
+    """Return what is known of the account."""
+    return {**_of_person(books.account()), "triton_cns_enabled": books.account().cns_enabled}
+
+
+def of_user(books: Books, login: str) -> dict[str, Any]:
+    """Return what is known of a user."""
+    return _of_person(books.user(login))
+
+
+def of_users(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of the users."""
+    return [_of_person(user) for user in books.account().users.values()]
+
+
+def _of_person(person: records.Person) -> dict[str, Any]:
+    return _some(person, "id login", **person.profile, created=iso(person.created), updated=iso(person.updated))
+
+
+def of_policy(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of a policy."""
-    return {name: getattr(policy, name) for name in ("id", "name", "rules", "description")}
+    return _some(books.policy(name), "id name rules description")
 
 
-def of_role(books: Books, role: records.Role) -> dict[str, Any]:
+def of_policies(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of the policies."""
+    return [of_policy(books, policy.name) for policy in books.account().policies.values()]
+
+
+def of_role(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of a role; its members and policies go by their names."""
-    users, policies = books.account.users, books.account.policies
-    return {
-        "id": role.id,
-        "name": role.name,
-        "members": [users[member].login for member in role.members],
-        "default_members": [users[member].login for member in role.default_members],
-        "policies": [policies[policy].name for policy in role.policies],
-    }
+    role, users, policies = books.role(name), books.account().users, books.account().policies
+    return _some(
+        role,
+        "id name",
+        members=[users[member].login for member in role.members],
+        default_members=[users[member].login for member in role.default_members],
+        policies=[policies[policy].name for policy in role.policies],
+    )
+
+
+def of_roles(books: Books) -> list[dict[str, Any]]:
+    """Return what is known of the roles."""
+    return [of_role(books, role.name) for role in books.account().roles.values()]

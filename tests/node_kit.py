@@ -7,6 +7,7 @@ Stories are told once for a module, and then each step is a test of its own.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import shlex
@@ -49,44 +50,111 @@ class Told(NamedTuple):
             return [json.loads(line) for line in self.out.splitlines() if line.strip()]
         return whole if isinstance(whole, list) else [whole]
 
-    def shows(self, facts: Mapping[str, Any]) -> tuple[object, object]:
-        """Set the last object that was printed beside what it should say."""
-        return like(self.rows[-1], facts), dict(facts)
-
-    def lists(self, facts: Sequence[Mapping[str, Any]]) -> tuple[object, object]:
-        """Set all objects that were printed beside what they should say."""
-        rows = self.rows
-        if len(rows) != len(facts):
-            return rows, list(facts)
-        return [like(row, fact) for row, fact in zip(rows, facts, strict=True)], list(facts)
-
-    def says(self, text: str, *pairs: object) -> tuple[object, object]:
-        """Look for a text in what was printed; then come values from the books, each before what it should be."""
-        found = text if text in self.out else self.out
-        return (found, *pairs[::2]), (text, *pairs[1::2])
-
-
-def like(row: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return that part of an object that facts speak of; None stands for what is not there."""
-    return {name: row.get(name) for name in facts}
-
 
 Check = Callable[[Told, Books], tuple[object, object]]
 """Return what is to be seen, and what it should be."""
 
 
-class Step(NamedTuple):
-    """A command of a story; words in braces among its arguments are looked up in the books."""
+class Step:
+    """A command of a story; words in braces among its arguments are looked up in the books.
 
-    command: str
-    arguments: str
-    check: Check
-    code: int = 0
-    first: Callable[[Emulator], object] | None = None
-    """What happens to the emulated cloud before."""
+    Args:
+        first: what happens to the emulated cloud before.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        arguments: str,
+        *checks: Check,
+        code: int = 0,
+        first: Callable[[Emulator], object] | None = None,
+    ) -> None:
+        self.command = command
+        self.arguments = arguments
+        self.checks = checks
+        self.code = code
+        self.first = first
 
     def __str__(self) -> str:
         return f"{self.command} {self.arguments}".strip().replace("{{", "{").replace("}}", "}")
+
+    def look(self, told: Told, books: Books) -> tuple[list[object], list[object]]:
+        """Return all that is to be seen, and all that it should be."""
+        pairs = [check(told, books) for check in self.checks]
+        return [seen for seen, _ in pairs], [wanted for _, wanted in pairs]
+
+
+# Checks
+
+
+def shows(of: Callable[..., Mapping[str, Any]], *names: Any) -> Check:
+    """Say that the last object printed has all that the books know of a thing, as one of `node_books` tells it."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        facts = dict(of(books, *names))
+        return like(told.rows[-1], facts), facts
+
+    return check
+
+
+def lists(of: Callable[..., Sequence[Mapping[str, Any]]], *names: Any) -> Check:
+    """Say that the objects printed are those that the books know of, with all that they know."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        rows, facts = told.rows, list(of(books, *names))
+        if len(rows) != len(facts):
+            return rows, facts
+        return [like(row, fact) for row, fact in zip(rows, facts, strict=True)], facts
+
+    return check
+
+
+def prints(of: Callable[[Books], object]) -> Check:
+    """Say that it printed what is in the books and nothing else, as JSON or as text."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        wanted = of(books)
+        return (told.out.split() if isinstance(wanted, list) else told.rows[-1]), wanted
+
+    return check
+
+
+def says(text: str) -> Check:
+    """Say that a text is among what it printed."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        wanted = text.format_map(books)
+        return wanted if wanted in told.out + told.err else told.out + told.err, wanted
+
+    return check
+
+
+def has(find: Callable[..., object], *names: Any, **wanted: Any) -> Check:
+    """Say what the books have of a thing, which one of the methods of `Books` finds."""
+
+    def check(_: Told, books: Books) -> tuple[object, object]:
+        thing = find(books, *names)
+        return {name: getattr(thing, name) for name in wanted}, wanted
+
+    return check
+
+
+def gone(find: Callable[..., object], *names: Any) -> Check:
+    """Say that there is no such thing in the books."""
+
+    def check(_: Told, books: Books) -> tuple[object, object]:
+        try:
+            return find(books, *names), None
+        except LookupError:
+            return None, None
+
+    return check
+
+
+def like(row: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that part of an object that facts speak of; None stands for what is not there."""
+    return {name: row.get(name) for name in facts}
 
 
 class Outcome(NamedTuple):
@@ -157,7 +225,7 @@ class Desk:
             told = self.run(step.command, step.arguments.format_map(self.books))
             with self.cloud.transitions.lock:
                 self.cloud.transitions.settle()
-                seen, wanted = step.check(told, self.books)
+                seen, wanted = copy.deepcopy(step.look(told, self.books))
         except Exception as mistake:  # noqa: BLE001  it is the step's own test that has to fail
             return Outcome(told, mistake=mistake)
         return Outcome(told, seen, wanted)
@@ -166,10 +234,11 @@ class Desk:
 def verify(step: Step, outcome: Outcome) -> None:
     """Fail unless a step ended as it should, and printed what the books say."""
     told = outcome.told
-    assert told.code == step.code, f"{step}: ended with {told.code}\n{told.out}\n{told.err}"
+    whole = f"{step}\n{told.out}\n{told.err}"
+    assert told.code == step.code, f"ended with {told.code}: {whole}"
     if outcome.mistake:
-        raise AssertionError(f"{step}: {told.out}\n{told.err}") from outcome.mistake
-    assert outcome.seen == outcome.wanted, f"{step}: {told.out}\n{told.err}"
+        raise AssertionError(whole) from outcome.mistake
+    assert outcome.seen == outcome.wanted, whole
 
 
 def program(package: str, script: str) -> Path:

@@ -13,7 +13,16 @@ from cloud_kit import account, query, sent
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from smartdc import ConfigError, DataCenter, InputError, InvalidCredentials, KeyFileError, Machine, ResourceNotFound
+from smartdc import (
+    ConfigError,
+    DataCenter,
+    InputError,
+    InvalidCredentials,
+    KeyFileError,
+    Machine,
+    ResourceNotFound,
+    __version__,
+)
 from smartdc.emulator import Emulator, Server
 
 
@@ -100,6 +109,14 @@ def test_headers_are_sent(cloud: Emulator) -> None:
     assert headers == {"X-Team": "blue", "accept-version": "~8", "User-Agent": "script/1"}
     told = cloud.trace[-1].headers
     assert (told["x-team"], told["accept-version"], told["user-agent"]) == ("blue", "~8", "script/1")
+
+
+def test_headers_of_its_own(dc: DataCenter, cloud: Emulator) -> None:
+    """Every request says what answers it can read, and who wrote it."""
+    dc.account()
+    told = cloud.trace[-1].headers
+    assert (told["accept"], told["accept-encoding"]) == ("application/json", "identity")
+    assert told["user-agent"] == f"smartdc/{__version__}"
 
 
 def test_version_is_asked_for(cloud: Emulator) -> None:
@@ -201,6 +218,8 @@ def test_datacenter_keeps_class_and_settings(cloud: Emulator) -> None:
     assert (other.headers["Accept-Version"], other.session.timeout) == ("~8", 7)
     other.headers["X-Team"] = "red"
     other.active_roles.append("writer")
+    other.known_locations["lab"] = "https://lab.example"
+    assert "lab" not in dc.known_locations
     assert (dc.headers["X-Team"], dc.active_roles) == ("blue", ["reader"])
 
 
@@ -234,6 +253,22 @@ def test_roles(cloud: Emulator) -> None:
         machine.add_tags(role="web")
     assert query(cloud, "GetMachine") == {"as-role": "reader,writer"}
     assert sent(cloud, "AddMachineTags")[1] == f"{machine.path}/tags"
+
+
+def test_role_may_be_a_single_one() -> None:
+    """A single role need not be put in a list."""
+    assert DataCenter("http://127.0.0.1:1", roles="reader").active_roles == ["reader"]
+
+
+def test_key_belongs_to_the_login_unless_it_says_otherwise() -> None:
+    """A fingerprint alone is of a key of the account that is acted on; a key id in path form says whose key it is."""
+    md5 = "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"
+    assert repr(DataCenter("http://127.0.0.1:1", md5, login="demo").auth) == f"<Identity /demo/keys/{md5}>"
+    assert (
+        repr(DataCenter("http://127.0.0.1:1", f"/bob/keys/{md5}", login="demo").auth) == f"<Identity /bob/keys/{md5}>"
+    )
+    with pytest.raises(ConfigError, match="nothing says whose key it is"):
+        DataCenter("http://127.0.0.1:1", md5)
 
 
 def test_threads_may_share_a_data_centre(dc: DataCenter, cloud: Emulator) -> None:

@@ -212,7 +212,9 @@ def _key_id_nonsense(scene: Scene) -> Arguments:
 
 
 @cause(
-    "answer", "CloudAPI knows no account 'demo', or it lacks the key /demo/keys/[0-9a-f:]+: .*401", "give the account the public"
+    "answer",
+    "CloudAPI knows no account 'demo', or it lacks the key /demo/keys/[0-9a-f:]+: .*401",
+    "give the account the public",
 )
 def _key_not_on_the_account(scene: Scene) -> Arguments:
     other = scene.key_of("ecdsa-256")

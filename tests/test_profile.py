@@ -272,3 +272,24 @@ def test_no_profiles() -> None:
 def test_key_material_is_not_shown() -> None:
     """The key in the environment is in no ``repr``."""
     assert "SECRET" not in repr(from_environment({"TRITON_KEY_MATERIAL": "SECRET", "TRITON_URL": "https://a.example"}))
+
+
+def test_entries_that_are_null(triton: Path) -> None:
+    """An entry of a profile that is null says nothing."""
+    write(triton, "lab", {**LAB, "user": None, "roles": None, "insecure": None, "actAsAccount": None})
+    dc = DataCenter(profile="lab")
+    assert (dc.verify, dc.active_roles, dc.login, dc.profile.user) == (True, [], "my", None)
+
+
+@pytest.mark.usefixtures("triton")
+def test_typo_that_nobody_reads(environment: Environment) -> None:
+    """A profile that is named does not care for what the environment says of itself."""
+    environment.setenv("TRITON_TLS_INSECURE", "treu")
+    assert DataCenter(profile="lab").verify is True
+
+
+@pytest.mark.xfail(strict=True, reason="an insecure profile counts over a CA bundle that is given")
+def test_bundle_counts_over_an_insecure_profile(triton: Path, secure: Server) -> None:
+    """A CA bundle that is given in the program is checked against, whatever the profile says."""
+    write(triton, "lab", {**LAB, "insecure": True})
+    assert DataCenter(profile="lab", verify=str(secure.ca)).verify == secure.ca

@@ -168,7 +168,6 @@ HARMED: dict[str, Do] = {
 """Operations with which roles are not sent, by their name."""
 
 
-@pytest.mark.xfail(strict=True, reason="roles are left out below whole paths, where only some operations mind them")
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("operation", ALSO_HELPED)
 def test_where_roles_help_beside_harm(cloud: Emulator, dc: DataCenter, jill: records.User, operation: str) -> None:

@@ -66,7 +66,7 @@ def test_a_missing_package_is_named_with_what_installs_it(
 
     assert status == 2
     assert capsys.readouterr().err == (
-        "smartdc: tour needs the package package_that_is_not_there: pip install 'smartdc[emulator]'\n"
+        "smartdc: tour needs the package package_that_is_not_there: pip install package_that_is_not_there\n"
     )
 
 
