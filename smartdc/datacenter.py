@@ -143,7 +143,7 @@ class DataCenter(
         self.login = login or self.profile.act_as or "my"
         self.active_roles = [roles] if isinstance(roles, str) else list(self.profile.roles if roles is None else roles)
         self.headers = {**_headers(api_version or self.API_VERSION), **(headers or {})}
-        self.verify = False if self.profile.insecure and not location else verify
+        self.verify = False if self.profile.insecure and not location and verify is True else verify
         self.timeout, self.verbose, self.progress = timeout, verbose, progress
         self._identity: dict[str, Any] = {"user": user, "passphrase": passphrase, "sign_host": sign_host}
         self._parts: dict[str, Any] = {"clock": clock, "rng": rng, "adapter": adapter}

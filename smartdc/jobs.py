@@ -14,7 +14,7 @@ import requests
 
 from smartdc.audit import AuditEntry, HasAudit
 from smartdc.dates import parse_http_date
-from smartdc.errors import APIError, WaitFailed, WaitTimeout
+from smartdc.errors import APIError, BadResponse, WaitFailed, WaitTimeout
 from smartdc.progress import Progress, Reporter, reporter
 from smartdc.resource import Field, Resource
 from smartdc.waiting import DEFAULT_TIMEOUT, poll
@@ -61,6 +61,9 @@ class HasJobs(HasAudit, Resource):
 
     def _note(self, action: str, response: requests.Response) -> Act:
         """Write down what was asked for, and when by the server's clock; remember it if it changes the state."""
+        if response.status_code == 200:
+            asked = f"{response.request.method} {response.request.path_url}"
+            raise BadResponse(f"{asked}: 200 is not how CloudAPI answers that it took a job")
         at = parse_http_date(response.headers.get("Date"))
         act = Act(action, 0.0 if at is None else at, self.state, self._seen.get(action, 0))
         if action in MOVES:

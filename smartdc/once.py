@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from smartdc.clock import Clock
-from smartdc.errors import CallError, Conflict, DoubledCreate
+from smartdc.errors import APIError, CallError, Conflict, DoubledCreate
 
 __all__ = ["Once", "single"]
 
@@ -71,7 +71,7 @@ class Once(Generic[T]):
         deadline = self.clock.monotonic() + self.settle
         seen: list[T] | None = None
         while True:
-            seen = self._look()
+            seen = self._look(error)
             if seen:
                 return single(seen)
             left = deadline - self.clock.monotonic()
@@ -82,14 +82,17 @@ class Once(Generic[T]):
             raise error
         return otherwise(error)
 
-    def _look(self) -> list[T] | None:
+    def _look(self, error: CallError | None = None) -> list[T] | None:
         """Return what bears the mark; None when that cannot be told now, for whatever reason.
 
-        A refusal to list says nothing about the create either, and must not take the place of its error.
+        A refusal to list says nothing about the create either, and must not take the place of its error. But where
+        both were sent elsewhere, everything is, and there is nothing to wait for.
         """
         try:
             return self.find()
-        except CallError:
+        except CallError as blind:
+            if error and _sent_elsewhere(error) and _sent_elsewhere(blind):
+                raise error from None
             return None
 
     def _mine_or(self, error: Conflict) -> T:
@@ -98,6 +101,10 @@ class Once(Generic[T]):
         if mine:
             return single(mine)
         raise error
+
+
+def _sent_elsewhere(error: CallError) -> bool:
+    return isinstance(error, APIError) and 300 <= error.status < 400
 
 
 def _give_up(error: CallError) -> T:  # type: ignore[type-var]

@@ -62,10 +62,13 @@ def outcome_of_error(error: Exception) -> Outcome:
 def outcome_of_status(status: int, headers: Mapping[str, str], message: str) -> Outcome:
     """Judge an error answer.
 
-    A 503 by which CloudAPI announces maintenance refuses a request before anything is done. Any other may hide what
-    was accepted: the proxy in front gives one for its own time-out, without a Request-Id and CloudAPI's Server
-    header, and CloudAPI passes on what its backends say, when it looks at what it has just made for instance.
+    A redirect may come from something in between, after it has passed the request on. A 503 by which CloudAPI
+    announces maintenance refuses a request before anything is done. Any other may hide what was accepted: the proxy
+    in front gives one for its own time-out, without a Request-Id and CloudAPI's Server header, and CloudAPI passes on
+    what its backends say, when it looks at what it has just made for instance.
     """
+    if 300 <= status < 400:
+        return Outcome.UNUSABLE
     if status in {420, 429}:
         return Outcome.REFUSED
     own = "Request-Id" in headers and headers.get("Server", "").startswith("cloudapi")

@@ -264,6 +264,9 @@ class _Call:
             print(f"{moment}\t{self.method}\t{self.url}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
 
     def _succeeded(self, response: requests.Response) -> _Verdict:
+        if self.method == "DELETE" and response.status_code != 204:
+            text = f"{self.method} {self.path}: {response.status_code} is not how CloudAPI answers a delete"
+            return errors.BadResponse(text, **self._facts(response)), Outcome.UNKNOWN, None
         try:
             self._answer = answer.decode(response), response
         except ValueError as cause:

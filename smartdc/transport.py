@@ -294,8 +294,9 @@ class Transport(HTTPAdapter):
         return response
 
     def close(self) -> None:
-        """Close every kept connection."""
-        self._pools.clear()
+        """Close every kept connection, also where the failure of a call still holds on to its pool."""
+        while self._pools:
+            self._pools.popitem()[1].close()
         super().close()
 
 

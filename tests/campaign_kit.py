@@ -1,4 +1,4 @@
-"""A campaign against the client: every trouble, every deed, and what then stands on the server's books."""
+"""Where the campaign takes place: what can go wrong, what is asked for, and an emulated data centre to ask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -16,17 +15,12 @@ import requests
 from smartdc import CreateOutcomeUnknown, DataCenter, Machine, SmartDCError
 from smartdc.emulator import Emulator, Fault, Server
 
-GRACE = 0.25
-"""Seconds by which a call may miss its deadline: what a busy machine needs to notice."""
-
-FOREVER = None
-
-
 @dataclass(frozen=True)
 class Trouble:
-    """Something that goes wrong, as a fault of the emulator; `slow` takes time where sockets are real.
+    """Something that goes wrong, as a fault of the emulator.
 
-    `hopeless` says that not even a careful client can have a machine made in spite of it.
+    `slow` takes time where sockets are real, and `tls` needs a server that speaks TLS. `hopeless` says that not even a
+    careful client can have a machine made in spite of it, and `odd` that CloudAPI does so to creates of machines only.
     """
 
     name: str
@@ -35,6 +29,7 @@ class Trouble:
     slow: bool = False
     tls: bool = False
     hopeless: bool = False
+    odd: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -42,14 +37,46 @@ class Trouble:
         """Whether it happens to connections, whatever they are for."""
         return self.tls or self.kind in {"refused", "hangup"}
 
-    def fault(self, operation: str, times: int | None) -> Fault:
+
+@dataclass(frozen=True)
+class Mishap:
+    """A trouble that is to happen to an operation, so many times; None is for ever, and ``*`` every operation."""
+
+    trouble: Trouble
+    operation: str
+    times: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+
+    def __str__(self) -> str:
+        """Tell what, how often and to what."""
+        return f"{self.trouble.name} x {self.times or 'for ever'} on {self.operation}"
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it may keep the client from looking what became of its request."""
+        return self.trouble.connecting or self.operation == "*"
+
+    def fault(self) -> Fault:
         """Return the fault that it is."""
-        return Fault("*" if self.connecting else operation, self.kind, self.when, times, **self.options)
+        trouble = self.trouble
+        return Fault(
+            "*" if trouble.connecting else self.operation,
+            trouble.kind,
+            trouble.when,
+            self.times,
+            self.skip,
+            self.probability,
+            **trouble.options,
+        )
 
 
 def _both(kind: str, *, slow: bool = False, **options: Any) -> list[Trouble]:
     return [Trouble(f"{kind} {when}", kind, when, slow=slow, options=options) for when in ("before", "after")]
 
+
+SETTLE = 20.0
+"""Seconds for which a lost machine is looked for."""
 
 NOT_FOUND = {"status": 404, "code": "ResourceNotFound"}
 HERE, THERE = {"Location": "/my/machines"}, {"Location": "https://elsewhere.invalid/my/machines"}
@@ -76,7 +103,7 @@ TROUBLES = [
     *_both("unavailable"),
     *_both("status", status=500),
     Trouble("404 before", "status", "before", hopeless=True, options={**NOT_FOUND, "message": "it is not found"}),
-    Trouble("404 after", "status", "after", options={**NOT_FOUND, "message": "VM not found"}),
+    Trouble("404 after", "status", "after", odd=True, options={**NOT_FOUND, "message": "VM not found"}),
     Trouble("429", "throttled"),
     Trouble("420", "status", options={"status": 420, "code": "RequestThrottled"}),
     Trouble("maintenance, over soon", "maintenance", options={"seconds": 20.0}),
@@ -151,7 +178,7 @@ class Site:
     def create(self) -> Machine:
         """Make a second machine."""
         image, package = self.books.image, self.books.package
-        return self.client.create_machine(name="web-2", image=image, package=package)
+        return self.client.create_machine(name="web-2", image=image, package=package, settle=SETTLE)
 
     def made(self) -> list[str]:
         """Return the ids of the second machines: there should be one at most."""
@@ -183,7 +210,7 @@ class Deed:
     """Something that is asked of a data centre.
 
     `count` says how often the server's books have it, and `fits` whether what the client returned is what they have.
-    To do it twice may be the same as to do it once, or not: `repeatable`.
+    To do it twice may be the same as to do it once: `repeatable`; or it changes nothing: `reads`.
     """
 
     name: str
@@ -192,6 +219,7 @@ class Deed:
     count: Callable[[Site], int]
     fits: Callable[[Site, Any], bool] = lambda site, result: True
     repeatable: bool = False
+    reads: bool = False
 
 
 OTHER_KEY = Emulator(seed=7).public_key
@@ -250,33 +278,8 @@ DEEDS = [
         lambda site: len(site.nics()),
         lambda site, result: result.mac in site.nics(),
     ),
-    Deed("list", "ListMachines", Site.listed, lambda site: 0, lambda site, result: result == site.alive(), True),
+    Deed("list", "ListMachines", Site.listed, lambda site: 0, lambda site, result: result == site.alive(), reads=True),
 ]
-
-
-@dataclass
-class Report:
-    """What a campaign found: how much was asked, and every single thing that was wrong, by kind."""
-
-    scenes: int = 0
-    calls: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    wrong: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in WRONGS})
-
-    def __str__(self) -> str:
-        """Tell the figures in one line."""
-        wrongs = ", ".join(f"{kind} {len(found)}" for kind, found in self.wrong.items())
-        ends = ", ".join(f"{name} {count}" for name, count in self.outcomes.most_common())
-        return f"{self.scenes} scenes, {self.calls} calls; {wrongs}; ended as: {ends}"
-
-    def problems(self) -> list[str]:
-        """Return everything that was wrong, a line each."""
-        return [f"{kind}: {where}" for kind, several in self.wrong.items() for where in several]
-
-
-WRONGS = ("doubled", "orphaned", "stranger", "late", "false success", "false refusal", "lost", "next call wrong")
-"""A thing made twice; made and neither returned nor told of; an exception that is not ours; past its deadline; said to be
-done and not done; said not to be done and done; not in hand though it could be; and the next call on the same client."""
 
 
 class Stage:
@@ -289,6 +292,7 @@ class Stage:
     """
 
     def __init__(self, door: str, *, slow: bool = False, tls: bool = False) -> None:
+        self.alone = not slow
         self.timeout = 0.3 if slow and door == "http" else 60.0
         self.clock = HastyClock()
         self.cloud = Emulator(clock=self.clock)
@@ -315,15 +319,16 @@ class Stage:
             yield Site(self.cloud, client)
 
     @contextlib.contextmanager
-    def trouble(self, trouble: Trouble, operation: str, times: int | None) -> Iterator[None]:
-        """Let something go wrong while a with-block lasts."""
+    def trouble(self, *mishaps: Mishap) -> Iterator[None]:
+        """Let things go wrong while a with-block lasts."""
         with contextlib.ExitStack() as gone:
             gone.callback(self.calm)
-            if trouble.kind == "refused" and self.server:
-                gone.enter_context(self.server.away())
-                self.clock.woken = _after(times, gone.close)
-            else:
-                self.cloud.faults.add(trouble.fault(operation, times))
+            for mishap in mishaps:
+                if mishap.trouble.kind == "refused" and self.server:
+                    gone.enter_context(self.server.away())
+                    self.clock.woken = _after(mishap.times, gone.close)
+                else:
+                    self.cloud.faults.add(mishap.fault())
             yield
 
     def calm(self) -> None:
@@ -341,75 +346,3 @@ def _after(times: int | None, act: Callable[[], None]) -> Callable[[], None]:
             act()
 
     return woken
-
-
-def play(stage: Stage, report: Report, trouble: Trouble, deed: Deed, times: int | None, operation: str = "") -> None:
-    """Do one deed in one kind of trouble, look at the books, and note what is wrong."""
-    where = f"{deed.name}, {trouble.name}, {times or 'for ever'}{f' on {operation}' if operation else ''}"
-    with stage.site() as site:
-        site.client.close()
-        site.client.session.timeout = stage.timeout
-        result: Any = None
-        try:
-            with stage.trouble(trouble, operation or deed.operation, times):
-                result = deed.do(site)
-        except Exception as error:  # noqa: BLE001  what else comes out is what is looked for
-            result = error
-        late = any(took > stage.timeout + GRACE for took in site.client.took)
-        site.client.session.timeout = 60.0
-        judge(Scene(site, trouble, deed, times, operation, late), result, report, where)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What was played."""
-
-    site: Site
-    trouble: Trouble
-    deed: Deed
-    times: int | None
-    operation: str
-    late: bool
-
-
-def judge(scene: Scene, result: Any, report: Report, where: str) -> None:
-    """Compare what the client says with the books."""
-    site, deed, failed = scene.site, scene.deed, isinstance(result, Exception)
-    told = type(result).__name__ if failed else "done"
-    report.scenes += 1
-    report.outcomes[told] += 1
-    site.cloud.transitions.settle()
-    count = deed.count(site)
-    where = f"{where}: {told} {result if failed else ''}, {count} on the books"
-
-    def note(kind: str, wrong: bool) -> None:
-        if wrong:
-            report.wrong[kind].append(where)
-
-    note("doubled", count > 1 and not deed.repeatable)
-    note("stranger", failed and not isinstance(result, SmartDCError))
-    note("false success", not failed and (not deed.fits(site, result) or (deed.name != "list" and count == 0)))
-    note("false refusal", failed and count > 0 and getattr(result, "applied", None) is False)
-    note("late", scene.late)
-    note("orphaned", failed and deed is CREATE and count > 0 and not _told(result))
-    note("lost", failed and deed is CREATE and _could_be_had(scene, count))
-    try:
-        note("next call wrong", site.listed() != site.alive())
-        if isinstance(result, CreateOutcomeUnknown):
-            found = [machine.id for machine in site.client.machines_by_token(result.token or "")]
-            note("next call wrong", found != site.made())
-    except SmartDCError as error:
-        where = f"{where}: {error!r}"
-        note("next call wrong", True)
-    report.calls += len(site.client.took)
-
-
-def _told(error: Any) -> bool:
-    """Tell whether an error says that something may have been made, and how to look for it."""
-    return isinstance(error, CreateOutcomeUnknown) and error.applied is None and bool(error.token)
-
-
-def _could_be_had(scene: Scene, count: int) -> bool:
-    """Tell whether a careful client would have the machine: one thing went wrong, or it can be looked for."""
-    once = scene.times == 1 and not scene.trouble.hopeless
-    return once or (count > 0 and not scene.trouble.connecting and not scene.operation)

@@ -118,9 +118,9 @@ def test_a_handshake_is_accepted(cloud: Emulator, server: Server) -> None:
     ("path", "headers", "status"),
     [
         ("/demo/changefeed", {"Accept-Version": "~6.5"}, 400),
-        ("/demo/changefeed", {"Authorization": "Basic x"}, 400),
+        ("/demo/changefeed", {"Authorization": "x"}, 400),
         ("/other/changefeed", {}, 404),
-        ("/demo/changefeeds", {}, 404),
+        ("/demo/there/is/no/such/place", {}, 404),
         ("/demo/machines", {}, 200),
     ],
 )
@@ -288,8 +288,9 @@ def test_a_later_registration_takes_the_place_of_the_first(cloud: Emulator, list
     """One connection has one registration."""
     listener.hear('{"resource": "vm", "subResources": ["alias"]}')
     listener.hear('{"resource": "vm", "subResources": ["tags"]}')
-    change(cloud, machine(cloud), name="zone-2")
-    change(cloud, machine(cloud), tags={"a": 1})
+    identity = machine(cloud)
+    change(cloud, identity, name="zone-2")
+    change(cloud, identity, tags={"a": 1})
 
     assert heard(listener) == [["tags"]]
 

@@ -114,6 +114,18 @@ def test_a_machine_that_was_accepted_and_could_not_be_read_back_is_found(cloud: 
     assert [dc.create_machine(**WISH).id] == list(cloud.state.machines)
 
 
+def test_a_machine_that_failed_at_once_is_found_too(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: a failed machine leaves the usual list, but it is what became of the create."""
+    cloud.transitions.fail("provision")
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+
+    machine = dc.create_machine(**WISH)
+
+    assert [machine.id] == list(cloud.state.machines)
+    assert creates(cloud) == 1
+    assert machine.status() == "failed"
+
+
 def test_without_a_name_one_is_made_up(dc: DataCenter) -> None:
     """``CreateMachine``: a name is always sent, since it is what CloudAPI itself checks for doubles."""
     machine = dc.create_machine(image="debian-12", package="g1-small")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -86,7 +87,7 @@ def test_a_key_that_is_not_the_named_one_is_refused(key_text: str, md5: str) -> 
         ({"key_id": "/demo/machines/x", "account": "demo"}, "no key id"),
     ],
 )
-def test_half_an_identity_is_refused(arguments: dict[str, str], words: str) -> None:
+def test_half_an_identity_is_refused(arguments: dict[str, Any], words: str) -> None:
     """What is missing is named when the identity is made, not at the first request."""
     with pytest.raises(ConfigError, match=words):
         Identity(**arguments)

@@ -288,7 +288,6 @@ def test_typo_that_nobody_reads(environment: Environment) -> None:
     assert DataCenter(profile="lab").verify is True
 
 
-@pytest.mark.xfail(strict=True, reason="an insecure profile counts over a CA bundle that is given")
 def test_bundle_counts_over_an_insecure_profile(triton: Path, secure: Server) -> None:
     """A CA bundle that is given in the program is checked against, whatever the profile says."""
     write(triton, "lab", {**LAB, "insecure": True})

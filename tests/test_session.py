@@ -312,7 +312,7 @@ def test_redirects_are_not_followed(
         session.request(method, "/my")
 
     assert caught.value.status == status
-    assert caught.value.applied is False
+    assert caught.value.applied is None
     assert len(asked(answers)) == 1
 
 

@@ -129,6 +129,8 @@ class Feed:
 
     def _publish(self, machine: Machine, changed: list[str], now: float | None) -> None:
         listeners = [listener for listener in list(self._listeners) if listener.wants(machine, changed)]
+        if not listeners:
+            return
         # Two changes never bear the same time: CloudAPI takes the second for a repetition of the first.
         self._published = max(int((self._now() if now is None else now) * 1000), self._published + 1)
         for listener in listeners:
