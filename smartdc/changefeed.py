@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc import retry
+from smartdc.clock import ending_at
 from smartdc.errors import InputError, TransportError, WaitError, WaitTimeout
 from smartdc.ledger import VISIBLE, Ledger
 from smartdc.machine import HasMachines, Machine
 from smartdc.resource import id_of, is_uuid
 from smartdc.transport import Deadline
 from smartdc.upgrade import open_websocket
-from smartdc.waiting import BLIPS, DEFAULT_TIMEOUT
+from smartdc.waiting import BLIPS, DEFAULT_TIMEOUT, LEAST_LOOK
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -211,14 +212,17 @@ class Changefeed(Iterator[Change]):
 
     def _connect(self, deadline: Deadline) -> None:
         """Open a connection, say what is to be told, and find out what has changed before that."""
-        limits = [seconds for seconds in (deadline.left(), self.datacenter.timeout) if seconds is not None]
-        timeout = min(limits, default=None)
+        clock, left, timeout = self.datacenter.clock, deadline.left(), self.datacenter.timeout
+        if left is not None:
+            left = max(left, LEAST_LOOK)
+            timeout = min(left, left if timeout is None else timeout)
         websocket = open_websocket(self.datacenter, "/changefeed", timeout)
         try:
             websocket.send(json.dumps(self._registration()))
             # There is no answer to this but that of a ping. From then on nothing is missed.
             websocket.settle(timeout)
-            self._compare()
+            with ending_at(None if left is None else clock.monotonic() + left):
+                self._compare()
         except BaseException:
             websocket.close()
             raise
@@ -252,7 +256,7 @@ class Changefeed(Iterator[Change]):
                 yield machine
         for identifier in sorted(set(followed or ()) if few else set(self._ledger) - listed.keys()):
             machine = Machine(self.datacenter, data=self._ledger.get(identifier))
-            machine.look()
+            machine._look()  # noqa: SLF001 (it may be gone, which is no error here)
             yield machine
 
 

@@ -21,7 +21,7 @@ from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError
 
 from smartdc import answer, errors, retry, wire
-from smartdc.clock import Clock, SystemClock
+from smartdc.clock import Clock, SystemClock, end
 from smartdc.dates import http_date, parse_http_date
 from smartdc.retry import Outcome
 from smartdc.transport import Deadline, Headers, Transport, ca_bundle, proxies_of
@@ -208,8 +208,10 @@ class _Call:
 
     def limit(self, timeout: float | None) -> None:
         """Begin to count the time."""
-        self.timeout = timeout
-        self.deadline = None if timeout is None else self.session.clock.monotonic() + timeout
+        now = self.session.clock.monotonic()
+        ends = (end(), None if timeout is None else now + timeout)
+        self.deadline = min((moment for moment in ends if moment is not None), default=None)
+        self.timeout = None if self.deadline is None else max(self.deadline - now, 0.0)
 
     def run(self) -> tuple[Any, requests.Response]:
         """Attempt until there is an answer, a final error or no time left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from smartdc.clock import Clock
+from smartdc.clock import Clock, ending_at
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
 
 __all__ = ["BLIPS", "DEFAULT_TIMEOUT", "poll"]
@@ -17,6 +17,9 @@ DEFAULT_TIMEOUT = 600.0
 
 BLIPS = (TransportError, BadResponse, ServerError, Throttled)
 """What may happen between two looks without saying anything about what is waited for."""
+
+LEAST_LOOK = 5.0
+"""Seconds that even the last look may take; a wait can be late by so many, and by no more."""
 
 LONGEST_PAUSE = 30.0
 """Seconds to which the pauses grow while looks keep failing."""
@@ -44,8 +47,10 @@ def poll(
     blip: Exception | None = None
     pause = interval
     while True:
+        now = clock.monotonic()
         try:
-            found, blip, pause = look(), None, interval
+            with ending_at(None if timeout is None else max(started + timeout, now + LEAST_LOOK)):
+                found, blip, pause = look(), None, interval
         except BLIPS as error:
             found, blip, pause = None, error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
         elapsed = clock.monotonic() - started

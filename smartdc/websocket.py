@@ -50,7 +50,7 @@ PING_INTERVAL = 20.0
 PONG_PATIENCE = 35.0
 """Seconds for which the answer to a ping is waited for, so that a connection without one is let go within 60."""
 
-SEND_PATIENCE = 60
+SEND_PATIENCE = 60.0
 """Seconds for which a server may refuse to take what is sent."""
 
 CLOSE_PATIENCE = 3.0
@@ -147,10 +147,6 @@ class WebSocket:
         self._connection, self._path = connection, path
         if connection.request:
             connection.request.headers.pop("Authorization", None)
-        if os.name == "posix":
-            # Or else one who does not read holds up whoever sends, and the pings too.
-            patience = struct.pack("ll", SEND_PATIENCE, 0)
-            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         self._end = weakref.finalize(self, _close, stack, os.getpid())
 
     def send(self, message: str | bytes) -> None:
@@ -225,7 +221,16 @@ def _dial(url: str, deadline: Deadline, proxies: Mapping[str, str]) -> socket.so
 
 def _open(connection: Connection) -> socket.socket:
     connection.connect()
-    return cast(socket.socket, connection.sock)
+    sock = cast(socket.socket, connection.sock)
+    if os.name == "posix":
+        # Or else one who does not read holds up whoever sends, and the pings too.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *_split(SEND_PATIENCE)))
+    return sock
+
+
+def _split(seconds: float) -> tuple[int, int]:
+    """Return seconds and microseconds."""
+    return int(seconds), round(seconds % 1 * 1_000_000)
 
 
 def _refusal(error: Exception) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaign_kit import CREATE, Deed, Mishap, Site, Stage
+
 from smartdc import CreateOutcomeUnknown, SmartDCError
 
 GRACE = 0.25

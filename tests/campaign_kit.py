@@ -12,8 +12,9 @@ from typing import Any, Self
 
 import requests
 
-from smartdc import CreateOutcomeUnknown, DataCenter, Machine, SmartDCError
+from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Fault, Server
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -217,7 +218,7 @@ class Deed:
     operation: str
     do: Callable[[Site], Any]
     count: Callable[[Site], int]
-    fits: Callable[[Site, Any], bool] = lambda site, result: True
+    fits: Callable[[Site, Any], bool] = lambda _site, _result: True
     repeatable: bool = False
     reads: bool = False
 
@@ -246,7 +247,7 @@ DEEDS = [
         "AddMachineTags",
         lambda site: site.machine.add_tags(a="b"),
         lambda site: site.jobs("set_tags"),
-        lambda site, result: result == {"a": "b"},
+        lambda _, result: bool(result == {"a": "b"}),
         repeatable=True,
     ),
     Deed(
@@ -254,7 +255,7 @@ DEEDS = [
         "UpdateMachineMetadata",
         lambda site: site.machine.update_metadata(a="b"),
         lambda site: site.jobs("set_metadata"),
-        lambda site, result: result == {"a": "b"},
+        lambda _, result: bool(result == {"a": "b"}),
         repeatable=True,
     ),
     Deed(
@@ -262,14 +263,14 @@ DEEDS = [
         "CreateMachineSnapshot",
         lambda site: site.machine.create_snapshot("monday"),
         lambda site: site.jobs("create_snapshot"),
-        lambda site, result: bool(result.name == "monday"),
+        lambda _, result: bool(result.name == "monday"),
     ),
     Deed(
         "add key",
         "CreateKey",
         lambda site: site.client.add_key("laptop", OTHER_KEY),
         Site.keys,
-        lambda site, result: bool(result.name == "laptop"),
+        lambda _, result: bool(result.name == "laptop"),
     ),
     Deed(
         "add NIC",
@@ -278,7 +279,7 @@ DEEDS = [
         lambda site: len(site.nics()),
         lambda site, result: result.mac in site.nics(),
     ),
-    Deed("list", "ListMachines", Site.listed, lambda site: 0, lambda site, result: result == site.alive(), reads=True),
+    Deed("list", "ListMachines", Site.listed, lambda _: 0, lambda site, result: result == site.alive(), reads=True),
 ]
 
 

@@ -36,6 +36,21 @@ class Stage:
         return self.cloud.handle(request, pause)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the campaign be as long as one likes."""
+    parser.addoption(
+        "--campaign", type=int, default=1_500, metavar="N", help="how many calls the campaign's storm makes"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the figures of the tests that have some."""
+    for report in (report for several in terminalreporter.stats.values() for report in several):
+        figures = dict(getattr(report, "user_properties", ())).get("figures")
+        if figures and report.when == "teardown":
+            terminalreporter.write_line(f"{report.nodeid}: {figures}")
+
+
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """A server that is started once, since starting one costs more than most tests."""

@@ -6,6 +6,7 @@ All is taken from the records themselves, and nothing from what the emulator mak
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 from smartdc.emulator import Emulator, records
@@ -245,6 +246,12 @@ def of_address(books: Books, network: str, address: str) -> dict[str, Any]:
     return {"ip": address, "managed": managed, "reserved": managed or address in net.reserved}
 
 
+def of_addresses(books: Books, network: str) -> list[dict[str, Any]]:
+    """Return what is known of the addresses of a network that no machine has."""
+    net = books.network(network)
+    return [of_address(books, network, address) for address in sorted(net.managed | net.reserved, key=IPv4Address)]
+
+
 def of_vlan(books: Books, number: int) -> dict[str, Any]:
     """Return what is known of a VLAN."""
     return _some(books.vlan(number), "vlan_id name description")
@@ -271,6 +278,11 @@ def of_volume(books: Books, name: str) -> dict[str, Any]:
     volume = books.volume(name)
     facts = _some(volume, "id name size type state networks", tags=volume.tags or None)
     return {**facts, "owner_uuid": volume.owner, "filesystem_path": volume.path, "created": iso(volume.created)}
+
+
+def of_volumes(books: Books, name: str) -> list[dict[str, Any]]:
+    """Return what is known of the volumes of a name."""
+    return [of_volume(books, each.name) for each in books.cloud.state.volumes.values() if each.name == name]
 
 
 def of_key(books: Books, name: str, user: str = "") -> dict[str, Any]:

@@ -29,7 +29,7 @@ from smartdc.emulator import AfterSeconds, Emulator, Server, WallClock
 SHORT = 0.001
 """How many seconds a job takes unless it is one to be waited for: the first look of a client finds it done."""
 LONG = 0.15
-"""How many seconds a job takes that clients see under way."""
+"""How many seconds a job takes that clients see under way; triton misses changes of metadata that are done too soon."""
 PATIENCE = 60
 """The most seconds that a command may take."""
 
@@ -222,7 +222,7 @@ class Desk:
         try:
             if step.first:
                 step.first(self.cloud)
-            told = self.run(step.command, step.arguments.format_map(self.books))
+            told = self.run(*(text.format_map(self.books) for text in (step.command, step.arguments)))
             with self.cloud.transitions.lock:
                 self.cloud.transitions.settle()
                 seen, wanted = copy.deepcopy(step.look(told, self.books))
@@ -257,7 +257,7 @@ def settled_cloud(file: KeyFile) -> Emulator:
     settings = cloud.state.settings
     settings.volumes = settings.automount_volumes = settings.user_migrations = settings.cns = True
     settings.manta_url = "https://manta.invalid"
-    for action in ("provision", "stop", "destroy"):
+    for action in ("provision", "stop", "destroy", "set_metadata", "create_image"):
         cloud.transitions.policies[action] = AfterSeconds(LONG)
     return cloud
 

@@ -6,24 +6,20 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
-
 from campaign_judge import Report, perform, play
 from campaign_kit import CREATE, DEEDS, TROUBLES, Deed, Mishap, Stage
 
 Scene = tuple[Deed, Mishap]
-
-STORM = 1_500
-"""How many calls chance makes unless ``--campaign`` says otherwise."""
 
 ABREAST = 8
 """How many scenes are played at the same time where all they do is wait."""
@@ -100,7 +96,7 @@ def nothing_left_behind() -> Iterator[None]:
 
 def descriptors() -> int:
     """Count the open descriptors of this process."""
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 Tell = Callable[[str, object], None]
@@ -143,7 +139,7 @@ def test_over_tls_whatever_is_wrong_with_it(judge: Report) -> None:
 def test_in_a_storm(judge: Report, request: pytest.FixtureRequest) -> None:
     """So it is when troubles come together and by chance, one deed after the other with the same client."""
     calls = request.config.getoption("--campaign")
-    chance = random.Random(calls)
+    chance = random.Random(calls)  # noqa: S311 (a seed, so that a storm can be repeated)
     with Stage("adapter") as adapter, Stage("http") as http:
         while judge.calls < calls:
             judge.add(storm(chance.choice([adapter, http]), chance))

@@ -70,8 +70,10 @@ def signed(cloud: Emulator, url: str) -> dict[str, str]:
 def dial(cloud: Emulator, server: Server, path: str = "/demo/changefeed", **options: Any) -> ClientConnection:
     """Connect with another library's client."""
     url = f"{server.url}{path}"
-    options.setdefault("compression", None)
-    return connect("ws" + url.removeprefix("http"), additional_headers=signed(cloud, url), proxy=None, **options)
+    headers = signed(cloud, url)
+    options = {"compression": None, "proxy": None, "additional_headers": headers, **options}
+    connection: ClientConnection = connect("ws" + url.removeprefix("http"), **options)
+    return connection
 
 
 # Who gets one

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cloud_kit import image_id, record
 
-from smartdc import CreateOutcomeUnknown, DataCenter, InputError, Machine, NameTaken, ResourceNotFound, SmartDCError
+from smartdc import (
+    BadResponse,
+    CreateOutcomeUnknown,
+    DataCenter,
+    InputError,
+    Machine,
+    NameTaken,
+    ResourceNotFound,
+    SmartDCError,
+)
 from smartdc.emulator import Emulator, Fault
 
 AFTER = ("reset", "close", "truncate", "empty", "garbage", "html", "status")
@@ -188,3 +198,53 @@ def test_a_delete_is_sent_again_and_gone_counts_as_done(cloud: Emulator, machine
 
     assert cloud.state.machines[machine.id].state == "deleted"
     assert creates(cloud, "DeleteMachine") == 2
+
+
+@pytest.mark.parametrize("kind", ["empty", "wrong-type", "html", "redirect"])
+def test_a_delete_counts_only_with_cloudapis_own_answer(cloud: Emulator, machine: Machine, kind: str) -> None:
+    """``DeleteMachine``: what another than CloudAPI answers, with success or without, deletes nothing."""
+    cloud.faults.add(Fault("DeleteMachine", kind, "before", times=None))
+    with pytest.raises(SmartDCError) as caught:
+        machine.delete()
+
+    assert getattr(caught.value, "applied", "missing") is None
+    assert record(cloud, machine).state == "running"
+
+
+def test_a_delete_that_was_answered_by_another_is_sent_again(cloud: Emulator, machine: Machine) -> None:
+    """``DeleteMachine``: a page that says 200 is no reason to believe that the machine is gone."""
+    cloud.faults.add(Fault("DeleteMachine", "empty", "before"))
+
+    machine.delete()
+
+    assert record(cloud, machine).state == "deleted"
+
+
+@pytest.mark.parametrize("kind", ["empty", "wrong-type"])
+def test_an_action_counts_only_with_cloudapis_own_answer(cloud: Emulator, machine: Machine, kind: str) -> None:
+    """``StopMachine``: CloudAPI answers that it has taken a job, and never with a plain success."""
+    cloud.faults.add(Fault("StopMachine", kind, "before"))
+    with pytest.raises(BadResponse, match="took a job"):
+        machine.stop()
+
+    assert creates(cloud, "StopMachine") == 1
+
+
+def test_a_create_that_was_sent_elsewhere_is_looked_for(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: a redirect may come after the create was passed on, or in its place."""
+    cloud.faults.add(Fault("CreateMachine", "redirect", "after"))
+    first = dc.create_machine(**WISH)
+    cloud.faults.add(Fault("CreateMachine", "redirect", "before"))
+    second = dc.create_machine(**{**WISH, "name": "web-2"})
+
+    assert list(cloud.state.machines) == [first.id, second.id]
+
+
+def test_a_create_is_not_looked_for_where_everything_is_sent_elsewhere(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: a wrong URL is told of at once."""
+    began = cloud.clock.monotonic()
+    cloud.faults.add(Fault(kind="redirect", times=None))
+    with pytest.raises(CreateOutcomeUnknown, match="redirects are not followed"):
+        dc.create_machine(name="web-1", image=image_id(cloud, "debian-12"), package="g1-small")
+
+    assert cloud.clock.monotonic() == began

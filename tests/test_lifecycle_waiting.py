@@ -298,3 +298,12 @@ def test_waiting_sleeps_on_the_clock_of_the_data_centre(machine: Machine, cloud:
     with pytest.raises(WaitTimeout):
         machine.poll_until("stopped", interval=600, timeout=86_400)
     assert cloud.clock.monotonic() == 86_400
+
+
+@pytest.mark.parametrize("method", ["poll_until", "poll_while"])
+def test_deadline_of_a_silent_server(machine: Machine, cloud: Emulator, method: str) -> None:
+    """A server that does not answer cannot hold up a wait for longer than its time-out and a few seconds."""
+    cloud.faults.add(Fault("GetMachine", kind="stall", times=None))
+    with pytest.raises(WaitTimeout, match="not within 20 s"):
+        getattr(machine, method)("stopped" if method == "poll_until" else "running", timeout=20)
+    assert cloud.clock.monotonic() <= 26

@@ -20,6 +20,7 @@ from http_kit import SECRET, Clock, RawServer, Stamp, close, header_of, reply
 from responses import RequestsMock
 
 from smartdc import errors
+from smartdc.clock import ending_at
 from smartdc.session import Session
 from smartdc.wire import md5_of
 
@@ -186,6 +187,15 @@ def test_a_refusal_has_everything_that_is_known(session: Session, answers: Reque
     assert error.response is not None
     assert error.__cause__ is None
     assert error.__suppress_context__
+
+
+def test_a_delete_is_answered_with_nothing(session: Session, answers: RequestsMock) -> None:
+    """Another success than CloudAPI's 204 comes from something in between, which proves nothing."""
+    answers.delete(f"{URL}/my", status=200, body=b"<html>Welcome</html>")
+    with pytest.raises(errors.BadResponse, match="200 is not how CloudAPI answers a delete") as caught:
+        session.request("DELETE", "/my")
+
+    assert caught.value.applied is None
 
 
 # Requests
@@ -439,6 +449,16 @@ def test_a_request_that_another_thread_overtook_is_signed_again(
     session.request("GET", "/my")
 
     assert dates[1] == formatdate(server, usegmt=True)
+
+
+def test_a_call_ends_with_what_it_is_part_of(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """Whoever makes calls until some moment is not held beyond it by one of them."""
+    answers.get(f"{URL}/my", body=requests.ReadTimeout("timed out"))
+    with ending_at(clock.now + 2.5), pytest.raises(errors.CallTimeout, match=r"within 2\.5 s"):
+        session.request("GET", "/my")
+    assert clock.now <= 1_767_225_602.5
+    with ending_at(clock.now + 250), pytest.raises(errors.CallTimeout, match="within 60 s"):
+        session.request("GET", "/my")
 
 
 # Secrets

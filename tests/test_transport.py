@@ -231,6 +231,11 @@ def test_what_comes_too_late_is_not_read() -> None:
             reader.readinto(bytearray(4))
 
 
+def within(seconds: Any, low: float, high: float) -> bool:
+    """Tell whether there is a time-out, and between these bounds."""
+    return isinstance(seconds, float) and low < seconds < high
+
+
 def test_each_read_gets_only_what_is_left() -> None:
     """The time-out of a socket is cut down before it is read from."""
     ours, theirs = socket.socketpair()
@@ -240,7 +245,7 @@ def test_each_read_gets_only_what_is_left() -> None:
         reader._deadline = Deadline(0.05)
         with reader, pytest.raises(TimeoutError):
             reader.readinto(bytearray(4))
-        assert ours.gettimeout() < 1
+        assert within(ours.gettimeout(), 0, 1)
 
 
 def test_connecting_uses_up_time_and_shares_do_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,16 +257,16 @@ def test_connecting_uses_up_time_and_shares_do_not_stay(monkeypatch: pytest.Monk
     ):
         c.connect()
 
-        assert 29 < c.timeout < 30
-        assert 29 < c.sock.gettimeout() < 30
+        assert within(c.timeout, 29, 30)
+        assert within(c.sock.gettimeout(), 29, 30)
 
 
 def test_connecting_and_reading_have_one_deadline() -> None:
     """What `requests` calls two time-outs runs out at one moment."""
     timeout = transport._Pool("127.0.0.1")._get_timeout(urllib3.Timeout(connect=30, read=30))
 
-    assert 0 < timeout.connect_timeout < 30
-    assert 0 < timeout.read_timeout < 30
+    assert within(timeout.connect_timeout, 0, 30)
+    assert within(timeout.read_timeout, 0, 30)
     assert transport._Pool("127.0.0.1")._get_timeout(timeout) is timeout
 
 
@@ -365,14 +370,12 @@ def test_connections_are_kept() -> None:
     """One call after another takes one connection, whatever the body is like."""
     acts = [
         reply(body=[1]),
-        reply(204, length=None),
         reply(404, {"code": "ResourceNotFound", "message": "no"}),
         reply(body=b"", length=0),
         _keep(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n"),
         _keep(b"HTTP/1.1 204 No Content\r\n\r\n"),
         reply(body=[1]),
     ]
-    acts.pop(1)
     with RawServer(*acts) as server:
         session = Session(server.url)
         for _ in acts:

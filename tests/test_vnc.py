@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from feed_kit import PATIENCE, accept, change, in_use, nothing_is_left, triton
 from http_kit import Clock as OtherClock
-from http_kit import RawServer, close, silence
+from http_kit import Line, RawServer, close, silence
 
 from smartdc import (
     BadRequest,
@@ -28,6 +28,7 @@ from smartdc import (
     ServerError,
     TransportError,
     VncStream,
+    websocket,
 )
 from smartdc.emulator import Emulator, Server, WallClock
 
@@ -284,6 +285,21 @@ def test_a_lost_connection_is_an_error(odd_screen: Callable[..., VncStream]) -> 
         assert screen.read(3) == b"abc"
         with pytest.raises(TransportError, match="/vnc: the connection was lost"):
             screen.read(1)
+
+
+def test_a_server_that_takes_nothing_is_left(
+    odd_screen: Callable[..., VncStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be sent is not waited for without end, and the connection is lost."""
+    monkeypatch.setattr(websocket, "SEND_PATIENCE", 0.1)
+    with odd_screen(then=deaf) as screen, pytest.raises(TransportError, match="the connection was lost"):
+        screen.write(bytes(64 * 2**20))
+
+
+def deaf(line: Line) -> bool:
+    """Neither hear nor say anything, until the test is over."""
+    line.stopped.wait(PATIENCE)
+    return False
 
 
 def test_a_text_is_no_part_of_a_screen(odd_screen: Callable[..., VncStream]) -> None:

@@ -418,7 +418,8 @@ def test_signatures_are_told_to_no_log(dc: DataCenter, cloud: Emulator, caplog: 
     with dc.changefeed() as changes:
         change(cloud, there.id, name="web-2")
         change_told = changes.wait(PATIENCE)
-        request = changes._websocket and changes._websocket._connection.request
+        assert changes._websocket
+        request = changes._websocket._connection.request
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith("websockets.server")]
 
     assert change_told.machine["metadata"] == {"user-data": "hush"}

@@ -127,10 +127,16 @@ def serve() -> None:
 def server() -> Iterator[str]:
     """Run a server in another process, which ends with the with-block, or with this process."""
     command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipe, env = subprocess.PIPE, environment()
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         process.communicate()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of other processes, which find the same packages as this one."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def keys() -> dict[str, tuple[Any, tuple[Any, ...], str]]:
@@ -249,7 +255,7 @@ def measure_imports(rounds: int) -> None:
     """Print the table of imports, each in a new process whose bytecode is compiled already."""
     head("\nimport")
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONPYCACHEPREFIX": folder}
+        env = {**environment(), "PYTHONPYCACHEPREFIX": folder}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         measures = {name: functools.partial(import_cost, name, env) for name in ("requests", "smartdc")}
         in_turns(measures, 1)
