@@ -295,8 +295,9 @@ class Transport(HTTPAdapter):
 
     def close(self) -> None:
         """Close every kept connection, also where the failure of a call still holds on to its pool."""
-        while self._pools:
-            self._pools.popitem()[1].close()
+        pools, self._pools = self._pools, {}
+        for pool in list(pools.values()):
+            pool.close()
         super().close()
 
 

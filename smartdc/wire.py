@@ -51,7 +51,7 @@ FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Headers that say where a request ends, on which client, proxies and server must agree."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEADER_VALUE = re.compile(r"(?![\t ])[\t\x20-\x7e\xa0-\xff]*(?<![\t ])")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -96,6 +96,9 @@ def query(params: Params | None) -> str:
     clash = PRESIGNED.intersection(key for key, _ in pairs)
     if clash:
         raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
+    for key, _ in pairs:
+        if "[" in key or "]" in key:
+            raise InputError(f"{key!r} cannot name a parameter: CloudAPI reads brackets as lists of several")
     return "&".join(f"{_quoted(key)}={_quoted(text(item))}" for key, value in pairs for item in _each(value))
 
 
@@ -132,7 +135,9 @@ def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
             raise InputError(f"a header cannot be called {name!r}")
         # The value may be a secret, so it is not repeated.
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise InputError(f"the value of header {name} must be a string without line breaks, in Latin-1")
+            raise InputError(
+                f"the value of header {name} must be a string in Latin-1, on one line, without blanks at its ends"
+            )
     return said
 
 

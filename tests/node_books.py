@@ -32,7 +32,7 @@ class Books:
         if what == "disk":
             return str(self.machine(*name).disks[-1]["id"])
         if what == "key":
-            return self.key(*name).public.fingerprint
+            return self.key(*" ".join(name).split("/")).public.fingerprint
         return str(getattr(self, what)(*name).id)
 
     def account(self) -> records.Account:
@@ -70,6 +70,10 @@ class Books:
     def network(self, name: str) -> records.Network:
         """Return the network of a name."""
         return _named(name, self.cloud.state.networks.values())
+
+    def default_network(self) -> records.Network:
+        """Return the network that containers of Docker come to by default."""
+        return self.cloud.state.networks[self.account().default_network or ""]
 
     def vlan(self, number: int) -> records.Vlan:
         """Return the VLAN of a number."""
@@ -198,9 +202,10 @@ def of_image(books: Books, name: str) -> dict[str, Any]:
     return _of_image(books.image(name))
 
 
-def of_images(books: Books, name: str) -> list[dict[str, Any]]:
-    """Return what is known of the active images of a name, oldest first."""
-    found = [each for each in books.cloud.state.images.values() if each.name == name and each.state == "active"]
+def of_images(books: Books, name: str = "") -> list[dict[str, Any]]:
+    """Return what is known of the active images, of one name or of all that are not for Docker, oldest first."""
+    images = [each for each in books.cloud.state.images.values() if each.state == "active" and each.type != "docker"]
+    found = [image for image in images if name in ("", image.name)]
     return [_of_image(image) for image in sorted(found, key=lambda image: image.published)]
 
 
@@ -327,7 +332,19 @@ def of_policies(books: Books) -> list[dict[str, Any]]:
 
 
 def of_role(books: Books, name: str) -> dict[str, Any]:
-    """Return what is known of a role; its members and policies go by their names."""
+    """Return what is known of a role as version 9 has it: members and policies are objects."""
+    role, users, policies = books.role(name), books.account().users, books.account().policies
+    members = [{"type": "subuser", "id": each, "login": users[each].login} for each in role.members]
+    return _some(
+        role,
+        "id name",
+        members=[member | ({"default": True} if member["id"] in role.default_members else {}) for member in members],
+        policies=[{"id": policy, "name": policies[policy].name} for policy in role.policies],
+    )
+
+
+def of_old_role(books: Books, name: str) -> dict[str, Any]:
+    """Return what is known of a role as older versions have it: members and policies are names."""
     role, users, policies = books.role(name), books.account().users, books.account().policies
     return _some(
         role,

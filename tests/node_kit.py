@@ -29,7 +29,7 @@ from smartdc.emulator import AfterSeconds, Emulator, Server, WallClock
 SHORT = 0.001
 """How many seconds a job takes unless it is one to be waited for: the first look of a client finds it done."""
 LONG = 0.15
-"""How many seconds a job takes that clients see under way; triton misses changes of metadata that are done too soon."""
+"""How many seconds a slow job takes, so that clients see it under way."""
 PATIENCE = 60
 """The most seconds that a command may take."""
 
@@ -111,13 +111,18 @@ def lists(of: Callable[..., Sequence[Mapping[str, Any]]], *names: Any) -> Check:
 
 
 def prints(of: Callable[[Books], object]) -> Check:
-    """Say that it printed what is in the books and nothing else, as JSON or as text."""
+    """Say that what it printed as JSON is what is in the books, and nothing else."""
 
     def check(told: Told, books: Books) -> tuple[object, object]:
         wanted = of(books)
-        return (told.out.split() if isinstance(wanted, list) else told.rows[-1]), wanted
+        return told.rows if isinstance(wanted, list) else told.rows[-1], wanted
 
     return check
+
+
+def words(of: Callable[[Books], Sequence[str]]) -> Check:
+    """Say which words it printed, and that there were no others."""
+    return lambda told, books: (told.out.split(), list(of(books)))
 
 
 def says(text: str) -> Check:
@@ -251,13 +256,16 @@ def program(package: str, script: str) -> Path:
     return folder / package / script
 
 
-def settled_cloud(file: KeyFile) -> Emulator:
-    """Return a cloud on the real clock, with all that an operator can switch on, whose account has the key."""
+def open_cloud(file: KeyFile, *slow: str) -> Emulator:
+    """Return a cloud on the real clock, with all that an operator can switch on, whose account has the key.
+
+    Its jobs are short, but for the `slow` ones.
+    """
     cloud = Emulator(3, clock=WallClock(), transitions=AfterSeconds(SHORT), public_key=file.public_line)
     settings = cloud.state.settings
     settings.volumes = settings.automount_volumes = settings.user_migrations = settings.cns = True
     settings.manta_url = "https://manta.invalid"
-    for action in ("provision", "stop", "destroy", "set_metadata", "create_image"):
+    for action in slow:
         cloud.transitions.policies[action] = AfterSeconds(LONG)
     return cloud
 

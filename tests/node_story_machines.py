@@ -19,7 +19,7 @@ from node_books import (
     of_snapshots,
     of_volume,
 )
-from node_kit import Step, Told, gone, has, lists, prints, says, shows
+from node_kit import Step, Told, gone, has, lists, prints, says, shows, words
 
 from smartdc.emulator import AfterSeconds, ByScript, Emulator
 
@@ -76,10 +76,10 @@ LIFE = (
         shows(of_machine, "web-1"),
         has(machine, "web-1", state="running", tags={"role": "web", "live": True, "weight": 7}, firewall_enabled=True),
     ),
-    Step("instances", "-Ho shortid,name,img,state name=web-1", prints(of_table)),
+    Step("instances", "-Ho shortid,name,img,state name=web-1", words(of_table)),
     Step("instance get", "web-1", shows(of_machine, "web-1")),
-    Step("instance ip", "web-1", prints(lambda books: [books.machine("web-1").nics[0].ip])),
-    Step("ip", "web-1", prints(lambda books: [books.machine("web-1").nics[0].ip])),
+    Step("instance ip", "web-1", words(lambda books: [books.machine("web-1").nics[0].ip])),
+    Step("ip", "web-1", words(lambda books: [books.machine("web-1").nics[0].ip])),
     Step("instance wait", "-s running web-1", says("already running")),
     Step("instance stop", "-w web-1", says("Stop instance web-1 ({web-1 machine}"), has(machine, "web-1", state="stopped")),
     Step("instance start", "-w web-1", says("Start instance web-1"), has(machine, "web-1", state="running")),
@@ -117,7 +117,7 @@ BELONGINGS = (
     Step("instance tags", "-j web-2", *of_tags("web-2")),
     Step("instance metadata set", "-w -j web-2 one=1 two=zwei", prints(lambda books: books.machine("web-2").metadata)),
     Step("instance metadata list", "-j web-2", prints(lambda books: books.machine("web-2").metadata)),
-    Step("instance metadata get", "web-2 two", prints(lambda _: ["zwei"])),
+    Step("instance metadata get", "web-2 two", words(lambda _: ["zwei"])),
     Step("instance metadata delete", "-f web-2 color", says("Deleted metadata color")),
     Step("instance metadatas", "-j web-2", prints(lambda books: books.machine("web-2").metadata)),
     Step("instance metadata delete", "-f --all web-2", says("Deleted all"), has(machine, "web-2", metadata={})),

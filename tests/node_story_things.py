@@ -34,25 +34,31 @@ from node_books import (
     of_volume,
     of_volumes,
 )
-from node_kit import Step, gone, has, lists, prints, put_key, says, shows
+from node_kit import Check, Step, gone, has, lists, prints, put_key, says, shows, words
 from signing_kit import KeyShelf
 
 from smartdc.emulator import Emulator
 
 FRIEND = "3d51f2d5-46f2-4da5-bb04-3238f2f64768"
 """The id of another account."""
+SHARED = "0f8fad5b-d9cb-469f-a165-70867728950e"
+"""The id of an image of that account."""
+
+AS_BOB = "-u bob -k {rsa-2048 of a test/bob key} -r ops"
+"""How to be a sub-user."""
 
 RULE = """'FROM any TO tag "part" = "db" ALLOW tcp PORT 5432'"""
 
+BOB = {"type": "subuser", "login": "bob"}
 RBAC = {
     "users": [{"login": "bob", "email": "bob@example.com", "firstName": "Bob", "keys": "bob.pub"}],
     "policies": [{"name": "reads", "description": "to look", "rules": ["CAN getmachine", "CAN listmachines"]}],
-    "roles": [{"name": "ops", "members": ["bob"], "default_members": ["bob"], "policies": ["reads"]}],
+    "roles": [{"name": "ops", "members": [BOB | {"default": True}], "policies": [{"name": "reads"}]}],
 }
 FILES = {
     "rbac.json": RBAC,
     "policy.json": {"name": "writes", "rules": ["CAN stopmachine"]},
-    "role.json": {"name": "dev", "members": ["bob"], "policies": ["writes"]},
+    "role.json": {"name": "dev", "members": [BOB], "policies": [{"name": "writes"}]},
     "user.json": {"login": "eve", "email": "eve@example.com", "password": "secret123"},
 }
 LIMITS = [{"value": 25, "by": "machines"}, {"value": 4096, "by": "ram", "check": "os", "os": "linux"}]
@@ -63,11 +69,11 @@ def arrange(cloud: Emulator, home: Path, key_of: KeyShelf) -> None:
     for name, content in FILES.items():
         (home / name).write_text(json.dumps(content))
     (home / "second.pub").write_text(key_of("ed25519").public_line)
-    (home / "bob.pub").write_text(key_of("ecdsa-384").public_line)
-    put_key(home, key_of("ecdsa-384", "pem"), "id_bob")
+    (home / "bob.pub").write_text(key_of("rsa-2048").public_line)
+    put_key(home, key_of("rsa-2048", "pem"), "id_bob")
     cloud.populate(1, name="still", state="stopped", tags={"part": "db"})
     books = Books(cloud)
-    shared = replace(books.image("minimal-64-lts"), id=FRIEND[::-1], name="shared", owner=FRIEND, public=False)
+    shared = replace(books.image("minimal-64-lts"), id=SHARED, name="shared", owner=FRIEND, public=False)
     shared.acl = [books.account().id]
     cloud.state.images[shared.id] = shared
     cloud.state.settings.limits = LIMITS
@@ -85,6 +91,11 @@ def of_limits(_: Books) -> list[dict[str, Any]]:
     return [{names.get(name, name): value for name, value in limit.items()} for limit in LIMITS]
 
 
+def tagged(name: str, *roles: str) -> Check:
+    """Say which roles a machine is tagged with."""
+    return lambda _, books: (books.role_tags(name), list(roles))
+
+
 ACCOUNT = (
     Step("account get", "-j", shows(of_account)),
     Step("account update", "companyName=Acme phone=123", says("companyName, phone"), has(Books.account, cns_enabled=False)),
@@ -92,10 +103,10 @@ ACCOUNT = (
     Step("account get", "-j", shows(of_account), shows(lambda _: {"companyName": "Acme", "phone": "123"})),
     Step("account limits", "-j", lists(of_limits)),
     Step("datacenters", "-j", shows(lambda books: books.cloud.state.settings.elsewhere)),
-    Step("services", "-Ho name", prints(lambda _: ["cloudapi"])),
+    Step("services", "-Ho name", words(lambda _: ["cloudapi"])),
     Step("key add", "-n second second.pub", says("({second key})")),
     Step("key list", "-j", lists(of_keys)),
-    Step("keys", "-A", prints(lambda books: " ".join(each["key"] for each in of_keys(books)).split())),
+    Step("keys", "-A", words(lambda books: " ".join(each["key"] for each in of_keys(books)).split())),
     Step("key get", "-j second", shows(of_key, "second")),
     Step("key delete", "-y second", says('Deleted key "second"'), gone(Books.key, "second")),
     Step("cloudapi", "/demo", shows(of_account)),
@@ -104,7 +115,7 @@ ACCOUNT = (
 
 NETWORKS = (
     Step("network list", "-j", lists(of_networks)),
-    Step("networks", "-Ho name public=true", prints(lambda _: ["external", "external-2"])),
+    Step("networks", "-Ho name public=true", words(lambda _: ["external", "external-2"])),
     Step("network get", "-j external", shows(of_network, "external")),
     Step("vlan create", "-j -n blue -D 'a blue one' 7", shows(of_vlan, 7), has(Books.vlan, 7, description="a blue one")),
     Step("vlan list", "-j", lists(of_vlans)),
@@ -119,9 +130,9 @@ NETWORKS = (
     Step("network ip update", "-j sky 10.50.0.99 reserved=true", shows(of_address, "sky", "10.50.0.99")),
     Step("network ip get", "-j sky 10.50.0.99", shows(of_address, "sky", "10.50.0.99"), shows(lambda _: {"reserved": True})),
     Step("network ip list", "-j sky", lists(of_addresses, "sky")),
-    Step("network set-default", "sky", says("({sky network}) as default")),
+    Step("network set-default", "sky", says("({sky network})"), has(Books.default_network, name="sky")),
     Step("network get-default", "-j", shows(of_network, "sky")),
-    Step("network set-default", "My-Fabric-Network", says("({My-Fabric-Network network}) as default")),
+    Step("network set-default", "My-Fabric-Network", says("as default"), has(Books.default_network, vlan_id=2)),
     Step("network delete", "sky", says("Deleted network sky"), gone(Books.network, "sky")),
     Step("vlan delete", "7", says("Deleted vlan 7"), gone(Books.vlan, 7)),
 )
@@ -132,7 +143,7 @@ RULES = (
     Step("fwrule get", "-j {rule}", shows(of_rule)),
     Step("fwrule enable", "{rule}", says("Enabled firewall rule {rule}"), has(Books.rule, enabled=True)),
     Step("fwrule update", "{rule} description=new", says("{rule}"), has(Books.rule, enabled=True, description="new")),
-    Step("fwrule instances", "-j {rule}", lists(lambda books: [of_machine(books, "still")])),
+    Step("fwrule instances", "-j {rule}", lists(lambda books: [of_machine(books, "still") | {"package": ""}])),
     Step("instance fwrule list", "-j still", lists(of_rules)),
     Step("instance fwrules", "-j still", lists(of_rules)),
     Step("fwrule disable", "{rule}", says("Disabled firewall rule {rule}"), has(Books.rule, enabled=False)),
@@ -164,17 +175,16 @@ IMAGES = (
     Step("image clone", "-j shared", shows(of_image, "shared")),
     Step("image delete", "-f mine", says("mine@1.0"), gone(Books.image, "mine")),
     Step("package list", "-j", lists(of_packages)),
-    Step("packages", "-Ho name memory=1024 group=standard version=1.0.0", prints(lambda _: ["g1-small"])),
+    Step("packages", "-Ho name memory=1024 group=standard version=1.0.0", words(lambda _: ["g1-small"])),
     Step("package get", "-j g1-small", shows(of_package, "g1-small")),
 )
 
-RBAC_STORY = (
-    Step("rbac apply", "-n -y -f rbac.json", says("Create user bob"), gone(Books.user, "bob")),
+USERS = (
+    Step("rbac apply", "-n -y -f rbac.json", says("[dry-run] create role ops"), gone(Books.user, "bob")),
     Step("rbac apply", "-y -f rbac.json", says("Created role ops"), has(Books.policy, "reads", description="to look")),
-    Step("rbac apply", "-y -f rbac.json", says("up-to-date")),
     Step("rbac info", "--no-color", says("bob")),
     Step("rbac users", "-j", lists(of_users)),
-    Step("rbac user", "-j bob", shows(of_user, "bob")),
+    Step("rbac user", "-j bob", shows(of_user, "bob"), shows(lambda _: {"firstName": "Bob"})),
     Step("rbac user", "-r -k -j bob", shows(lambda books: {"roles": ["ops"], "keys": of_keys(books, "bob")})),
     Step("rbac roles", "-j", lists(of_roles)),
     Step("rbac role", "-j ops", shows(of_role, "ops")),
@@ -185,9 +195,27 @@ RBAC_STORY = (
     Step("rbac key", "-j bob second", shows(of_key, "second", "bob")),
     Step("rbac key", "-d -y bob second", says("Deleted"), gone(Books.key, "second", "bob")),
     Step("rbac policy", "-a policy.json", says("writes"), has(Books.policy, "writes", rules=["CAN stopmachine"])),
-    Step("rbac role", "-a role.json", says("dev"), has(Books.role, "dev", name="dev")),
+    Step("rbac role", "-a role.json", says("dev"), has(Books.role, "dev", default_members=[])),
     Step("rbac user", "-a user.json", says("eve"), has(Books.user, "eve", login="eve")),
-    Step("rbac instance-role-tags", "-a ops still", prints(lambda _: "Adding 1 role tag (ops) to instance \"still\"".split())),
 )
 
-THINGS = (*ACCOUNT, *NETWORKS, *RULES, *VOLUMES, *IMAGES, *RBAC_STORY)
+TAGS = (
+    Step(f"{AS_BOB} instance get", "-j {still machine}", says("NotAuthorized"), code=1),
+    Step("rbac instance-role-tags", "-a ops still", says("Adding 1 role tag (ops)"), tagged("still", "ops")),
+    Step("rbac instance-role-tags", "-j still", prints(lambda books: books.role_tags("still")), tagged("still", "ops")),
+    Step(f"{AS_BOB} instance get", "-j {still machine}", shows(of_machine, "still")),
+    Step("rbac instance-role-tags", "-y -s dev still", says("dev"), tagged("still", "dev")),
+    Step("rbac instance-role-tags", "-y -d dev still", says("dev"), tagged("still")),
+    Step("rbac role-tags", "-a ops /demo/users", says("ops")),
+    Step("rbac role-tags", "-j /demo/users", says('["ops"]')),
+    Step("rbac role-tags", "-D -y /demo/users", says("/demo/users")),
+    Step("rbac image-role-tags", "-j base-64-lts", says("[]")),
+    Step("rbac network-role-tags", "-j external", says("[]")),
+    Step("rbac package-role-tags", "-j g1-small", says("[]")),
+    Step("rbac user", "-d -y eve", says("eve"), gone(Books.user, "eve")),
+    Step("rbac role", "-d -y dev", says("dev"), gone(Books.role, "dev")),
+    Step("rbac policy", "-d -y writes", says("writes"), gone(Books.policy, "writes")),
+    Step("rbac reset", "-y", says("Deleted user bob"), gone(Books.role, "ops"), gone(Books.policy, "reads")),
+)
+
+THINGS = (*ACCOUNT, *NETWORKS, *RULES, *VOLUMES, *IMAGES, *USERS, *TAGS)

@@ -301,9 +301,12 @@ def test_waiting_sleeps_on_the_clock_of_the_data_centre(machine: Machine, cloud:
 
 
 @pytest.mark.parametrize("method", ["poll_until", "poll_while"])
-def test_deadline_of_a_silent_server(machine: Machine, cloud: Emulator, method: str) -> None:
+def test_deadline_of_a_silent_server(cloud: Emulator, method: str) -> None:
     """A server that does not answer cannot hold up a wait for longer than its time-out and a few seconds."""
-    cloud.faults.add(Fault("GetMachine", kind="stall", times=None))
-    with pytest.raises(WaitTimeout, match="not within 20 s"):
-        getattr(machine, method)("stopped" if method == "poll_until" else "running", timeout=20)
+    [record] = cloud.populate(1, name="web-1")
+    with DataCenter(**cloud.connection()) as dc:
+        machine = dc.machine(record.id)
+        cloud.faults.add(Fault("GetMachine", kind="stall", times=None))
+        with pytest.raises(WaitTimeout, match="not within 20 s"):
+            getattr(machine, method)("stopped" if method == "poll_until" else "running", timeout=20)
     assert cloud.clock.monotonic() <= 26

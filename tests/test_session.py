@@ -7,6 +7,8 @@ import logging
 import os
 import random
 import re
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -608,3 +610,13 @@ def test_an_auth_that_fails_is_heard(answers: RequestsMock) -> None:
     with pytest.raises(errors.AgentError, match="locked"):
         Session(URL, auth=auth).request("GET", "/my")  # type: ignore[arg-type]
     assert not asked(answers)
+
+
+def test_nobody_waits_for_cryptography_before_signing() -> None:
+    """Importing it takes as long as all the rest, so that it comes with the first signature."""
+    code = (
+        "import sys, smartdc; print([name for name in sys.modules if name.split('.')[0] in {'cryptography', 'bcrypt'}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

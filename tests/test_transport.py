@@ -231,6 +231,18 @@ def test_what_comes_too_late_is_not_read() -> None:
             reader.readinto(bytearray(4))
 
 
+def test_what_is_left_becomes_less() -> None:
+    """Each stage and each read is given what is left then, and not what there was at first."""
+    deadline = Deadline(30)
+    first, began = deadline.left(), time.monotonic()
+    while time.monotonic() == began:
+        pass
+    second = deadline.left()
+
+    assert first is not None
+    assert within(second, 29, first)
+
+
 def within(seconds: Any, low: float, high: float) -> bool:
     """Tell whether there is a time-out, and between these bounds."""
     return isinstance(seconds, float) and low < seconds < high
