@@ -204,7 +204,7 @@ TAGS = (
     Step("rbac instance-role-tags", "-a ops still", says("Adding 1 role tag (ops)"), tagged("still", "ops")),
     Step("rbac instance-role-tags", "-j still", prints(lambda books: books.role_tags("still")), tagged("still", "ops")),
     Step(f"{AS_BOB} instance get", "-j {still machine}", shows(of_machine, "still")),
-    Step("rbac instance-role-tags", "-y -s dev still", says("dev"), tagged("still", "dev")),
+    Step("rbac instance-role-tags", "-y -s dev still", says("Setting role tags"), tagged("still", "dev")),
     Step("rbac instance-role-tags", "-y -d dev still", says("dev"), tagged("still")),
     Step("rbac role-tags", "-a ops /demo/users", says("ops")),
     Step("rbac role-tags", "-j /demo/users", says('["ops"]')),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +27,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault
+from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
 from smartdc.emulator.storage import Migration as MigrationRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
@@ -425,13 +426,41 @@ def test_watch_survives_a_broken_connection(migration: Migration, cloud: Emulato
 
 
 def test_raw_watch(machine: Machine, migration: Migration, cloud: Emulator) -> None:
-    """CloudAPI's own stream can be had too: ``Migrate:watch``; the emulator's is over at once."""
+    """CloudAPI's own stream can be had too: ``Migrate:watch``; where time stands still it is over at once."""
     cloud.transitions.policy = ByScript()
     migration.sync()
     assert shape(migration.raw_watch()) == [("progress", "sync", "running")]
     assert sent(cloud, "Migrate:watch") == ("POST", f"{machine.path}/migrate?action=watch", {})
     cloud.transitions.release()
     assert migration.raw_watch() == [{"type": "end", "phase": "sync", "state": "paused"}]
+
+
+def test_raw_watch_lasts() -> None:
+    """``Migrate:watch`` tells what happens until the phase ends, where an emulator is served and time passes."""
+    cloud = Emulator(clock=WallClock(), transitions=AfterSeconds(0.05))
+    cloud.state.settings.user_migrations = True
+    [there] = cloud.populate(1)
+    with Server(cloud) as server, DataCenter(**cloud.connection(server.url)) as dc:
+        migration = dc.machine(there.id).migrate()
+        events = migration.raw_watch()
+        assert migration.refresh().state == "paused"
+    assert shape(events) == [
+        ("progress", "begin", "running"),
+        ("progress", "begin", "successful"),
+        ("end", "begin", "paused"),
+    ]
+
+
+def test_raw_watch_ends_with_the_server() -> None:
+    """A stream of ``Migrate:watch`` that is cut off by the end of the server is no answer."""
+    cloud = Emulator(clock=WallClock(), transitions=ByScript())
+    cloud.state.settings.user_migrations = True
+    [there] = cloud.populate(1)
+    with Server(cloud) as server, DataCenter(**cloud.connection(server.url), timeout=5) as dc:
+        migration = dc.machine(there.id).migrate()
+        threading.Timer(0.2, server.__exit__, (None, None, None)).start()
+        with pytest.raises(TransportError):
+            migration.raw_watch()
 
 
 def test_raw_watch_of_a_failure(migration: Migration, cloud: Emulator) -> None:

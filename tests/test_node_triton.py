@@ -20,7 +20,7 @@ pytest_plugins = ("signing_fixtures",)
 
 MACHINES, THINGS = node_story_machines.MACHINES, node_story_things.THINGS
 STEPS: tuple[Step, ...] = (*MACHINES, *THINGS)
-SLOW = ("provision", "stop", "destroy", "set_metadata", "create_image")
+SLOW = ("provision", "stop", "destroy", "set_metadata", "create_image", "migrate-begin", "migrate-abort")
 """Jobs that the command is to wait for; changes of metadata it misses when they are done before it looks."""
 
 

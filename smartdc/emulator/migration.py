@@ -3,13 +3,12 @@
 Each phase is a job of the machine. Which one may follow which is VMAPI's to say: 412 PreconditionFailed.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from . import catalogue
 from .call import Call
-from .clock import iso
+from .clock import VirtualClock, http_date, iso
 from .ids import UUID, fixed_uuid
 from .machine import MACHINE
 from .machine_action import refuse_unallocated
@@ -17,6 +16,7 @@ from .records import Job, Machine
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, not_found, validation_failed
 from .router import operation
 from .storage import Migration
+from .stream import KIND, Tell, lines, send_chunks
 
 MIGRATE = f"{MACHINE}/migrate"
 OTHER_NODE = fixed_uuid("another compute node")
@@ -75,18 +75,35 @@ def migrate(call: Call) -> Reply:
 
 @operation("Migrate:watch", "POST", MIGRATE, action="watch")
 def watch(call: Call) -> Reply:
-    """Return what there is to tell of the running phase, one JSON a line, and the end if it has ended.
+    """Tell of the running phase until it ends, one JSON a line.
 
-    CloudAPI's stream lasts until then; this one is always over at once.
+    Where the clock stands still, or the door cannot keep an answer open, all that there is to tell is told at once.
     """
-    migration = _require(call, call.machine)
-    running = migration.state == "running"
-    lines: list[dict[str, Any]] = [entry for entry in migration.history[-1:] if entry["state"] == "running"]
-    if not running:
-        lines.append({"type": "end", "phase": migration.phase, "state": migration.state})
-        lines[-1] |= {"message": migration.error} if migration.error else {}
-    stream = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-    return Reply(200, stream, {"Content-Type": "application/x-json-stream"})
+    tell = _teller(call, _require(call, call.machine))
+    if isinstance(call.state.clock, VirtualClock) or not call.request.upgradable:
+        return Reply(200, lines(tell()[0]), {"Content-Type": KIND})
+    headers = {"Content-Type": KIND, "Transfer-Encoding": "chunked", "Connection": "close", "Date": http_date(call.now)}
+    return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, tell))
+
+
+def _teller(call: Call, migration: Migration) -> Tell:
+    """Return what tells news of a migration; entries of phases that ended before are none."""
+    told = [dict(entry) for entry in migration.history]
+    if told and migration.state == "running":
+        told.pop()
+
+    def tell() -> tuple[list[dict[str, Any]], bool]:
+        with call.transitions.lock:
+            call.transitions.settle()
+            call.transitions.read(call.machine)
+            news = [dict(entry) for entry in migration.history if entry not in told]
+            over = migration.state != "running"
+        told.extend(news)
+        end = {"type": "end", "phase": migration.phase, "state": migration.state}
+        end |= {"message": migration.error} if migration.error else {}
+        return [*news, end] if over else news, over
+
+    return tell
 
 
 def view(migration: Migration) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def render(call: Call, reply: Reply) -> Response:
     ``Access-Control`` headers of CloudAPI are left out: no web page has any business here.
     """
     if reply.upgrade:
-        return Response(reply.status, list(reply.headers.items()), upgrade=reply.upgrade)
+        more = _full(call, b"") if reply.status == HTTPStatus.OK else []
+        return Response(reply.status, [*reply.headers.items(), *more], upgrade=reply.upgrade)
     if call.request.upgradable and asks_upgrade(call.request) and reply.status != HTTPStatus.NOT_IMPLEMENTED:
         # All that CloudAPI has for a refused upgrade is a status; a 501 is the emulator's own, and keeps its words.
         bare = [("Connection", "close"), ("Date", http_date(call.now))]

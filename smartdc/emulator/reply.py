@@ -19,7 +19,7 @@ class Reply:
     body: Any = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
     upgrade: "Callable[[socket.socket], None] | None" = None
-    """What takes the connection over: after a 101, or with a status of 0 before any answer."""
+    """What takes the connection over: after a 101 or the head of a stream, or with a status of 0 before any answer."""
 
 
 class ApiError(Exception):

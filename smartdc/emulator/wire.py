@@ -45,7 +45,8 @@ class Request:
 class Response:
     """A response; ``fault`` is something the door must do to it on the wire.
 
-    ``upgrade`` takes the connection over until it returns: after a 101, or with a status of 0 before any answer.
+    ``upgrade`` takes the connection over until it returns: after a 101 or the head of a stream, or with a status of 0
+    before any answer.
     """
 
     status: int
