@@ -181,6 +181,8 @@ class WebSocket:
             raise self._lost(error) from None
         if not pong.wait(deadline.left()):
             raise self._late(f"a ping was not answered within {timeout:g} s")
+        if self._connection.close_code is not None:
+            raise self._lost(self._connection.protocol.close_exc)
 
     def close(self) -> None:
         """Say goodbye and close the connection; it may be closed already."""
@@ -222,6 +224,7 @@ def _dial(url: str, deadline: Deadline, proxies: Mapping[str, str]) -> socket.so
 def _open(connection: Connection) -> socket.socket:
     connection.connect()
     sock = cast(socket.socket, connection.sock)
+    sock.settimeout(None)
     if os.name == "posix":
         # Or else one who does not read holds up whoever sends, and the pings too.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *_split(SEND_PATIENCE)))

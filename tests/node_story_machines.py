@@ -74,7 +74,9 @@ def is_mounted(_: Told, books: Books) -> tuple[object, object]:
 LIFE = (
     Step("info", "-j", shows(of_account)),
     Step("instance list", "-j", lists(of_machines)),
-    Step("instance create", "--dry-run -n web-1 base-64-lts g1-small", says("base-64-lts@24.4.1"), gone(machine, "web-1")),
+    Step(
+        "instance create", "--dry-run -n web-1 base-64-lts g1-small", says("base-64-lts@24.4.1"), gone(machine, "web-1")
+    ),
     Step(
         "instance create",
         "-w -j -n web-1 -t role=web -t live=true -t weight=7 -m color=blue -N external --firewall base-64-lts g1-small",
@@ -86,14 +88,25 @@ LIFE = (
     Step("instance ip", "web-1", words(lambda books: [books.machine("web-1").nics[0].ip])),
     Step("ip", "web-1", words(lambda books: [books.machine("web-1").nics[0].ip])),
     Step("instance wait", "-s running web-1", says("already running")),
-    Step("instance stop", "-w web-1", says("Stop instance web-1 ({web-1 machine}"), has(machine, "web-1", state="stopped")),
+    Step(
+        "instance stop",
+        "-w web-1",
+        says("Stop instance web-1 ({web-1 machine}"),
+        has(machine, "web-1", state="stopped"),
+    ),
     Step("instance start", "-w web-1", says("Start instance web-1"), has(machine, "web-1", state="running")),
     Step("stop", "-w web-1", says("Stop instance web-1"), has(machine, "web-1", state="stopped")),
     Step("start", "-w web-1", says("Start instance web-1"), has(machine, "web-1", state="running")),
     Step("instance reboot", "-w web-1", says("Rebooted"), has(Books.job, "web-1", action="reboot", error=None)),
     Step("reboot", "-w web-1", says("Rebooted instance"), has(machine, "web-1", state="running")),
     Step("instance resize", "-w web-1 g1-medium", says("Resized"), has(machine, "web-1", memory=4096, disk=102_400)),
-    Step("instance rename", "-w web-1 web-2", says("Renamed"), gone(machine, "web-1"), has(machine, "web-2", state="running")),
+    Step(
+        "instance rename",
+        "-w web-1 web-2",
+        says("Renamed"),
+        gone(machine, "web-1"),
+        has(machine, "web-2", state="running"),
+    ),
     Step("instance disable-firewall", "-w web-2", says("Disabled"), has(machine, "web-2", firewall_enabled=False)),
     Step("instance enable-firewall", "-w web-2", says("Enabled"), has(machine, "web-2", firewall_enabled=True)),
     Step(
@@ -113,10 +126,19 @@ LIFE = (
 )
 
 BELONGINGS = (
-    Step("instance tag set", "-w -j web-2 weight=8.5 note=text", *of_tags("web-2", role="web", live=True, weight=8.5, note="text")),
+    Step(
+        "instance tag set",
+        "-w -j web-2 weight=8.5 note=text",
+        *of_tags("web-2", role="web", live=True, weight=8.5, note="text"),
+    ),
     Step("instance tag list", "-j web-2", *of_tags("web-2", role="web", live=True, weight=8.5, note="text")),
     Step("instance tag get", "-j web-2 live", prints(lambda books: books.machine("web-2").tags["live"])),
-    Step("instance tag delete", "-w web-2 note", says("note"), has(machine, "web-2", tags={"role": "web", "live": True, "weight": 8.5})),
+    Step(
+        "instance tag delete",
+        "-w web-2 note",
+        says("note"),
+        has(machine, "web-2", tags={"role": "web", "live": True, "weight": 8.5}),
+    ),
     Step("instance tag replace-all", "-w -j web-2 only=this", *of_tags("web-2", only="this")),
     Step("instance tag delete", "-w --all web-2", says("Deleted all tags"), has(machine, "web-2", tags={})),
     Step("instance tags", "-j web-2", *of_tags("web-2")),
@@ -126,8 +148,18 @@ BELONGINGS = (
     Step("instance metadata delete", "-f web-2 color", says("Deleted metadata color")),
     Step("instance metadatas", "-j web-2", prints(lambda books: books.machine("web-2").metadata)),
     Step("instance metadata delete", "-f --all web-2", says("Deleted all"), lacks("one", "two")),
-    Step("instance snapshot create", "-w -n first web-2", says('"first"'), has(Books.job, "web-2", action="create_snapshot", error=None)),
-    Step("instance snapshot create", "-w -n second web-2", says("Created"), has(Books.snapshot, "web-2", "second", name="second")),
+    Step(
+        "instance snapshot create",
+        "-w -n first web-2",
+        says('"first"'),
+        has(Books.job, "web-2", action="create_snapshot", error=None),
+    ),
+    Step(
+        "instance snapshot create",
+        "-w -n second web-2",
+        says("Created"),
+        has(Books.snapshot, "web-2", "second", name="second"),
+    ),
     Step("instance snapshot list", "-j web-2", lists(of_snapshots, "web-2")),
     Step("instance snapshot get", "-j web-2 first", shows(of_snapshot, "web-2", "first")),
     Step("instance stop", "-w web-2 there-0", says("{there-0 machine}"), has(machine, "there-0", state="stopped")),
@@ -143,7 +175,12 @@ BELONGINGS = (
     Step("instance nic create", "-w -j web-2 internal", shows(of_nic, "web-2")),
     Step("instance nic list", "-j web-2", lists(of_nics, "web-2")),
     Step("instance nic get", "-j web-2 {web-2 mac}", shows(of_nic, "web-2")),
-    Step("instance nic delete", "-f web-2 {web-2 mac}", says("Deleted NIC"), has(Books.job, "web-2", action="remove_nics")),
+    Step(
+        "instance nic delete",
+        "-f web-2 {web-2 mac}",
+        says("Deleted NIC"),
+        has(Books.job, "web-2", action="remove_nics"),
+    ),
     Step("instance nic list", "-j web-2", lists(of_nics, "web-2")),
 )
 
@@ -163,21 +200,46 @@ DISKS = (
     Step("instance disk delete", "-w flex {flex disk}", says("Deleted disk")),
     Step("instance disk list", "-j flex", lists(of_disks, "flex")),
     Step("volume create", "-w -j -n data", shows(of_volume, "data")),
-    Step("instance create", "-w -j -n mounts -v data:/data base-64-lts g1-small", shows(of_machine, "mounts"), is_mounted),
+    Step(
+        "instance create", "-w -j -n mounts -v data:/data base-64-lts g1-small", shows(of_machine, "mounts"), is_mounted
+    ),
 )
 
 MIGRATIONS = (
-    Step("instance migration begin", "-w -j there-0", shows(of_end, "there-0"), has(Books.migration, "there-0", state="paused")),
+    Step(
+        "instance migration begin",
+        "-w -j there-0",
+        shows(of_end, "there-0"),
+        has(Books.migration, "there-0", state="paused"),
+    ),
     Step("instance migration list", "-j", shows(of_migration, "there-0")),
     Step("instance migration get", "-j there-0", shows(of_migration, "there-0")),
-    Step("instance migration sync", "there-0", has(Books.migration, "there-0", phase="sync", state="running"), first=hold),
+    Step(
+        "instance migration sync", "there-0", has(Books.migration, "there-0", phase="sync", state="running"), first=hold
+    ),
     Step("instance migration pause", "-w there-0", has(Books.migration, "there-0", phase="sync", state="paused")),
-    Step("instance migration sync", "-w -j there-0", shows(of_end, "there-0"), has(Books.migration, "there-0", syncs=1), first=let_go),
-    Step("instance migration switch", "-w there-0", says("Done - switch"), has(Books.migration, "there-0", state="successful")),
+    Step(
+        "instance migration sync",
+        "-w -j there-0",
+        shows(of_end, "there-0"),
+        has(Books.migration, "there-0", syncs=1),
+        first=let_go,
+    ),
+    Step(
+        "instance migration switch",
+        "-w there-0",
+        says("Done - switch"),
+        has(Books.migration, "there-0", state="successful"),
+    ),
     Step("instance migration finalize", "there-0", says("finalized"), gone(Books.migration, "there-0")),
     Step("instance migration begin", "-w -q there-1", has(Books.migration, "there-1", state="paused")),
     Step("instance migration abort", "-w there-1", gone(Books.migration, "there-1")),
-    Step("instance migration automatic", "-w -j there-1", shows(of_end, "there-1"), has(Books.migration, "there-1", state="successful")),
+    Step(
+        "instance migration automatic",
+        "-w -j there-1",
+        shows(of_end, "there-1"),
+        has(Books.migration, "there-1", state="successful"),
+    ),
 )
 
 END = (

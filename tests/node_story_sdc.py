@@ -77,12 +77,18 @@ LIFE = (
     Step("sdc-updatemachinemetadata", f"-m one=zwei {WEB}", prints(lambda books: books.machine("web-1").metadata)),
     Step("sdc-listmachinemetadata", WEB, prints(lambda books: books.machine("web-1").metadata)),
     Step("sdc-getmachinemetadata", f"-m one {WEB}", prints(lambda books: books.machine("web-1").metadata["one"])),
-    Step("sdc-deletemachinemetadata", f"-m one {WEB}", lambda _, books: ("one" in books.machine("web-1").metadata, False)),
+    Step(
+        "sdc-deletemachinemetadata", f"-m one {WEB}", lambda _, books: ("one" in books.machine("web-1").metadata, False)
+    ),
     Step("sdc-createmachinesnapshot", f"-n first {WEB}", has(Books.snapshot, "web-1", "first", name="first")),
     Step("sdc-listmachinesnapshots", WEB, lists(of_snapshots, "web-1")),
     Step("sdc-getmachinesnapshot", f"-s first {WEB}", shows(of_snapshot, "web-1", "first")),
     Step("sdc-stopmachine", WEB, has(machine, "web-1", state="stopped")),
-    Step("sdc-startmachinefromsnapshot", f"-s first {WEB}", has(Books.job, "web-1", action="rollback_snapshot", error=None)),
+    Step(
+        "sdc-startmachinefromsnapshot",
+        f"-s first {WEB}",
+        has(Books.job, "web-1", action="rollback_snapshot", error=None),
+    ),
     Step("sdc-deletemachinesnapshot", f"-s first {WEB}", gone(Books.snapshot, "web-1", "first")),
     Step("sdc-nics create", f"{{internal network}} {WEB}", has(Books.job, "web-1", action="add_nics", error=None)),
     Step("sdc-nics list", WEB, lists(of_nics, "web-1")),
@@ -94,7 +100,9 @@ LIFE = (
 
 ACCOUNT = (
     Step("sdc-getaccount", "", shows(of_account)),
-    Step("sdc-updateaccount", "--company Acme --city Bonn", shows(of_account), shows(lambda _: {"companyName": "Acme"})),
+    Step(
+        "sdc-updateaccount", "--company Acme --city Bonn", shows(of_account), shows(lambda _: {"companyName": "Acme"})
+    ),
     Step("sdc-listdatacenters", "", shows(lambda books: books.cloud.state.settings.elsewhere)),
     Step("sdc-createkey", "-n second second.pub", shows(of_key, "second")),
     Step("sdc-listkeys", "", lists(of_keys)),
@@ -149,20 +157,32 @@ IMAGES = (
 )
 
 USERS = (
-    Step("sdc-user create", "--login bob --email bob@example.com --password secret123 --name Bob", shows(of_user, "bob")),
+    Step(
+        "sdc-user create", "--login bob --email bob@example.com --password secret123 --name Bob", shows(of_user, "bob")
+    ),
     Step("sdc-user list", "", lists(of_users)),
     Step("sdc-user get", "{bob user}", shows(of_user, "bob")),
     Step("sdc-user update", "--surname Bee {bob user}", shows(of_user, "bob"), shows(lambda _: {"lastName": "Bee"})),
-    Step("sdc-user change-password", "--password other1234 --password-confirmation other1234 {bob user}", shows(of_user, "bob")),
+    Step(
+        "sdc-user change-password",
+        "--password other1234 --password-confirmation other1234 {bob user}",
+        shows(of_user, "bob"),
+    ),
     Step("sdc-user upload-key", "-n second {bob user} second.pub", shows(of_key, "second", "bob")),
     Step("sdc-user keys", "{bob user}", lists(of_keys, "bob")),
     Step("sdc-user key", "{bob user} {second/bob key}", shows(of_key, "second", "bob")),
     Step("sdc-user delete-key", "{bob user} {second/bob key}", gone(Books.key, "second", "bob")),
-    Step("sdc-policy create", "--name reads --rules 'CAN getmachine' --rules 'CAN listmachines'", shows(of_policy, "reads")),
+    Step(
+        "sdc-policy create",
+        "--name reads --rules 'CAN getmachine' --rules 'CAN listmachines'",
+        shows(of_policy, "reads"),
+    ),
     Step("sdc-policy list", "", lists(of_policies)),
     Step("sdc-policy get", "{reads policy}", shows(of_policy, "reads")),
     Step("sdc-policy update", "--description looks {reads policy}", shows(of_policy, "reads")),
-    Step("sdc-role create", "--name ops --members bob --default-members bob --policies reads", shows(of_old_role, "ops")),
+    Step(
+        "sdc-role create", "--name ops --members bob --default-members bob --policies reads", shows(of_old_role, "ops")
+    ),
     Step("sdc-role list", "", lists(lambda books: [of_old_role(books, "ops")])),
     Step("sdc-role get", "{ops role}", shows(of_old_role, "ops")),
     Step("sdc-role update", "--name dev {ops role}", shows(of_old_role, "dev")),

@@ -98,7 +98,12 @@ def tagged(name: str, *roles: str) -> Check:
 
 ACCOUNT = (
     Step("account get", "-j", shows(of_account)),
-    Step("account update", "companyName=Acme phone=123", says("companyName, phone"), has(Books.account, cns_enabled=False)),
+    Step(
+        "account update",
+        "companyName=Acme phone=123",
+        says("companyName, phone"),
+        has(Books.account, cns_enabled=False),
+    ),
     Step("account update", "triton_cns_enabled=true", says("Updated account"), has(Books.account, cns_enabled=True)),
     Step("account get", "-j", shows(of_account), shows(lambda _: {"companyName": "Acme", "phone": "123"})),
     Step("account limits", "-j", lists(of_limits)),
@@ -117,7 +122,9 @@ NETWORKS = (
     Step("network list", "-j", lists(of_networks)),
     Step("networks", "-Ho name public=true", words(lambda _: ["external", "external-2"])),
     Step("network get", "-j external", shows(of_network, "external")),
-    Step("vlan create", "-j -n blue -D 'a blue one' 7", shows(of_vlan, 7), has(Books.vlan, 7, description="a blue one")),
+    Step(
+        "vlan create", "-j -n blue -D 'a blue one' 7", shows(of_vlan, 7), has(Books.vlan, 7, description="a blue one")
+    ),
     Step("vlan list", "-j", lists(of_vlans)),
     Step("vlan get", "-j 7", shows(of_vlan, 7)),
     Step(
@@ -128,7 +135,12 @@ NETWORKS = (
     ),
     Step("vlan networks", "-j 7", shows(of_network, "sky")),
     Step("network ip update", "-j sky 10.50.0.99 reserved=true", shows(of_address, "sky", "10.50.0.99")),
-    Step("network ip get", "-j sky 10.50.0.99", shows(of_address, "sky", "10.50.0.99"), shows(lambda _: {"reserved": True})),
+    Step(
+        "network ip get",
+        "-j sky 10.50.0.99",
+        shows(of_address, "sky", "10.50.0.99"),
+        shows(lambda _: {"reserved": True}),
+    ),
     Step("network ip list", "-j sky", lists(of_addresses, "sky")),
     Step("network set-default", "sky", says("({sky network})"), has(Books.default_network, name="sky")),
     Step("network get-default", "-j", shows(of_network, "sky")),
@@ -138,7 +150,12 @@ NETWORKS = (
 )
 
 RULES = (
-    Step("fwrule create", f"-d -l -D db {RULE}", says("{rule}"), has(Books.rule, enabled=False, log=True, description="db")),
+    Step(
+        "fwrule create",
+        f"-d -l -D db {RULE}",
+        says("{rule}"),
+        has(Books.rule, enabled=False, log=True, description="db"),
+    ),
     Step("fwrule list", "-j", lists(of_rules)),
     Step("fwrule get", "-j {rule}", shows(of_rule)),
     Step("fwrule enable", "{rule}", says("Enabled firewall rule {rule}"), has(Books.rule, enabled=True)),
@@ -152,7 +169,12 @@ RULES = (
 )
 
 VOLUMES = (
-    Step("volume create", "-w -j -n vault -s 20G --tag a=b", shows(of_volume, "vault"), has(Books.volume, "vault", size=20_480)),
+    Step(
+        "volume create",
+        "-w -j -n vault -s 20G --tag a=b",
+        shows(of_volume, "vault"),
+        has(Books.volume, "vault", size=20_480),
+    ),
     Step("volume list", "-j name=vault", lists(of_volumes, "vault")),
     Step("volumes", "-j name=vault", lists(of_volumes, "vault")),
     Step("volume get", "-j vault", shows(of_volume, "vault")),
@@ -164,9 +186,19 @@ IMAGES = (
     Step("image list", "-j name=base-64-lts", lists(of_images, "base-64-lts")),
     Step("images", "-j name=debian-12", lists(of_images, "debian-12")),
     Step("image get", "-j base-64-lts", shows(of_image, "base-64-lts")),
-    Step("image create", "-w -j -d first -t a=b still mine 1.0", shows(of_image, "mine"), has(Books.image, "mine", state="active")),
+    Step(
+        "image create",
+        "-w -j -d first -t a=b still mine 1.0",
+        shows(of_image, "mine"),
+        has(Books.image, "mine", state="active"),
+    ),
     Step("image wait", "mine", says("already active")),
-    Step("image update", "-j mine description=changed", shows(of_image, "mine"), has(Books.image, "mine", description="changed")),
+    Step(
+        "image update",
+        "-j mine description=changed",
+        shows(of_image, "mine"),
+        has(Books.image, "mine", description="changed"),
+    ),
     Step("image tag", "-j mine c=d", shows(of_image, "mine"), has(Books.image, "mine", tags={"c": "d"})),
     Step("image share", f"-j mine {FRIEND}", shows(of_image, "mine"), has(Books.image, "mine", acl=[FRIEND])),
     Step("image unshare", f"-j mine {FRIEND}", shows(of_image, "mine"), has(Books.image, "mine", acl=[])),
