@@ -41,7 +41,7 @@ class Account(HasRoleTags, Resource):
         return self._parent.path
 
     def __str__(self) -> str:
-        return self.login
+        return str(self.login)
 
     def _summary(self) -> list[str]:
         return [self.login]

@@ -134,7 +134,7 @@ def _content(response: requests.Response, limit: int) -> bytes:
     length, encoding = raw.length_remaining, response.headers.get("Content-Encoding", "").strip().lower()
     if length != 0 and encoding not in {"", "identity"}:
         raise Unusable(f"the answer is encoded as {encoding}, though that was not asked for")
-    if length is None:
+    if length is None or raw.chunked:
         return b"".join(_chunks(raw, limit))
     if length > limit:
         raise _too_large(limit)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from smartdc.dates import parse_date
+from smartdc.errors import BadResponse
 from smartdc.resource import Addressable
 
 __all__ = ["AuditEntry", "HasAudit"]
@@ -18,7 +19,7 @@ class AuditEntry(dict[str, Any]):
     @property
     def action(self) -> str:
         """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
-        return str(self["action"])
+        return str(self.get("action") or "unknown")
 
     @property
     def succeeded(self) -> bool:
@@ -28,7 +29,10 @@ class AuditEntry(dict[str, Any]):
     @property
     def time(self) -> datetime:
         """When it finished."""
-        return parse_date(self["time"])
+        try:
+            return parse_date(self["time"])
+        except (KeyError, TypeError, ValueError):
+            raise BadResponse(f"the audit's entry for {self.action} has no time: {self.get('time')!r}") from None
 
     @property
     def caller(self) -> Mapping[str, Any]:

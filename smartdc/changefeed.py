@@ -171,7 +171,7 @@ class Changefeed(Iterator[Change]):
             EPOCH + timedelta(milliseconds=int(told["published"])),
             Machine(self.datacenter, data={**told["resourceObject"], "id": told["changedResourceId"]}),
             tuple(told["changeKind"]["subResources"]),
-            told["resourceState"],
+            told.get("resourceState"),
         )
 
     def _is_known(self, change: Change) -> bool:

@@ -75,7 +75,7 @@ class Disk(Resource):
         wish = wire.given(size=size, dangerous_allow_shrink=dangerous_allow_shrink)
 
         def ask() -> None:
-            self._data = self._post(data=wish, repeatable=True)
+            self._keep(self._post(data=wish, repeatable=True))
 
         def resized() -> bool | None:
             return False if self.status() in PENDING else self.size == size or None

@@ -49,17 +49,17 @@ class FirewallRule(HasRoleTags, Resource):
         A text that cannot be read raises `InvalidParameters` with the place of the fault.
         """
         data = wire.given(rule=rule, enabled=enabled, log=log, description=description)
-        self._data = self._post(data=data, repeatable=True)
+        self._keep(self._post(data=data, repeatable=True))
         return self
 
     def enable(self) -> Self:
         """Put the rule into force and return it: ``EnableFirewallRule``."""
-        self._data = self._post("enable", repeatable=True)
+        self._keep(self._post("enable", repeatable=True))
         return self
 
     def disable(self) -> Self:
         """Put the rule out of force and return it: ``DisableFirewallRule``."""
-        self._data = self._post("disable", repeatable=True)
+        self._keep(self._post("disable", repeatable=True))
         return self
 
     def delete(self) -> None:

@@ -70,7 +70,7 @@ class Image(HasRoleTags, Stateful):
         wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
         if not wish:
             raise InputError("say what to change")
-        self._data = self._post(data=wish, params={"action": "update"}, repeatable=True)
+        self._keep(self._post(data=wish, params={"action": "update"}, repeatable=True))
         return self
 
     def share(self, account: str | Mapping[str, Any]) -> Self:

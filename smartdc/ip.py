@@ -33,7 +33,7 @@ class NetworkIP(Resource):
         Networks that are everybody's, and addresses that are managed or another account's, are refused
         (`InvalidArgument`). A machine keeps the address that it has.
         """
-        self._data = self._put(data={"reserved": reserved})
+        self._keep(self._put(data={"reserved": reserved}))
         return self
 
 

@@ -129,7 +129,7 @@ class HasJobs(HasAudit, Resource):
 
     def _fail(self, problem: str, reason: AuditEntry | None) -> NoReturn:
         """Raise `WaitFailed` with what the audit says."""
-        told = f" (the audit: {reason.action}, success {reason['success']}, {reason['time']})" if reason else ""
+        told = f" (the audit: {reason.action}, success {reason.get('success')}, {reason.get('time')})" if reason else ""
         raise WaitFailed(f"{self._called()} {problem}{told}", resource=self, reason=reason)
 
     def _called(self) -> str:

@@ -35,7 +35,8 @@ class HasLifecycle(HasJobs):
 
     def status(self) -> str:
         """Fetch the machine again and return its state: ``GetMachine``."""
-        return self.refresh().state
+        self.refresh()
+        return self._said("state")
 
     def stop(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop the machine: ``StopMachine``.
@@ -148,8 +149,8 @@ class HasLifecycle(HasJobs):
         A machine that CloudAPI has forgotten is ``deleted``.
         """
         if seen is not None:
-            self._data = dict(seen)
-            return self.state
+            self._keep(seen)
+            return self._said("state")
         try:
             return self.status()
         except (ResourceNotFound, Gone):

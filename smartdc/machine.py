@@ -18,7 +18,7 @@ from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.migration import HasMigration
 from smartdc.nic import HasNics
-from smartdc.resource import Addressable, Field, id_of, is_uuid, only
+from smartdc.resource import Addressable, Field, id_of, is_uuid, only, whole_number
 from smartdc.role_tag import HasRoleTags
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
 __all__ = ["HasMachines", "Machine", "Snapshot"]
+
+MAX_PAGES = 10_000
+"""How many pages a list of machines can have: a server that sends more will never end."""
 
 
 class Machine(
@@ -102,9 +105,12 @@ class Machine(
     @property
     def ips(self) -> list[str]:
         """Its addresses; while there are none the machine is fetched again: ``GetMachine``."""
-        if not self._data.get("ips"):
+        if not self.get("ips"):
             self.refresh()
-        return list(self._data.get("ips") or ())
+        found = self.get("ips") or []
+        if not isinstance(found, list):
+            raise BadResponse(f"{self}: its ips are {found!r}, and no list")
+        return list(found)
 
     @property
     def public_ips(self) -> list[str]:
@@ -119,18 +125,18 @@ class Machine(
     @property
     def metadata(self) -> dict[str, Any]:
         """The metadata, without the boot script and the passwords."""
-        return shown(self._data.get("metadata") or {})
+        return shown(self._part("metadata"))
 
     @property
     def boot_script(self) -> str | None:
         """The script that runs at every boot."""
-        script = (self._data.get("metadata") or {}).get(BOOT_SCRIPT)
+        script = self._part("metadata").get(BOOT_SCRIPT)
         return None if script is None else str(script)
 
     @property
     def tags(self) -> dict[str, Any]:
         """The tags; their values are strings, numbers or booleans."""
-        return dict(self._data.get("tags") or {})
+        return dict(self._part("tags"))
 
     def refresh(self, credentials: bool = False) -> Self:
         """Fetch the machine again and return it: ``GetMachine``; with `credentials`, its passwords too.
@@ -138,18 +144,21 @@ class Machine(
         A machine that was deleted is no error here: its state then is ``deleted``.
         """
         try:
-            self._data = self.datacenter.raw_machine_data(self.id, credentials=credentials)
+            self._keep(self.datacenter.raw_machine_data(self.id, credentials=credentials))
         except Gone as gone:
             if not isinstance(gone.data, dict) or gone.data.get("id") != self.id:
                 raise
-            self._data = gone.data
+            self._keep(gone.data)
         return self
 
     def credentials(self) -> dict[str, str]:
         """Return the passwords by login: ``GetMachine``, if they are not known yet."""
-        if "credentials" not in (self._data.get("metadata") or {}):
+        if "credentials" not in self._part("metadata"):
             self.refresh(credentials=True)
-        return dict((self._data.get("metadata") or {}).get("credentials") or {})
+        found = self._part("metadata").get("credentials") or {}
+        if not isinstance(found, dict):
+            raise BadResponse(f"{self}: its credentials are no object")
+        return dict(found)
 
     def __eq__(self, other: object) -> bool:
         """Compare by address; a dict with the machine's id is equal too, as it always was."""
@@ -215,8 +224,9 @@ class HasMachines(Addressable):
             pages = [self._list("machines", params={**filters, **wire.given(limit=limit, offset=offset)})]
         else:
             pages = [page for page, _ in self._pages(filters, limit, offset)]
-        unique = {data["id"]: data for page in pages for data in page if name in {None, data.get("name")}}
-        return [Machine(self._datacenter, data=data) for data in unique.values()]
+        entries = (data for page in pages for data in page if name is None or name == data.get("name"))
+        unique = {machine.id: machine for machine in self.machines_from(entries)}
+        return list(unique.values())
 
     def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
         """Make machines of what another list of CloudAPI told about them; nothing is sent."""
@@ -266,16 +276,17 @@ class HasMachines(Addressable):
         """Yield every page and its length. CloudAPI tells no total: a page that is not full is the last."""
         size, start = 1000 if limit is None else limit, offset or 0
         before: list[Any] = []
-        while True:
+        for _ in range(MAX_PAGES):
             answer, response = self._call(method, "machines", params={**filters, "limit": size, "offset": start})
             page = self._expect(list, answer, response) if method == "GET" else []
             if page and page == before:
                 raise BadResponse("GET /machines: the server sends the same page again and again")
             count = len(page) if method == "GET" else self._counted(response)
             yield page, count
-            if count < int(response.headers.get("x-query-limit", size)):
+            if count == 0 or count < whole_number(response, "x-query-limit", size):
                 return
             start, before = start + count, page
+        raise BadResponse(f"{method} /machines: there is no end to the list after {start:,} machines")
 
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""

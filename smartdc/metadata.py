@@ -81,7 +81,7 @@ class HasMetadata(Resource):
     def delete_boot_script(self) -> None:
         """Delete the script that runs at every boot: ``DeleteMachineMetadata``."""
         self._delete("metadata", BOOT_SCRIPT)
-        self._data.get("metadata", {}).pop(BOOT_SCRIPT, None)
+        self._part("metadata").pop(BOOT_SCRIPT, None)
 
     def _keep_metadata(self, entries: dict[str, Any]) -> dict[str, Value]:
         """Remember the entries, and return those that people are shown."""

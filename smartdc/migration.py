@@ -147,7 +147,7 @@ class Migration(Resource):
 
     def _begun(self, answer: Mapping[str, Any]) -> None:
         """Take over what CloudAPI says at the start of a phase, which adds to the history in a moment."""
-        self._data = dict(answer)
+        self._keep(answer)
         # A pause is the one action that adds nothing: it ends what is there.
         self._asked_after = None if self.phase == "pause" else len(self.progress_history or ())
         self._aborting = self.phase == "abort"

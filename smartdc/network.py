@@ -58,7 +58,7 @@ class Network(HasIPs, HasRoleTags):
             routes=None if routes is None else dict(routes),
         )
         told = self.datacenter.request("PUT", self._on_fabric(), data=wish)
-        self._data = self._expect(dict, *told)
+        self._keep(self._expect(dict, *told))
         return self
 
     def delete(self) -> None:

@@ -50,7 +50,8 @@ class Nic(Resource):
 
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
-        return self.refresh().state
+        self.refresh()
+        return self._said("state")
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""

@@ -66,4 +66,4 @@ class HasPackages(Addressable):
 
     def default_package(self) -> Package | None:
         """Return the package that the data centre calls its default, or None: ``ListPackages``."""
-        return next((package for package in self.packages() if package.get("default") in {True, "true"}), None)
+        return next((package for package in self.packages() if package.get("default") in (True, "true")), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 import requests
 
@@ -21,10 +21,11 @@ from smartdc.forgetful import forgetful
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "only"]
+__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "only", "whole_number"]
 
 T = TypeVar("T")
 
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -84,11 +85,7 @@ class Addressable:
     @staticmethod
     def _counted(response: requests.Response) -> int:
         """Return how many things the server says a listing has."""
-        count = response.headers.get("x-resource-count", "")
-        if not count.isdigit():
-            asked = f"{response.request.method} {response.request.path_url}"
-            raise BadResponse(f"{asked}: the answer does not count, as CloudAPI does in x-resource-count")
-        return int(count)
+        return whole_number(response, "x-resource-count")
 
     @staticmethod
     @forgetful
@@ -128,7 +125,13 @@ class Field(Generic[T]):
         if resource is None:
             return self
         value: Any = resource.get(self._key)
-        return value if self._read is None or value is None else self._read(value)
+        if self._read is None or value is None:
+            return cast("T", value)
+        try:
+            return self._read(value)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            text = f"{resource}: its {self._key} is {value!r}, which nobody can read: {error}"
+            raise BadResponse(text) from None
 
     def __set__(self, resource: Resource, value: T) -> None:
         raise AttributeError(f"{self._name} is read-only: it shows what the server said")
@@ -158,9 +161,11 @@ class Resource(Addressable, Mapping[str, Any]):
         self._data: dict[str, Any] = copy.deepcopy(dict(data or {}))
         if identifier is not None:
             self._data[self.id_key] = id_of(identifier, self.id_key)
-        if self._data.get(self.id_key) is None:
+        if data is not None:
+            self._identity_in(self._data)
+        elif self._data.get(self.id_key) is None:
             raise InputError(f"a {type(self).__name__} needs {self.id_key!r}, or data that has it")
-        if data is None:
+        else:
             self.refresh()
 
     @property
@@ -179,8 +184,36 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def refresh(self) -> Self:
         """Fetch the resource again and return it."""
-        self._data = self._get()
+        return self._keep(self._get())
+
+    def _keep(self, data: Mapping[str, Any]) -> Self:
+        """Remember what the server now says of the resource, unless that is about another one."""
+        was, now = str(self._data[self.id_key]), self._identity_in(data)
+        if is_uuid(was) and was.lower() != now.lower():
+            raise BadResponse(f"asked about {type(self).__name__} {was}, the server answered about {now}")
+        self._data = dict(data)
         return self
+
+    def _identity_in(self, data: Mapping[str, Any]) -> str:
+        """Return what addresses the resource that the data is about."""
+        identity = data.get(self.id_key)
+        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+            raise BadResponse(f"a {type(self).__name__} needs {self.id_key!r}, and what was said of it has none")
+        return str(identity)
+
+    def _said(self, name: str) -> str:
+        """Return an entry that has to be a text."""
+        value = self.get(name)
+        if not isinstance(value, str):
+            raise BadResponse(f"{self}: its {name} is {value!r}, and no text")
+        return value
+
+    def _part(self, name: str) -> dict[str, Any]:
+        """Return an entry that has to be an object, where there is one."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise BadResponse(f"{self}: its {name} is {value!r}, and no object")
+        return value or {}
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
@@ -218,12 +251,12 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return f"<{type(self).__name__} {' '.join(self._summary())}>"
+        return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""
         name, identifier = self.get("name"), str(self._data[self.id_key])
-        return [identifier] if name in {None, identifier} else [repr(name), identifier]
+        return [identifier] if name is None or name == identifier else [repr(name), identifier]
 
 
 def id_of(thing: object, *keys: str) -> str:
@@ -238,6 +271,15 @@ def id_of(thing: object, *keys: str) -> str:
             f"{thing!r} addresses nothing: give an id, a dict with {(keys or ('id',))[0]!r}, or a resource"
         )
     return str(thing)
+
+
+def whole_number(response: requests.Response, header: str, default: int | None = None) -> int:
+    """Return the whole number in a header; where it is missing, `default` if that is given."""
+    text = response.headers.get(header, "" if default is None else str(default))
+    if not _NUMBER.fullmatch(text):
+        asked = f"{response.request.method} {response.request.path_url}"
+        raise BadResponse(f"{asked}: the answer does not count: its {header} is {text[:40]!r}")
+    return int(text)
 
 
 def is_uuid(text: str) -> bool:

@@ -61,7 +61,7 @@ class Role(HasRoleTags, Resource):
         changes = _wish(self.datacenter, name, members, policies, default_members)
         if not changes:
             raise InputError("give a name, members or policies to change the role to")
-        self._data = self._post(data=changes, repeatable=True)
+        self._keep(self._post(data=changes, repeatable=True))
         return self
 
     def delete(self) -> None:

@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 SKEW_LIMIT = 60.0
 """Seconds by which the server's clock must differ from ours before we believe it rather than our own."""
 MAX_ATTEMPTS = 5
+NO_ANSWER = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, OverflowError, answer.Unusable)
+"""What comes in place of a usable answer; the last but one of a chunk that is said to be longer than can be."""
 MAX_TIMEOUT = 1e6
 """Seconds, about 11 days; what the operating system takes ends at 24 days."""
 
@@ -232,7 +234,7 @@ class _Call:
         try:
             left = self._left()
             response = self.transmit(request, None if left is None else max(left, 0.001))
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, answer.Unusable) as cause:
+        except NO_ANSWER as cause:
             return self._failed(cause)
         finally:
             request.headers.pop("Authorization", None)

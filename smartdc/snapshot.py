@@ -54,7 +54,8 @@ class Snapshot(Stateful):
 
     def status(self) -> str:
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
-        return self.refresh().state
+        self.refresh()
+        return self._said("state")
 
     def _called(self) -> str:
         return f"snapshot {self.name} of {self.machine.name}"

@@ -24,7 +24,8 @@ class Stateful(Resource):
 
     def status(self) -> str:
         """Fetch it again and return its state."""
-        return self.refresh().state
+        self.refresh()
+        return self._said("state")
 
     def poll_until(
         self,

@@ -50,7 +50,7 @@ class HasTags(Resource):
     def delete_tag(self, tag: str) -> None:
         """Delete one tag: ``DeleteMachineTag``."""
         self._delete("tags", tag)
-        self._data.get("tags", {}).pop(tag, None)
+        self._part("tags").pop(tag, None)
 
     def delete_all_tags(self) -> None:
         """Delete all tags: ``DeleteMachineTags``."""

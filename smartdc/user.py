@@ -79,7 +79,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
             country=country,
             phone=phone,
         )
-        self._data = self._post(data=changes, repeatable=True)
+        self._keep(self._post(data=changes, repeatable=True))
         return self
 
     @forgetful
@@ -88,7 +88,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
 
         CloudAPI wants letters and digits, seven at least, and none of the last passwords.
         """
-        self._data = self._post("change_password", data={"password": password, "password_confirmation": password})
+        self._keep(self._post("change_password", data={"password": password, "password_confirmation": password}))
         return self
 
     def delete(self) -> None:

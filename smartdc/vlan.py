@@ -36,7 +36,7 @@ class Vlan(Resource):
 
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
-        self._data = self._put(data=wire.given(name=name, description=description))
+        self._keep(self._put(data=wire.given(name=name, description=description)))
         return self
 
     def delete(self) -> None:

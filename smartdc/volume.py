@@ -44,8 +44,7 @@ class Volume(Stateful):
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
         answer, _ = self._call("POST", data={"name": name}, repeatable=True)
         if isinstance(answer, dict):
-            self._data = answer
-            return self
+            return self._keep(answer)
         return self.refresh()
 
     def rename(self, name: str) -> Self:

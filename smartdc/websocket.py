@@ -92,7 +92,7 @@ class Handshake:
         try:
             connection = stack.enter_context(self._connect(url, sock, tls, request, deadline))
         except OSError:
-            raise
+            raise  # among these are errors of TLS, which are ValueErrors as well
         except (WebSocketException, ValueError) as error:
             return _refused(_response(_refusal(error), request))
         except BaseException:

@@ -95,9 +95,16 @@ def test_data_of_the_caller_stays_as_it_is(offline: DataCenter) -> None:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_resource_needs_its_key(offline: DataCenter, noun: type[Resource]) -> None:
-    """Data that does not say what addresses the resource is refused."""
-    with pytest.raises(InputError, match=f"a {noun.__name__} needs '{noun.id_key}'"):
+    """Data that does not say what addresses the resource is no answer of CloudAPI."""
+    with pytest.raises(BadResponse, match=f"a {noun.__name__} needs '{noun.id_key}'"):
         noun(offline, data={"colour": "red"})
+
+
+@pytest.mark.parametrize("key", [None, "", True, [], {}, 1.5])
+def test_resource_needs_a_key_that_addresses_it(offline: DataCenter, key: object) -> None:
+    """What is neither a text nor a whole number addresses nothing."""
+    with pytest.raises(BadResponse, match="a Machine needs 'id'"):
+        Machine(offline, data={"id": key})
 
 
 def test_equality_goes_by_class_and_address(offline: DataCenter) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ from smartdc import (
     NotAuthorized,
     NotSupported,
     Redirected,
+    SmartDCError,
     TLSError,
     TransportError,
+    WaitTimeout,
     websocket,
 )
 from smartdc.emulator import Emulator, Fault, Server
@@ -197,6 +200,27 @@ def test_a_handshake_has_a_deadline(offered: Callable[..., Any]) -> None:
         dc.changefeed()
 
     assert time.monotonic() - began < PATIENCE
+
+
+def test_a_tls_handshake_has_the_same_deadline() -> None:
+    """It is part of the handshake."""
+    with (
+        RawServer(reply(), greeting=b"") as server,
+        DataCenter(server.url, login="demo", verify=False, timeout=0.25, clock=OtherClock()) as dc,
+        pytest.raises(CallTimeout),
+    ):
+        dc.changefeed()
+
+
+def test_a_quiet_feed_outlives_the_time_that_a_call_may_take(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """The deadline is that of the handshake."""
+    with DataCenter(**cloud.connection(dc.base_url), timeout=0.2) as other, other.changefeed() as changes:
+        with pytest.raises(WaitTimeout):
+            changes.wait(0.3)
+        change(cloud, machine.id, name="web-2")
+
+        assert names(changes) == ["web-2"]
+        assert cloud.trace.operations().count("GetChangefeed") == 1
 
 
 def test_a_server_that_does_not_read_is_no_feed(offered: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +451,23 @@ def test_signatures_are_told_to_no_log(dc: DataCenter, cloud: Emulator, caplog: 
     assert not [text for text in ours if 'signature="' in text or "hush" in text]
     assert request is not None
     assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize("act", [reply(body=[]), silence, close, raw(b"SSH-2.0\r\n"), accept(then=close)], ids=range(5))
+def test_signatures_stay_out_of_errors(offered: Callable[..., Any], cloud: Emulator, act: Any) -> None:
+    """No frame that a debugger would show of a failed handshake holds one."""
+    connection = {**cloud.connection(), "adapter": None, "timeout": 0.25}
+    dc, server = offered(act, **{name: value for name, value in connection.items() if name != "location"})
+    with pytest.raises(SmartDCError) as caught:
+        dc.changefeed()
+    chain: list[BaseException] = [caught.value]
+    for error in chain:
+        chain += [other for other in (error.__cause__, error.__context__) if other and other not in chain]
+    frames = [frame for error in chain for frame, _ in traceback.walk_tb(error.__traceback__)]
+    shown = [repr(value) for frame in frames for value in frame.f_locals.values() if value is not server]
+
+    assert b'signature="' in server.requests[0]
+    assert not [text for text in shown if 'signature="' in text]
 
 
 # The extra
