@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from smartdc import wire
 from smartdc.errors import APIError, ConfigError, SmartDCError
+from smartdc.forgetful import forgetful
 from smartdc.transport import Deadline
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["open_websocket"]
 
 
+@forgetful
 def open_websocket(datacenter: DataCenter, path: str, timeout: float | None) -> WebSocket:
     """Ask for a WebSocket at a path below the account as for anything else: signed, in time, and tried again.
 
@@ -24,7 +26,7 @@ def open_websocket(datacenter: DataCenter, path: str, timeout: float | None) -> 
     """
     handshake, deadline = _library()(datacenter.session), Deadline(timeout)
     try:
-        _ask(datacenter, path, timeout, headers={"Host": handshake.host}, through=handshake.attempt)
+        _ask(datacenter, path, timeout, through=handshake.attempt)
     except APIError as refusal:
         raise _with_reason(refusal, lambda: _ask(datacenter, path, deadline.left())) from None
     return cast("WebSocket", handshake.websocket)
@@ -54,7 +56,5 @@ def _library() -> type[Handshake]:
     try:
         from smartdc.websocket import Handshake  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("smartdc"):
-            raise
         raise ConfigError(f"WebSockets need the package {error.name}: pip install 'smartdc[changefeed]'") from None
     return Handshake

@@ -5,59 +5,35 @@ Only `smartdc.upgrade` imports this module, when it is needed: the package `webs
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import socket
-import struct
 import weakref
 from http.client import RemoteDisconnected
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import requests
 from requests.utils import get_auth_from_url, select_proxy
 from urllib3.util import make_headers
 from websockets.client import ClientProtocol
-from websockets.exceptions import (
-    ConnectionClosed,
-    ConnectionClosedOK,
-    InvalidMessage,
-    InvalidStatus,
-    WebSocketException,
-)
-from websockets.sync.client import connect
+from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.uri import parse_uri
 
 from smartdc.answer import Unusable
 from smartdc.errors import CallTimeout, ConfigError, TransportError
+from smartdc.line import SIZE, Line
 from smartdc.transport import Connection, Deadline, Headers, Transport
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Mapping
 
     from websockets.http11 import Response
-    from websockets.sync.client import ClientConnection
 
     from smartdc.session import Session
 
 __all__ = ["Handshake", "WebSocket"]
-
-PING_INTERVAL = 20.0
-"""Seconds between two pings: the proxy in front of CloudAPI ends connections that are silent for 55."""
-
-PONG_PATIENCE = 35.0
-"""Seconds for which the answer to a ping is waited for, so that a connection without one is let go within 60."""
-
-SEND_PATIENCE = 60.0
-"""Seconds for which a server may refuse to take what is sent."""
-
-CLOSE_PATIENCE = 3.0
-"""Seconds that a server has to say goodbye."""
-
-QUEUE = 1024
-"""How many messages may wait to be read before the server has to wait too."""
 
 PORTS = {"http": 80, "https": 443}
 
@@ -77,8 +53,6 @@ class Handshake:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.host = ClientProtocol(parse_uri(_websocket_url(session.base_url))).connect().headers["Host"]
-        """The Host header as it will be sent, and so has to be signed."""
 
     def attempt(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send a request as a handshake, and return the answer, which may be a refusal."""
@@ -86,50 +60,24 @@ class Handshake:
         adapter = self._session.http.get_adapter(url)
         if not isinstance(adapter, Transport):
             return self._without_socket(request, timeout)
+        protocol = ClientProtocol(
+            parse_uri(_websocket_url(url)),
+            max_size=self._session.max_response,
+            logger=_Discreet(logging.getLogger(__name__), {}),
+        )
         sock = _dial(url, deadline, self._session.proxies)
-        tls = adapter.tls_context() if url.startswith("https") else None
-        stack = contextlib.ExitStack()
         try:
-            connection = stack.enter_context(self._connect(url, sock, tls, request, deadline))
-        except OSError:
-            raise  # among these are errors of TLS, which are ValueErrors as well
-        except (WebSocketException, ValueError) as error:
-            return _refused(_response(_refusal(error), request))
-        except BaseException:
-            sock.close()
-            raise
-        self.websocket = WebSocket(connection, stack, request.path_url)
-        return _response(connection.response, request)
-
-    def _connect(
-        self,
-        url: str,
-        sock: socket.socket,
-        tls: ssl.SSLContext | None,
-        request: requests.PreparedRequest,
-        deadline: Deadline,
-    ) -> ClientConnection:
-        signed = {name: value for name, value in request.headers.items() if name != "Host"}
-        try:
-            return connect(
-                _websocket_url(url),
-                sock=sock,
-                ssl=tls,
-                compression=None,  # CloudAPI knows no extensions and, on the changefeed, no subprotocols
-                additional_headers=signed,
-                user_agent_header=None,
-                proxy=None,
-                open_timeout=deadline.left(),
-                ping_interval=PING_INTERVAL,
-                ping_timeout=PONG_PATIENCE,
-                close_timeout=CLOSE_PATIENCE,
-                max_size=self._session.max_response,
-                max_queue=QUEUE,
-                logger=_Discreet(logging.getLogger(__name__), {}),
-            )
+            if url.startswith("https"):
+                sock = _secured(sock, adapter.tls_context(), url, deadline)
+            _ask(sock, protocol, request, deadline)
+            events = _answer(sock, protocol, deadline)
+            if protocol.handshake_exc is not None:
+                return _refused(_response(_refusal(protocol.handshake_exc), request))
+            self.websocket = WebSocket(Line(sock, protocol, events[1:]), request.path_url)
+            return _response(events[0], request)
         finally:
-            # An error keeps the frames that it comes from, and these would keep the signature.
-            signed.clear()
+            if self.websocket is None:
+                sock.close()
 
     def _without_socket(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Let somebody's own adapter answer for itself."""
@@ -140,20 +88,15 @@ class Handshake:
 class WebSocket:
     """A WebSocket that is open, until `close`, or until whoever has it forgets it."""
 
-    reason = ""
-    """What the server said when it closed the connection."""
-
-    def __init__(self, connection: ClientConnection, stack: contextlib.ExitStack, path: str) -> None:
-        self._connection, self._path = connection, path
-        if connection.request:
-            connection.request.headers.pop("Authorization", None)
-        self._end = weakref.finalize(self, _close, stack, os.getpid())
+    def __init__(self, line: Line, path: str) -> None:
+        self._line, self._path = line, path
+        self._end = weakref.finalize(self, _close, line, os.getpid())
 
     def send(self, message: str | bytes) -> None:
         """Send a text or bytes as one message."""
         try:
-            self._connection.send(message)
-        except ConnectionClosed as error:
+            self._line.send(message)
+        except ConnectionError as error:
             raise self._lost(error) from None
 
     def receive(self, timeout: float | None) -> str | bytes | None:
@@ -163,26 +106,25 @@ class WebSocket:
         lost.
         """
         try:
-            return self._connection.recv(timeout)
+            return self._line.receive(timeout)
         except TimeoutError:
             raise self._late(f"nothing came within {timeout:g} s") from None
-        except ConnectionClosedOK:
-            self.reason = self._connection.close_reason or ""
-            return None
-        except ConnectionClosed as error:
+        except ConnectionError as error:
             raise self._lost(error) from None
 
     def settle(self, timeout: float | None) -> None:
-        """Wait until the server has read all that was sent: it answers a ping after what came before."""
-        deadline = Deadline(timeout)
+        """Wait until the server has read all that was sent."""
         try:
-            pong = self._connection.ping(ack_on_close=True)
-        except ConnectionClosed as error:
+            self._line.settle(timeout)
+        except TimeoutError:
+            raise self._late(f"a ping was not answered within {timeout:g} s") from None
+        except ConnectionError as error:
             raise self._lost(error) from None
-        if not pong.wait(deadline.left()):
-            raise self._late(f"a ping was not answered within {timeout:g} s")
-        if self._connection.close_code is not None:
-            raise self._lost(self._connection.protocol.close_exc)
+
+    @property
+    def reason(self) -> str:
+        """What the server said when it closed the connection."""
+        return self._line.reason
 
     def close(self) -> None:
         """Say goodbye and close the connection; it may be closed already."""
@@ -191,15 +133,15 @@ class WebSocket:
     def _late(self, words: str) -> CallTimeout:
         return CallTimeout(f"GET {self._path}: {words}", method="GET", path=self._path)
 
-    def _lost(self, error: ConnectionClosed) -> TransportError:
+    def _lost(self, error: ConnectionError) -> TransportError:
         words = f"GET {self._path}: the connection was lost: {error}"
         return TransportError(words, method="GET", path=self._path)
 
 
-def _close(stack: contextlib.ExitStack, pid: int) -> None:
+def _close(line: Line, pid: int) -> None:
     """Close a connection, but not that of a parent process."""
     if os.getpid() == pid:
-        stack.close()
+        line.close()
 
 
 def _websocket_url(url: str) -> str:
@@ -223,25 +165,50 @@ def _dial(url: str, deadline: Deadline, proxies: Mapping[str, str]) -> socket.so
 
 def _open(connection: Connection) -> socket.socket:
     connection.connect()
-    sock = cast(socket.socket, connection.sock)
-    sock.settimeout(None)
-    if os.name == "posix":
-        # Or else one who does not read holds up whoever sends, and the pings too.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *_split(SEND_PATIENCE)))
-    return sock
+    return cast("socket.socket", connection.sock)
 
 
-def _split(seconds: float) -> tuple[int, int]:
-    """Return seconds and microseconds."""
-    return int(seconds), round(seconds % 1 * 1_000_000)
+def _secured(sock: socket.socket, context: ssl.SSLContext, url: str, deadline: Deadline) -> socket.socket:
+    """Begin to speak TLS; a failure closes the connection."""
+    sock.settimeout(deadline.left())
+    return context.wrap_socket(sock, server_hostname=urlsplit(url).hostname)
+
+
+def _ask(sock: socket.socket, protocol: ClientProtocol, request: requests.PreparedRequest, deadline: Deadline) -> None:
+    """Send the handshake, with the headers of the request, and its Host rather than that of the library."""
+    handshake = protocol.connect()
+    for name, value in request.headers.items():
+        if name.lower() == "host":
+            del handshake.headers[name]
+        if name not in handshake.headers:
+            handshake.headers[name] = str(value)
+    protocol.send_request(handshake)
+    # An error keeps the frames that it comes from, and these would keep the signature.
+    del handshake
+    sock.settimeout(deadline.left())
+    sock.sendall(b"".join(protocol.data_to_send()))
+
+
+def _answer(sock: socket.socket, protocol: ClientProtocol, deadline: Deadline) -> list[Any]:
+    """Return the whole answer, and what came with it."""
+    while True:
+        if deadline.passed():
+            raise TimeoutError("timed out")
+        sock.settimeout(deadline.left())
+        data = sock.recv(SIZE)
+        if data:
+            protocol.receive_data(data)
+        else:
+            protocol.receive_eof()
+        events: list[Any] = protocol.events_received()
+        if events or protocol.handshake_exc is not None or not data:
+            return events
 
 
 def _refusal(error: Exception) -> Response:
     """Return the answer that made a handshake fail, or raise what says that there is none to be used."""
-    # A redirect is refused by another error, which comes from the first one.
-    for layer in (error, error.__cause__, error.__context__):
-        if isinstance(layer, InvalidStatus):
-            return layer.response
+    if isinstance(error, InvalidStatus):
+        return error.response
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
         raise RemoteDisconnected("the connection was closed before there was a whole answer") from None
     raise Unusable(f"the answer to the handshake is none: {error}") from None
@@ -256,13 +223,11 @@ def _refused(response: requests.Response) -> requests.Response:
     return response
 
 
-def _response(answer: Response | None, request: requests.PreparedRequest) -> requests.Response:
+def _response(answer: Response, request: requests.PreparedRequest) -> requests.Response:
     """Return the answer to a handshake as `requests` would."""
     response = requests.Response()
     response.request, response.url, response.encoding = request, request.url or "", "utf-8"
-    response._content = b""  # noqa: SLF001 (what .content keeps)
-    if answer:
-        response.status_code, response.reason = answer.status_code, answer.reason_phrase
-        response.headers = Headers(answer.headers.raw_items())
-        response._content = bytes(answer.body or b"")  # noqa: SLF001
+    response.status_code, response.reason = answer.status_code, answer.reason_phrase
+    response.headers = Headers(answer.headers.raw_items())
+    response._content = bytes(answer.body or b"")  # noqa: SLF001 (what .content keeps)
     return response

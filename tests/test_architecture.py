@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "smartdc"
 FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
     {"forgetful"},
-    {"addresses", "answer", "location", "progress", "signing", "transport", "wire"},
+    {"addresses", "answer", "line", "location", "progress", "signing", "transport", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting", "websocket"},
     {"audit", "ip", "ledger", "once", "role_tag", "stateful", "upgrade"},
     {"jobs"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from smartdc import (
     ServiceUnavailable,
     WaitError,
     WaitTimeout,
-    websocket,
+    line,
 )
 from smartdc.changefeed import SUBRESOURCES
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
@@ -161,6 +162,14 @@ def test_what_happens_right_after_connecting_is_told(dc: DataCenter, machine: Ma
             machine.rename("web-2")
             assert changes.wait(PATIENCE).changed == ("alias",)
         machine.rename("web-1")
+
+
+def test_what_happens_while_connecting_is_told(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """Between the registration and the first listing too, which shows it already."""
+    before_listing(cloud, lambda: change(cloud, machine.id, name="web-2"))
+    with dc.changefeed() as changes:
+        assert told(changes) == [("web-2", "running", ("alias",), False)]
+        assert silent(changes)
 
 
 def test_other_accounts_are_not_told(changes: Changefeed, cloud: Emulator) -> None:
@@ -333,8 +342,9 @@ def test_a_feed_that_is_closed_while_it_connects_again_ends(changes: Changefeed,
     """The connection that was just made is closed too."""
     before_listing(cloud, changes.close)
     drop(cloud)
+    with pytest.raises(WaitError, match="the changefeed is closed"):
+        changes.wait(PATIENCE)
 
-    assert list(changes) == []
     eventually(lambda: not len(cloud.changefeed))
 
 
@@ -370,9 +380,8 @@ def test_a_connection_that_is_dead_is_made_again(
     dc: DataCenter, cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that does not answer pings any more is not there any more, though nobody said so."""
-    monkeypatch.setattr(websocket, "PING_INTERVAL", 0.02)
-    monkeypatch.setattr(websocket, "PONG_PATIENCE", 0.3)
-    monkeypatch.setattr(websocket, "CLOSE_PATIENCE", 0.05)
+    monkeypatch.setattr(line, "PING_INTERVAL", 0.02)
+    monkeypatch.setattr(line, "PONG_PATIENCE", 0.3)
     with dc.changefeed() as changes:
         drop(cloud, "mute")
         change(cloud, machine.id, name="web-2")
@@ -380,10 +389,26 @@ def test_a_connection_that_is_dead_is_made_again(
         assert told(changes) == [("web-2", "running", ("alias",), True)]
 
 
+def test_a_busy_program_is_no_dead_server(
+    dc: DataCenter, cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages that nobody takes are left with the server, and so are its answers to pings."""
+    monkeypatch.setattr(line, "PING_INTERVAL", 0.02)
+    monkeypatch.setattr(line, "PONG_PATIENCE", 0.3)
+    monkeypatch.setattr(line, "QUEUE", 2)
+    with dc.changefeed() as changes:
+        for number in range(500):
+            change(cloud, machine.id, name=f"web-{number}", metadata={"long": "x" * 5_000})
+        threading.Event().wait(0.4)
+
+        assert [name for name, *_ in told(changes, 500)] == [f"web-{number}" for number in range(500)]
+        assert cloud.trace.operations().count("GetChangefeed") == 1
+
+
 def test_pings_keep_the_proxy_awake_and_find_the_dead_within_a_minute() -> None:
     """CloudAPI's proxy ends what is silent for 55 seconds."""
-    assert websocket.PING_INTERVAL <= 25
-    assert websocket.PING_INTERVAL + websocket.PONG_PATIENCE + websocket.CLOSE_PATIENCE <= 60
+    assert line.PING_INTERVAL <= 25
+    assert line.PING_INTERVAL + line.PONG_PATIENCE <= 60
 
 
 def test_a_deletion_that_was_missed_is_found(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
@@ -438,6 +463,40 @@ def test_a_change_that_was_missed_is_dated_by_the_server(
     change(cloud, machine.id, name="web-2")
 
     assert changes.wait(PATIENCE).published.timestamp() == pytest.approx(cloud.clock.time(), abs=60)
+
+
+def test_what_was_told_is_not_found_again(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
+    """A listing is compared with what the feed has told."""
+    change(cloud, machine.id, name="web-2")
+    told(changes)
+    drop(cloud)
+
+    assert silent(changes)
+
+
+class Longest(random.Random):
+    """Chance that always takes the longest pause."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return the upper limit."""
+        return max(a, b)
+
+
+def test_pauses_grow_until_something_is_told(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """A server that drops every connection at once is asked less and less often, and never less than in 8 seconds."""
+
+    def lose(changes: Changefeed) -> float:
+        before = cloud.clock.monotonic()
+        drop(cloud)
+        change(cloud, machine.id, name=f"web-{before}")
+        assert told(changes)[0][3]
+        return cloud.clock.monotonic() - before
+
+    with DataCenter(**cloud.connection(dc.base_url), rng=Longest()) as other, other.changefeed() as changes:
+        assert [lose(changes) for _ in range(6)] == [0.5, 1, 2, 4, 8, 8]
+        change(cloud, machine.id, name="web-2")
+        told(changes)
+        assert lose(changes) == 0.5
 
 
 def test_only_what_was_asked_for_is_found(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:

@@ -28,7 +28,7 @@ from smartdc import (
     ServerError,
     TransportError,
     VncStream,
-    websocket,
+    line,
 )
 from smartdc.emulator import Emulator, Server, WallClock
 
@@ -123,6 +123,22 @@ def test_much_can_be_sent_and_read_at_the_same_time(virtual: Machine) -> None:
         writer.join(PATIENCE)
 
     assert found == GREETING + 32 * piece
+
+
+def test_tls_bears_reading_and_writing_at_the_same_time(cloud: Emulator) -> None:
+    """As many times as there are messages."""
+    piece = bytes(range(256)) * 16
+    with (
+        Server(cloud, tls=True) as server,
+        DataCenter(**cloud.connection(server.url, server.ca)) as dc,
+        virtual_machine(dc, cloud, "kvm").vnc(timeout=PATIENCE) as screen,
+    ):
+        writer = threading.Thread(target=lambda: [screen.write(piece) for _ in range(500)])
+        writer.start()
+        found = io.BufferedReader(screen).read(len(GREETING) + 500 * len(piece))
+        writer.join(PATIENCE)
+
+    assert found == GREETING + 500 * piece
 
 
 def test_the_stream_ends_when_the_machine_stops(screen: VncStream, virtual: Machine) -> None:
@@ -291,7 +307,7 @@ def test_a_server_that_takes_nothing_is_left(
     odd_screen: Callable[..., VncStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be sent is not waited for without end, and the connection is lost."""
-    monkeypatch.setattr(websocket, "SEND_PATIENCE", 0.1)
+    monkeypatch.setattr(line, "SEND_PATIENCE", 0.1)
     with odd_screen(then=deaf) as screen, pytest.raises(TransportError, match="the connection was lost"):
         screen.write(bytes(64 * 2**20))
 

@@ -4,7 +4,6 @@ import contextlib
 import queue
 import selectors
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -89,14 +88,14 @@ class WebSocket:
 
     def _step(self, readable: bool, hear: Callable[[Message], None]) -> None:
         if self._deaf:
-            self._broken = readable and not self._receive()
+            self._broken = readable and not self._connection.recv(65_536)
             return
         with contextlib.suppress(queue.Empty, InvalidState):
             while True:
                 self._queue.get_nowait()()
         self._flush()
         if readable:
-            data = self._receive()
+            data = self._connection.recv(65_536)
             if not data:
                 self._broken = True
                 return
@@ -104,13 +103,6 @@ class WebSocket:
             for message in self._messages():
                 hear(message)
             self._flush()
-
-    def _receive(self) -> bytes:
-        """Read what is there, also what TLS has decrypted beyond one read."""
-        data = self._connection.recv(65_536)
-        while isinstance(self._connection, ssl.SSLSocket) and (more := self._connection.pending()):
-            data += self._connection.recv(more)
-        return data
 
     def _messages(self) -> Iterator[Message]:
         """Yield whole messages; pings and closes have been answered already."""
