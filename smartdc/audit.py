@@ -31,7 +31,7 @@ class AuditEntry(dict[str, Any]):
         """When it finished."""
         try:
             return parse_date(self["time"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise BadResponse(f"the audit's entry for {self.action} has no time: {self.get('time')!r}") from None
 
     @property

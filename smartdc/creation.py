@@ -8,7 +8,15 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smartdc.errors import CallError, CreateOutcomeUnknown, InputError, NameTaken, ResourceNotFound
+from smartdc.errors import (
+    CallError,
+    CreateOutcomeUnknown,
+    InputError,
+    NameTaken,
+    ResourceNotFound,
+    SmartDCError,
+    WaitError,
+)
 from smartdc.forgetful import forgetful
 from smartdc.machine import HasMachines, Machine
 from smartdc.once import Once, single
@@ -62,7 +70,7 @@ class CreatesMachines(HasMachines):
         the answer to the request is lost. If that finds nothing out, `CreateOutcomeUnknown` says what to look for.
 
         It is still ``provisioning`` when it is returned; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout` (after
-        `timeout` seconds) is raised.
+        `timeout` seconds) is raised. Whatever fails after it was made raises a `WaitError` that has it as `resource`.
 
         Args:
             name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
@@ -112,9 +120,14 @@ class CreatesMachines(HasMachines):
             bootrom=bootrom,
         )
         machine = self._create_once(wish, token, settle)
-        if wait:
-            machine.poll_until("running", timeout=timeout)
-        return machine.refresh(credentials=True) if credentials else machine
+        try:
+            if wait:
+                machine.poll_until("running", timeout=timeout)
+            return machine.refresh(credentials=True) if credentials else machine
+        except WaitError:
+            raise
+        except SmartDCError as error:
+            raise WaitError(f"{machine!r} was made, and then: {error}", resource=machine) from error
 
     def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
         """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
@@ -139,13 +152,22 @@ class CreatesMachines(HasMachines):
         once = Once(lambda: self._send_wish(body), lambda: self.machines_by_token(mark), clock, settle, unique=True)
         try:
             return once.run()
-        except NameTaken as error:
-            error.machine_id = next((m.id for m in self.machines(name=body["name"]) if m.name == body["name"]), None)
-            raise
         except CallError as error:
-            if error.applied is False:
-                raise
-            raise outcome_unknown(error, body["name"], mark) from error
+            if error.applied is not False:
+                raise outcome_unknown(error, body["name"], mark) from error
+            if isinstance(error, NameTaken):
+                error.machine_id = self._holder_of(body["name"])
+            raise
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"dc.machines_by_token({mark!r}) tells whether the machine {body['name']!r} was made")
+            raise
+
+    def _holder_of(self, name: str) -> str | None:
+        """Return the id of the machine that has a name, as far as that can be told."""
+        try:
+            return next((machine.id for machine in self.machines(name=name)), None)
+        except CallError:
+            return None
 
     def _send_wish(self, body: Mapping[str, Any]) -> Machine:
         """Send a create; of a machine that CloudAPI accepted and could not read back, nobody knows the outcome."""

@@ -129,7 +129,7 @@ class CreatesFirewallRules(HasFirewallRules):
 
 def is_as_wished(rule: FirewallRule, wish: Mapping[str, Any]) -> bool:
     """Tell whether a rule may be the one that was asked for."""
-    told = (gist(rule.rule), rule.enabled, rule.log, rule.description or "")
+    told = (gist(str(rule.rule)), rule.enabled, rule.log, rule.description or "")
     return told == (
         gist(wish["rule"]),
         wish.get("enabled", False),

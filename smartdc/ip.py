@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
 from smartdc import wire
+from smartdc.errors import BadResponse
 from smartdc.resource import Field, Resource, id_of
 
 __all__ = ["HasIPs", "NetworkIP"]
 
 PAGE = 1000
 """The most rows that CloudAPI looks at for a page."""
+MAX_PAGES = 100_000
+"""More than there are for the largest IPv4 network, page by page of the smallest sensible size."""
 
 
 class NetworkIP(Resource):
@@ -54,8 +57,8 @@ class HasIPs(Resource):
             pages = iter([self._list("ips", params=wire.given(limit=limit, offset=offset))])
         else:
             pages = self._pages_of_ips(PAGE if limit is None else limit, offset or 0)
-        unique = {entry["ip"]: entry for page in pages for entry in page}
-        return [NetworkIP(self, data=entry) for entry in unique.values()]
+        found = (NetworkIP(self, data=entry) for page in pages for entry in page)
+        return list({each.ip: each for each in found}.values())
 
     def ip(self, address: str | Mapping[str, Any]) -> NetworkIP:
         """Get an address, also one that is free: ``GetNetworkIP``.
@@ -66,15 +69,28 @@ class HasIPs(Resource):
 
     def _pages_of_ips(self, size: int, start: int) -> Iterator[list[Any]]:
         """Yield page after page; the broadcast address is always reserved, and nothing comes after it."""
-        subnet = ip_network(self["subnet"]) if self.get("subnet") and not start else None
+        subnet = None if start else self._subnet()
         last = str(subnet.broadcast_address) if subnet else None
         # Two more rows than addresses mark the ends of the range that machines get theirs from.
         most = subnet.num_addresses + 2 if subnet else None
-        while True:
+        before: list[Any] = []
+        for _ in range(MAX_PAGES):
             page = self._list("ips", params={"limit": size, "offset": start})
+            if page and page == before:
+                raise BadResponse(f"{self}: the server sends the same page of addresses again and again")
             yield page
             start += size
             if most is None and not page:
                 return
-            if most is not None and (start >= most or any(entry["ip"] == last for entry in page)):
+            if most is not None and (start >= most or any(entry.get("ip") == last for entry in page)):
                 return
+            before = page
+        raise BadResponse(f"{self}: there is no end to its addresses after {start:,}")
+
+    def _subnet(self) -> IPv4Network | IPv6Network | None:
+        """Return the range of the network, if CloudAPI tells it."""
+        subnet = self.get("subnet")
+        try:
+            return ip_network(subnet) if subnet else None
+        except (TypeError, ValueError) as error:
+            raise BadResponse(f"{self}: its subnet is none: {error}") from None

@@ -18,7 +18,7 @@ from smartdc.lifecycle import HasLifecycle
 from smartdc.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.migration import HasMigration
 from smartdc.nic import HasNics
-from smartdc.resource import Addressable, Field, id_of, is_uuid, only, whole_number
+from smartdc.resource import Addressable, Field, id_of, is_uuid, listed, only, whole_number
 from smartdc.role_tag import HasRoleTags
 from smartdc.snapshot import HasSnapshots, Snapshot
 from smartdc.tag import HasTags
@@ -107,10 +107,7 @@ class Machine(
         """Its addresses; while there are none the machine is fetched again: ``GetMachine``."""
         if not self.get("ips"):
             self.refresh()
-        found = self.get("ips") or []
-        if not isinstance(found, list):
-            raise BadResponse(f"{self}: its ips are {found!r}, and no list")
-        return list(found)
+        return list(listed(self, "ips"))
 
     @property
     def public_ips(self) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from smartdc import wire
-from smartdc.errors import InputError, Redirected, ResourceNotFound
+from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.jobs import HasJobs
 from smartdc.once import Once
 from smartdc.resource import Field, Resource, id_of
@@ -41,7 +41,7 @@ class Nic(Resource):
     @property
     def path(self) -> str:
         """The address below the account, in which the MAC address has no colons."""
-        return self._parent.path + wire.segments(self.kind, plain(self.mac))
+        return self._parent.path + wire.segments(self.kind, plain(str(self.mac)))
 
     @property
     def machine(self) -> Machine:
@@ -143,13 +143,21 @@ class HasNics(HasJobs):
     def _there_already(self, there: Redirected, wish: Mapping[str, Any]) -> Nic:
         """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""
         found = (there.location or "").rpartition("/")[2]
-        nics = [self.nic(found)] if _MAC.fullmatch(found) else [n for n in self.nics() if n.network == network_of(wish)]
+        try:
+            nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(wish))
+        except CallError as error:
+            error.applied = None
+            raise
         ip = address_of(wish)
         for nic in nics:
             if ip in {None, nic.ip} and (nic.primary or not wish.get("primary")):
                 return nic
+        there.applied = False if nics else None
         there.add_note(f"the machine is on that network already, and not as it was asked for: {nics}")
         raise there
+
+    def _on(self, network: str) -> list[Nic]:
+        return [nic for nic in self.nics() if nic.network == network]
 
     def _new_nics(self, wish: Mapping[str, Any], before: set[str]) -> list[Nic]:
         """Return the new interfaces on a network; if it is a pool, they are on networks that are not listed."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from smartdc.clock import Clock
-from smartdc.errors import APIError, CallError, Conflict, DoubledCreate
+from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 
 __all__ = ["Once", "single"]
 
@@ -58,6 +58,7 @@ class Once(Generic[T]):
         try:
             thing = self.send()
         except Conflict as error:
+            error.applied = None
             return self._mine_or(error)
         except CallError as error:
             if error.applied is False:
@@ -85,12 +86,13 @@ class Once(Generic[T]):
     def _look(self, error: CallError | None = None) -> list[T] | None:
         """Return what bears the mark; None when that cannot be told now, for whatever reason.
 
-        A refusal to list says nothing about the create either, and must not take the place of its error. But where
-        both were sent elsewhere, everything is, and there is nothing to wait for.
+        A refusal to list says nothing about the create either, and must not take the place of its error; nor must an
+        agent that is gone meanwhile. But where both were sent elsewhere,
+        everything is, and there is nothing to wait for.
         """
         try:
             return self.find()
-        except CallError as blind:
+        except SmartDCError as blind:
             if error and _sent_elsewhere(error) and _sent_elsewhere(blind):
                 raise error from None
             return None
@@ -100,10 +102,12 @@ class Once(Generic[T]):
         mine = self._look()
         if mine:
             return single(mine)
+        if mine is not None:
+            error.applied = False
         raise error
 
 
-def _sent_elsewhere(error: CallError) -> bool:
+def _sent_elsewhere(error: SmartDCError) -> bool:
     return isinstance(error, APIError) and 300 <= error.status < 400
 
 

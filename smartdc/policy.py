@@ -8,7 +8,7 @@ from typing import Any, Self
 from smartdc import wire
 from smartdc.errors import InputError
 from smartdc.once import Once
-from smartdc.resource import Addressable, Field, Resource, id_of
+from smartdc.resource import Addressable, Field, Resource, id_of, listed
 from smartdc.role_tag import HasRoleTags, several
 
 __all__ = ["HasPolicies", "Policy"]
@@ -79,4 +79,4 @@ def _wish(name: str | None, rules: str | Iterable[str] | None, description: str 
 def _is_of(policy: Policy, wish: Mapping[str, Any]) -> bool:
     """Tell whether a create with this body may have made the policy."""
     same = policy.name == wish["name"] and (policy.description or "") == wish.get("description", "")
-    return same and sorted(policy.rules) == sorted(wish["rules"])
+    return same and sorted(map(str, listed(policy, "rules"))) == sorted(wish["rules"])

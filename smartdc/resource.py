@@ -21,7 +21,7 @@ from smartdc.forgetful import forgetful
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "only", "whole_number"]
+__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "listed", "only", "whole_number"]
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class Field(Generic[T]):
             return cast("T", value)
         try:
             return self._read(value)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
             text = f"{resource}: its {self._key} is {value!r}, which nobody can read: {error}"
             raise BadResponse(text) from None
 
@@ -271,6 +271,14 @@ def id_of(thing: object, *keys: str) -> str:
             f"{thing!r} addresses nothing: give an id, a dict with {(keys or ('id',))[0]!r}, or a resource"
         )
     return str(thing)
+
+
+def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
+    """Return an entry that has to be a list, where there is one."""
+    value = thing.get(name)
+    if value is not None and not isinstance(value, list):
+        raise BadResponse(f"{thing}: its {name} is {value!r}, and no list")
+    return value or []
 
 
 def whole_number(response: requests.Response, header: str, default: int | None = None) -> int:

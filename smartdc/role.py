@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc import wire
 from smartdc.errors import InputError
 from smartdc.once import Once
-from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid
+from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, listed
 from smartdc.role_tag import HasRoleTags, several
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:
 
 def _is_of(role: Role, wish: Mapping[str, Any]) -> bool:
     """Tell whether a create with this body may have made the role."""
-    lists = ((role.get(key) or [], wish.get(key) or []) for key in ("members", "policies"))
+    lists = ((listed(role, key), wish.get(key) or []) for key in ("members", "policies"))
     return role.name == wish["name"] and all(
         len(there) == len(wished) and all(any(_same(one, other) for one in there) for other in wished)
         for there, wished in lists
@@ -172,7 +172,7 @@ def _is_of(role: Role, wish: Mapping[str, Any]) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     """Tell whether two references are to the same member or policy."""
-    if isinstance(one, str) or isinstance(other, str):
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
         return bool(one == other)
     alike = any(one.get(key) and one.get(key) == other.get(key) for key in ("id", "login", "name"))
     return alike and one.get("type") == other.get("type")

@@ -153,7 +153,7 @@ class HasUsers(Addressable):
 
         def find() -> list[User]:
             # One that was there before may be the same in everything that is shown, and has another password.
-            young = [user for user in self.users() if user.created.timestamp() >= began - SKEW]
+            young = [user for user in self.users() if user.created and user.created.timestamp() >= began - SKEW]
             return [user for user in young if all(user.get(key, "") == said for key, said in profile.items())]
 
         return Once(send, find, self._datacenter.clock, SETTLE).run()

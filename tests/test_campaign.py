@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 from campaign_judge import Report, perform, play
-from campaign_kit import CREATE, DEEDS, TROUBLES, Deed, Mishap, Stage
+from campaign_kit import CREATE, DEEDS, TROUBLES, Deed, Mishap, Site, Stage, Trouble
+from limits_kit import descriptors, join_all_but
+
+from smartdc.errors import CallError
 
 Scene = tuple[Deed, Mishap]
 
@@ -62,16 +64,20 @@ def play_abreast(stages: Iterable[Stage], several: Iterable[Scene]) -> Report:
 
 
 def storm(stage: Stage, chance: random.Random) -> Report:
-    """Do all deeds once, in any order, with one client, while two troubles come and go by chance."""
+    """Do all deeds once, in any order, with one client, while two troubles come and go by chance.
+
+    Of what is there, no server says that it is not, but after a create: who retries a delete has to believe a 404.
+    """
     report = Report()
     mild = [t for t in TROUBLES if not t.tls and not t.slow and t.kind not in {"refused", "endless"}]
+    honest = [t for t in mild if not t.name.startswith("404")]
     last = [deed for deed in DEEDS if deed.name == "delete"]
     order = [deed for deed in chance.sample(DEEDS, len(DEEDS)) if deed not in last] + last
     with stage.site() as site:
         for deed in order:
             mishaps = tuple(
                 Mishap(
-                    chance.choice(mild),
+                    chance.choice(mild if deed is CREATE else honest),
                     chance.choice([deed.operation, "*"]),
                     chance.choice([1, 2, 3, 8]),
                     chance.randrange(3),
@@ -88,15 +94,8 @@ def nothing_left_behind() -> Iterator[None]:
     """See that descriptors and threads are as they were, when everybody has had time to end."""
     threads, open_files = set(threading.enumerate()), descriptors()
     yield
-    for thread in set(threading.enumerate()) - threads:
-        thread.join(10)
-    assert set(threading.enumerate()) <= threads
+    assert not join_all_but(threads)
     assert descriptors() == open_files
-
-
-def descriptors() -> int:
-    """Count the open descriptors of this process."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 Tell = Callable[[str, object], None]
@@ -134,6 +133,39 @@ def test_over_tls_whatever_is_wrong_with_it(judge: Report) -> None:
     """So it is with certificates that are none for this server, and with handshakes that are cut."""
     with Stage("http", tls=True) as stage:
         judge.add(play_all(stage, scenes(tls=True)))
+
+
+@pytest.fixture(params=["adapter", "http"])
+def alone(request: pytest.FixtureRequest, trouble: Trouble) -> Iterator[Site]:
+    """A site where one trouble happens to one create, at each door."""
+    http = request.param == "http"
+    with Stage(request.param, slow=trouble.slow, tls=trouble.tls and http) as stage, stage.site() as site:
+        site.client.close()
+        site.client.session.timeout = stage.timeout
+        with stage.trouble(Mishap(trouble, CREATE.operation)):
+            yield site
+
+
+def among(*, hopeless: bool) -> pytest.MarkDecorator:
+    """Choose the troubles in spite of which a machine is to be had, or those in which it is not."""
+    chosen = [trouble for trouble in TROUBLES if trouble.hopeless is hopeless]
+    return pytest.mark.parametrize("trouble", chosen, ids=lambda trouble: trouble.name)
+
+
+@among(hopeless=False)
+def test_a_single_trouble_costs_no_machine(alone: Site) -> None:
+    """A create that meets one trouble ends with the one machine in hand."""
+    assert [alone.create().id] == alone.made()
+
+
+@among(hopeless=True)
+def test_a_trouble_that_prevents_a_machine_says_so(alone: Site) -> None:
+    """A create that is refused for good says that nothing was made, and that is true."""
+    with pytest.raises(CallError) as caught:
+        alone.create()
+
+    assert caught.value.applied is False
+    assert alone.made() == []
 
 
 def test_in_a_storm(judge: Report, request: pytest.FixtureRequest) -> None:

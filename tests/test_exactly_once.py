@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from smartdc import (
     InputError,
     Machine,
     NameTaken,
+    Redirected,
     ResourceNotFound,
     SmartDCError,
+    WaitError,
 )
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator, Fault, VirtualClock
 
 AFTER = ("reset", "close", "truncate", "empty", "garbage", "html", "status")
 BEFORE = ("reset", "close", "html", "status")
@@ -248,3 +251,69 @@ def test_a_create_is_not_looked_for_where_everything_is_sent_elsewhere(cloud: Em
         dc.create_machine(name="web-1", image=image_id(cloud, "debian-12"), package="g1-small")
 
     assert cloud.clock.monotonic() == began
+
+
+def test_a_taken_name_is_told_also_when_nobody_knows_by_whom(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """``CreateMachine``: a failure to find the other machine does not take the place of the refusal."""
+    cloud.faults.add(Fault("ListMachines", "reset", times=None))
+    with pytest.raises(NameTaken) as caught:
+        dc.create_machine(**{**WISH, "name": machine.name, "image": image_id(cloud, "debian-12")})
+
+    assert caught.value.machine_id is None
+    assert caught.value.applied is False
+
+
+@pytest.mark.parametrize("more", [{"wait": True}, {"credentials": True}])
+def test_what_fails_after_a_create_names_the_machine(cloud: Emulator, dc: DataCenter, more: dict[str, Any]) -> None:
+    """``CreateMachine``: a machine that was made is in hand, also where what was to follow is refused."""
+    cloud.faults.add(Fault("GetMachine", "status", times=None, status=403, code="NotAuthorized"))
+    with pytest.raises(WaitError, match="was made, and then") as caught:
+        dc.create_machine(**WISH, **more)
+
+    assert [caught.value.resource.id] == list(cloud.state.machines)
+
+
+class Impatient(VirtualClock):
+    """A clock that somebody who waits on it interrupts."""
+
+    def sleep(self, seconds: float) -> None:
+        """Be interrupted."""
+        raise KeyboardInterrupt(seconds)
+
+
+def test_an_interrupted_create_says_how_to_look(cloud: Emulator) -> None:
+    """``CreateMachine``: who presses Ctrl-C while a machine is looked for is told by what to find it."""
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    cloud.faults.add(Fault("ListMachines", "reset", times=None))
+    with DataCenter(**{**cloud.connection(), "clock": Impatient()}) as dc, pytest.raises(KeyboardInterrupt) as caught:
+        dc.create_machine(name="web-1", image=image_id(cloud, "debian-12"), package="g1-small")
+    cloud.faults.clear()
+    [token] = re.findall(r"machines_by_token\('(\w+)'\)", caught.value.__notes__[0])
+
+    with DataCenter(**cloud.connection()) as dc:
+        assert [machine.id for machine in dc.machines_by_token(token)] == list(cloud.state.machines)
+
+
+def test_an_interface_that_is_there_in_another_way_is_told_of_at_once(cloud: Emulator, machine: Machine) -> None:
+    """``AddNic``: CloudAPI's own redirect says what is there, and nothing is waited for."""
+    began = cloud.clock.monotonic()
+    fabric = next(network.id for network in cloud.state.networks.values() if network.fabric)
+    machine.add_nic(fabric, wait=True)
+    with pytest.raises(Redirected) as caught:
+        machine.add_nic(fabric, primary=True)
+
+    assert caught.value.applied is False
+    assert cloud.clock.monotonic() - began < 5
+
+
+def test_a_redirected_interface_that_nobody_can_look_for_leaves_the_outcome_open(
+    cloud: Emulator, machine: Machine
+) -> None:
+    """``AddNic``: a redirect may come after the change, and a failure to look says nothing about it."""
+    private = next(n.id for n in cloud.state.networks.values() if not n.public and not n.fabric)
+    cloud.faults.add(Fault("AddNic", "redirect", "after", times=None))
+    cloud.faults.add(Fault("ListNics", "throttled", times=None, skip=1))
+    with pytest.raises(SmartDCError) as caught:
+        machine.add_nic(private)
+
+    assert getattr(caught.value, "applied", "missing") is None

@@ -196,6 +196,41 @@ def test_a_conflict_at_the_second_attempt_may_be_the_first(clock: VirtualClock) 
     assert Once(store.send, find, clock, 10.0).run() == "the first"
 
 
+def test_a_conflict_that_nobody_can_look_into_leaves_the_outcome_open(clock: VirtualClock) -> None:
+    """The name at the second attempt may be taken by the first, as long as that cannot be seen."""
+    store = Store("unanswered", "conflict")
+
+    def find() -> list[str]:
+        if store.sent == 2:
+            raise errors.TransportError("nothing can be seen")
+        return []
+
+    with pytest.raises(errors.Conflict) as caught:
+        Once(store.send, find, clock, 10.0).run()
+
+    assert caught.value.applied is None
+
+
+def test_a_conflict_at_the_second_attempt_that_is_not_ours_is_a_refusal(run: Run) -> None:
+    """What bears the name and not the mark was made by somebody else."""
+    store = Store("unanswered", "conflict")
+    with pytest.raises(errors.Conflict) as caught:
+        run(store)
+
+    assert caught.value.applied is False
+
+
+def test_an_agent_that_is_gone_does_not_hide_what_became_of_the_create(clock: VirtualClock) -> None:
+    """What cannot be signed cannot be looked for, and the create is the news."""
+    store = Store("made, unanswered")
+
+    def find() -> list[str]:
+        raise errors.AgentError("the agent is gone")
+
+    with pytest.raises(errors.TransportError, match="lost"):
+        Once(store.send, find, clock, 180.0).run()
+
+
 def test_a_double_is_never_silent(clock: VirtualClock) -> None:
     """Two things of one create are both named."""
     store = Store("unanswered", "made")

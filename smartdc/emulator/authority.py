@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFETIME = timedelta(days=30)
+_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smartdc emulator")])
 _HERE = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1"))]
 
 
@@ -22,13 +23,14 @@ def write_certificates(folder: Path) -> tuple[str, str]:
     Beside them are chains that a client has to refuse, for the faults that have their names.
     """
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root, stranger = _root(root_key), ec.generate_private_key(ec.SECP256R1())
+    root = _root(root_key)
     ca, chain = folder / "ca.pem", folder / "server.pem"
     write_private(ca, root.public_bytes(Encoding.PEM))
-    _write_chain(chain, _leaf(key, root, root_key), key)
-    _write_chain(folder / "expired.pem", _leaf(key, root, root_key, age=2 * _LIFETIME), key)
-    _write_chain(folder / "misnamed.pem", _leaf(key, root, root_key, names=[x509.DNSName("elsewhere.invalid")]), key)
-    _write_chain(folder / "self-signed.pem", _leaf(stranger, _root(stranger), stranger), stranger)
+    _write_chain(chain, _leaf(key, root.subject, root_key), key)
+    _write_chain(folder / "expired.pem", _leaf(key, root.subject, root_key, age=2 * _LIFETIME), key)
+    elsewhere = [x509.DNSName("elsewhere.invalid")]
+    _write_chain(folder / "misnamed.pem", _leaf(key, root.subject, root_key, names=elsewhere), key)
+    _write_chain(folder / "self-signed.pem", _leaf(key, _NAME, key), key)
     return str(ca), str(chain)
 
 
@@ -55,19 +57,18 @@ def _root(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 def _leaf(
     key: ec.EllipticCurvePrivateKey,
-    root: x509.Certificate,
-    root_key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
     names: Iterable[x509.GeneralName] = _HERE,
     age: timedelta = timedelta(days=1),
 ) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smartdc emulator")])
     return (
-        _builder(name, root.subject, key.public_key(), root_key, age)
+        _builder(_NAME, issuer, key.public_key(), issuer_key, age)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(root_key, SHA256())
+        .sign(issuer_key, SHA256())
     )
 
 
