@@ -89,7 +89,7 @@ class Step:
 
 
 def shows(of: Callable[..., Mapping[str, Any]], *names: Any) -> Check:
-    """Say that the last object printed has all that the books know of a thing, as one of `node_books` tells it."""
+    """Say that the last object printed has all that the books know of a thing, as one of `node_facts` tells it."""
 
     def check(told: Told, books: Books) -> tuple[object, object]:
         facts = dict(of(books, *names))
@@ -206,7 +206,7 @@ class Desk:
         """Start a command that does not end by itself, and end it with the with-block."""
         argv = [*self.argv(command), *shlex.split(arguments)]
         with subprocess.Popen(
-            argv, env=self.environment, cwd=self.home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            argv, env=self.environment, cwd=self.home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
             try:
                 yield process
@@ -285,6 +285,17 @@ def put_key(home: Path, file: KeyFile, name: str) -> None:
     shutil.copyfile(file.path, folder / name)
     (folder / name).chmod(0o600)
     (folder / f"{name}.pub").write_text(file.public_line)
+
+
+@contextlib.contextmanager
+def watchdog(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a process that lets somebody wait for longer than a command may take."""
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def until(condition: Callable[[], object]) -> None:

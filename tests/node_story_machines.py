@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from node_books import (
-    Books,
+from node_books import Books
+from node_facts import (
     of_disk,
     of_disks,
     of_end,
@@ -66,6 +66,11 @@ def lacks(*keys: str) -> Check:
     return lambda _, books: (set(books.machine("web-2").metadata) & set(keys), set())
 
 
+def has_disks(*sizes: int) -> Check:
+    """Say how large the disks of a machine are, in MiB."""
+    return lambda _, books: ([disk["size"] for disk in books.machine("flex").disks], list(sizes))
+
+
 def is_mounted(_: Told, books: Books) -> tuple[object, object]:
     """Say that a volume is in use by the machine that was made with it."""
     return books.volume("data").refs, [books.machine("mounts").id]
@@ -98,7 +103,7 @@ LIFE = (
     Step("stop", "-w web-1", says("Stop instance web-1"), has(machine, "web-1", state="stopped")),
     Step("start", "-w web-1", says("Start instance web-1"), has(machine, "web-1", state="running")),
     Step("instance reboot", "-w web-1", says("Rebooted"), has(Books.job, "web-1", action="reboot", error=None)),
-    Step("reboot", "-w web-1", says("Rebooted instance"), has(machine, "web-1", state="running")),
+    Step("reboot", "web-1", says("Rebooting"), has(Books.job, "web-1", action="reboot", error=None)),
     Step("instance resize", "-w web-1 g1-medium", says("Resized"), has(machine, "web-1", memory=4096, disk=102_400)),
     Step(
         "instance rename",
@@ -145,7 +150,7 @@ BELONGINGS = (
     Step("instance metadata set", "-w -j web-2 one=1 two=zwei", prints(lambda books: books.machine("web-2").metadata)),
     Step("instance metadata list", "-j web-2", prints(lambda books: books.machine("web-2").metadata)),
     Step("instance metadata get", "web-2 two", words(lambda _: ["zwei"])),
-    Step("instance metadata delete", "-f web-2 color", says("Deleted metadata color")),
+    Step("instance metadata delete", "-f web-2 color", says("Deleted metadata color"), lacks("color")),
     Step("instance metadatas", "-j web-2", prints(lambda books: books.machine("web-2").metadata)),
     Step("instance metadata delete", "-f --all web-2", says("Deleted all"), lacks("one", "two")),
     Step(
@@ -193,11 +198,16 @@ DISKS = (
     ),
     Step("instance disk list", "-j flex", lists(of_disks, "flex")),
     Step("instance stop", "-w flex", has(machine, "flex", state="stopped")),
-    Step("instance disk add", "-w flex 1024", says("{flex disk}")),
+    Step("instance disk add", "-w flex 1024", says("{flex disk}"), has_disks(10_240, 4096, 1024)),
     Step("instance disk get", "flex {flex disk}", shows(of_disk, "flex")),
-    Step("instance disk resize", "-w flex {flex disk} 2048", says('Resized disk "{flex disk}"')),
+    Step(
+        "instance disk resize",
+        "-w flex {flex disk} 2048",
+        says('Resized disk "{flex disk}"'),
+        has_disks(10_240, 4096, 2048),
+    ),
     Step("instance disks", "-j flex", lists(of_disks, "flex")),
-    Step("instance disk delete", "-w flex {flex disk}", says("Deleted disk")),
+    Step("instance disk delete", "-w flex {flex disk}", says("Deleted disk"), has_disks(10_240, 4096)),
     Step("instance disk list", "-j flex", lists(of_disks, "flex")),
     Step("volume create", "-w -j -n data", shows(of_volume, "data")),
     Step(

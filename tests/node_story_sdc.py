@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node_books import (
-    Books,
+from node_books import Books
+from node_facts import (
     of_account,
     of_image,
     of_images,

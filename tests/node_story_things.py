@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from node_books import (
-    Books,
+from node_books import Books
+from node_facts import (
     of_account,
     of_address,
     of_addresses,
@@ -34,7 +34,7 @@ from node_books import (
     of_volume,
     of_volumes,
 )
-from node_kit import Check, Step, gone, has, lists, prints, put_key, says, shows, words
+from node_kit import Check, Step, Told, gone, has, lists, prints, put_key, says, shows, words
 from signing_kit import KeyShelf
 
 from smartdc.emulator import Emulator
@@ -94,6 +94,16 @@ def of_limits(_: Books) -> list[dict[str, Any]]:
 def tagged(name: str, *roles: str) -> Check:
     """Say which roles a machine is tagged with."""
     return lambda _, books: (books.role_tags(name), list(roles))
+
+
+def opened(path: str, *roles: str) -> Check:
+    """Say which roles a path below the account is tagged with."""
+
+    def check(_: Told, books: Books) -> tuple[object, object]:
+        tags = books.account().role_tags.get(path.format_map(books), [])
+        return [books.account().roles[role].name for role in tags], list(roles)
+
+    return check
 
 
 ACCOUNT = (
@@ -238,12 +248,20 @@ TAGS = (
     Step(f"{AS_BOB} instance get", "-j {still machine}", shows(of_machine, "still")),
     Step("rbac instance-role-tags", "-y -s dev still", says("Setting role tags"), tagged("still", "dev")),
     Step("rbac instance-role-tags", "-y -d dev still", says("dev"), tagged("still")),
-    Step("rbac role-tags", "-a ops /demo/users", says("ops")),
-    Step("rbac role-tags", "-j /demo/users", says('["ops"]')),
-    Step("rbac role-tags", "-D -y /demo/users", says("/demo/users")),
-    Step("rbac image-role-tags", "-j base-64-lts", says("[]")),
-    Step("rbac network-role-tags", "-j external", says("[]")),
-    Step("rbac package-role-tags", "-j g1-small", says("[]")),
+    Step("rbac role-tags", "-a ops /demo/users", says("Adding 1 role tag"), opened("/demo/users", "ops")),
+    Step("rbac role-tags", "-j /demo/users", prints(lambda _: ["ops"])),
+    Step("rbac role-tags", "-D -y /demo/users", says("Deleting all role tags"), opened("/demo/users")),
+    Step(
+        "rbac image-role-tags",
+        "-a ops base-64-lts",
+        says("Adding 1 role tag"),
+        opened("/demo/images/{base-64-lts image}", "ops"),
+    ),
+    Step("rbac image-role-tags", "-j base-64-lts", prints(lambda _: ["ops"])),
+    Step("rbac network-role-tags", "-a ops external", opened("/demo/networks/{external network}", "ops")),
+    Step("rbac network-role-tags", "-j external", prints(lambda _: ["ops"])),
+    Step("rbac package-role-tags", "-a ops g1-small", opened("/demo/packages/{g1-small package}", "ops")),
+    Step("rbac package-role-tags", "-j g1-small", prints(lambda _: ["ops"])),
     Step("rbac user", "-d -y eve", says("eve"), gone(Books.user, "eve")),
     Step("rbac role", "-d -y dev", says("dev"), gone(Books.role, "dev")),
     Step("rbac policy", "-d -y writes", says("writes"), gone(Books.policy, "writes")),
