@@ -67,8 +67,11 @@ class Identity(AuthBase):
         self.origin = "not looked for yet"
         self._signer: Signer | None = None
         self._auth: HTTPSignatureAuth | None = None
-        self._lock = threading.Lock()
+        self._reset_lock()
         self._check()
+
+    def _reset_lock(self) -> None:
+        self._lock, self._pid = threading.Lock(), os.getpid()
 
     def _check(self) -> None:
         if not self.account:
@@ -97,6 +100,9 @@ class Identity(AuthBase):
     @forgetful
     def signer(self) -> Signer:
         """Find the key, once, and return what signs with it."""
+        if self._pid != os.getpid():
+            # A thread that the child of a fork does not have may hold the parent's for ever.
+            self._reset_lock()
         with self._lock:
             if self._signer is None:
                 self._signer = self._find()
@@ -182,13 +188,11 @@ class Identity(AuthBase):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
         kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _path_in(self._secret)}
-        state = {**vars(self), **kept}
-        del state["_lock"]
-        return state
+        return {name: value for name, value in {**vars(self), **kept}.items() if name not in {"_lock", "_pid"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._lock = threading.Lock()
+        self._reset_lock()
 
 
 def _path_in(secret: Any) -> str | os.PathLike[str] | None:

@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 import requests
 from http_kit import Line, RawServer, Stamp, close, first_line, header_of, reply
+from signing_kit import KeyShelf
 
 from smartdc import transport
 from smartdc.emulator.authority import write_certificates
 from smartdc.errors import CallError, CallTimeout
+from smartdc.identity import Identity
 from smartdc.session import Session
+
+pytest_plugins = ("signing_fixtures",)
 
 THREADS = 50
 
@@ -223,6 +227,37 @@ def test_a_forked_child_has_locks_and_random_numbers_of_its_own() -> None:
 
     assert said.startswith("[1] ")
     assert said != f"[1] {ours}"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_finds_the_key_itself(key_of: KeyShelf) -> None:
+    """A fork while another thread looks for the key does not stop the child."""
+    file, looking, forked, parent = key_of("ed25519", encrypted=True), threading.Event(), threading.Event(), os.getpid()
+
+    def passphrase(_: str) -> str | None:
+        looking.set()
+        if os.getpid() == parent:
+            assert forked.wait(10)
+        return file.passphrase
+
+    identity = Identity("/demo/keys/laptop", secret=str(file.path), passphrase=passphrase)
+    with ThreadPoolExecutor(1) as pool:
+        ours = pool.submit(identity.key_id)
+        assert looking.wait(10)
+        said = in_child(lambda: quickly(identity.key_id))
+        forked.set()
+
+        assert said == ours.result() == "/demo/keys/laptop"
+
+
+def quickly(work: Callable[[], str]) -> str:
+    """Do what may never end in a thread that nobody waits for longer than ten seconds."""
+    said = ["it never ended"]
+    thread = threading.Thread(target=lambda: said.insert(0, work()), daemon=True)
+    thread.start()
+    thread.join(10)
+    return said[0]
 
 
 def test_an_rng_that_was_given_is_kept() -> None:
