@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,32 +19,10 @@ from smartdc.emulator.credentials import throwaway_key
 from smartdc.emulator.reply import Reply
 from smartdc.emulator.router import ROUTER, operations
 
+pytest_plugins = ("emulator_fixtures",)
+
 FULL = ("Server", "Api-Version", "Request-Id", "Response-Time")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture(params=["process", "server"])
-def ask(request: pytest.FixtureRequest, cloud: Emulator) -> Iterator[Asker]:
-    """A client at each of the two doors."""
-    if request.param == "process":
-        yield Asker(cloud)
-        return
-    with Server(cloud) as server:
-        asker = Asker(cloud, server.url)
-        yield asker
-        asker.session.close()
-
-
-@pytest.fixture
-def inside(cloud: Emulator) -> Asker:
-    """A client within the process, for what no door can change."""
-    return Asker(cloud)
 
 
 # What the package offers

@@ -21,12 +21,6 @@ INVALID = "Authorization header invalid: "
 
 
 @pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture
 def ask(cloud: Emulator) -> Asker:
     """A client within the process."""
     return Asker(cloud)

@@ -19,12 +19,6 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture
 def ask(cloud: Emulator) -> Asker:
     """A client within the process."""
     return Asker(cloud)

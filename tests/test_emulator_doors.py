@@ -29,12 +29,6 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture
 def ask(cloud: Emulator) -> Asker:
     """A client within the process."""
     return Asker(cloud)

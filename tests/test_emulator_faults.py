@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,29 +13,7 @@ from emulator_signer import Asker, refusal
 from smartdc.emulator import Emulator, Fault, Server
 from smartdc.emulator.faults import CONNECTING, KINDS
 
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture(params=["process", "server"])
-def ask(request: pytest.FixtureRequest, cloud: Emulator) -> Iterator[Asker]:
-    """A client at each of the two doors."""
-    if request.param == "process":
-        yield Asker(cloud)
-        return
-    with Server(cloud) as server:
-        asker = Asker(cloud, server.url)
-        yield asker
-        asker.session.close()
-
-
-@pytest.fixture
-def inside(cloud: Emulator) -> Asker:
-    """A client within the process, for what no door can change."""
-    return Asker(cloud)
+pytest_plugins = ("emulator_fixtures",)
 
 
 def cities(cloud: Emulator) -> str | None:

@@ -17,12 +17,6 @@ ACTIONS = ("start", "stop", "reboot", "resize", "rename", "enable_firewall", "di
 
 
 @pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture
 def ask(cloud: Emulator) -> Asker:
     """A client within the process."""
     return Asker(cloud)

@@ -20,12 +20,6 @@ FORBIDDEN_DEMO = "You do not have permission to access demo"
 
 
 @pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture
 def ask(cloud: Emulator) -> Asker:
     """The account, within the process."""
     return Asker(cloud)

@@ -15,12 +15,6 @@ NOT_FOUND = (404, "ResourceNotFound")
 
 
 @pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator()
-
-
-@pytest.fixture
 def ask(cloud: Emulator) -> Asker:
     """A client within the process."""
     return Asker(cloud)

@@ -15,29 +15,13 @@ import pytest
 import requests
 from emulator_signer import Asker
 
-from smartdc.emulator import Emulator, Fault, Server, VirtualClock
+from smartdc.emulator import Emulator, Fault, Server
 from smartdc.emulator.adapter_faults import _FAULTS as ADAPTER_FAULTS
 from smartdc.emulator.false_answers import packed_blanks
 from smartdc.emulator.faults import ARRIVING, CONNECTING, KINDS, ON_THE_WIRE, SPOILING
 from smartdc.emulator.server_faults import _FAULTS as SERVER_FAULTS
 
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """An emulator with a virtual clock."""
-    return Emulator(clock=VirtualClock())
-
-
-@pytest.fixture(params=["process", "server"])
-def ask(request: pytest.FixtureRequest, cloud: Emulator) -> Iterator[Asker]:
-    """A client at each of the two doors."""
-    if request.param == "process":
-        yield Asker(cloud)
-        return
-    with Server(cloud) as server:
-        asker = Asker(cloud, server.url)
-        yield asker
-        asker.session.close()
+pytest_plugins = ("emulator_fixtures",)
 
 
 @pytest.fixture
