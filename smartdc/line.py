@@ -42,6 +42,9 @@ CLOSE_PATIENCE = 3.0
 QUEUE = 1024
 """How many messages may wait to be taken out before no more are read."""
 
+HOLD = 16 * 2**20
+"""How large they may be together."""
+
 SIZE = 65_536
 """How many bytes are read or written at a time."""
 
@@ -58,6 +61,7 @@ class Line:
         self._sock, self._protocol = sock, protocol
         self._changed = threading.Condition()
         self._messages: deque[str | bytes] = deque()
+        self._held = 0
         self._pieces: list[bytes] = []
         self._out = bytearray()
         self._unanswered: dict[bytes, float] = {}
@@ -96,7 +100,9 @@ class Line:
             if self._messages:
                 if not self._has_room():
                     self._wake()
-                return self._messages.popleft()
+                message = self._messages.popleft()
+                self._held -= len(message)
+                return message
             if isinstance(self._protocol.close_exc, ConnectionClosedOK) and not self._problem:
                 return None
             raise self._closed()
@@ -181,7 +187,7 @@ class Line:
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        return len(self._messages) < QUEUE
+        return len(self._messages) < QUEUE and self._held < HOLD
 
     def _next_deadline(self) -> float:
         oldest = next(iter(self._unanswered.values()), float("inf"))
@@ -213,14 +219,16 @@ class Line:
             if frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
                 self._pieces.append(data)
                 if frame.fin:
-                    whole = b"".join(self._pieces)
-                    self._messages.append(whole.decode("utf-8", "replace") if self._text else whole)
+                    whole, self._pieces = b"".join(self._pieces), []
+                    message = whole.decode("utf-8", "replace") if self._text else whole
+                    self._messages.append(message)
+                    self._held += len(message)
 
     def _watch(self) -> None:
         """Ping when it is time, and see what took too long."""
         now = time.monotonic()
         if self._protocol.close_expected():
-            self._end = min(self._end, now + CLOSE_PATIENCE)
+            self._end, self._next_ping = min(self._end, now + CLOSE_PATIENCE), float("inf")
         elif now >= self._next_ping and self._protocol.state is State.OPEN:
             self._ping()
         if not self._has_room():
