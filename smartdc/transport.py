@@ -27,9 +27,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util import Timeout, create_urllib3_context
-from urllib3.util.connection import allowed_gai_family, create_connection
+from urllib3.util.connection import create_connection
 
 from smartdc.errors import ConfigError
+from smartdc.resolver import addresses_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +138,7 @@ class _Timely:
     def _new_conn(self) -> socket.socket:
         """Try the host's addresses one after the other, and leave each its share of the time."""
         deadline = Deadline(self.timeout)
-        addresses = self._addresses()
+        addresses = self._addresses(deadline)
         while True:
             address, left = addresses.pop(0), deadline.left()
             share = None if left is None else left / (len(addresses) + 1)
@@ -151,15 +152,15 @@ class _Timely:
             sock.settimeout(deadline.left())
             return sock
 
-    def _addresses(self) -> list[str]:
-        """Ask the resolver, whose time-outs are the system's own."""
+    def _addresses(self, deadline: Deadline) -> list[str]:
         name = self._dns_host.strip("[]")  # type: ignore[attr-defined]
         try:
-            found = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            return addresses_of(name, self.port, deadline.left())
         except (socket.gaierror, UnicodeError) as error:
             reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
             raise NameResolutionError(self.host, cast("Any", self), reason) from error
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        except TimeoutError as error:
+            raise self._unreachable(error) from error
 
     def _unreachable(self, error: OSError) -> ConnectTimeoutError | NewConnectionError:
         kind = ConnectTimeoutError if isinstance(error, TimeoutError) else NewConnectionError

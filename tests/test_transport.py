@@ -24,6 +24,7 @@ from http_kit import Clock, Line, RawServer, Stamp, close, dribble, first_line, 
 from smartdc import transport
 from smartdc.emulator.authority import write_certificates
 from smartdc.errors import BadResponse, CallTimeout, ConfigError, TLSError, TransportError
+from smartdc.resolver import addresses_of
 from smartdc.session import Session
 from smartdc.transport import Deadline, Transport, ca_bundle, proxies_of
 
@@ -306,6 +307,34 @@ def test_a_host_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
     assert caught.value.attempts == 1
     assert isinstance(caught.value.__cause__, socket.gaierror)
+
+
+def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's resolver has no deadline, and a call has one nevertheless; nothing was sent."""
+    original, done = socket.getaddrinfo, threading.Event()
+
+    def resolve(host: str, *args: Any) -> Any:
+        if host == "cloud.test" and not args[-1]:
+            done.wait(30)
+        return original(host, *args)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    error = timed_out(Session("http://cloud.test", timeout=HASTE), "POST")
+    done.set()
+
+    assert "nobody told the address of cloud.test in time" in str(error)
+    assert error.applied is False
+
+
+def test_a_name_is_resolved_while_the_interpreter_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.12 on no thread begins any more then, and what is deleted at the end has to be deleted."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert {"127.0.0.1", "::1"}.intersection(addresses_of("localhost", 80, 5))
 
 
 def test_a_name_that_is_none_is_refused() -> None:
