@@ -75,7 +75,9 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings))
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """Show how it ends: who types at a prompt was told the rest, and sees this once more."""
+        return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
 def examine(dc: DataCenter) -> Explanation:
@@ -254,8 +256,10 @@ def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
     if not POLICY.search(error.message) and dc.active_roles:
         text = f"CloudAPI does not grant the roles {', '.join(dc.active_roles)}: {error}"
         return Finding("answer", False, text, "check that they exist and that the caller is a member")
-    if dc.login != "my" and isinstance(dc.auth, Identity) and not dc.auth.user and _elsewhere(dc, dc.auth):
+    foreign = dc.login != "my" and isinstance(dc.auth, Identity) and not dc.auth.user and _elsewhere(dc, dc.auth)
+    if foreign and not dc.active_roles:
         text = f"the key is right, but may not act on the account {dc.login!r}: {error}"
         return Finding("answer", False, text, "name a role there with roles=, or leave login= out")
-    text = f"the key is right; the account itself is not for this user to read: {error}"
+    who = f"the roles {', '.join(dc.active_roles)}" if dc.active_roles else "this user"
+    text = f"the key is right; the account itself is not for {who} to read: {error}"
     return Finding("answer", None, text, "if other calls are refused too, check roles= and the policies of these roles")

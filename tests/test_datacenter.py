@@ -223,6 +223,15 @@ def test_datacenter_keeps_class_and_settings(cloud: Emulator) -> None:
     assert (dc.headers["X-Team"], dc.active_roles) == ("blue", ["reader"])
 
 
+def test_datacenter_elsewhere(dc: DataCenter, cloud: Emulator) -> None:
+    """``GetDatacenter`` is a redirect, and the place that it leads to is not asked."""
+    cloud.state.settings.elsewhere = {"east": "https://east.example"}
+
+    assert dc.datacenter("east").base_url == "https://east.example"
+    assert sent(cloud, "GetDatacenter") == ("GET", "/datacenters/east", {})
+    assert [asked.status for asked in cloud.trace] == [302]
+
+
 def test_datacenter_that_is_not_there(dc: DataCenter) -> None:
     """``GetDatacenter`` says that there is no such data centre."""
     with pytest.raises(ResourceNotFound, match="nowhere is not an available datacenter"):
@@ -300,3 +309,9 @@ def test_repr() -> None:
     assert repr(dc) == "<DataCenter demo@https://us-central-1.api.mnx.io>"
     assert str(dc) == "<DataCenter: demo@us-central-1>"
     assert repr(DataCenter("cloud.example")) == "<DataCenter https://cloud.example>"
+
+
+def test_repr_of_a_users() -> None:
+    """A sub-user is shown behind its account."""
+    jills = DataCenter("us-central-1", "/demo/users/jill/keys/laptop", "unread")
+    assert repr(jills) == "<DataCenter demo/jill@https://us-central-1.api.mnx.io>"

@@ -51,13 +51,14 @@ def _stop_on_signal() -> threading.Event:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m smartdc.emulator", description="A CloudAPI on the loopback interface.")
+    about = "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print, as shell, where it is and who may use it."
+    parser = argparse.ArgumentParser("python -m smartdc emulator", description=about)
     parser.add_argument("--port", type=int, default=0, help="the port to listen on; a free one when left out")
-    parser.add_argument("--login", default="demo", help="the name of the account")
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="your own OpenSSH public key")
-    parser.add_argument("--seed", type=int, help="make ids and addresses repeatable")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long jobs take")
-    parser.add_argument("--tls", action="store_true", help="speak HTTPS, with an authority of its own")
+    parser.add_argument("--login", default="demo", help="the name of the account; demo when left out")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="your public key; a new one when left out")
+    parser.add_argument("--seed", type=int, help="a number that makes ids and addresses repeatable")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how many seconds jobs take; 2 when left out")
+    parser.add_argument("--tls", action="store_true", help="speak HTTPS, with a certificate authority of its own")
     return parser
 
 
