@@ -5,6 +5,7 @@ Run this file, ``python tests/docs_kit.py``, to write the table into ``docs/oper
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import inspect
 import re
@@ -22,8 +23,8 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
 
-ROWS = {name: (method, path, action) for name, method, path, action in routes.rows()}
-"""CloudAPI's operations: name to method, path and action."""
+ROWS = {route.name: route for route in routes.rows()}
+"""CloudAPI's operations by name."""
 EMULATED = {operation.name for operation in router.ROUTER.operations()} if app.NOUNS else set()
 """The operations that the emulator has; its nouns put their handlers there when they are imported."""
 
@@ -42,8 +43,23 @@ ROLE_TAGS = {
 """The routes of ``SetRoleTags``, and the calls that take them."""
 
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
-_OPERATION = re.compile(r"``([A-Z][\w:]+)``")
+_OPERATION = re.compile(r"``([A-Z][\w:*]+)``")
+_DIFFERENCE = re.compile(r"^(\d+)\. ((?:``[A-Z][\w:*]+``(?:, | and )?)+): ", re.MULTILINE)
 _TABLE = re.compile(r"(?<=<!-- begin: written by tests/docs_kit.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+_HEAD = [
+    "| operation | method and path | since | Python | emulated | differences |",
+    "| --- | --- | --- | --- | --- | --- |",
+]
+_WITHOUT_METHODS = """\
+## Without a method of their own
+
+An operation whose name begins with `Head` answers with the headers of its `Get` or `List` twin, and no body.
+It has no method, since it tells nothing that its twin does not tell as well; counting is the exception, which `num_machines()`, `num_nics()` and `num_disks()` do.
+`dc.request` reaches it: it returns None and the `requests.Response` with the headers, and what is not there is a `ResourceNotFound`.
+
+The first three lead browsers to the documentation of CloudAPI.
+Nobody needs them in a program; they raise `Redirected`, which has the `location`.""".splitlines()
 
 
 @dataclass(frozen=True)
@@ -147,7 +163,7 @@ def _described(owner: type) -> Iterator[tuple[type, str, str]]:
 
 def _fits(owner: type, part: type, name: str) -> bool:
     """Tell whether an operation is this owner's; what several owners inherit names those of all of them."""
-    path = ROWS[name][1]
+    path = ROWS[name].path
     heirs = {cls: ADDRESSES[cls.__name__] for cls in owners() if issubclass(cls, part) and cls.__name__ in ADDRESSES}
     closest = max((address for address in heirs.values() if path.startswith(address)), key=len, default="")
     return owner not in heirs or not closest or heirs[owner] == closest
@@ -158,47 +174,43 @@ def _variable(owner: type) -> str:
     return "dc" if owner is smartdc.DataCenter else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", owner.__name__).lower()
 
 
+def differences() -> dict[str, list[str]]:
+    """Return the numbers that the page gives to differences, by the operations that these name; a star is any text."""
+    found: dict[str, list[str]] = {}
+    for number, several in _DIFFERENCE.findall(OPERATIONS.read_text(encoding="utf-8")):
+        for pattern in _OPERATION.findall(several):
+            for name in fnmatch.filter(ROWS, pattern) or [pattern]:
+                found.setdefault(name, []).append(number)
+    return found
+
+
 def table() -> str:
-    """Return both tables of operations as the code has them."""
-    known = calls()
-    built = [
-        f"| ``{name}`` | {_request(name)} | {_code(known[name])} | {_emulated(name)} |"
-        for name in ROWS
-        if name in known
-    ]
-    rest = [f"| ``{name}`` | {_request(name)} | {_emulated(name)} |" for name in ROWS if name not in known]
-    return "\n".join(
-        [
-            "",
-            "| operation | method and path | Python | emulated |",
-            "| --- | --- | --- | --- |",
-            *built,
-            "",
-            "## Not yet",
-            "",
-            "These have no method of their own; `dc.request(method, path)` reaches what is below the account all the same.",
-            "An operation whose name begins with `Head` answers with the headers of its `Get` or `List` twin, and no body.",
-            "",
-            "| operation | method and path | emulated |",
-            "| --- | --- | --- |",
-            *rest,
-            "",
-            "",
-        ]
-    )
+    """Return both tables of operations: those with methods, and those that need none."""
+    known, numbers = calls(), differences()
+    rows = {name: _row(name, known.get(name) or [_request_call(name)], numbers.get(name, [])) for name in ROWS}
+    built = [row for name, row in rows.items() if name in known]
+    rest = [row for name, row in rows.items() if name not in known]
+    return "\n".join(["", *_HEAD, *built, "", *_WITHOUT_METHODS, "", *_HEAD, *rest, "", ""])
 
 
-def _request(name: str) -> str:
-    method, path, action = ROWS[name]
-    return f"`{method} {path}{f'?action={action}' if action else ''}`"
+def _row(name: str, several: list[str], numbers: list[str]) -> str:
+    route = ROWS[name]
+    request = f"{route.method} {route.path}{f'?action={route.action}' if route.action else ''}"
+    emulated = "yes" if name in EMULATED else "no"
+    return f"| ``{name}`` | `{request}` | {route.since or '-'} | {_code(several)} | {emulated} | {', '.join(numbers)} |"
+
+
+def _request_call(name: str) -> str:
+    """Return the call that reaches an operation without a method of its own."""
+    route = ROWS[name]
+    if not route.path.startswith("/:account"):
+        return f'dc.unsigned().request("{route.method}", "{route.path.rstrip("*")}")'
+    below = re.sub(r":(\w+)", r"{\1}", route.path.removeprefix("/:account"))
+    return f'dc.request("{route.method}", {"f" * ("{" in below)}"{below}")'
 
 
 def _code(several: list[str]) -> str:
     return ", ".join(f"`{call}`" for call in several)
-
-
-def _emulated(name: str) -> str:
-    return "yes" if name in EMULATED else ""
 
 
 def written_table() -> str:

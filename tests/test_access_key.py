@@ -40,37 +40,41 @@ def key(owner: Owner) -> AccessKey:
     return owner.create_access_key()
 
 
-def operation(verb: str, whose: str, noun: str = "AccessKey") -> str:
-    """Name an operation on the access keys of an owner."""
-    return f"{verb}{'User' if whose == 'user' else ''}{noun}"
-
-
-def test_create_access_key(owner: Owner, there: records.Person, cloud: Emulator, whose: str) -> None:
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "CreateAccessKey"), ("user", "CreateUserAccessKey")], indirect=["whose"]
+)
+def test_create_access_key(owner: Owner, there: records.Person, cloud: Emulator, operation: str) -> None:
     """``CreateAccessKey`` and ``CreateUserAccessKey`` say nothing and return id and secret."""
     key = owner.create_access_key()
 
-    assert sent(cloud, operation("Create", whose)) == ("POST", f"{owner.path}/accesskeys", {})
+    assert sent(cloud, operation) == ("POST", f"{owner.path}/accesskeys", {})
     made = there.access_keys[key.id]
     assert (key.secret, key.status) == (made.secret, "Active")
     assert (len(key.id), len(made.secret)) == (32, 64)
     assert key.created == datetime.fromtimestamp(made.created, UTC)
 
 
-def test_access_keys(owner: Owner, key: AccessKey, cloud: Emulator, whose: str) -> None:
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "ListAccessKeys"), ("user", "ListUserAccessKeys")], indirect=["whose"]
+)
+def test_access_keys(owner: Owner, key: AccessKey, cloud: Emulator, operation: str) -> None:
     """``ListAccessKeys`` and ``ListUserAccessKeys`` give every access key, secrets included."""
     keys = owner.access_keys()
 
-    assert sent(cloud, operation("List", whose, "AccessKeys")) == ("GET", f"{owner.path}/accesskeys", {})
+    assert sent(cloud, operation) == ("GET", f"{owner.path}/accesskeys", {})
     assert [dict(each) for each in keys] == [dict(key)]
 
 
 @pytest.mark.parametrize("form", ["id", "dict", "resource"])
-def test_access_key(owner: Owner, key: AccessKey, cloud: Emulator, whose: str, form: str) -> None:
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "GetAccessKey"), ("user", "GetUserAccessKey")], indirect=["whose"]
+)
+def test_access_key(owner: Owner, key: AccessKey, cloud: Emulator, operation: str, form: str) -> None:
     """``GetAccessKey`` and ``GetUserAccessKey`` give an access key by its id, secret included."""
     given: Any = {"id": key.id, "dict": {"accesskeyid": key.id}}.get(form, key)
 
     assert dict(owner.access_key(given)) == dict(key)
-    assert sent(cloud, operation("Get", whose)) == ("GET", key.path, {})
+    assert sent(cloud, operation) == ("GET", key.path, {})
 
 
 def test_access_key_that_is_not_there(owner: Owner) -> None:
@@ -79,22 +83,32 @@ def test_access_key_that_is_not_there(owner: Owner) -> None:
         owner.access_key("abc")
 
 
-def test_delete(owner: Owner, there: records.Person, key: AccessKey, cloud: Emulator, whose: str) -> None:
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "DeleteAccessKey"), ("user", "DeleteUserAccessKey")], indirect=["whose"]
+)
+def test_delete(owner: Owner, there: records.Person, key: AccessKey, cloud: Emulator, operation: str) -> None:
     """``DeleteAccessKey`` and ``DeleteUserAccessKey`` remove an access key."""
     key.delete()
 
-    assert sent(cloud, operation("Delete", whose)) == ("DELETE", f"{owner.path}/accesskeys/{key.id}", {})
+    assert sent(cloud, operation) == ("DELETE", f"{owner.path}/accesskeys/{key.id}", {})
     assert not there.access_keys
 
 
-def test_sync_is_sent_only_where_it_is_wanted(owner: Owner, key: AccessKey, cloud: Emulator, whose: str) -> None:
+@pytest.mark.parametrize(
+    ("whose", "operations"),
+    [("account", ("ListAccessKeys", "GetAccessKey")), ("user", ("ListUserAccessKeys", "GetUserAccessKey"))],
+    indirect=["whose"],
+)
+def test_sync_is_sent_only_where_it_is_wanted(
+    owner: Owner, key: AccessKey, cloud: Emulator, operations: tuple[str, str]
+) -> None:
     """``ListAccessKeys``, ``GetAccessKey`` and their like take any text for a set flag."""
     owner.access_keys(sync=True)
-    assert query(cloud, operation("List", whose, "AccessKeys")) == {"sync": "true"}
+    assert query(cloud, operations[0]) == {"sync": "true"}
     owner.access_key(key.id, sync=True)
-    assert query(cloud, operation("Get", whose)) == {"sync": "true"}
+    assert query(cloud, operations[1]) == {"sync": "true"}
     owner.access_keys()
-    assert query(cloud, operation("List", whose, "AccessKeys")) == {}
+    assert query(cloud, operations[0]) == {}
 
 
 def test_create_access_key_is_never_sent_twice(dc: DataCenter, cloud: Emulator) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from docs_kit import (
+    OPERATIONS,
     PAGES,
     REFERENCE,
     ROOT,
@@ -21,6 +22,7 @@ from docs_kit import (
     Block,
     blocks,
     calls,
+    differences,
     documented_classes,
     prose,
     public_classes,
@@ -161,8 +163,19 @@ def test_the_table_of_operations_is_that_of_the_code() -> None:
 
 
 def test_every_operation_is_in_the_table_once() -> None:
-    """What this library does not do yet is listed too."""
+    """What needs no method of its own is listed too, and the page says how many there are."""
     assert sorted(re.findall(r"^\| ``(\S+)`` \|", written_table(), re.MULTILINE)) == sorted(ROWS)
+    assert f"CloudAPI 9.20 has {len(ROWS)} operations" in prose(OPERATIONS)
+
+
+def test_differences_are_numbered_and_about_operations() -> None:
+    """Each line of the list has the next number, and names operations that there are."""
+    told = prose(OPERATIONS).partition("## Differences")[2]
+    numbers = re.findall(r"^(\d+)\. ", told, re.MULTILINE)
+
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert {number for several in differences().values() for number in several} == set(numbers)
+    assert differences().keys() <= ROWS.keys()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "operations.md"], ids=relative)

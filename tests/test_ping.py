@@ -80,10 +80,9 @@ def test_token_that_nobody_knows(dc: DataCenter, cloud: Emulator) -> None:
     assert "x-auth-token" not in cloud.trace[-1].headers
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_token(dc: DataCenter, cloud: Emulator, method: str) -> None:
+@pytest.mark.parametrize(("operation", "method"), [("ListForeignDatacenters", "GET"), ("AddForeignDatacenter", "POST")])
+def test_no_token(dc: DataCenter, cloud: Emulator, operation: str, method: str) -> None:
     """``ListForeignDatacenters`` and ``AddForeignDatacenter`` are refused without a token."""
     with pytest.raises(NotAuthorized, match="auth token delegated authorization"):
         dc.request(method, "/foreigndatacenters")
-    name = {"GET": "ListForeignDatacenters", "POST": "AddForeignDatacenter"}[method]
-    assert sent(cloud, name) == (method, "/foreigndatacenters", {})
+    assert sent(cloud, operation) == (method, "/foreigndatacenters", {})

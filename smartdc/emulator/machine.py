@@ -146,6 +146,8 @@ def tag_text(value: object) -> str:
     """Write a tag's value as a filter in a query spells it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
     return str(value)
 
 

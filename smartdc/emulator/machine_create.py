@@ -5,6 +5,7 @@ from typing import Any
 
 from . import catalogue
 from .affinity import check_affinity
+from .authorization import ADMINISTRATOR
 from .call import Call
 from .machine import MACHINES
 from .machine_action import check_dns_length, check_name, require_package
@@ -13,7 +14,7 @@ from .machine_disks import Layout, choose_disks, identify
 from .machine_networks import Wanted, check_networks, choose_networks
 from .machine_view import view
 from .metadata import check_metadata
-from .records import Image, Machine, Package
+from .records import Image, Machine, Package, Person
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
 from .router import operation
 from .tag import check_tags
@@ -82,14 +83,24 @@ def _is_shared(call: Call, image: Image) -> bool:
 
 
 def _root_keys(call: Call, image: Image) -> str:
-    """Return the account's keys for root, or nothing for an image that takes a password instead."""
+    """Return the keys for root, the account's and its administrators', or nothing where an image takes a password."""
     if image.requirements.get("password"):
         if not (call.params.get("password") or call.params.get("administrator_pw")):
             raise missing_parameter(f"{image.id} requires a password")
         return ""
-    if not call.account.keys:
+    keys = [key for person in (call.account, *_administrators(call)) for key in person.keys.values()]
+    if not keys:
         raise ApiError(409, "KeyRequired", "At least one SSH key is required to provision")
-    return "".join(f"{key.public.text}\n" for key in call.account.keys.values())
+    return "".join(f"{key.public.text}\n" for key in keys)
+
+
+def _administrators(call: Call) -> list[Person]:
+    """Return the users and accounts that have the role of that name by default, and so may log in to every machine."""
+    roles = (role for role in call.account.roles.values() if role.name == ADMINISTRATOR)
+    people = (
+        call.account.users.get(each) or call.state.account(each) for role in roles for each in role.default_members
+    )
+    return [person for person in people if person]
 
 
 def _check_switches(call: Call, brand: str) -> None:

@@ -76,7 +76,7 @@ class Router:
     def __init__(self) -> None:
         self._root = _Node()
         self._operations: dict[str, Operation] = {}
-        for name, method, path, action in rows():
+        for name, method, path, _, action in rows():
             self._add(Operation(name, method, path, action, versions=_versions(name, path)))
 
     def handle(self, name: str, method: str, path: str, action: str | None, handler: Handler) -> None:

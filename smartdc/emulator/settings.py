@@ -1,4 +1,4 @@
-"""What an operator can switch in a data centre; the defaults are CloudAPI's own."""
+"""What an operator can switch in a data centre; the defaults are CloudAPI's own, but that nobody is throttled."""
 
 from dataclasses import dataclass, field
 from typing import Any
