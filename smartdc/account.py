@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from smartdc import typed
 from smartdc.dates import parse_date
 from smartdc.resource import Addressable, Field, Resource
 from smartdc.role_tag import HasRoleTags
@@ -86,9 +87,9 @@ class HasAccount(Addressable):
             state=state,
             country=country,
             phone=phone,
-            triton_cns_enabled=triton_cns_enabled,
         )
-        return Account(self, data=self._post(data=changes, repeatable=True))
+        switch = typed.truths(triton_cns_enabled=triton_cns_enabled)
+        return Account(self, data=self._post(data={**changes, **switch}, repeatable=True))
 
     def limits(self) -> list[dict[str, Any]]:
         """List the limits on what the account's machines may use together: ``GetAccountLimits``.
@@ -102,4 +103,4 @@ class HasAccount(Addressable):
 
 def contact(**fields: Any) -> dict[str, Any]:
     """Return what was said of an account or user, under CloudAPI's names."""
-    return {CLOUDAPI_NAMES.get(name, name): value for name, value in fields.items() if value is not None}
+    return {CLOUDAPI_NAMES.get(name, name): value for name, value in typed.texts(**fields).items()}

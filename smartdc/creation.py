@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from smartdc import typed
 from smartdc.errors import (
     CallError,
     CreateOutcomeUnknown,
@@ -20,8 +21,9 @@ from smartdc.errors import (
 from smartdc.forgetful import forgetful
 from smartdc.machine import HasMachines, Machine
 from smartdc.once import Once, single
+from smartdc.resource import id_of, is_uuid
 from smartdc.waiting import DEFAULT_TIMEOUT
-from smartdc.wish import machine_wish
+from smartdc.wish import disk_wish, locality_wish, machine_wish, mounts
 
 __all__ = ["CreatesMachines"]
 
@@ -48,6 +50,7 @@ class CreatesMachines(HasMachines):
         image: str | Mapping[str, Any] | None = None,
         networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
         *,
+        default_networks: Iterable[str] | None = None,
         affinity: Iterable[str] | None = None,
         locality: Mapping[str, Any] | None = None,
         brand: str | None = None,
@@ -56,9 +59,10 @@ class CreatesMachines(HasMachines):
         delegate_dataset: bool | None = None,
         allow_shared_images: bool | None = None,
         encrypted: bool | None = None,
-        volumes: Iterable[Mapping[str, Any]] | None = None,
+        volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
         disks: Iterable[Mapping[str, Any]] | None = None,
         bootrom: str | None = None,
+        password: str | None = None,
         token: str | None = None,
         settle: float = 180.0,
         wait: bool = False,
@@ -76,23 +80,29 @@ class CreatesMachines(HasMachines):
             name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
             package: its size: a name, an id, a dict or a `Package`.
             dataset: the former name of `image`.
-            metadata: what the machine can read from inside; strings, numbers and booleans.
+            metadata: what the machine can read from inside; strings, numbers and booleans. Its ``credentials`` are
+                the first passwords by login, a dict, which afterwards only `Machine.credentials` shows.
             tags: what it can be found by; strings, numbers and booleans.
             boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
             credentials: whether to fetch the machine's passwords too: ``GetMachine``.
             image: what it is made from: an id, a name, ``name@version``, a dict or an `Image`.
             networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
+            default_networks: which kinds of network it gets where neither `networks` nor the package says so:
+                ``external``, ``internal`` or both, which is the default. CloudAPI does not document this.
             affinity: rules such as ``role!=db``: which machines to be near to, or not.
-            locality: the former way to say that.
+            locality: the former way to say that: ``near`` and ``far``, machines, and whether that is ``strict``.
             brand: ``kvm`` or ``bhyve``, where image and package leave it open.
             firewall_enabled: whether the account's firewall rules apply.
             deletion_protection: whether CloudAPI shall refuse to delete it.
             delegate_dataset: whether it shall manage a dataset of its own.
             allow_shared_images: whether `image` may be one that is only shared with the account.
             encrypted: whether its disk shall be encrypted.
-            volumes: dicts with ``name``, ``mountpoint`` and ``mode`` (rw or ro).
-            disks: the disks of a bhyve machine: dicts with ``size`` in MiB or ``remaining``, and ``image``.
-            bootrom: the boot ROM of a bhyve machine.
+            volumes: volumes, by the paths to mount them at: ids, names, dicts or `Volume` resources; or dicts with
+                such a ``name``, a ``mountpoint``, and a ``mode`` (``rw`` or ``ro``).
+            disks: the disks of a bhyve machine, the first of which it boots from: dicts with ``size`` in MiB or
+                ``remaining``, and maybe ``image`` or ``block_size`` in bytes.
+            bootrom: the boot ROM of a bhyve machine, such as ``uefi``.
+            password: the administrator's, for an image that asks for one, as those of Windows do.
             token: what makes this create the same one when it is asked for again, also by another process: the
                 machine that was made with it is returned. By default every call makes a token of its own.
             settle: seconds for which to look for the machine when the answer was lost, before it is asked for again.
@@ -107,17 +117,18 @@ class CreatesMachines(HasMachines):
             metadata=metadata,
             tags=tags,
             boot_script=boot_script,
-            affinity=None if affinity is None else [affinity] if isinstance(affinity, str) else list(affinity),
-            locality=locality,
-            brand=brand,
-            firewall_enabled=firewall_enabled,
-            deletion_protection=deletion_protection,
-            delegate_dataset=delegate_dataset,
-            allow_shared_images=allow_shared_images,
-            encrypted=encrypted,
-            volumes=None if volumes is None else [dict(volume) for volume in volumes],
-            disks=None if disks is None else [dict(disk) for disk in disks],
-            bootrom=bootrom,
+            locality=None if locality is None else locality_wish(locality),
+            volumes=None if volumes is None else self._mounts(volumes),
+            disks=None if disks is None else list(map(self._disk, typed.several("disks", disks))),
+            **typed.lists(affinity=affinity, default_networks=default_networks),
+            **typed.texts(brand=brand, bootrom=bootrom, password=password),
+            **typed.truths(
+                firewall_enabled=firewall_enabled,
+                deletion_protection=deletion_protection,
+                delegate_dataset=delegate_dataset,
+                allow_shared_images=allow_shared_images,
+                encrypted=encrypted,
+            ),
         )
         machine = self._create_once(wish, token, settle)
         try:
@@ -131,9 +142,20 @@ class CreatesMachines(HasMachines):
 
     def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
         """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
-        several = [networks] if isinstance(networks, (str, Mapping)) else list(networks)
+        several = typed.several("networks", networks)
         know = self._datacenter.network_id
         return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
+
+    def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
+        return disk_wish(disk, self._image(typed.dicts(disk=disk)["disk"].get("image")))
+
+    def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Name the volumes to mount, which is all that CloudAPI knows them by here."""
+        return [{**mount, "name": self._volume_name(mount["name"])} for mount in mounts(volumes)]
+
+    def _volume_name(self, volume: str | Mapping[str, Any]) -> str:
+        name = id_of(volume, "name")
+        return str(self._datacenter.volume(name).name) if is_uuid(name) else name
 
     def machines_by_token(self, token: str) -> list[Machine]:
         """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
@@ -144,7 +166,7 @@ class CreatesMachines(HasMachines):
 
     def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
         """Send a create, and establish what came of it where the answer does not tell."""
-        mark = new_token() if token is None else token
+        mark = str(typed.texts(token=token).get("token", new_token()))
         body = with_token(wish, mark)
         if token is not None and (known := self.machines_by_token(token)):
             return single(known)

@@ -231,7 +231,7 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = wire.checked_path(path)
-        params = wire.with_roles(method.upper(), below, params, self.active_roles)
+        params = wire.with_roles(method, below, params, self.active_roles)
         target = wire.segments(self.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
@@ -260,15 +260,17 @@ class DataCenter(
     ) -> str:
         """Return a URL with which anybody may call `method` on `path` for `expires` seconds, or until a datetime.
 
-        Nothing is sent. The signature covers the method (or methods), the host, the path and the query.
+        Nothing is sent. The signature covers the method (or methods), the host, the path and the query, to which this
+        data centre's roles belong.
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("only a DataCenter that has a key of its own can sign URLs: give key_id= or secret=")
         until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
+        methods, below = [method] if isinstance(method, str) else list(method), wire.checked_path(path)
         return presigned(
-            self.url + wire.checked_path(path),
-            method,
-            params or {},
+            self.url + below,
+            methods,
+            wire.with_roles(methods, below, params, self.active_roles) or {},
             expires=int(until),
             key_id=self.auth.key_id(),
             signer=self.auth.signer(),
@@ -319,7 +321,8 @@ class DataCenter(
 
     def _who(self) -> str:
         account = getattr(self.auth, "account", None) if self.login == "my" else self.login
-        return f"{account}@" if account else ""
+        user = getattr(self.auth, "user", None)
+        return f"{account}{f'/{user}' if user else ''}@" if account else ""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave connections, key material, passphrases and credentials in headers behind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from smartdc import wire
+from smartdc import typed
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.jobs import HasJobs
 from smartdc.once import Once
@@ -15,7 +15,7 @@ from smartdc.waiting import DEFAULT_TIMEOUT
 if TYPE_CHECKING:
     from smartdc.machine import Machine
 
-__all__ = ["Disk", "HasDisks"]
+__all__ = ["Disk", "HasDisks", "disk_size"]
 
 AUDITED = "unknown"
 """What the audit calls every job on a disk."""
@@ -72,7 +72,7 @@ class Disk(Resource):
         without `dangerous_allow_shrink`. With `wait` it returns when that is done, and raises `WaitFailed` when it
         failed or `WaitTimeout` after `timeout` seconds.
         """
-        wish = wire.given(size=size, dangerous_allow_shrink=dangerous_allow_shrink)
+        wish = {**typed.numbers(size=size), **typed.truths(dangerous_allow_shrink=dangerous_allow_shrink)}
 
         def ask() -> None:
             self._keep(self._post(data=wish, repeatable=True))
@@ -117,6 +117,10 @@ class HasDisks(HasJobs):
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
         return [Disk(cast("Machine", self), data=entry) for entry in self._list("disks")]
 
+    def num_disks(self) -> int:
+        """Count the disks that `disks` would list: ``HeadMachineDisks``."""
+        return self._count("disks")
+
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
         """Get a disk by its id: ``GetMachineDisk``. One that is still being created is only listed, by `disks`."""
         return Disk(cast("Machine", self), data=self._get("disks", id_of(disk_id)))
@@ -137,16 +141,15 @@ class HasDisks(HasJobs):
         `wait`, when there is a new disk. Raises `WaitFailed` when there will be none, and `WaitTimeout` after
         `timeout` seconds.
         """
-        if isinstance(size, str) and size != "remaining":
-            raise InputError(f"a size is a number of MiB or 'remaining', not {size!r}")
+        wish = {"size": disk_size(size), **typed.texts(pci_slot=pci_slot or None)}
         before = set() if pci_slot else {disk.id for disk in self.disks()}
         made: list[Disk] = []
 
         def ask() -> None:
             if pci_slot:
-                made.append(self._create_in(pci_slot, size))
+                made.append(self._create_as(wish))
             else:
-                self._call("POST", "disks", data={"size": size})
+                self._call("POST", "disks", data=wish)
 
         def there() -> Disk | bool | None:
             new = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
@@ -157,15 +160,15 @@ class HasDisks(HasJobs):
         )
         return done or made[0]
 
-    def _create_in(self, pci_slot: str, size: int | str) -> Disk:
+    def _create_as(self, wish: Mapping[str, Any]) -> Disk:
         """Ask for a disk in a slot, which is what it can be found by."""
-        machine, wish = cast("Machine", self), {"size": size, "pci_slot": pci_slot}
+        machine, slot, size = cast("Machine", self), wish["pci_slot"], wish["size"]
 
         def send() -> Disk:
             return Disk(machine, data=self._post("disks", data=wish))
 
         def find() -> list[Disk]:
-            return [disk for disk in self.disks() if disk.pci_slot == pci_slot and size in {disk.size, "remaining"}]
+            return [disk for disk in self.disks() if disk.pci_slot == slot and size in {disk.size, "remaining"}]
 
         return Once(send, find, self.datacenter.clock, SETTLE).run()
 
@@ -201,3 +204,10 @@ class HasDisks(HasJobs):
         found = self._poll(look, problem, timeout=timeout)
         self.refresh()
         return found
+
+
+def disk_size(size: int | str) -> int | str:
+    """Refuse what is no size of a new disk."""
+    if size != "remaining" and (isinstance(size, bool) or not isinstance(size, int)):
+        raise InputError(f"a size is a number of MiB or 'remaining', not {size!r}")
+    return size

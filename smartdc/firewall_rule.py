@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from smartdc import wire
+from smartdc import typed
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of
 from smartdc.role_tag import HasRoleTags
@@ -48,7 +48,7 @@ class FirewallRule(HasRoleTags, Resource):
 
         A text that cannot be read raises `InvalidParameters` with the place of the fault.
         """
-        data = wire.given(rule=rule, enabled=enabled, log=log, description=description)
+        data = _wish(rule, enabled, log, description)
         self._keep(self._post(data=data, repeatable=True))
         return self
 
@@ -115,7 +115,7 @@ class CreatesFirewallRules(HasFirewallRules):
             log: whether connections that it lets through are logged.
             description: what it is for; at most 255 characters.
         """
-        wish = wire.given(rule=rule, enabled=enabled, log=log, description=description)
+        wish = _wish(rule, enabled, log, description)
         before = {known.id for known in self.firewall_rules()}
 
         def send() -> FirewallRule:
@@ -125,6 +125,10 @@ class CreatesFirewallRules(HasFirewallRules):
             return [known for known in self.firewall_rules() if known.id not in before and is_as_wished(known, wish)]
 
         return Once(send, find, self._datacenter.clock, SETTLE).run()
+
+
+def _wish(rule: str | None, enabled: bool | None, log: bool | None, description: str | None) -> dict[str, Any]:
+    return {**typed.texts(rule=rule, description=description), **typed.truths(enabled=enabled, log=log)}
 
 
 def is_as_wished(rule: FirewallRule, wish: Mapping[str, Any]) -> bool:

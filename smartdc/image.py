@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from warnings import warn
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.dates import parse_date
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.once import Once
@@ -112,7 +112,7 @@ class Image(HasRoleTags, Stateful):
         what the names of the two files shall begin with. CloudAPI answers when they are written, which may take up
         to `timeout` seconds.
         """
-        params = {"action": "export", "manta_path": manta_path}
+        params = {"action": "export", **typed.texts(manta_path=manta_path)}
         return self._expect(
             dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
         )
@@ -135,7 +135,7 @@ class HasImages(Addressable):
         version: str | None = None,
         public: bool | None = None,
         state: str | None = None,
-        owner: str | None = None,
+        owner: str | Mapping[str, Any] | None = None,
         type: str | None = None,  # noqa: A002 (the original's and CloudAPI's word)
         *,
         search: str | None = None,
@@ -143,10 +143,16 @@ class HasImages(Addressable):
     ) -> list[Image]:
         """List the images that equal what is given: ``ListImages``.
 
-        Only active ones are listed unless `state` says otherwise; ``all`` lists every state.
+        Only active ones are listed unless `state` says otherwise; ``all`` lists every state. `owner` is an account: its
+        UUID, or a dict or resource with it. `public` is True or False, and `type` such as ``zone-dataset``, or
+        ``!docker`` for all but these.
         `search` is a regular expression that is tried, here, on `fields`.
         """
-        params = wire.given(name=name, os=os, version=version, public=public, state=state, owner=owner, type=type)
+        params = wire.given(
+            **typed.texts(name=name, os=os, version=version, state=state, type=type),
+            **typed.truths(public=public),
+            owner=None if owner is None else id_of(owner),
+        )
         return matching([Image(self, data=entry) for entry in self._list("images", params=params)], search, fields)
 
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
@@ -213,7 +219,7 @@ class HasImages(Addressable):
         the copy is looked for, and its becoming ``active`` waited for.
         """
         identity = id_of(image)
-        params = {"action": "import-from-datacenter", "datacenter": datacenter, "id": identity}
+        params = {"action": "import-from-datacenter", **typed.texts(datacenter=datacenter), "id": identity}
 
         def send() -> Image:
             answer = self._datacenter.request("POST", "/images", params=params, timeout=timeout)
@@ -261,14 +267,25 @@ class HasImaging(Resource):
         return self.datacenter.create_image_from_machine(self, name, version, **options)
 
 
-def _manifest(name: str | None, version: str | None, *, acl: Iterable[Any] | None, **rest: Any) -> dict[str, Any]:
+def _manifest(
+    name: str | None,
+    version: str | None,
+    *,
+    acl: Iterable[Any] | None,
+    tags: Mapping[str, Any] | None,
+    **rest: str | None,
+) -> dict[str, Any]:
     """Write what an image shall say of itself."""
-    return wire.given(name=name, version=version, acl=None if acl is None else _accounts(acl), **rest)
+    return wire.given(
+        **typed.texts(name=name, version=version, **rest),
+        **typed.mappings(tags=tags),
+        acl=None if acl is None else _accounts(acl),
+    )
 
 
 def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] = ()) -> list[str]:
     """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
-    if isinstance(accounts, (str, Mapping)):
+    if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
         raise InputError("an acl is a list of accounts")
     ids = [id_of(account) for account in accounts]
     if wrong := next((text for text in ids if not is_uuid(text)), None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from smartdc import typed
 from smartdc.errors import Gone, InputError, ResourceNotFound
 from smartdc.jobs import HasJobs
 from smartdc.progress import Reporter
@@ -47,43 +48,56 @@ class HasLifecycle(HasJobs):
         self._act("stop", wait, timeout)
 
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Boot the machine: ``StartMachine``."""
+        """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`."""
         self._act("start", wait, timeout)
 
     def reboot(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Stop and boot the machine: ``RebootMachine``."""
+        """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`."""
         self._act("reboot", wait, timeout)
 
     def resize(
         self, package: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
-        """Move the machine to another package, given by name, id, dict or resource: ``ResizeMachine``."""
+        """Move the machine to another package, given by name, id, dict or resource: ``ResizeMachine``.
+
+        `wait` and `timeout` are those of `stop`.
+        """
         self._act("resize", wait, timeout, package=id_of(package, "id", "name"))
 
     def rename(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Give the machine another name: ``RenameMachine``."""
-        self._act("rename", wait, timeout, name=id_of(name))
+        """Give the machine another name: ``RenameMachine``. `wait` and `timeout` are those of `stop`."""
+        self._act("rename", wait, timeout, name=id_of(typed.texts(name=name).get("name")))
 
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Let the account's firewall rules apply to the machine: ``EnableMachineFirewall``."""
+        """Let the account's firewall rules apply to the machine: ``EnableMachineFirewall``.
+
+        With `wait` it returns when `firewall_enabled` shows that, and else raises as `stop` does.
+        """
         self._switch("enable_firewall", "firewall_enabled", True, wait, timeout)
 
     def disable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Let no firewall rule apply to the machine: ``DisableMachineFirewall``."""
+        """Let no firewall rule apply to the machine: ``DisableMachineFirewall``; `wait` is that of `enable_firewall`."""
         self._switch("disable_firewall", "firewall_enabled", False, wait, timeout)
 
     def enable_deletion_protection(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Make CloudAPI refuse to delete the machine: ``EnableMachineDeletionProtection``."""
+        """Make CloudAPI refuse to delete the machine: ``EnableMachineDeletionProtection``.
+
+        With `wait` it returns when `deletion_protection` shows that, and else raises as `stop` does.
+        """
         self._switch("enable_deletion_protection", "deletion_protection", True, wait, timeout)
 
     def disable_deletion_protection(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Let CloudAPI delete the machine again: ``DisableMachineDeletionProtection``."""
+        """Let CloudAPI delete the machine again: ``DisableMachineDeletionProtection``.
+
+        `wait` is that of `enable_deletion_protection`.
+        """
         self._switch("disable_deletion_protection", "deletion_protection", False, wait, timeout)
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Delete the machine and its disk: ``DeleteMachine``.
 
         It need not be stopped. `DeletionProtected` is raised where that is on, `Gone` when it was deleted before.
+        With `wait` it returns when the machine is gone, or raises `WaitTimeout` after `timeout` seconds.
         """
         _, response = self._call("DELETE")
         self._note("destroy", response)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from smartdc import wire
+from smartdc import typed
 from smartdc.addresses import is_private, is_public
 from smartdc.dates import parse_date
 from smartdc.disk import HasDisks
@@ -65,7 +65,7 @@ class Machine(
     name = Field[str]("its name")
     type = Field[str]("``smartmachine`` for zones, ``virtualmachine`` for hardware virtual machines")
     brand = Field[str]("``joyent``, ``joyent-minimal``, ``lx``, ``bhyve``, ``kvm``")
-    state = Field[str]("its state when it was last fetched")
+    state = Field[str]("its state when it was last fetched: one of `smartdc.lifecycle.STATES`")
     image = Field[str]("the UUID of the image it was made from")
     dataset = Field[str]("the former name of `image`", key="image")
     package = Field[str]("the name of its package; '' when CloudAPI knows none")
@@ -200,13 +200,15 @@ class HasMachines(Addressable):
     ) -> list[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
-        Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
+        `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
+        ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
+        `docker` tells containers from all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
         of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
         that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
         lists every name that begins with `name`; those that only begin so are left out here.
         """
         filters = machine_filters(
-            type=machine_type,
+            machine_type=machine_type,
             name=name,
             image=self._image(dataset if image is None else image),
             state=state,
@@ -217,8 +219,9 @@ class HasMachines(Addressable):
             brand=brand,
             docker=docker,
         )
+        cut = typed.numbers(limit=limit, offset=offset)
         if paged:
-            pages = [self._list("machines", params={**filters, **wire.given(limit=limit, offset=offset)})]
+            pages = [self._list("machines", params={**filters, **cut})]
         else:
             pages = [page for page, _ in self._pages(filters, limit, offset)]
         entries = (data for page in pages for data in page if name is None or name == data.get("name"))
@@ -248,7 +251,7 @@ class HasMachines(Addressable):
         With a `name` they are listed instead, since CloudAPI would count every name that begins so.
         """
         filters = machine_filters(
-            type=machine_type,
+            machine_type=machine_type,
             name=name,
             image=self._image(dataset if image is None else image),
             state=state,
@@ -287,7 +290,7 @@ class HasMachines(Addressable):
 
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
-        return self._get("machines", id_of(machine_id), params=wire.given(credentials=True if credentials else None))
+        return self._get("machines", id_of(machine_id), params=typed.flags(credentials=credentials))
 
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
         """Get a machine by its id, or by its name: ``GetMachine``, ``ListMachines``.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.errors import InputError
 from smartdc.forgetful import forgetful
 from smartdc.resource import Resource
@@ -34,14 +34,15 @@ class HasMetadata(Resource):
     Changes are jobs: what the methods return is what the metadata will be.
     """
 
-    def get_metadata(self, key: str | None = None) -> Any:
+    def get_metadata(self, key: str | None = None, *, credentials: bool = False) -> Any:
         """Return all metadata as a dict, or the value at `key`: ``ListMachineMetadata``, ``GetMachineMetadata``.
 
-        CloudAPI gives a single value only where it is a string.
+        CloudAPI gives a single value only where it is a string. With `credentials` the passwords are fetched with all
+        the rest, for `Machine.credentials` to show them without a request of its own.
         """
         if key is not None:
             return self._call("GET", "metadata", checked_key(key))[0]
-        return self._keep_metadata(self._get("metadata"))
+        return self._keep_metadata(self._get("metadata", params=typed.flags(credentials=credentials)))
 
     @forgetful
     def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.dates import parse_date
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.once import Once
@@ -53,7 +53,11 @@ class Migration(Resource):
     _aborting = False
 
     def sync(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
-        """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``."""
+        """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``.
+
+        It returns when CloudAPI has begun; with `wait` when that is done, and raises `WaitFailed` with CloudAPI's
+        reason, or `WaitTimeout` after `timeout` seconds (None waits for ever). So do the other phases.
+        """
         return self._act("sync", wait, timeout)
 
     def switch(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
@@ -247,10 +251,8 @@ class HasMigration(Resource):
             wait: whether to return only when that is done.
             timeout: the most seconds to wait; None waits for ever.
         """
-        wish = wire.given(
-            action="automatic" if automatic else "begin",
-            affinity=None if affinity is None else [affinity] if isinstance(affinity, str) else list(affinity),
-        )
+        ways = {"action": "automatic" if typed.flags(automatic=automatic) else "begin"}
+        wish = {**ways, **typed.lists(affinity=affinity)}
 
         def send() -> Migration:
             answer = self._post("migrate", data=wish)

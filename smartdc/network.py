@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.errors import InputError
 from smartdc.ip import HasIPs
 from smartdc.resource import Addressable, Field, id_of, is_uuid, only
@@ -49,14 +49,13 @@ class Network(HasIPs, HasRoleTags):
 
         `resolvers` and `routes` take the place of those that are there. Other networks raise `InputError`.
         """
-        wish = wire.given(
-            name=name,
-            description=description,
-            provision_start_ip=provision_start_ip,
-            provision_end_ip=provision_end_ip,
-            resolvers=None if resolvers is None else list(resolvers),
-            routes=None if routes is None else dict(routes),
-        )
+        ends = typed.texts(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
+        wish = {
+            **typed.texts(name=name, description=description),
+            **ends,
+            **typed.lists(resolvers=resolvers),
+            **typed.mappings(routes=routes),
+        }
         told = self.datacenter.request("PUT", self._on_fabric(), data=wish)
         self._keep(self._expect(dict, *told))
         return self
@@ -87,7 +86,7 @@ class HasNetworks(Addressable):
         Pools look like networks; their members are not listed. `search` is a regular expression that is tried, here,
         on `fields`.
         """
-        found = self._list("networks", params=wire.given(fabric=True if fabric else None))
+        found = self._list("networks", params=typed.flags(fabric=fabric))
         return matching([Network(self, data=entry) for entry in found], search, fields)
 
     def network(self, identifier: str | Mapping[str, Any]) -> Network:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.jobs import HasJobs
 from smartdc.once import Once
@@ -71,6 +71,10 @@ class HasNics(HasJobs):
         """
         return [Nic(self, data=entry) for entry in self._list("nics")]
 
+    def num_nics(self) -> int:
+        """Count the network interfaces that `nics` would list: ``HeadNics``."""
+        return self._count("nics")
+
     def nic(self, mac: str | Mapping[str, Any]) -> Nic:
         """Get a network interface by its MAC address: ``GetNic``.
 
@@ -106,7 +110,7 @@ class HasNics(HasJobs):
             wait: whether to return only when the machine has it.
             timeout: the most seconds to wait; None waits for ever.
         """
-        wish = wire.given(network=self._wanted(network, ip), primary=primary)
+        wish = {"network": self._wanted(network, ip), **typed.truths(primary=primary)}
         before = {nic.mac for nic in self.nics()}
         once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
         nic = once.run()
@@ -127,6 +131,7 @@ class HasNics(HasJobs):
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
         """Write down the network, and the address if one is asked for."""
+        typed.texts(ip=ip)
         if isinstance(network, Mapping) and "ipv4_uuid" in network:
             return {**network, **({} if ip is None else {"ipv4_ips": [ip]})}
         identity = self.datacenter.network_id(network)

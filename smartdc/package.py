@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smartdc import wire
+from smartdc import typed
 from smartdc.resource import Addressable, Field, Resource, id_of
 from smartdc.role_tag import HasRoleTags
 from smartdc.search import search as matching
@@ -48,16 +48,22 @@ class HasPackages(Addressable):
         group: str | None = None,
         *,
         lwps: int | None = None,
+        flexible_disk: bool | None = None,
+        brand: str | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> list[Package]:
         """List the packages that equal what is given: ``ListPackages``.
 
-        `memory`, `disk` and `swap` are in MiB. `search` is a regular expression that is tried, here, on `fields`.
+        `memory`, `disk` and `swap` are in MiB, and `lwps` counts threads. `name` and `group` may hold ``*`` for
+        whatever stands there. `flexible_disk` is True for packages whose disk space may be divided, and `brand` the
+        only one that a package is for. `search` is a regular expression that is tried, here, on `fields`.
         """
-        params = wire.given(
-            name=name, memory=memory, disk=disk, swap=swap, version=version, vcpus=vcpus, group=group, lwps=lwps
-        )
+        params = {
+            **typed.texts(name=name, version=version, group=group, brand=brand),
+            **typed.numbers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
+            **typed.truths(flexible_disk=flexible_disk),
+        }
         return matching([Package(self, data=entry) for entry in self._list("packages", params=params)], search, fields)
 
     def package(self, name: str | Mapping[str, Any]) -> Package:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from smartdc import wire
+from smartdc import typed
 from smartdc.errors import InputError
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of, listed
-from smartdc.role_tag import HasRoleTags, several
+from smartdc.role_tag import HasRoleTags
 
 __all__ = ["HasPolicies", "Policy"]
 
@@ -57,9 +57,10 @@ class HasPolicies(Addressable):
         return Policy(self, data=self._get("policies", id_of(identifier, "id", "name")))
 
     def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:
-        """Create a policy of one rule or several: ``CreatePolicy``.
+        """Create a policy of one rule or several, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.
 
-        When the answer is lost, the policy is looked for before it is created again.
+        One that cannot be read raises `InvalidArgument`; whether its actions exist CloudAPI does not check. When the
+        answer is lost, the policy is looked for before it is created again.
         """
         wish = _wish(name, rules, description)
 
@@ -73,7 +74,7 @@ class HasPolicies(Addressable):
 
 
 def _wish(name: str | None, rules: str | Iterable[str] | None, description: str | None) -> dict[str, Any]:
-    return wire.given(name=name, rules=None if rules is None else several(rules), description=description)
+    return {**typed.texts(name=name, description=description), **typed.lists(rules=rules)}
 
 
 def _is_of(policy: Policy, wish: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 def presigned(
     url: str,
-    methods: str | Iterable[str],
+    methods: Iterable[str],
     params: Mapping[str, Any],
     *,
     expires: int,
@@ -29,7 +29,7 @@ def presigned(
 
     The signature covers the methods, the host, the path and the query, and nothing else: no body and no headers.
     """
-    verbs = sorted({verb.upper() for verb in ([methods] if isinstance(methods, str) else methods)})
+    verbs = sorted({verb.upper() for verb in methods})
     if not verbs or not METHODS.issuperset(verbs):
         raise InputError(f"{', '.join(verbs) or 'nothing'} cannot be signed: give one or more of {sorted(METHODS)}")
     clash = wire.PRESIGNED.intersection(params)

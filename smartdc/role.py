@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.errors import InputError
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, listed
-from smartdc.role_tag import HasRoleTags, several
+from smartdc.role_tag import HasRoleTags
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -119,14 +119,16 @@ def _wish(
     """Return the body in the form that the versions asked for call for."""
     if _writes_names(datacenter.session.headers.get("Accept-Version", "")):
         return wire.given(
-            name=name,
-            members=_names(members, "login"),
-            policies=_names(policies, "name"),
-            default_members=_names(default_members, "login"),
+            **typed.texts(name=name),
+            members=_names("members", members, "login"),
+            policies=_names("policies", policies, "name"),
+            default_members=_names("default_members", default_members, "login"),
         )
     people = None if members is None and default_members is None else _members(members or (), default_members or ())
     return wire.given(
-        name=name, members=people, policies=None if policies is None else list(map(_policy, several(policies)))
+        **typed.texts(name=name),
+        members=people,
+        policies=None if policies is None else list(map(_policy, typed.several("policies", policies))),
     )
 
 
@@ -135,13 +137,13 @@ def _writes_names(versions: str) -> bool:
     return all(_OLD_VERSION.fullmatch(part) for part in versions.split("||"))
 
 
-def _names(things: Names | None, key: str) -> list[str] | None:
-    return None if things is None else [id_of(thing, key) for thing in several(things)]
+def _names(name: str, things: Names | None, key: str) -> list[str] | None:
+    return None if things is None else [id_of(thing, key) for thing in typed.several(name, things)]
 
 
 def _members(members: Names, defaults: Names) -> list[dict[str, Any]]:
-    found = [_member(each) for each in several(members)]
-    for wanted in map(_member, several(defaults)):
+    found = [_member(each) for each in typed.several("members", members)]
+    for wanted in map(_member, typed.several("default_members", defaults)):
         twin = next((member for member in found if _same(member, wanted)), wanted)
         twin["default"] = True
         if twin is wanted:
@@ -151,9 +153,10 @@ def _members(members: Names, defaults: Names) -> list[dict[str, Any]]:
 
 def _member(thing: str | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(thing, Mapping):
-        return {"type": "subuser", "id" if is_uuid(thing) else "login": thing}
+        return {"type": "subuser", "id" if is_uuid(id_of(thing)) else "login": id_of(thing)}
     id_of(thing, "id", "login")
-    return {"type": "subuser", **{key: thing[key] for key in ("type", "id", "login", "default") if thing.get(key)}}
+    said = {key: thing[key] for key in ("type", "id", "login") if thing.get(key)}
+    return {"type": "subuser", **said, **typed.flags(default=thing.get("default"))}
 
 
 def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:

@@ -6,17 +6,16 @@ A sub-user may do what the policies of its active roles say, but only to what is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 
+from smartdc import typed
 from smartdc.resource import Addressable, id_of
 
-__all__ = ["HasRoleTags", "HasTaggedCollections", "several"]
+__all__ = ["HasRoleTags", "HasTaggedCollections"]
 
 HEADER = "role-tag"
-
-T = TypeVar("T")
 
 Roles = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
 """One role or several, each by its name or as what `DataCenter.role` returns."""
@@ -53,13 +52,8 @@ class HasTaggedCollections(Addressable):
         return _names(self._put(collection, data=_tags(roles)))
 
 
-def several(things: Iterable[T]) -> list[T]:
-    """Return a list of things; a single text or dict, of which one could iterate too, is one thing."""
-    return [things] if isinstance(things, (str, Mapping)) else list(things)  # type: ignore[list-item]
-
-
 def _tags(roles: Roles) -> dict[str, list[str]]:
-    return {HEADER: [id_of(role, "name") for role in several(roles)]}
+    return {HEADER: [id_of(role, "name") for role in typed.several("roles", roles)]}
 
 
 def _names(answer: Mapping[str, Any]) -> list[str]:

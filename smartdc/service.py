@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from smartdc import typed
 from smartdc.errors import ConfigError, Redirected
 from smartdc.forgetful import forgetful
 from smartdc.resource import Addressable
@@ -68,7 +69,7 @@ class HasServices(Addressable):
 
         Returns what CloudAPI lists afterwards. `auth_token` is that of `foreign_datacenters`.
         """
-        wish = {"name": name, "url": url, "token": token}
+        wish = typed.texts(name=name, url=url, token=token)
         headers = _delegated(auth_token)
         return self._expect(
             list, *self._call("POST", "foreigndatacenters", data=wish, headers=headers, repeatable=True)

@@ -61,7 +61,7 @@ class Snapshot(Stateful):
         return f"snapshot {self.name} of {self.machine.name}"
 
     def delete(self) -> None:
-        """Delete the snapshot: ``DeleteMachineSnapshot``."""
+        """Begin to delete the snapshot: ``DeleteMachineSnapshot``; ``poll_until("deleted")`` waits for its end."""
         self._delete()
 
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:

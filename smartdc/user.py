@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from smartdc import wire
+from smartdc import typed
 from smartdc.access_key import HasAccessKeys
 from smartdc.account import contact
 from smartdc.dates import parse_date
@@ -88,7 +88,8 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
 
         CloudAPI wants letters and digits, seven at least, and none of the last passwords.
         """
-        self._keep(self._post("change_password", data={"password": password, "password_confirmation": password}))
+        wish = typed.texts(password=password, password_confirmation=password)
+        self._keep(self._post("change_password", data=wish))
         return self
 
     def delete(self) -> None:
@@ -109,7 +110,7 @@ class HasUsers(Addressable):
     def user(self, identifier: str | Mapping[str, Any], *, membership: bool = False) -> User:
         """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``."""
         name = id_of(identifier, "id", "login")
-        return User(self, data=self._get("users", name, params=wire.given(membership=membership or None)))
+        return User(self, data=self._get("users", name, params=typed.flags(membership=membership)))
 
     @forgetful
     def create_user(
@@ -145,11 +146,11 @@ class HasUsers(Addressable):
             country=country,
             phone=phone,
         )
-
+        secret = typed.texts(password=password)
         began = self._datacenter.session.now()
 
         def send() -> User:
-            return User(self, data=self._post("users", data={**profile, "password": password}))
+            return User(self, data=self._post("users", data={**profile, **secret}))
 
         def find() -> list[User]:
             # One that was there before may be the same in everything that is shown, and has another password.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.network import Network
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
@@ -36,7 +36,7 @@ class Vlan(Resource):
 
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
-        self._keep(self._put(data=wire.given(name=name, description=description)))
+        self._keep(self._put(data=typed.texts(name=name, description=description)))
         return self
 
     def delete(self) -> None:
@@ -83,17 +83,14 @@ class Vlan(Resource):
                 `provision_start_ip` the gateway where none is given.
             description: what it is for; at most 64 characters.
         """
-        wish = wire.given(
-            name=name,
-            subnet=subnet,
-            provision_start_ip=provision_start_ip,
-            provision_end_ip=provision_end_ip,
-            gateway=gateway,
-            resolvers=None if resolvers is None else list(resolvers),
-            routes=None if routes is None else dict(routes),
-            internet_nat=internet_nat,
-            description=description,
-        )
+        ends = typed.texts(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
+        wish = {
+            **typed.texts(name=name, subnet=subnet, gateway=gateway, description=description),
+            **ends,
+            **typed.lists(resolvers=resolvers),
+            **typed.mappings(routes=routes),
+            **typed.truths(internet_nat=internet_nat),
+        }
 
         def send() -> Network:
             return Network(self.datacenter, data=self._post("networks", data=wish))
@@ -127,7 +124,7 @@ class HasVlans(Addressable):
         Its number is from 2 to 4,094 and new; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
         When the answer is lost, the VLAN is looked for before it is asked for again.
         """
-        wish = wire.given(vlan_id=vlan_id, name=name, description=description)
+        wish = {**typed.numbers(vlan_id=vlan_id), **typed.texts(name=name, description=description)}
 
         def send() -> Vlan:
             return Vlan(self, data=self._post(*VLANS, data=wish))

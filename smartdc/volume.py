@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from smartdc import wire
+from smartdc import typed, wire
 from smartdc.dates import parse_date
 from smartdc.errors import InputError
 from smartdc.once import Once
@@ -42,14 +42,14 @@ class Volume(Stateful):
 
     def update(self, *, name: str) -> Self:
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
-        answer, _ = self._call("POST", data={"name": name}, repeatable=True)
+        answer, _ = self._call("POST", data=typed.texts(name=name), repeatable=True)
         if isinstance(answer, dict):
             return self._keep(answer)
         return self.refresh()
 
     def rename(self, name: str) -> Self:
         """Give the volume another name and return it: ``UpdateVolume``. `InUse` is raised while machines use it."""
-        return self.update(name=id_of(name))
+        return self.update(name=id_of(typed.texts(name=name).get("name")))
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the volume: ``DeleteVolume``.
@@ -85,7 +85,8 @@ class HasVolumes(Addressable):
         as a dict or as JSON.
         """
         condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
-        params = wire.given(name=name, size=size, state=state, type=type, predicate=condition)
+        words = typed.texts(name=name, state=state, type=type, predicate=condition)
+        params = {**words, **typed.numbers(size=size)}
         return [Volume(self, data=entry) for entry in self._list("volumes", params=params)]
 
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
@@ -124,11 +125,10 @@ class HasVolumes(Addressable):
             timeout: the most seconds to wait; None waits for ever.
         """
         wish = wire.given(
-            name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name,
-            type=type,
-            size=size,
+            **typed.texts(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
+            **typed.numbers(size=size),
+            **typed.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),
-            affinity=None if affinity is None else [affinity] if isinstance(affinity, str) else list(affinity),
             tags=None if tags is None else _checked(tags),
         )
 
@@ -145,15 +145,15 @@ class HasVolumes(Addressable):
 
     def volume_sizes(self, type: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 (CloudAPI's word)
         """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
-        return self._list("volumesizes", params=wire.given(type=type))
+        return self._list("volumesizes", params=typed.texts(type=type))
 
     def _network_ids(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[str]:
-        several = [networks] if isinstance(networks, (str, Mapping)) else list(networks)
-        return [self._datacenter.network_id(network) for network in several]
+        return [self._datacenter.network_id(network) for network in typed.several("networks", networks)]
 
 
 def _checked(tags: Mapping[str, str]) -> dict[str, str]:
     """Refuse tags that are no strings: a volume's tags have no other type."""
+    typed.dicts(tags=tags)
     if wrong := next((name for name, value in tags.items() if not isinstance(value, str)), None):
         raise InputError(f"the tag {wrong!r} of a volume must be a string, not {type(tags[wrong]).__name__}")
     return dict(tags)

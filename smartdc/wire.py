@@ -11,15 +11,13 @@ import base64
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
 from smartdc.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    Params: TypeAlias = Mapping[str, Any]
+Params: TypeAlias = Mapping[str, Any]
 
 __all__ = [
     "checked_entries",
@@ -58,7 +56,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def segments(*names: object) -> str:
     """Quote names as path segments and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
-    return "".join("/" + _quoted(_segment(str(name))) for name in names)
+    return "".join("/" + _quoted(_segment(_named(name))) for name in names)
+
+
+def _named(name: object) -> str:
+    if name is None or isinstance(name, (bytes, bool)):
+        raise InputError(f"{name!r} cannot be part of an address: give a string")
+    return str(name)
 
 
 def _quoted(text: str, safe: str = "") -> str:
@@ -102,10 +106,10 @@ def query(params: Params | None) -> str:
     return "&".join(f"{_quoted(key)}={_quoted(text(item))}" for key, value in pairs for item in _each(value))
 
 
-def with_roles(method: str, path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
+def with_roles(methods: str | Iterable[str], path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
     """Add the roles to be taken on to the query of a request below the account, where CloudAPI reads them there."""
-    names = ",".join(roles)
-    harm = ROLES_ARE_DATA.fullmatch(f"{method} {path}")
+    names, verbs = ",".join(roles), [methods] if isinstance(methods, str) else methods
+    harm = any(ROLES_ARE_DATA.fullmatch(f"{verb.upper()} {path}") for verb in verbs)
     return {**(params or {}), "as-role": names} if names and not harm else params
 
 
@@ -114,9 +118,11 @@ def _each(value: object) -> Iterable[object]:
 
 
 def text(value: object) -> str:
-    """Write a value the way CloudAPI reads it in a query: booleans are ``true`` and ``false``."""
+    """Write a value the way CloudAPI reads it in a query: ``true`` and ``false``, and numbers as JavaScript does."""
     if not isinstance(value, (str, int, float)):
         raise InputError(f"{value!r} cannot be sent in a query: give a string, number or boolean, or a list of them")
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -153,10 +159,16 @@ def flat(prefix: str, mapping: Params | None) -> dict[str, Any]:
 
 def form_names(mapping: Params | None, more: Params, reserved: Iterable[str], what: str) -> dict[str, Any]:
     """Merge a mapping with keyword arguments into a free-form body that has at least one entry."""
-    entries = checked_entries({**(mapping or {}), **more}, reserved, what)
+    entries = checked_entries({**_dict(mapping or {}, what), **more}, reserved, what)
     if not entries:
         raise InputError(f"give at least one {what}")
     return entries
+
+
+def _dict(mapping: Params, what: str) -> Params:
+    if not isinstance(mapping, Mapping):
+        raise InputError(f"give each {what} in a dict, not in a {type(mapping).__name__}")
+    return mapping
 
 
 def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict[str, Any]:
@@ -165,7 +177,7 @@ def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict
     CloudAPI reads path, query and body as one set of parameters in which the body wins, so an entry
     called ``machine`` would re-address the call, and others are dropped without a word.
     """
-    for name, value in entries.items():
+    for name, value in _dict(entries, what).items():
         if not isinstance(name, str) or name in reserved or name.endswith("_pw"):
             raise InputError(f"{what} cannot be called {name!r}: CloudAPI keeps that name for itself")
         _segment(name)

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "smartdc"
 
 FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
-    {"forgetful"},
-    {"addresses", "answer", "line", "location", "progress", "signing", "transport", "wire"},
+    {"forgetful", "resolver"},
+    {"addresses", "answer", "line", "location", "progress", "signing", "transport", "typed", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting", "websocket"},
     {"audit", "ip", "ledger", "once", "role_tag", "stateful", "upgrade"},
     {"jobs"},

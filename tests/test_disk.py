@@ -62,6 +62,12 @@ def test_disks(machine: Machine, cloud: Emulator) -> None:
     assert data.machine is machine
 
 
+def test_num_disks(machine: Machine, cloud: Emulator) -> None:
+    """``HeadMachineDisks`` counts them."""
+    assert machine.num_disks() == 2
+    assert sent(cloud, "HeadMachineDisks") == ("HEAD", f"{machine.path}/disks", {})
+
+
 def test_raw_disks_stay_with_the_machine(machine: Machine) -> None:
     """``GetMachine`` tells of the disks too, without their slots, and under the same ids."""
     assert [disk["id"] for disk in machine["disks"]] == [disk.id for disk in machine.disks()]

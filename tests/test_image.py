@@ -46,10 +46,11 @@ def test_images_by(
 
 
 def test_images_by_owner(dc: DataCenter, cloud: Emulator, mine: str) -> None:
-    """``ListImages`` takes the owner's id."""
+    """``ListImages`` gets the owner's id, also when it is given as a dict or resource."""
     owner = account(cloud).id
-    assert [image.id for image in dc.images(owner=owner)] == [mine]
-    assert query(cloud, "ListImages") == {"owner": owner}
+    for given in (owner, {"id": owner}, dc.account()):
+        assert [image.id for image in dc.images(owner=given)] == [mine]
+        assert query(cloud, "ListImages") == {"owner": owner}
 
 
 def test_images(dc: DataCenter, cloud: Emulator) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cloud_kit import account, image_id, network_id, package_id, query, record, sent
+from rbac_kit import give_role, public_line
 
 from smartdc import (
     DataCenter,
@@ -54,6 +55,17 @@ def test_create_machine(create: Creator, cloud: Emulator) -> None:
     assert body(cloud) == {"name": "web-1", "image": machine.image, "package": "g1-small"}
     assert (machine.name, machine.state) == ("web-1", "provisioning")
     assert record(cloud, machine).state == "running"
+
+
+def test_administrators_may_log_in(create: Creator, cloud: Emulator) -> None:
+    """``CreateMachine`` gives root the keys of the account, and of who has the role administrator by default."""
+    alice, bob = cloud.state.add_user("alice"), cloud.state.add_user("bob")
+    hers, _ = (cloud.state.add_key(user, public_line()).public.text for user in (alice, bob))
+    give_role(cloud, "administrator", alice)
+    give_role(cloud, "writer", bob)
+    own = next(iter(account(cloud).keys.values())).public.text
+
+    assert record(cloud, create()).metadata["root_authorized_keys"].splitlines() == [own, hers]
 
 
 def test_create_machine_by_position(dc: DataCenter, cloud: Emulator) -> None:
@@ -127,6 +139,32 @@ def test_credentials(create: Creator, cloud: Emulator) -> None:
     assert machine.credentials() == {"root": "secret"}
 
 
+def test_first_passwords(create: Creator, cloud: Emulator) -> None:
+    """``CreateMachine`` gets a dict of passwords by login as CloudAPI wants it, and the machine has them elsewhere."""
+    machine = create(metadata={"motd": "hi", "credentials": {"root": "secret"}})
+    assert body(cloud)["metadata.credentials"] == '{"root": "secret"}'
+    assert machine.credentials() == {"root": "secret"}
+    assert "credentials" not in machine.metadata
+
+
+def test_password(create: Creator, cloud: Emulator) -> None:
+    """``CreateMachine`` takes the administrator's password, without which it makes nothing of some images."""
+    windows = {"image": image_id(cloud, "windows-server-2022"), "package": "b1-large"}
+    with pytest.raises(MissingParameter, match="requires a password"):
+        create(**windows)
+    machine = create(**windows, password="secret1")
+    assert record(cloud, machine).metadata["administrator_pw"] == "secret1"
+
+
+@pytest.mark.parametrize("kinds", ["external", ["internal"], ("external", "internal")])
+def test_default_networks(create: Creator, cloud: Emulator, kinds: Any) -> None:
+    """``CreateMachine`` takes the kinds of network that the machine gets when none is named."""
+    machine = create(default_networks=kinds)
+    asked = [kinds] if isinstance(kinds, str) else list(kinds)
+    assert body(cloud)["default_networks"] == asked
+    assert [nic.network for nic in record(cloud, machine).nics] == [network_id(cloud, kind) for kind in asked]
+
+
 @pytest.mark.parametrize("form", ["id", "name", "dict", "resource", "list", "tuple", "generator"])
 def test_networks_are_taken_in_every_form(create: Creator, dc: DataCenter, cloud: Emulator, form: str) -> None:
     """``CreateMachine`` gets a list of ids, whether one network was given or several, and in whatever form."""
@@ -174,8 +212,10 @@ def test_affinity(create: Creator, cloud: Emulator, given: Any, asked: list[str]
 
 def test_locality(create: Creator, cloud: Emulator) -> None:
     """``CreateMachine`` still takes the former word for affinity."""
-    create(locality={"strict": False, "near": ["web-0"]})
-    assert body(cloud)["locality"] == {"strict": False, "near": ["web-0"]}
+    [near] = cloud.populate(1, name="web-0")
+    for given in (near.id, [near.id], [{"id": near.id}]):
+        create(name=None, locality={"strict": False, "near": given})
+        assert body(cloud)["locality"] == {"strict": False, "near": [near.id]}
 
 
 def test_brand(create: Creator, cloud: Emulator) -> None:
@@ -199,6 +239,48 @@ def test_volumes(create: Creator, cloud: Emulator) -> None:
     volumes = ({"name": "data", "mountpoint": "/data", "mode": "ro"},)
     create(volumes=volumes)
     assert body(cloud)["volumes"] == list(volumes)
+
+
+@pytest.mark.parametrize("form", ["id", "name", "dict", "resource"])
+def test_volumes_by_mountpoint(create: Creator, dc: DataCenter, cloud: Emulator, form: str) -> None:
+    """``CreateMachine`` gets a volume's name, which is all that CloudAPI knows it by here, however it is given."""
+    cloud.state.settings.automount_volumes = cloud.state.settings.volumes = True
+    volume = dc.create_volume("data")
+    given: Any = {"id": volume.id, "name": "data", "dict": {"name": "data"}, "resource": volume}[form]
+    machine = create(volumes={"/data": given})
+    assert body(cloud)["volumes"] == [{"name": "data", "mountpoint": "/data"}]
+    assert volume.refresh().refs == [machine.id]
+    create(name="web-2", volumes=[{"name": given, "mountpoint": "/d", "mode": "ro"}])
+    assert body(cloud)["volumes"] == [{"name": "data", "mountpoint": "/d", "mode": "ro"}]
+
+
+@pytest.mark.parametrize(
+    "volumes",
+    [["data"], [{"name": "data"}], [{"mountpoint": "/data"}], {"data": "/data"}, {"/data": ""}, 5,
+     [{"name": "data", "mountpoint": "/data", "mode": 7}]],
+)  # fmt: skip
+def test_volumes_that_are_none(create: Creator, cloud: Emulator, volumes: Any) -> None:
+    """What does not say which volume to mount, and where, is refused before ``CreateMachine``."""
+    with pytest.raises(InputError, match=r"volume|mode"):
+        create(volumes=volumes)
+    assert "CreateMachine" not in cloud.trace.operations()
+
+
+@pytest.mark.parametrize(
+    "disk", [5, {"size": "10G"}, {"size": True}, {"size": 10, "boot": "true"}, {"size": 10, "block_size": "4K"}]
+)
+def test_disks_that_are_none(create: Creator, cloud: Emulator, disk: Any) -> None:
+    """A disk that CloudAPI cannot make is refused, and the fault named, before ``CreateMachine``."""
+    with pytest.raises(InputError, match=r"disk must|size|boot"):
+        create(disks=[disk])
+    assert not cloud.trace
+
+
+def test_disk_of_an_image(create: Creator, cloud: Emulator) -> None:
+    """``CreateMachine`` gets the id of a disk's image, also when it is given by its name."""
+    image = image_id(cloud, "debian-12-cloud")
+    create(image=image, package="b1-small", disks=[{"size": 12_288, "image": "debian-12-cloud"}])
+    assert body(cloud)["disks"] == [{"size": 12_288, "image": image}]
 
 
 def test_allow_shared_images(create: Creator, cloud: Emulator) -> None:

@@ -30,6 +30,7 @@ FILTERS: dict[str, tuple[dict[str, Any], dict[str, str], set[str]]] = {
     "tags": ({"tags": {"role": "web"}}, {"tag.role": "web"}, {"web"}),
     "tags that are numbers": ({"tags": {"rank": 0}}, {"tag.rank": "0"}, {"web"}),
     "tags that are booleans": ({"tags": {"live": False}}, {"tag.live": "false"}, {"old"}),
+    "tags that are whole numbers": ({"tags": {"rank": 0.0}}, {"tag.rank": "0"}, {"web"}),
     "several tags": ({"tags": {"role": "web", "rank": 1}}, {"tag.role": "web", "tag.rank": "1"}, set()),
     "tombstone": ({"tombstone": True}, {"tombstone": "true"}, {"web", "old", "big", "vm", "gone"}),
     "tombstone=1": ({"tombstone": 1}, {"tombstone": "true"}, {"web", "old", "big", "vm", "gone"}),
@@ -114,6 +115,16 @@ def test_machines_by_image(dc: DataCenter, cloud: Emulator, word: str, form: str
     assert filters_of(cloud, "ListMachines") == {"image": image}
     assert dc.num_machines(**{word: given}) == 1
     assert filters_of(cloud, "HeadMachines") == {"image": image}
+
+
+@pytest.mark.parametrize("tags", [{"role": None}, {"role": ["web"]}, {1: "web"}, "*", [("role", "web")]])
+def test_tags_that_are_none(dc: DataCenter, cloud: Emulator, tags: Any) -> None:
+    """A filter by tags that cannot be meant is refused, rather than left out of ``ListMachines``, which would list more."""
+    with pytest.raises(InputError, match="tags"):
+        dc.machines(tags=tags)
+    with pytest.raises(InputError, match="tags"):
+        dc.num_machines(tags=tags)
+    assert not cloud.trace
 
 
 def test_machines_with_credentials(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:

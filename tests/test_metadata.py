@@ -45,6 +45,15 @@ def test_get_metadata(described: Machine, cloud: Emulator) -> None:
     assert described.boot_script == SCRIPT
 
 
+def test_get_metadata_with_credentials(machine: Machine, cloud: Emulator) -> None:
+    """``ListMachineMetadata`` brings the passwords where they are asked for; they are known then, and not shown."""
+    record(cloud, machine).credentials = {"root_pw": "secret"}
+    assert machine.get_metadata(credentials=True) == machine.metadata == {}
+    assert cloud.trace[-1].query == {"credentials": "true"}
+    assert machine.credentials() == {"root": "secret"}
+    assert cloud.trace[-1].operation == "ListMachineMetadata"
+
+
 def test_get_metadata_at_key(described: Machine, cloud: Emulator) -> None:
     """``GetMachineMetadata`` gives one entry."""
     assert described.get_metadata("motd") == "hello"

@@ -78,6 +78,14 @@ def test_nics_are_counted(dc: DataCenter, machine: Machine) -> None:
     assert "x-query-limit" not in response.headers
 
 
+def test_num_nics(machine: Machine, cloud: Emulator) -> None:
+    """``HeadNics`` counts them."""
+    assert machine.num_nics() == 1
+    assert sent(cloud, "HeadNics") == ("HEAD", f"{machine.path}/nics", {})
+    machine.add_nic("internal", wait=True)
+    assert machine.num_nics() == 2
+
+
 def test_raw_nics_stay_reachable(machine: Machine, cloud: Emulator) -> None:
     """What ``GetMachine`` told of the interfaces is in the machine's mapping, and costs no request."""
     before = len(cloud.trace)

@@ -19,6 +19,10 @@ FILTERS: dict[str, tuple[dict[str, Any], dict[str, str], set[str]]] = {
     "vcpus": ({"vcpus": 1, "group": "kvm"}, {"vcpus": "1", "group": "kvm"}, {"k1-small"}),
     "vcpus=0": ({"vcpus": 0}, {"vcpus": "0"}, {"g1-nano", "g1-micro"}),
     "group": ({"group": "kvm"}, {"group": "kvm"}, {"k1-small"}),
+    "flexible_disk": ({"flexible_disk": True}, {"flexible_disk": "true"}, {"b1-small", "b1-large"}),
+    "flexible_disk=False": ({"flexible_disk": False}, {"flexible_disk": "false"}, {"b1-fixed"}),
+    "brand": ({"brand": "kvm"}, {"brand": "kvm"}, {"k1-small"}),
+    "name with a wildcard": ({"name": "b1-*"}, {"name": "b1-*"}, {"b1-small", "b1-large", "b1-fixed"}),
     "lwps": ({"lwps": 1}, {"lwps": "1"}, set()),
     "none of that name": ({"name": "-highcpu-.+"}, {"name": "-highcpu-.+"}, set()),
 }

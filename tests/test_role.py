@@ -309,3 +309,10 @@ def test_refresh(reader: Role, cloud: Emulator) -> None:
 def test_repr(reader: Role) -> None:
     """A role is shown by name and id."""
     assert repr(reader) == f"<Role 'reader' {reader.id}>"
+
+
+def test_default_that_is_no_boolean(dc: DataCenter, cloud: Emulator) -> None:
+    """A member who is to be a default one says so with True; a text is refused before ``CreateRole``."""
+    with pytest.raises(InputError, match="default must be True or False, not str"):
+        dc.create_role("ops", [{"login": "bob", "default": "false"}])
+    assert not cloud.trace

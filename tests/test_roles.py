@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 from cloud_kit import query
 from rbac_kit import as_user, give_role, new_key
 
@@ -58,6 +59,16 @@ def test_roles_in_the_query(cloud: Emulator, dc: DataCenter, jill: records.User)
         client.packages(name="g1-small")
     assert query(cloud, "ListPackages") == {"name": "g1-small", "as-role": "operator,reader"}
     assert cloud.trace[-1].path == "/demo/packages?name=g1-small&as-role=operator%2Creader"
+
+
+def test_roles_in_a_signed_url(cloud: Emulator, dc: DataCenter, jill: records.User) -> None:
+    """Whoever has the URL acts in the roles of the data centre that signed it, except where roles would be data."""
+    with as_user(cloud, dc, jill, roles="operator") as client:
+        assert "&as-role=operator&" in client.presign("GET", "/machines")
+        assert "as-role" not in client.presign(["GET", "POST"], f"/machines/{jill.id}/metadata")
+        session = requests.Session()
+        session.mount(client.base_url, client.session.http.get_adapter(client.base_url))
+        assert session.get(client.presign("GET", "/machines")).json() == []
 
 
 @pytest.mark.parametrize("roles", ["operator", ["operator"], ("operator",)])

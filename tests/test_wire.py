@@ -92,6 +92,15 @@ def test_queries_say_what_was_said() -> None:
     assert wire.query(None) == ""
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(1.0, "1"), (-2.0, "-2"), (0.5, "0.5"), (1e20, "1" + "0" * 20), (1e21, "1e%2B21"), (-0.0, "0")],
+)
+def test_numbers_in_a_query_are_written_as_javascript_does(value: float, written: str) -> None:
+    """CloudAPI compares texts, and knows no ``1.0``."""
+    assert wire.query({"tag.rank": value}) == f"tag.rank={written}"
+
+
 @having(st.dictionaries(TEXT.filter(lambda key: key not in wire.PRESIGNED and not {*"[]"} & {*key}), TEXT))
 @settings(deadline=None)
 def test_queries_come_back_as_they_were(params: dict[str, str]) -> None:
@@ -119,6 +128,13 @@ def test_values_that_a_query_cannot_hold_are_refused(value: Any) -> None:
     """They would arrive as Python writes them, and mean nothing."""
     with pytest.raises(InputError, match="cannot be sent"):
         wire.query({"a": value})
+
+
+@pytest.mark.parametrize("name", [None, True, b"x"])
+def test_what_is_no_name_is_no_part_of_a_path(name: Any) -> None:
+    """It would name another thing, such as one that is called None."""
+    with pytest.raises(InputError, match="cannot be part of an address"):
+        wire.segments("tags", name)
 
 
 # Methods and headers

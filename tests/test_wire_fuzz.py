@@ -165,6 +165,8 @@ def written(value: Any) -> Any:
     """Write a value, or several, as they stand in a query."""
     if isinstance(value, list):
         return [written(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return f"{value + 0:.0f}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

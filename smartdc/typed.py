@@ -1,0 +1,92 @@
+"""Take arguments of the right type only, before a byte is sent, and leave out those that were not said.
+
+CloudAPI reads a text such as "false" as true in one place, refuses it in the next, and drops it without a word in a
+third. So each function here takes arguments by their names, and returns those that are not None; one of another type
+is an `InputError` that names it, and does not repeat its value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smartdc.errors import InputError
+
+__all__ = ["dicts", "flags", "lists", "mappings", "numbers", "several", "texts", "truths"]
+
+
+def texts(**values: object) -> dict[str, Any]:
+    """Take strings."""
+    return {name: _checked(name, value, isinstance(value, str), "a string") for name, value in _said(values)}
+
+
+def numbers(**values: object) -> dict[str, Any]:
+    """Take whole numbers, which True and False are not, also as the digits that settings and command lines have."""
+    said = {name: int(value) if _is_digits(value) else value for name, value in _said(values)}
+    return {name: _checked(name, value, _is_whole(value), "a whole number") for name, value in said.items()}
+
+
+def truths(**values: object) -> dict[str, Any]:
+    """Take True and False, both of which are sent."""
+    return {name: _checked(name, value, isinstance(value, bool), "True or False") for name, value in _said(values)}
+
+
+def flags(**values: object) -> dict[str, Any]:
+    """Take True and False of what CloudAPI reads as true whenever it is there: False is left out.
+
+    Numbers are taken as well, since ``tombstone`` once counted minutes.
+    """
+    said = {name: _checked(name, value, isinstance(value, int), "True or False") for name, value in _said(values)}
+    return {name: True for name, value in said.items() if value}
+
+
+def lists(**values: object) -> dict[str, Any]:
+    """Take lists of strings; a single string is a list of one."""
+    return {name: _list(name, value) for name, value in _said(values)}
+
+
+def dicts(**values: object) -> dict[str, Any]:
+    """Take mappings, whatever is in them."""
+    return {name: dict(_checked(name, value, isinstance(value, Mapping), "a dict")) for name, value in _said(values)}
+
+
+def mappings(**values: object) -> dict[str, Any]:
+    """Take mappings from strings to strings, numbers and booleans."""
+    return {name: _mapping(name, entries) for name, entries in dicts(**values).items()}
+
+
+def several(name: str, things: Any) -> list[Any]:
+    """Take one thing or several; a single text or dict, of which one could iterate too, is one thing."""
+    if isinstance(things, (str, Mapping)):
+        return [things]
+    return list(_checked(name, things, isinstance(things, Iterable) and not isinstance(things, bytes), "a list"))
+
+
+def _said(values: Mapping[str, object]) -> Iterable[tuple[str, Any]]:
+    return ((name, value) for name, value in values.items() if value is not None)
+
+
+def _is_digits(value: object) -> bool:
+    return isinstance(value, str) and len(value) < 19 and value.isascii() and value.isdigit()
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _checked(name: str, value: Any, right: bool, wanted: str) -> Any:
+    if not right:
+        raise InputError(f"{name} must be {wanted}, not {type(value).__name__}")
+    return value
+
+
+def _list(name: str, value: Any) -> list[str]:
+    items = several(name, value)
+    return [_checked(f"each of {name}", item, isinstance(item, str), "a string") for item in items]
+
+
+def _mapping(name: str, entries: dict[str, Any]) -> dict[str, Any]:
+    for key, entry in entries.items():
+        _checked(f"each key of {name}", key, isinstance(key, str), "a string")
+        _checked(f"{name}[{key!r}]", entry, isinstance(entry, (str, int, float)), "a string, number or boolean")
+    return entries
