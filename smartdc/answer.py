@@ -254,7 +254,8 @@ def _words(response: requests.Response, body: Any, details: Sequence[Mapping[str
             words = f"machine {body['id']} was deleted"
         if not words:
             words = "; ".join(f"{key}: {value}" for key, value in body.items() if isinstance(value, str))
-    text = str(words or "").strip() or f"HTTP status {status}"
+    bare = f"HTTP status {status}{', and a GET would tell why' if response.request.method == 'HEAD' else ''}"
+    text = str(words or "").strip() or bare
     if 300 <= status < 400 and "Location" in response.headers:
         text = f"{text} (it is at {response.headers['Location']}; redirects are not followed)"
     told = [(e.get("field", "?"), str(e.get("message") or e.get("code") or "invalid")) for e in details]

@@ -60,9 +60,16 @@ class Snapshot(Stateful):
     def _called(self) -> str:
         return f"snapshot {self.name} of {self.machine.name}"
 
-    def delete(self) -> None:
-        """Begin to delete the snapshot: ``DeleteMachineSnapshot``; ``poll_until("deleted")`` waits for its end."""
-        self._delete()
+    def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Begin to delete the snapshot: ``DeleteMachineSnapshot``.
+
+        With `wait` it returns when the snapshot is gone, and raises `WaitFailed` (with what the audit says) when that
+        failed or `WaitTimeout` after `timeout` seconds.
+        """
+        ask = lambda: self._call("DELETE")[1]  # noqa: E731 (one line says it)
+        self.machine._do("delete_snapshot", ask, wait=wait, timeout=timeout)  # noqa: SLF001 (its own machine)
+        if wait:
+            self.poll_until("deleted", timeout=timeout)
 
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
         """Roll the machine back to the snapshot, boot it, and return it: ``StartMachineFromSnapshot``.

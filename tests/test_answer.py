@@ -47,6 +47,14 @@ def failed(status: int, body: Any = b"", **headers: str) -> errors.APIError:
 # Bodies
 
 
+def test_a_refused_head_says_where_its_reason_is() -> None:
+    """An answer to HEAD has no body, and so no words."""
+    answer = response(403, method="HEAD")
+    read_body(answer, 10_000)
+
+    assert api_error(answer, **CALL).message == "HTTP status 403, and a GET would tell why"
+
+
 @pytest.mark.parametrize("length", [None, 5])
 def test_a_body_is_read_whole(length: int | None) -> None:
     """With a length or without."""

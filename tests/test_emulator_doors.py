@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from emulator_signer import Asker, Signer, private_key, public_line, refusal
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock, authority, clock, wsgi
 from smartdc.emulator.__main__ import main
 from smartdc.emulator.adapter import read_request
+from smartdc.emulator.settings import Throttle
 
 pytest_plugins = ["pytester"]
 
@@ -144,6 +146,37 @@ def test_control_populates_and_counts(cloud: Emulator, control: Any) -> None:
     assert set(identities) == set(cloud.state.machines)
     books = control("GET", "books").json()
     assert (books["machines"], books["errors"]) == ({"running": 3}, [])
+
+
+def test_control_switches(cloud: Emulator, control: Any) -> None:
+    """Whoever tests in another language is the operator too."""
+    told = control("POST", "settings", {"volumes": True, "throttle": {"burst": 1, "rate": 2}}).json()
+
+    assert cloud.state.settings.volumes
+    assert cloud.state.settings.throttle == Throttle(burst=1, rate=2)
+    assert told == control("GET", "settings").json()
+    assert (told["volumes"], told["rbac"], told["throttle"]) == (True, True, {"burst": 1, "rate": 2})
+    control("POST", "settings", {"throttle": None})
+    assert cloud.state.settings.throttle is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"volumes": True, "moon": 1}, "there is no setting moon; there are allow_multiple_public_networks, "),
+        ({"fabrics": False, "volumes": "false"}, "volumes is true or false"),
+        ({"manta_url": True}, "manta_url is not true or false"),
+        ({"fabrics": False, "throttle": {"speed": 1}}, "speed"),
+    ],
+)
+def test_control_switches_only_what_is_there(cloud: Emulator, control: Any, body: Any, words: str) -> None:
+    """What is wrong is refused, and changes nothing."""
+    before = replace(cloud.state.settings)
+    answer = control("POST", "settings", body)
+
+    assert refusal(answer) == (409, "InvalidArgument")
+    assert words in answer.json()["message"]
+    assert cloud.state.settings == before
 
 
 def test_control_shows_the_trace(cloud: Emulator, control: Any) -> None:

@@ -230,6 +230,22 @@ def test_wait_for_the_end_of_a_snapshot(snapshot: Snapshot, cloud: Emulator) -> 
     assert (snapshot.state, cloud.clock.monotonic()) == ("deleted", 30)
 
 
+def test_delete_and_wait(snapshot: Snapshot, cloud: Emulator) -> None:
+    """With ``wait`` it returns when the snapshot is gone."""
+    cloud.transitions.policy = AfterSeconds(30)
+    snapshot.delete(wait=True)
+    assert (snapshot.state, cloud.clock.monotonic()) == ("deleted", 30)
+
+
+def test_delete_that_fails(snapshot: Snapshot, cloud: Emulator) -> None:
+    """With ``wait`` a snapshot that stays ends the wait at once, with what the ``MachineAudit`` says."""
+    cloud.transitions.fail("delete_snapshot")
+    with pytest.raises(WaitFailed, match=r"delete_snapshot, success no"):
+        snapshot.delete(wait=True)
+    assert cloud.clock.monotonic() < 5
+    assert names(cloud, snapshot.machine) == ["before"]
+
+
 def test_wait_ends_with_the_timeout(machine: Machine, cloud: Emulator) -> None:
     """A snapshot that takes too long costs the time-out and no more, and the error brings what was waited for."""
     cloud.transitions.policy = AfterSeconds(300)

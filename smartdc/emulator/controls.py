@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .clock import VirtualClock, WallClock
 from .faults import Fault
 from .reply import ApiError, Reply, invalid_argument
+from .settings import Settings, Throttle
 from .transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript, Policy
 from .wire import Request
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PREFIX = "/--emulator/"
 TOKEN_HEADER = "X-Emulator-Token"  # noqa: S105  a name, not a token
 
+_SETTINGS = frozenset(field.name for field in fields(Settings))
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault)) - {"where"}
 
 
@@ -106,6 +108,25 @@ def _populate(emulator: "Emulator", count: int, **choice: Any) -> list[str]:
     return [machine.id for machine in emulator.populate(count, **choice)]
 
 
+def _switch(emulator: "Emulator", **given: Any) -> dict[str, Any]:
+    """Change what is given of the settings, all of it or nothing, and return them all."""
+    settings = emulator.state.settings
+    if unknown := set(given) - _SETTINGS:
+        raise TypeError(f"there is no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(_SETTINGS))}")
+    for name, value in given.items():
+        if isinstance(getattr(settings, name), bool) != isinstance(value, bool):
+            raise TypeError(f"{name} is {'' if isinstance(getattr(settings, name), bool) else 'not '}true or false")
+    throttle = given.get("throttle")
+    changed = {**given, "throttle": Throttle(**throttle)} if throttle else given
+    for name, value in changed.items():
+        setattr(settings, name, value)
+    return _show_settings(emulator)
+
+
+def _show_settings(emulator: "Emulator") -> dict[str, Any]:
+    return asdict(emulator.state.settings)
+
+
 def _trace(emulator: "Emulator") -> list[dict[str, Any]]:
     return [asdict(asked) for asked in emulator.trace]
 
@@ -125,6 +146,8 @@ CONTROLS: dict[str, Callable[..., Any]] = {
     "POST fail": _fail,
     "DELETE changefeed": _drop,
     "POST populate": _populate,
+    "POST settings": _switch,
+    "GET settings": _show_settings,
     "GET trace": _trace,
     "GET books": _books,
 }
