@@ -135,7 +135,7 @@ RULES = (
     Step("sdc-listfirewallrules", "", lists(of_rules)),
     Step("sdc-getfirewallrule", "{rule}", shows(of_rule)),
     Step("sdc-updatefirewallrule", """-r 'FROM any TO tag "part" = "db" ALLOW tcp PORT 80' {rule}""", shows(of_rule)),
-    Step("sdc-listfirewallrulemachines", "{rule}", lists(lambda books: [of_machine(books, "still") | {"package": ""}])),
+    Step("sdc-listfirewallrulemachines", "{rule}", lists(lambda books: [of_machine(books, "still")])),
     Step("sdc-listmachinefirewallrules", "{still machine}", lists(of_rules)),
     Step("sdc-disablefirewallrule", "{rule}", has(Books.rule, enabled=False)),
     Step("sdc-enablefirewallrule", "{rule}", has(Books.rule, enabled=True)),

@@ -170,7 +170,7 @@ RULES = (
     Step("fwrule get", "-j {rule}", shows(of_rule)),
     Step("fwrule enable", "{rule}", says("Enabled firewall rule {rule}"), has(Books.rule, enabled=True)),
     Step("fwrule update", "{rule} description=new", says("{rule}"), has(Books.rule, enabled=True, description="new")),
-    Step("fwrule instances", "-j {rule}", lists(lambda books: [of_machine(books, "still") | {"package": ""}])),
+    Step("fwrule instances", "-j {rule}", lists(lambda books: [of_machine(books, "still")])),
     Step("instance fwrule list", "-j still", lists(of_rules)),
     Step("instance fwrules", "-j still", lists(of_rules)),
     Step("fwrule disable", "{rule}", says("Disabled firewall rule {rule}"), has(Books.rule, enabled=False)),

@@ -74,12 +74,22 @@ def test_new_machine_is_provisioning(ask: Asker) -> None:
 
     assert (answer.status_code, machine["state"], machine["ips"]) == (201, "provisioning", [])
     assert answer.headers["Location"] == f"/demo/machines/{machine['id']}"
-    assert (machine["name"], machine["package"], machine["brand"]) == ("web", "g1-small", "joyent")
+    assert (machine["name"], machine["brand"]) == ("web", "joyent")
     assert (machine["type"], machine["memory"], machine["disk"]) == ("smartmachine", 1024, 25_600)
     assert machine["tags"] == {"n": 1, "b": True}
     assert machine["metadata"]["m"] == "x"
     assert machine["firewall_enabled"] is machine["deletion_protection"] is False
     assert {"nics", "primaryIp", "credentials", "docker"}.isdisjoint(machine)
+
+
+def test_answer_is_written_before_the_package_is_looked_up(ask: Asker) -> None:
+    """It names none, says nothing of flexible disks, and has no names from DNS; all that is known at the next look."""
+    ask.cloud.state.settings.cns = ask.cloud.state.accounts["demo"].cns_enabled = True
+    answer = create(ask, "debian-12-cloud", "b1-small", name="web")
+    young, late = answer.json(), finished(ask, answer)
+
+    assert (young["package"], late["package"]) == ("", "b1-small")
+    assert late.keys() - young.keys() >= {"flexible", "free_space", "dns_names"}
 
 
 def test_finished_machine_has_addresses(ask: Asker) -> None:
@@ -121,7 +131,7 @@ def test_dataset_is_another_word_for_image(ask: Asker) -> None:
     [
         ({}, MISSING, "image must be specified"),
         ({"image": "base-64-lts"}, ARGUMENT, "base-64-lts is not a valid image"),
-        ({"image": UNKNOWN}, (404, "ResourceNotFound"), f"image {UNKNOWN} was not found"),
+        ({"image": UNKNOWN}, (404, "ResourceNotFound"), f"image {UNKNOWN} not found"),
     ],
 )
 def test_image_must_be_there(ask: Asker, body: dict[str, str], kind: tuple[int, str], message: str) -> None:
@@ -373,13 +383,14 @@ def test_networks_can_be_chosen(ask: Asker) -> None:
     assert by_id["networks"] == [internal, external]
     assert by_id["primaryIp"] == by_id["ips"][1]
     assert by_object["ips"][0] == "10.88.7.7"
-    assert finished(ask, create(ask, networks=[]))["ips"] == []
 
 
-def test_machine_without_public_network_has_a_primary_address(ask: Asker) -> None:
-    """The first interface stands in."""
-    machine = finished(ask, create(ask, networks=[network(ask, "internal").id]))
+def test_machine_without_public_network_has_a_primary_interface(ask: Asker) -> None:
+    """It is the first one."""
+    names = [network(ask, name).id for name in ("internal", "My-Fabric-Network")]
+    machine = finished(ask, create(ask, networks=names))
 
+    assert [nic["primary"] for nic in machine["nics"]] == [True, False]
     assert machine["primaryIp"] == machine["ips"][0]
 
 
@@ -569,12 +580,33 @@ def test_nested_tags_and_metadata_are_ignored(ask: Asker) -> None:
     assert set(machine["metadata"]) == {"a", "root_authorized_keys"}
 
 
-@pytest.mark.parametrize(("key", "field"), [("tag.a", "tags"), ("metadata.a", "metadata")])
+def test_machine_needs_a_network(ask: Asker) -> None:
+    """An empty list is taken by its word, and VMAPI refuses it."""
+    answer = create(ask, networks=[])
+
+    refused(answer, "Invalid VM parameters: Invalid networks", VALIDATION)
+    assert answer.json()["errors"][0]["field"] == "networks"
+    assert ask.get("/my/machines").json() == []
+
+
+def test_names_need_something_after_the_dot(ask: Asker) -> None:
+    """What has nothing there, or for metadata no word, is no entry."""
+    machine = create(ask, extra={"tag.": "a", "metadata.": "a", "metadata.-x": "a", "tag.-x": "a"}).json()
+
+    assert (machine["tags"], set(machine["metadata"])) == ({"-x": "a"}, {"root_authorized_keys"})
+
+
+def test_tags_of_docker_can_be_had_from_the_start(ask: Asker) -> None:
+    """VMAPI guards them against changes only."""
+    assert create(ask, extra={"tag.sdc_docker": True}).json()["tags"] == {"sdc_docker": True}
+
+
+@pytest.mark.parametrize(("key", "field"), [("tag.a", "tags.a"), ("metadata.a", "customer_metadata.a")])
 def test_values_must_be_simple(ask: Asker, key: str, field: str) -> None:
     """Text, numbers and booleans are all there is."""
     answer = create(ask, extra={key: [1]})
 
-    assert refusal(answer) == VALIDATION
+    refused(answer, "Invalid VM parameters", VALIDATION)
     assert answer.json()["errors"][0] == {"field": field, "code": "Invalid", "message": "Forbidden Data Type"}
 
 
@@ -617,4 +649,4 @@ def test_machine_without_a_node_cannot_be_deleted(ask: Asker) -> None:
     machine = create(ask).json()["id"]
     ask.cloud.state.machines[machine].compute_node = None
 
-    assert refusal(ask("DELETE", f"/my/machines/{machine}")) == (409, "UnallocatedVM")
+    assert refusal(ask("DELETE", f"/my/machines/{machine}")) == (409, "ConflictError")

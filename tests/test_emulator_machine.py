@@ -108,12 +108,31 @@ def test_words_must_be_known(ask: Asker, query: str, message: str) -> None:
     assert (refusal(answer), answer.json()["message"]) == (ARGUMENT, message)
 
 
-@pytest.mark.parametrize(("query", "field"), [("state=unknown", "state"), ("image=base", "image_uuid")])
-def test_words_that_only_vmapi_refuses(ask: Asker, query: str, field: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("state=unknown", "state", "Must be one of: active, destroyed, running, stopped"),
+        ("brand=xen", "brand", "Must be one of: bhyve, joyent, joyent-minimal, kvm, lx"),
+        ("image=base", "image_uuid", "Invalid UUID"),
+        ("name=a%20b", "alias", "String does not match the form of a name"),
+        ("tag.role=", "tag", 'Invalid tag value: ""'),
+    ],
+)
+def test_words_that_only_vmapi_refuses(ask: Asker, query: str, field: str, message: str) -> None:
     """CloudAPI lets them pass."""
     answer = ask.get(f"/my/machines?{query}")
 
-    assert (refusal(answer), answer.json()["errors"][0]["field"]) == (VALIDATION, field)
+    assert refusal(answer) == VALIDATION
+    assert answer.json()["errors"] == [{"field": field, "code": "Invalid", "message": message}]
+
+
+def test_image_has_one_name_in_a_list(ask: Asker, machine: str) -> None:
+    """Its former name beside it is refused, and alone it filters nothing."""
+    image = ask.cloud.state.machines[machine].image
+
+    assert refusal(ask.get(f"/my/machines?image={image}&dataset={image}")) == ARGUMENT
+    other = next(each for each in ask.cloud.state.images if each != image)
+    assert names(ask, f"dataset={other}") == ["web"]
 
 
 def test_tags_star_overrides_all_filters(ask: Asker) -> None:
@@ -138,11 +157,12 @@ def test_others_machines_are_not_listed(ask: Asker) -> None:
 
 
 def test_unknown_machine_is_a_404(ask: Asker) -> None:
-    """An id that is none is a 409 instead."""
+    """An id that is none is a 409 instead, and so is one in capital letters."""
     assert ask.get(f"/my/machines/{UNKNOWN}").json() == {"code": "ResourceNotFound", "message": "VM not found"}
-    answer = ask.get("/my/machines/web")
-    assert refusal(answer) == VALIDATION
-    assert answer.json()["errors"] == [{"field": "uuid", "code": "Invalid", "message": "Invalid UUID"}]
+    for name in ("web", "ABCDEF00-0000-4000-8000-000000000000"):
+        answer = ask.get(f"/my/machines/{name}")
+        assert refusal(answer) == VALIDATION
+        assert answer.json()["errors"] == [{"field": "uuid", "code": "Invalid", "message": "Invalid UUID"}]
 
 
 def test_first_version_had_no_networks(ask: Asker, machine: str) -> None:
@@ -270,9 +290,10 @@ def test_machine_that_is_provisioning_takes_no_action(ask: Asker) -> None:
     for action in (*ACTIONS[:3], "enable_firewall", "enable_deletion_protection"):
         answer = ask.act(machine, action)
         assert refusal(answer) == (409, "UnallocatedVM")
-        assert "has not been provisioned yet" in answer.json()["message"]
+        word = "update" if action.startswith("enable") else action
+        assert answer.json()["message"] == f"Cannot call {word} for a VM that has not been provisioned yet"
     assert refusal(ask.act(machine, "rename", name="x")) == (409, "UnallocatedVM")
-    assert refusal(ask.act(machine, "resize", package="g1-nano")) == (409, "UnallocatedVM")
+    assert "call update for" in ask.act(machine, "resize", package="g1-nano").json()["message"]
     assert refusal(ask.post(f"/my/machines/{machine}/snapshots", {})) == (409, "UnallocatedVM")
     assert ask.post(f"/my/machines/{machine}/tags", {"a": 1}).status_code == 200
     assert ask("DELETE", f"/my/machines/{machine}").status_code == 204
@@ -296,12 +317,19 @@ def test_protection_is_switched_once(ask: Asker, machine: str) -> None:
 
 
 def test_rename_changes_the_name(ask: Asker, machine: str) -> None:
-    """The same name again is no duplicate."""
-    ask.act(machine, "rename", name="db")
+    """The audit calls it by its name."""
     ask.act(machine, "rename", name="db")
 
     assert names(ask, "") == ["db"]
-    assert ask.audit(machine) == [("rename", "yes"), ("rename", "yes")]
+    assert ask.audit(machine) == [("rename", "yes")]
+
+
+def test_rename_to_the_same_name_is_a_duplicate(ask: Asker, machine: str) -> None:
+    """VMAPI finds the machine itself among those that have the name."""
+    answer = ask.act(machine, "rename", name="web")
+
+    assert refusal(answer) == VALIDATION
+    assert answer.json()["errors"][0]["code"] == "Duplicate"
 
 
 @pytest.mark.parametrize(
@@ -347,7 +375,7 @@ def held(ask: Asker, machine: str, **changed: Any) -> Machine:
         ("joyent", "g1-large", "Package RAM (8192) is more than allowed by the image (4096)"),
         ("kvm", "g1-small", "resize is not supported for KVM virtualmachines"),
         ("bhyve", "b1-fixed", "Resizing to a package without flexible disk space is not supported"),
-        ("bhyve", "b1-small", "VM must be stopped to be resized"),
+        ("bhyve", "b1-small", "VM not stopped: changing bhyve CPU or memory requires the instance to be stopped"),
     ],
 )
 def test_resize_checks_the_package(ask: Asker, machine: str, brand: str, package: str | None, message: str) -> None:
@@ -371,6 +399,25 @@ def test_stopped_bhyve_machine_is_resized(ask: Asker, machine: str) -> None:
     held(ask, machine, brand="bhyve", state="stopped")
 
     assert ask.act(machine, "resize", package="b1-small").status_code == 202
+
+
+def test_running_bhyve_machine_keeps_memory_and_processors(ask: Asker, machine: str) -> None:
+    """A package that has as much of them may be had at once."""
+    package = ask.cloud.state.package_named("b1-small")
+    assert package
+    held(ask, machine, brand="bhyve", package=package.id)
+
+    assert ask.act(machine, "resize", package="b1-small").status_code == 202
+    assert ask.get(f"/my/machines/{machine}").json()["flexible"] is True
+
+
+def test_bhyve_machine_keeps_its_disks(ask: Asker, machine: str) -> None:
+    """A package must hold them all."""
+    held(ask, machine, brand="bhyve", state="stopped", disks=[{"size": 10**6}, {"size": 1}])
+
+    answer = ask.act(machine, "resize", package="b1-small")
+    assert refusal(answer) == VALIDATION
+    assert "existing disk usage (1000001) exceeds" in answer.json()["message"]
 
 
 # Jobs

@@ -55,6 +55,7 @@ def test_account_is_updated(ask: Asker) -> None:
 def test_account_checks_its_flag(ask: Asker) -> None:
     """Nothing else is changed with a wrong one."""
     assert refusal(ask.post("/my", {"triton_cns_enabled": "yes", "city": "x"})) == ARGUMENT
+    assert refusal(ask.post("/my", {"triton_cns_enabled": "True"})) == ARGUMENT
     assert "city" not in ask.get("/my").json()
 
 
@@ -156,10 +157,43 @@ def test_images_are_filtered(ask: Asker) -> None:
     assert named(ask, "/my/images?os=windows") == ["windows-server-2022"]
     assert named(ask, "/my/images?type=docker") == ["alpine"]
     assert "alpine" not in named(ask, "/my/images?type=!docker")
-    assert [each["version"] for each in ask.get("/my/images?state=disabled").json()] == ["21.4.1"]
+    assert named(ask, "/my/images?version=~3.4") == ["base-64-lts"]
     assert len(named(ask, "/my/images?state=all")) == len(named(ask, "/my/images")) + 1
     assert named(ask, "/my/images?public=false") == named(ask, "/my/images?version=0") == []
     assert named(ask, "/my/images?public=true&owner=" + image(ask).owner) == named(ask, "/my/images")
+
+
+def test_disabled_images_of_others_show_among_all_only(ask: Asker) -> None:
+    """By their state only one's own are listed."""
+    [disabled] = [each for each in ask.cloud.state.images.values() if each.state == "disabled"]
+
+    assert ask.get("/my/images?state=disabled").json() == []
+    assert disabled.id in [each["id"] for each in ask.get("/my/images?state=all").json()]
+    disabled.owner = ask.cloud.state.accounts["demo"].id
+    assert [each["id"] for each in ask.get("/my/images?state=disabled").json()] == [disabled.id]
+
+
+def test_images_that_are_not_made_are_unactivated(ask: Asker) -> None:
+    """Whether they are being made or have failed."""
+    for found, state in zip(ask.cloud.state.images.values(), ("creating", "failed", "unactivated"), strict=False):
+        found.owner, found.state = ask.cloud.state.accounts["demo"].id, state
+
+    assert len(ask.get("/my/images?state=unactivated").json()) == 3
+    assert len(ask.get("/my/images?state=creating").json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("state=destroyed", 'invalid state: "destroyed"'),
+        ("public=yes", 'invalid value for "public" param: "yes" is not a boolean'),
+    ],
+)
+def test_filters_of_images_must_be_known(ask: Asker, query: str, message: str) -> None:
+    """IMGAPI's refusal comes through."""
+    answer = ask.get(f"/my/images?{query}")
+
+    assert (refusal(answer), answer.json()["message"]) == ((422, "InvalidParameter"), message)
 
 
 def test_image_shows_what_its_version_had(ask: Asker) -> None:

@@ -68,7 +68,27 @@ def test_tags_are_deleted(ask: Asker, held: Machine, path: str) -> None:
     assert ask.get(f"{path}/tags").json() == {"role": "www"}
     assert [ask("DELETE", f"{path}/tags").status_code for _ in range(2)] == [204, 204]
     assert ask.get(f"{path}/tags").json() == {}
-    assert ask.audit(held.id) == [("replace_tags", "yes"), ("replace_tags", "yes"), ("remove_tags", "yes")]
+    assert ask.audit(held.id) == [("remove_tags", "yes")] * 3
+
+
+def test_replacement_that_loses_nothing_just_sets(ask: Asker, held: Machine, path: str) -> None:
+    """The audit does not call it a replacement; with metadata it is the same."""
+    held.tags, held.metadata = {"a": 1}, {}
+    ask("PUT", f"{path}/tags", json={"a": 2, "b": 3})
+    ask("DELETE", f"{path}/metadata")
+
+    assert ask.audit(held.id) == [("set_metadata", "yes"), ("set_tags", "yes")]
+
+
+def test_replacement_leaves_what_came_meanwhile(ask: Asker, path: str) -> None:
+    """What is to go is found when the request comes, and not when the job is done."""
+    ask.cloud.transitions.policy = ByScript()
+    ask.post(f"{path}/tags", {"young": True})
+    ask("PUT", f"{path}/tags", json={"a": "b"})
+    for _ in range(2):
+        ask.cloud.transitions.release()
+
+    assert ask.get(f"{path}/tags").json() == {"young": True, "a": "b"}
 
 
 def test_unknown_tag_is_a_404(ask: Asker, path: str) -> None:
@@ -99,7 +119,7 @@ def test_some_names_are_dropped(ask: Asker, path: str, method: str) -> None:
     assert refusal(answer) == VALIDATION
     verb = "adding" if method == "POST" else "replacing"
     assert answer.json()["message"] == f"error {verb} tags: Invalid tag parameters"
-    assert answer.json()["errors"][0]["field"] == "tags"
+    assert answer.json()["errors"] == [{"field": "tags", "code": "Invalid", "message": "Invalid parameter"}]
 
 
 def test_query_becomes_tags(ask: Asker, path: str) -> None:
@@ -114,6 +134,7 @@ GOOD = {
     "triton.cns.reverse_ptr": "host.example.com",
     "triton._test.number": 1.5,
     "triton.placement.exclude_virtual_servers": False,
+    "docker:label:x": "y",
 }
 BAD: list[tuple[str, Any]] = [
     ("triton.unknown", "x"),
@@ -123,9 +144,12 @@ BAD: list[tuple[str, Any]] = [
     ("triton.cmon.groups", "a,a"),
     ("triton.cmon.groups", "a,"),
     ("triton.cmon.groups", ",".join(str(number) for number in range(101))),
+    ("triton.cmon.groups", "a b"),
     ("triton.cns.reverse_ptr", "no host"),
+    ("triton.cns.reverse_ptr", "_host"),
     ("sdc_docker", True),
-    ("docker:label:x", "y"),
+    ("docker:label:com.docker.x", "y"),
+    ("docker:label:triton.x", "y"),
     ("a", None),
     ("a", {"b": "c"}),
 ]
@@ -142,11 +166,33 @@ def test_tags_of_triton_and_docker_are_guarded(ask: Asker, path: str, key: str, 
     assert refusal(ask.post(f"{path}/tags", {key: value})) == VALIDATION
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "field", "message"),
+    [
+        ("a", [1], "tags.a", "Forbidden Data Type"),
+        ("triton.x", 1, "tags", 'Unrecognized special triton tag "triton.x"'),
+        ("triton.cns.disable", "true", "tags",
+         'Triton tag "triton.cns.disable" value must be a boolean: "true" (string)'),
+        ("triton._test.number", True, "tags", 'Triton tag "triton._test.number" value must be a number: true (boolean)'),
+        ("sdc_docker", "x", "tags", 'Special tag "sdc_docker" not supported'),
+    ],
+)  # fmt: skip
+def test_refusal_says_what_is_wrong_with_a_tag(
+    ask: Asker, path: str, key: str, value: Any, field: str, message: str
+) -> None:
+    """In VMAPI's words."""
+    answer = ask.post(f"{path}/tags", {key: value})
+
+    assert answer.json()["errors"] == [{"field": field, "code": "Invalid", "message": message}]
+
+
 def test_tags_of_docker_stay(ask: Asker, held: Machine, path: str) -> None:
     """They are neither deleted nor replaced away."""
     held.tags["sdc_docker"] = True
 
-    assert refusal(ask("DELETE", f"{path}/tags/sdc_docker")) == VALIDATION
+    answer = ask("DELETE", f"{path}/tags/sdc_docker")
+    assert refusal(answer) == VALIDATION
+    assert answer.json()["errors"][0]["message"] == 'Special tag "sdc_docker" may not be deleted'
     assert refusal(ask("DELETE", f"{path}/tags")) == VALIDATION
     assert refusal(ask("PUT", f"{path}/tags", json={"a": "b"})) == VALIDATION
 
@@ -156,11 +202,19 @@ def test_tags_of_docker_stay(ask: Asker, held: Machine, path: str) -> None:
 
 def test_metadata_is_listed(ask: Asker, held: Machine, path: str) -> None:
     """With the passwords when they are asked for, by login."""
-    held.credentials = {"root_pw": "secret", "encrypted": True}
+    held.credentials = {"root_pw": "secret"}
 
     assert ask.get(f"{path}/metadata").json() == {"user-script": "true", "n": 1}
     assert ask.get(f"{path}/metadata?credentials=1").json()["credentials"] == {"root": "secret"}
     assert ask.get(f"{path}/metadata/credentials").json() == {"root": "secret"}
+
+
+def test_encryption_shows_among_the_passwords(ask: Asker, held: Machine, path: str) -> None:
+    """Machines know it from the same place; they themselves show passwords only."""
+    held.credentials, held.encrypted = {"root_pw": "secret"}, True
+
+    assert ask.get(f"{path}/metadata/credentials").json() == {"root": "secret", "encrypted": True}
+    assert ask.get(f"{path}?credentials=1").json()["metadata"]["credentials"] == {"root": "secret"}
 
 
 def test_metadatum_is_text(ask: Asker, path: str) -> None:
@@ -187,6 +241,7 @@ def test_metadata_must_be_simple(ask: Asker, path: str, body: dict[str, Any]) ->
 
     assert refusal(answer) == VALIDATION
     assert answer.json()["message"] == "Invalid metadatum parameters"
+    assert answer.json()["errors"][0]["field"] == ("customer_metadata.a" if "a" in body else "customer_metadata")
 
 
 def test_metadata_is_deleted(ask: Asker, held: Machine, path: str) -> None:
@@ -212,7 +267,9 @@ def test_some_metadata_stays(ask: Asker, path: str, key: str) -> None:
 
 def test_unknown_metadatum_is_a_404(ask: Asker, path: str) -> None:
     """It cannot be deleted either."""
-    assert refusal(ask("DELETE", f"{path}/metadata/x")) == NOT_FOUND
+    for method in ("GET", "DELETE"):
+        answer = ask(method, f"{path}/metadata/x")
+        assert (refusal(answer), answer.json()["message"]) == (NOT_FOUND, 'metadatum "x" not found')
 
 
 # Snapshots
@@ -285,10 +342,17 @@ def test_deleted_snapshot_leaves_a_trace(ask: Asker, path: str) -> None:
 
 
 def test_unknown_snapshot_is_a_404(ask: Asker, path: str) -> None:
-    """In three different ways."""
+    """In two different ways."""
     assert ask.get(f"{path}/snapshots/x").json()["message"] == "Snapshot does not exist"
-    assert refusal(ask.post(f"{path}/snapshots/x")) == NOT_FOUND
     assert ask("DELETE", f"{path}/snapshots/x").json()["message"] == "x not found"
+
+
+def test_rollback_to_an_unknown_snapshot_fails_later(ask: Asker, held: Machine, path: str) -> None:
+    """It is accepted; the job stops the machine before it finds that there is nothing to go back to."""
+    assert ask.post(f"{path}/snapshots/x").status_code == 202
+    assert ask.audit(held.id) == [("rollback_snapshot", "no")]
+    assert ask.state(held.id) == "stopped"
+    assert ask.get(f"{path}/snapshots/x").json() == {"name": "x", "state": "deleted"}
 
 
 def test_snapshot_without_a_job_has_no_state(ask: Asker, held: Machine, path: str) -> None:
@@ -305,7 +369,23 @@ def test_snapshots_are_for_containers(ask: Asker, held: Machine, path: str) -> N
     """KVM never has them, bhyve where operators say so."""
     held.brand = "kvm"
     assert refusal(ask.post(f"{path}/snapshots")) == (409, "BrandNotSupported")
-    held.brand = "bhyve"
+    held.state = "provisioning"
+    assert refusal(ask.post(f"{path}/snapshots")) == (409, "UnallocatedVM")
+    held.brand, held.state = "bhyve", "running"
     assert refusal(ask.post(f"{path}/snapshots")) == (409, "InvalidArgument")
     ask.cloud.state.settings.bhyve_snapshots = True
     assert ask.post(f"{path}/snapshots").status_code == 201
+
+
+@pytest.mark.parametrize(("method", "place"), [("POST", ""), ("POST", "/s1"), ("DELETE", "/s1")])
+def test_snapshots_are_not_for_delegated_datasets(
+    ask: Asker, held: Machine, path: str, method: str, place: str
+) -> None:
+    """VMAPI refuses them."""
+    ask.post(f"{path}/snapshots", {"name": "s1"})
+    ask.state(held.id)
+    held.delegate_dataset = True
+
+    answer = ask(method, f"{path}/snapshots{place}")
+    assert refusal(answer) == (409, "BrandNotSupported")
+    assert answer.json()["message"] == "snapshots are not supported for VMs with delegated datasets"

@@ -12,8 +12,7 @@ from .versions import SERVED
 ACCOUNT = "/:account"
 OPTIONAL = ("companyName", "firstName", "lastName", "address", "city", "state", "postalCode", "country", "phone")
 CHANGEABLE = ("email", *OPTIONAL)
-FLAGS = {"true": True, "True": True, "false": False, "False": False}
-"""A flag may be JSON or text; the capital letters are how Python writes the former."""
+FLAGS = {"true": True, "false": False}
 
 ALIASES = {"company": "companyName", "givenName": "firstName", "sn": "lastName"}
 """Older words for some fields, which CloudAPI still takes."""
@@ -37,13 +36,15 @@ def update_account(call: Call) -> Reply:
     """Change fields of the account; an empty value changes nothing."""
     account = call.account
     enabled = call.params.get("triton_cns_enabled")
-    if enabled is not None and str(enabled) not in FLAGS:
+    if isinstance(enabled, bool):
+        enabled = "true" if enabled else "false"
+    if "triton_cns_enabled" in call.params and enabled not in FLAGS:
         raise invalid_argument('triton_cns_enabled must be either "true" or "false"')
     for name in (*ALIASES, *CHANGEABLE):
         if value := call.params.get(name):
             account.profile[ALIASES.get(name, name)] = str(value)
     if enabled is not None:
-        account.cns_enabled = FLAGS[str(enabled)]
+        account.cns_enabled = FLAGS[enabled]
     account.updated = call.state.clock.time()
     return Reply(200, view(account))
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from .call import Call
 from .machine import MACHINE
-from .machine_action import refuse_unallocated
 from .machine_disks import MAX_DISKS, disk_id
 from .records import Machine
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, not_found, validation_failed
@@ -16,6 +15,7 @@ from .transitions import JobFailed
 DISKS = f"{MACHINE}/disks"
 DISK = f"{DISKS}/:disk"
 SLOT = re.compile(r"[0-9]{1,3}:[0-9]{1,2}:[0-7]")
+LAST_BUS, LAST_DEVICE, RESERVED_DEVICES = 255, 31, (0, 6, 30, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def resize_disk(call: Call) -> Reply:
     size, shrink = _size(call), call.params.get("dangerous_allow_shrink")
     if not (shrink is None or isinstance(shrink, bool)):
         raise invalid_argument("dangerous_allow_shrink must be a boolean")
-    _check_flexible(call)
+    _check_flexible(call, "resize")
     if disk["size"] > size and not shrink:
         raise _invalid("size", "Reducing disk size is a dangerous operation")
     if size - disk["size"] > _space(call.machine):
@@ -106,7 +106,7 @@ def delete_disk(call: Call) -> Reply:
     _check_stopped(call)
     if disk.get("boot"):
         raise _invalid("slot", "Cannot remove boot disk")
-    _check_flexible(call)
+    _check_flexible(call, "delete")
     call.queue("unknown", DiskJob("deleting", disk["pci_slot"]))
     return Reply(204)
 
@@ -164,9 +164,9 @@ def _check_new(call: Call) -> tuple[int, str | None]:
         raise invalid_argument(f"A maximum of {MAX_DISKS} disks per VM are supported")
     if remaining and not machine.flexible:
         raise invalid_argument("remaining is only supported for VMs created with flexible_disk_size packages")
-    if slot and _in_slot(machine, slot):
-        raise _invalid("pci_slot", "Already in use")
-    _check_flexible(call)
+    if slot:
+        _check_slot(machine, slot)
+    _check_flexible(call, "create")
     size = _space(machine) if remaining else size
     if size > _space(machine):
         raise _no_space()
@@ -175,13 +175,26 @@ def _check_new(call: Call) -> tuple[int, str | None]:
     return size, slot
 
 
+def _check_slot(machine: Machine, slot: str) -> None:
+    """Refuse a slot that is taken, or not for disks."""
+    bus, device, _ = map(int, slot.split(":"))
+    message = "Invalid VM update parameters"
+    if bus > LAST_BUS or device > LAST_DEVICE:
+        raise validation_failed(message, "pci_slot", "Invalid", "Not a valid value")
+    if device in RESERVED_DEVICES:
+        raise validation_failed(message, "pci_slot", "Invalid", "Reserved device ID")
+    if _in_slot(machine, slot):
+        raise _invalid("pci_slot", "Already in use")
+
+
 def _check_stopped(call: Call) -> None:
-    refuse_unallocated(call, "update")
     if call.machine.state != "stopped":
         raise invalid_argument("VM must be stopped")
 
 
-def _check_flexible(call: Call) -> None:
+def _check_flexible(call: Call, verb: str) -> None:
+    if call.machine.brand != "bhyve":
+        raise ApiError(409, "BrandNotSupported", f"Can only {verb} disks on bhyve VMs")
     if not call.machine.flexible:
         raise ApiError(409, "VmWithoutFlexibleDiskSize", "VM does not have flexible disk sizing enabled")
 

@@ -87,13 +87,13 @@ def list_machine_rules(call: Call) -> Reply:
 
 @operation("ListFirewallRuleMachines", "GET", f"{RULE}/machines", head="HeadFirewallRuleMachines")
 def list_rule_machines(call: Call) -> Reply:
-    """Return the account's machines that a rule is for; CloudAPI does not look up their packages here."""
+    """Return the account's machines that a rule is for."""
     rule = _require(call)
     mine = [machine for machine in call.state.machines_of(call.account) if machine.state not in UNREACHED]
     machines = [machine for machine in mine if _concerns(rule.rule, machine)]
     for machine in machines:
         call.transitions.read(machine)
-    shown = [{**machine_view(machine, call, alone=False), "package": ""} for machine in machines]
+    shown = [machine_view(machine, call, alone=False) for machine in machines]
     return Reply(200, shown, {"x-resource-count": str(len(shown))})
 
 

@@ -12,6 +12,8 @@ IMAGES = "/:account/images"
 IMAGE = f"{IMAGES}/:dataset"
 YOUNG = ("creating", "failed")
 """States of images that are not made, and of which little is known."""
+STATES = ("active", "unactivated", "disabled", "all", *YOUNG)
+"""The states that a list can be asked for."""
 _OLD_TYPES = {"smartmachine": "zone-dataset", "virtualmachine": "zvol"}
 _SHOWN_REQUIREMENTS = {
     "max_memory": "max_ram",
@@ -27,6 +29,7 @@ _SHOWN_REQUIREMENTS = {
 def list_images(call: Call) -> Reply:
     """Return the images that pass the filters, oldest first: active ones, and no Docker images, unless asked for."""
     kind = _kind(call)
+    _check_filters(call)
     found = [
         image
         for image in call.state.images.values()
@@ -111,6 +114,16 @@ def _sha1(image: Image) -> str:
     return (image.id.replace("-", "") * 2)[:40]
 
 
+def _check_filters(call: Call) -> None:
+    """Refuse words that IMGAPI does not know: 422 InvalidParameter."""
+    state, public = call.text("state"), call.text("public")
+    if state and state not in STATES:
+        raise ApiError(422, "InvalidParameter", f'invalid state: "{state}"', [{"field": "state", "code": "Invalid"}])
+    if public not in ("", "true", "false"):
+        message = f'invalid value for "public" param: "{public}" is not a boolean'
+        raise ApiError(422, "InvalidParameter", message, [{"field": "public", "code": "Invalid"}])
+
+
 def _kind(call: Call) -> str:
     asked = call.text("type")
     if not asked or call.since("8.0.0"):
@@ -125,11 +138,23 @@ def _fits_type(image: Image, kind: str) -> bool:
 
 
 def _passes(image: Image, call: Call) -> bool:
-    name, state, public = call.text("name"), call.text("state") or "active", call.text("public")
-    exact = ((call.text(field), getattr(image, field)) for field in ("os", "version", "owner"))
+    public = call.text("public")
+    exact = ((call.text(field), getattr(image, field)) for field in ("os", "owner"))
     return (
         all(not asked or asked == value for asked, value in exact)
-        and (not name or (name[1:] in image.name if name.startswith("~") else name == image.name))
-        and state in ("all", image.state)
+        and all(_is_called(getattr(image, field), call.text(field)) for field in ("name", "version"))
+        and _fits_state(image, call)
         and (not public or public == ("true" if image.public else "false"))
     )
+
+
+def _is_called(text: str, asked: str) -> bool:
+    return not asked or (asked[1:] in text if asked.startswith("~") else asked == text)
+
+
+def _fits_state(image: Image, call: Call) -> bool:
+    """Say whether an image is in the state that is asked for; disabled ones of others are not listed by it."""
+    state = call.text("state") or "active"
+    if state == "disabled" and image.owner != call.account.id:
+        return False
+    return state in ("all", image.state) or (state == "unactivated" and image.state in YOUNG)

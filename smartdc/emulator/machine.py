@@ -3,6 +3,8 @@
 ``machine_create`` and ``machine_action`` hold what makes and changes them.
 """
 
+import json
+import re
 from collections.abc import Callable
 
 from .call import Call
@@ -17,6 +19,8 @@ MACHINE = "/:account/machines/:machine"
 
 Test = Callable[[Machine], bool]
 
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+BRANDS = ("bhyve", "joyent", "joyent-minimal", "kvm", "lx")
 MAX_LIMIT = 1000
 _STATES = {
     "provisioning": "active",
@@ -33,6 +37,7 @@ _STATES = {
 @operation("ListMachines", "GET", MACHINES, head="HeadMachines")
 def list_machines(call: Call) -> Reply:
     """List a page of the account's machines."""
+    refuse_two_images(call)
     machines = call.state.machines_of(call.account)
     if call.params.get("tags") == "*":
         return _page(call, [machine for machine in machines if machine.tags], {})
@@ -61,9 +66,15 @@ def delete_machine(call: Call) -> Reply:
     if any(job.action == "destroy" for job in machine.pending):
         return Reply(204)
     if not machine.compute_node:
-        raise unallocated("destroy")
+        raise ApiError(409, "ConflictError", "Cannot delete a VM with no server_uuid")
     call.queue("destroy", lambda gone: _destroy(call, gone))
     return Reply(204)
+
+
+def refuse_two_images(call: Call) -> None:
+    """Refuse a request that names an image in both ways: 409 InvalidArgument."""
+    if call.params.get("image") and call.params.get("dataset"):
+        raise invalid_argument("image and dataset are mutually exclusive parameters.")
 
 
 def gone(call: Call) -> Reply | None:
@@ -95,6 +106,7 @@ def _filters(call: Call) -> list[Test]:
     params = call.params
     tests: list[Test] = [_state_test(call), _type_test(call)]
     if brand := params.get("brand"):
+        _check_word("brand", brand, BRANDS)
         tests.append(lambda machine: machine.brand == brand)
     if image := call.text("image"):
         if not UUID.fullmatch(image):
@@ -104,9 +116,11 @@ def _filters(call: Call) -> list[Test]:
         memory = _number(call, "memory", 0, 0, None, "ram")
         tests.append(lambda machine: machine.memory == memory)
     if name := call.text("name"):
+        if not NAME.fullmatch(name):
+            raise _invalid("alias", "String does not match the form of a name")
         # VMAPI compares the beginning only, whatever the documentation says.
         tests.append(lambda machine: machine.name.startswith(name))
-    tests += [_tag_test(key[4:], value) for key, value in params.items() if key.startswith("tag.")]
+    tests += [_tag_test(key[4:], value) for key, value in params.items() if key[:4] == "tag." != key]
     return [*tests, *_docker_tests(params.get("docker"))]
 
 
@@ -116,7 +130,7 @@ def _state_test(call: Call) -> Test:
         raise invalid_argument(f"{asked} is not a valid state")
     state = _STATES[asked] if asked else None if call.params.get("tombstone") else "active"
     if state == "unknown":
-        raise _invalid("state", "Must be one of: running, stopped, active, destroyed")
+        _check_word("state", state, ("active", "destroyed", "running", "stopped"))
     if state == "active":
         return lambda machine: machine.alive
     return lambda machine: state is None or machine.state == state
@@ -138,7 +152,14 @@ def _docker_tests(asked: object) -> list[Test]:
     return [lambda machine: machine.docker == wanted]
 
 
+def _check_word(field: str, word: object, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise _invalid(field, f"Must be one of: {', '.join(known)}")
+
+
 def _tag_test(key: str, value: object) -> Test:
+    if not isinstance(value, str) or not value:
+        raise _invalid("tag", f"Invalid tag value: {json.dumps(value, separators=(',', ':'))}")
     return lambda machine: key in machine.tags and tag_text(machine.tags[key]) == value
 
 
@@ -157,8 +178,8 @@ def _number(call: Call, name: str, default: int, low: int, high: int | None, fie
         return default
     number = int(text) if text.isascii() and text.isdigit() else -1
     if number < low or (high is not None and number > high):
-        reason = f"Must be between {low} and {high}" if high is not None else "Must be a number that is not negative"
-        raise _invalid(field or name, reason)
+        bounds = f">= {low}" if high is None else f">= {low} and <= {high}"
+        raise _invalid(field or name, f"Not a valid number: number must be {bounds}")
     return number
 
 

@@ -1,15 +1,14 @@
 """Actions on a machine: each is a job that is accepted first and may fail later, as the audit tells."""
 
-import re
 from collections.abc import Callable
+from functools import partial
 
 from .call import Call
-from .machine import MACHINE, gone, unallocated
+from .machine import MACHINE, NAME, gone, unallocated
 from .records import Machine, Package
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
 from .router import operation
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 MAX_NAME = 189
 MAX_DNS_NAME = 63
 UPDATE = "Invalid VM update parameters"
@@ -18,19 +17,19 @@ UPDATE = "Invalid VM update parameters"
 @operation("StartMachine", "POST", MACHINE, action="start")
 def start(call: Call) -> Reply:
     """Start a stopped machine; the job of any other fails."""
-    return gone(call) or _act(call, "start", _running, needs=("stopped",))
+    return gone(call) or _act(call, "start", _running, word="start", needs=("stopped",))
 
 
 @operation("StopMachine", "POST", MACHINE, action="stop")
 def stop(call: Call) -> Reply:
     """Stop a running machine; the job of any other fails."""
-    return gone(call) or _act(call, "stop", _stopped, needs=("running",), during="stopping")
+    return gone(call) or _act(call, "stop", _stopped, word="stop", needs=("running",), during="stopping")
 
 
 @operation("RebootMachine", "POST", MACHINE, action="reboot")
 def reboot(call: Call) -> Reply:
     """Reboot a running machine; the job of any other fails."""
-    return gone(call) or _act(call, "reboot", _running, needs=("running",), during="ready")
+    return gone(call) or _act(call, "reboot", _running, word="reboot", needs=("running",), during="ready")
 
 
 @operation("ResizeMachine", "POST", MACHINE, action="resize")
@@ -39,7 +38,7 @@ def resize(call: Call) -> Reply:
     if answer := gone(call):
         return answer
     package = _check_resize(call)
-    return _act(call, "resize", lambda machine: _fit(machine, package), refuse=_check_stopped)
+    return _act(call, "resize", lambda machine: _fit(machine, package), refuse=partial(_check_bhyve, package=package))
 
 
 @operation("RenameMachine", "POST", MACHINE, action="rename")
@@ -88,11 +87,11 @@ def refuse_unallocated(call: Call, action: str) -> None:
         raise unallocated(action)
 
 
-def check_name(call: Call, name: object, but: Machine | None, message: str) -> str:
+def check_name(call: Call, name: object, message: str) -> str:
     """Return a name that VMAPI takes, or refuse one that is malformed or taken: 409 ValidationFailed."""
     if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
         raise validation_failed(message, "alias", "Invalid", "Invalid alias")
-    if call.state.name_taken(call.account, name, but):
+    if call.state.name_taken(call.account, name):
         raise validation_failed(message, "alias", "Duplicate", "Already exists for this owner_uuid")
     return name
 
@@ -118,11 +117,12 @@ def _act(
     action: str,
     effect: Callable[[Machine], None],
     *,
+    word: str = "update",
     refuse: Callable[[Call], None] | None = None,
     needs: tuple[str, ...] = (),
     during: str | None = None,
 ) -> Reply:
-    refuse_unallocated(call, action)
+    refuse_unallocated(call, word)
     if refuse:
         refuse(call)
     call.queue(action, effect, needs=needs, during=during)
@@ -145,10 +145,11 @@ def _stopped(machine: Machine) -> None:
 
 def _fit(machine: Machine, package: Package) -> None:
     machine.package, machine.memory, machine.disk = package.id, package.memory, package.disk
+    machine.flexible = machine.brand == "bhyve"
 
 
 def _check_name(call: Call) -> None:
-    check_name(call, call.params["name"], call.machine, UPDATE)
+    check_name(call, call.params["name"], UPDATE)
 
 
 def _check_resize(call: Call) -> Package:
@@ -182,6 +183,23 @@ def require_package(call: Call) -> Package:
     return call.package
 
 
-def _check_stopped(call: Call) -> None:
-    if call.machine.brand == "bhyve" and call.machine.state == "running":
-        raise ApiError(409, "VmNotStopped", "VM must be stopped to be resized")
+def _check_bhyve(call: Call, package: Package) -> None:
+    """Refuse to shrink a machine below its disks, and to change memory or processors of one that does not stand."""
+    machine = call.machine
+    if machine.brand != "bhyve":
+        return
+    used = sum(disk["size"] for disk in machine.disks)
+    if used > package.disk:
+        raise validation_failed(
+            f"Cannot resize bhyve instance, existing disk usage ({used}) exceeds the flexible disk size "
+            f"({package.disk})",
+            "flexible_disk_size",
+            "Invalid",
+            "Invalid parameter",
+        )
+    old = call.state.packages.get(machine.package)
+    as_before = old and (old.memory, old.vcpus) == (package.memory, package.vcpus)
+    if machine.state != "stopped" and not as_before:
+        raise ApiError(
+            409, "VmNotStopped", "VM not stopped: changing bhyve CPU or memory requires the instance to be stopped"
+        )

@@ -1,23 +1,24 @@
 """CreateMachine: CloudAPI's long row of checks, in its order, and the machine that passes them."""
 
 import json
+import re
 from typing import Any
 
 from . import catalogue
 from .affinity import check_affinity
 from .authorization import ADMINISTRATOR
 from .call import Call
-from .machine import MACHINES
+from .machine import MACHINES, refuse_two_images
 from .machine_action import check_dns_length, check_name, require_package
 from .machine_brand import choose_brand
 from .machine_disks import Layout, choose_disks, identify
 from .machine_networks import Wanted, check_networks, choose_networks
-from .machine_view import view
+from .machine_view import first_view
 from .metadata import check_metadata
 from .records import Image, Machine, Package, Person
 from .reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
 from .router import operation
-from .tag import check_tags
+from .tag import check_triton
 from .volume import mount_volumes
 
 PARAMETERS = "Invalid VM parameters"
@@ -49,19 +50,19 @@ def create_machine(call: Call) -> Reply:
     if root_keys:
         metadata["root_authorized_keys"] = root_keys
     _validate(call, name, metadata, tags)
+    _require_network(networks)
     machine = _make(call, identity, name, brand, image, package, layout)
     machine.metadata, machine.tags, machine.credentials = metadata, tags, credentials
     _plug(call, machine, networks)
     call.state.add_machine(machine)
     mount_volumes(call, machine)
     call.queue("provision", _provisioned, machine=machine, undo=lambda failed: _fail(call, failed))
-    return Reply(201, view(machine, call), call.location("machines", identity))
+    return Reply(201, first_view(machine, call), call.location("machines", identity))
 
 
 def _require_image(call: Call) -> Image:
     params = call.params
-    if params.get("image") and params.get("dataset"):
-        raise invalid_argument("image and dataset are mutually exclusive parameters.")
+    refuse_two_images(call)
     name = params.get("image") or params.get("dataset")
     if not name:
         raise missing_parameter("image must be specified")
@@ -138,8 +139,10 @@ def _check_volumes(call: Call, brand: str) -> None:
 
 def _flat(call: Call, prefix: str) -> dict[str, Any]:
     """Return the parameters under a prefix; a nested object of the same name is ignored, as CloudAPI does."""
-    found = {key[len(prefix) :]: value for key, value in call.params.items() if key.startswith(prefix)}
-    return {key: value for key, value in found.items() if prefix == "tag." or not key.endswith("_pw")}
+    found = {key[len(prefix) :]: value for key, value in call.params.items() if key[: len(prefix)] == prefix != key}
+    if prefix == "tag.":
+        return found
+    return {key: value for key, value in found.items() if re.match(r"\w", key, re.ASCII) and not key.endswith("_pw")}
 
 
 def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -156,13 +159,21 @@ def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, Any]) -> None:
     """Check what CloudAPI leaves to VMAPI."""
-    check_name(call, name, None, f"{PARAMETERS}: Invalid machine name")
-    check_tags(tags, f"{PARAMETERS}: Invalid tags")
-    check_metadata(metadata, f"{PARAMETERS}: Invalid customer_metadata")
+    check_name(call, name, f"{PARAMETERS}: Invalid machine name")
+    check_metadata(metadata, PARAMETERS, "customer_metadata")
+    check_metadata(tags, PARAMETERS, "tags")
+    check_triton(tags, f"{PARAMETERS}: Invalid tags")
     if call.params.get("firewall_enabled") not in (None, True, False, "true", "false"):
         raise validation_failed(
             f"{PARAMETERS}: Invalid firewall_enabled", "firewall_enabled", "Invalid", "Must be a boolean"
         )
+
+
+def _require_network(networks: list[Wanted]) -> None:
+    """Refuse a machine without any network: VMAPI looks for the primary one, and stumbles."""
+    if not networks:
+        reason = "Cannot set property 'primary' of undefined"
+        raise validation_failed(f"{PARAMETERS}: Invalid networks", "networks", "Invalid", reason)
 
 
 def _make(call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout) -> Machine:
@@ -191,7 +202,7 @@ def _make(call: Call, identity: str, name: str, brand: str, image: Image, packag
 
 
 def _plug(call: Call, machine: Machine, networks: list[Wanted]) -> None:
-    primary = next((wanted for wanted in networks if wanted.network.public), None)
+    primary = next((wanted for wanted in networks if wanted.network.public), networks[0])
     try:
         for wanted in networks:
             nic = call.state.new_nic(wanted.network, machine.id, primary=wanted is primary, ip=wanted.ip)

@@ -49,6 +49,12 @@ def view(machine: Machine, call: Call, *, alone: bool = True) -> dict[str, Any]:
     return shown
 
 
+def first_view(machine: Machine, call: Call) -> dict[str, Any]:
+    """Return the JSON that answers a create: it is written before the package is looked up, and names none."""
+    shown = view(machine, call, alone=False)
+    return {name: value for name, value in shown.items() if name not in ("flexible", "free_space")} | {"package": ""}
+
+
 def nic_view(nic: Nic, machine: Machine) -> dict[str, Any]:
     """Return a network interface as CloudAPI writes it; it is up when its machine is."""
     state = "stopped" if machine.state in ("stopped", "failed", "deleted") else "running"

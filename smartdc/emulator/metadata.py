@@ -26,7 +26,7 @@ def list_metadata(call: Call) -> Reply:
     """Return the metadata; with ``credentials`` the passwords too."""
     shown = dict(call.machine.metadata)
     if call.params.get("credentials"):
-        shown["credentials"] = stripped_credentials(call.machine)
+        shown["credentials"] = _internal(call.machine)
     return Reply(200, shown)
 
 
@@ -35,9 +35,8 @@ def get_metadata(call: Call) -> Reply:
     """Return one text; a number or a boolean counts as not there."""
     key = call.text("key")
     if key == "credentials":
-        return Reply(200, stripped_credentials(call.machine))
-    if key not in call.machine.metadata:
-        raise not_found("Metadata key not found")
+        return Reply(200, _internal(call.machine))
+    _require(call, key)
     value = call.machine.metadata[key]
     if not isinstance(value, str):
         raise not_found(f"{key} is not metadata")
@@ -50,8 +49,8 @@ def update_metadata(call: Call) -> Reply:
     given = {key: value for key, value in call.params.items() if key not in SKIPPED and not key.endswith("_pw")}
     message = "Invalid metadatum parameters"
     if not given:
-        raise validation_failed(message, "metadata", "MissingParameter", "At least one metadata key must be provided")
-    check_metadata(given, message)
+        raise validation_failed(message, "customer_metadata", "Invalid", "Invalid parameter")
+    check_metadata(given, message, "customer_metadata")
     job = call.queue("set_metadata", lambda machine: machine.metadata.update(given))
     return Reply(200, {**call.machine.metadata, **given}, {"x-job-uuid": job.id})
 
@@ -62,8 +61,7 @@ def delete_metadata(call: Call) -> Reply:
     key = call.text("key")
     if key in ("credentials", *KEPT):
         raise invalid_argument(f"Metadata key {key} can not be deleted")
-    if key not in call.machine.metadata:
-        raise not_found("Metadata key not found")
+    _require(call, key)
     call.queue("remove_metadata", lambda machine: _forget(machine.metadata, key))
     return Reply(204)
 
@@ -71,20 +69,35 @@ def delete_metadata(call: Call) -> Reply:
 @operation("DeleteAllMachineMetadata", "DELETE", METADATA)
 def delete_all_metadata(call: Call) -> Reply:
     """Delete all but two entries; CloudAPI leaves the ids of machine and owner behind."""
-
-    def replace(machine: Machine) -> None:
-        kept = {key: machine.metadata[key] for key in KEPT if machine.metadata.get(key)}
-        machine.metadata = {"uuid": machine.id, "owner_uuid": machine.owner, **kept}
-
-    call.queue("replace_metadata", replace)
+    machine = call.machine
+    kept = {key: machine.metadata[key] for key in KEPT if machine.metadata.get(key)}
+    left = {"uuid": machine.id, "owner_uuid": machine.owner, **kept}
+    lost = [key for key in machine.metadata if key not in left]
+    call.queue("replace_metadata" if lost else "set_metadata", lambda machine: _replace(machine.metadata, lost, left))
     return Reply(204)
 
 
-def check_metadata(given: dict[str, Any], message: str) -> None:
+def check_metadata(given: dict[str, Any], message: str, field: str) -> None:
     """Refuse values that are neither text, number nor boolean: 409 ValidationFailed."""
-    for value in given.values():
+    for key, value in given.items():
         if not isinstance(value, Value):
-            raise validation_failed(message, "metadata", "Invalid", "Forbidden Data Type")
+            raise validation_failed(message, f"{field}.{key}", "Invalid", "Forbidden Data Type")
+
+
+def _internal(machine: Machine) -> dict[str, Any]:
+    """Return what machines are not shown of themselves: the passwords, and whether they are encrypted."""
+    return stripped_credentials(machine) | ({"encrypted": True} if machine.encrypted else {})
+
+
+def _require(call: Call, key: str) -> None:
+    if key not in call.machine.metadata:
+        raise not_found(f'metadatum "{key}" not found')
+
+
+def _replace(entries: dict[str, Any], lost: list[str], left: dict[str, Any]) -> None:
+    for key in lost:
+        _forget(entries, key)
+    entries.update(left)
 
 
 def _forget(entries: dict[str, Any], key: str) -> None:

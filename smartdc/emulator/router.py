@@ -61,9 +61,12 @@ class Match:
         """Return the operation of an action; a missing or unknown one is refused."""
         if found := self.actions.get(action if isinstance(action, str) else None) or self.actions.get(None):
             return found
+        images = self.operation.path.startswith("/:account/images")
         if not action:
-            raise missing_parameter("action is required")
-        raise invalid_argument(f"{action} is not a valid action")
+            raise missing_parameter("action is a required argument" if images else "action is required")
+        raise invalid_argument(
+            f"action {action} is not a valid argument" if images else f"{action} is not a valid action"
+        )
 
 
 NOWHERE = Match({}, {})

@@ -129,7 +129,8 @@ def load_image(call: Call) -> None:
     image = call.state.images.get(name)
     on_machine = "/machines" in call.request.path and call.request.method == "GET"
     if not image or not (on_machine or image.visible_to(call.account.id)):
-        raise not_found(f"image {name} was not found")
+        # IMGAPI tells apart what it does not have and what it does not show.
+        raise not_found("image not found" if image else f"image {name} not found")
     call.image = image
 
 
@@ -152,7 +153,7 @@ def load_machine(call: Call) -> None:
     if "/machines" not in call.request.path or not call.text("machine"):
         return
     name = call.text("machine")
-    if not UUID.fullmatch(name.lower()):
+    if not UUID.fullmatch(name):
         raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
     machine = call.state.machines.get(name)
     if not machine or machine.owner != call.account.id:

@@ -98,11 +98,9 @@ class State:
         """Return the account's machines, oldest first, deleted ones too."""
         return [machine for machine in self.machines.values() if machine.owner == account.id]
 
-    def name_taken(self, account: Account, name: str, but: Machine | None = None) -> bool:
+    def name_taken(self, account: Account, name: str) -> bool:
         """Say whether a living machine of the account has the name."""
-        return any(
-            machine.name == name and machine.alive and machine is not but for machine in self.machines_of(account)
-        )
+        return any(machine.name == name and machine.alive for machine in self.machines_of(account))
 
     def package_named(self, name: str, account: Account | None = None) -> Package | None:
         """Find the newest active package of a name that the account may use."""

@@ -1,10 +1,12 @@
 """A machine's tags: changes are jobs, and answers to them are predictions."""
 
+import json
 import re
 from typing import Any
 
 from .call import Call
 from .machine import MACHINE
+from .metadata import check_metadata
 from .records import Machine
 from .reply import ApiError, Reply, not_found, validation_failed
 from .router import operation
@@ -15,23 +17,25 @@ TAG = f"{MACHINE}/tags/:tag"
 SKIPPED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image"})
 """Names that CloudAPI takes for parameters of its own and drops without a word."""
 
-TRITON: dict[str, type | tuple[type, ...]] = {
-    "triton.cmon.groups": str,
-    "triton.cns.services": str,
-    "triton.cns.disable": bool,
-    "triton.cns.reverse_ptr": str,
-    "triton.network.public": str,
-    "triton.network.public_ipv4": str,
-    "triton.placement.exclude_virtual_servers": bool,
-    "triton._test.string": str,
-    "triton._test.number": (int, float),
-    "triton._test.boolean": bool,
+TRITON = {
+    "triton.cmon.groups": "string",
+    "triton.cns.services": "string",
+    "triton.cns.disable": "boolean",
+    "triton.cns.reverse_ptr": "string",
+    "triton.network.public": "string",
+    "triton.network.public_ipv4": "string",
+    "triton.placement.exclude_virtual_servers": "boolean",
+    "triton._test.string": "string",
+    "triton._test.number": "number",
+    "triton._test.boolean": "boolean",
 }
 """The tags with a meaning, and what their values are; no other name may begin with ``triton.``."""
 
 _GROUPS = 100
-_DNS = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?",
-                  re.IGNORECASE)  # fmt: skip
+_GROUP = re.compile(r"[a-z0-9_-]+", re.IGNORECASE)
+_DNS = re.compile(r"(?=.{1,255}$)[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*", re.IGNORECASE)
+_DOCKER = re.compile(r"sdc_docker$|docker:label:(triton|(com|io|org)\.docker(project)?)\.")
+"""The tags that Docker's own service keeps."""
 
 
 @operation("ListMachineTags", "GET", TAGS, head="HeadmachineTags")
@@ -60,8 +64,9 @@ def replace_tags(call: Call) -> Reply:
     """Put the parameters in the place of all tags; the answer shows just them."""
     message = "error replacing tags: Invalid tag parameters"
     given = _given(call, message)
-    _check_lost(call, message, set(call.machine.tags) - set(given))
-    job = call.queue("replace_tags", lambda machine: _replace(machine, given))
+    lost = [key for key in call.machine.tags if key not in given]
+    _check_lost(message, lost)
+    job = call.queue("replace_tags" if lost else "set_tags", lambda machine: _replace(machine, lost, given))
     return Reply(200, given, {"x-job-uuid": job.id})
 
 
@@ -70,7 +75,7 @@ def delete_tag(call: Call) -> Reply:
     """Delete one tag."""
     _require(call)
     key = call.text("tag")
-    _check_lost(call, "error deleting tag: Invalid tag parameters", {key})
+    _check_lost("error deleting tag: Invalid tag parameters", [key])
     call.queue("remove_tags", lambda machine: _forget(machine, key))
     return Reply(204)
 
@@ -78,38 +83,36 @@ def delete_tag(call: Call) -> Reply:
 @operation("DeleteMachineTags", "DELETE", TAGS)
 def delete_all_tags(call: Call) -> Reply:
     """Delete all tags; it is no error when there are none."""
-    _check_lost(call, "error deleting all tags: Invalid tag parameters", set(call.machine.tags))
-    call.queue("replace_tags", lambda machine: _replace(machine, {}))
+    gone = list(call.machine.tags)
+    _check_lost("error deleting all tags: Invalid tag parameters", gone)
+    call.queue("remove_tags", lambda machine: _forget(machine, *gone))
     return Reply(204)
 
 
-def check_tags(tags: dict[str, Any], message: str) -> None:
-    """Refuse tags with a wrong type or a reserved name: 409 ValidationFailed."""
+def check_triton(tags: dict[str, Any], message: str) -> None:
+    """Refuse what Triton itself would stumble over: 409 ValidationFailed."""
     for key, value in tags.items():
-        if reason := _objection(key, value):
+        if key.startswith("triton.") and (reason := _objection(key, value)):
             raise _invalid(message, reason)
 
 
 def _objection(key: str, value: object) -> str | None:
-    if not isinstance(value, str | int | float | bool):
-        return "Forbidden Data Type"
-    if _is_docker(key):
-        return f"Special tags not supported: {key}"
-    if not key.startswith("triton."):
-        return None
     if key not in TRITON:
         return f'Unrecognized special triton tag "{key}"'
-    kinds = TRITON[key]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
-        return f'Triton tag "{key}" has a value of the wrong type: {value!r}'
+    if _kind(value) != TRITON[key]:
+        return f'Triton tag "{key}" value must be a {TRITON[key]}: {json.dumps(value)} ({_kind(value)})'
     return _form_objection(key, value)
+
+
+def _kind(value: object) -> str:
+    return "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
 
 
 def _form_objection(key: str, value: object) -> str | None:
     if key == "triton.cmon.groups":
         groups = [group.strip() for group in str(value).split(",")]
-        sizes_fit = all(1 <= len(group) <= _GROUPS for group in groups)
-        if not sizes_fit or len(groups) > _GROUPS or len(set(groups)) < len(groups):
+        fit = all(len(group) <= _GROUPS and _GROUP.fullmatch(group) for group in groups)
+        if not fit or len(groups) > _GROUPS or len(set(groups)) < len(groups):
             return f'Triton tag "{key}" must be up to {_GROUPS} different groups of 1 to {_GROUPS} characters'
     if key == "triton.cns.reverse_ptr" and not _DNS.fullmatch(str(value)):
         return f'Triton tag "{key}" must be a DNS name'
@@ -119,8 +122,11 @@ def _form_objection(key: str, value: object) -> str | None:
 def _given(call: Call, message: str) -> dict[str, Any]:
     given = {key: value for key, value in call.params.items() if key not in SKIPPED}
     if not given:
-        raise _invalid(message, "At least one tag must be provided")
-    check_tags(given, message)
+        raise _invalid(message, "Invalid parameter")
+    check_metadata(given, message, "tags")
+    check_triton(given, message)
+    if reserved := next(filter(_DOCKER.match, given), None):
+        raise _invalid(message, f'Special tag "{reserved}" not supported')
     return given
 
 
@@ -131,23 +137,20 @@ def _require(call: Call) -> Any:
     return call.machine.tags[key]
 
 
-def _check_lost(call: Call, message: str, lost: set[str]) -> None:
+def _check_lost(message: str, lost: list[str]) -> None:
     """Refuse to drop a tag that belongs to Docker."""
-    reserved = sorted(key for key in lost if _is_docker(key) and key in call.machine.tags)
-    if reserved:
-        raise _invalid(message, f"Special tags not supported: {', '.join(reserved)}")
+    if reserved := next(filter(_DOCKER.match, lost), None):
+        raise _invalid(message, f'Special tag "{reserved}" may not be deleted')
 
 
-def _is_docker(key: str) -> bool:
-    return key == "sdc_docker" or key.startswith("docker:label:")
+def _replace(machine: Machine, lost: list[str], given: dict[str, Any]) -> None:
+    _forget(machine, *lost)
+    machine.tags.update(given)
 
 
-def _replace(machine: Machine, tags: dict[str, Any]) -> None:
-    machine.tags = dict(tags)
-
-
-def _forget(machine: Machine, key: str) -> None:
-    machine.tags.pop(key, None)
+def _forget(machine: Machine, *keys: str) -> None:
+    for key in keys:
+        machine.tags.pop(key, None)
 
 
 def _invalid(message: str, reason: str) -> ApiError:
