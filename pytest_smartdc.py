@@ -2,6 +2,9 @@
 
 ``cloudapi`` is an emulator that is fresh for each test, ``cloudapi_server`` the URL at which it listens. Each worker
 of pytest-xdist has its own. Override ``cloudapi_clock`` to test by the wall clock.
+
+Every run of pytest loads this module, most of them for projects that never use a fixture of it. So it stands outside
+the package, and what takes time to import, the emulator with requests and cryptography, waits for a fixture that needs it.
 """
 
 from collections.abc import Iterator
@@ -10,32 +13,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .app import Emulator
-    from .clock import Clock
-    from .server import Server
-
-# Every run of pytest loads this module, most of them for projects that never use a fixture of it: what takes time to
-# import, the emulator with requests and cryptography, is imported by the first fixture that needs it.
+    from smartdc.emulator import Emulator, Server
+    from smartdc.emulator.clock import Clock
 
 
 @pytest.fixture(scope="session")
 def cloudapi_clock() -> "Clock":
     """The clock of the emulator: one that stands still until a test, or a client that waits, moves it."""
-    from .clock import VirtualClock  # noqa: PLC0415
+    from smartdc.emulator import VirtualClock  # noqa: PLC0415
 
     return VirtualClock()
 
 
 @pytest.fixture(scope="session")
 def _cloudapi_session(cloudapi_clock: "Clock") -> "Emulator":
-    from .app import Emulator  # noqa: PLC0415
+    from smartdc.emulator import Emulator  # noqa: PLC0415
 
     return Emulator(clock=cloudapi_clock)
 
 
 @pytest.fixture(scope="session")
 def _cloudapi_listener(_cloudapi_session: "Emulator") -> "Iterator[Server]":
-    from .server import Server  # noqa: PLC0415
+    from smartdc.emulator import Server  # noqa: PLC0415
 
     with Server(_cloudapi_session) as server:
         yield server

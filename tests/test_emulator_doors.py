@@ -432,7 +432,15 @@ def test_fixtures_come_fresh(pytester: pytest.Pytester, monkeypatch: pytest.Monk
         """
     )
 
-    pytester.runpytest_inprocess("-p", "smartdc.emulator.pytest_plugin").assert_outcomes(passed=2)
+    pytester.runpytest_inprocess("-p", "pytest_smartdc").assert_outcomes(passed=2)
+
+
+def test_plugin_is_no_burden() -> None:
+    """Every run of pytest loads it, also where nobody wants an emulator."""
+    code = "import pytest_smartdc, sys; print({'smartdc', 'requests', 'cryptography'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_clock_of_the_fixtures_can_be_replaced(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,7 +458,7 @@ def test_clock_of_the_fixtures_can_be_replaced(pytester: pytest.Pytester, monkey
     )
     pytester.makepyfile("def test_it(cloudapi): assert 'clock' not in cloudapi.connection()")
 
-    pytester.runpytest_inprocess("-p", "smartdc.emulator.pytest_plugin").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-p", "pytest_smartdc").assert_outcomes(passed=1)
 
 
 # The command line
