@@ -16,6 +16,10 @@ __all__ = ["AuditEntry", "HasAudit"]
 class AuditEntry(dict[str, Any]):
     """One finished action; a dict with ``success`` ('yes' or 'no'), ``time``, ``action`` and ``caller``."""
 
+    def __repr__(self) -> str:
+        """Show what was done, when, and whether it worked."""
+        return f"<AuditEntry {self.action} {self.get('time')} {'succeeded' if self.succeeded else 'failed'}>"
+
     @property
     def action(self) -> str:
         """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""

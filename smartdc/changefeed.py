@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smartdc import retry
 from smartdc.clock import ending_at
-from smartdc.errors import InputError, TransportError, WaitError, WaitTimeout
+from smartdc.errors import BadResponse, InputError, TransportError, WaitError, WaitTimeout
 from smartdc.ledger import VISIBLE, Ledger
 from smartdc.machine import HasMachines, Machine
 from smartdc.resource import id_of, is_uuid
@@ -158,7 +158,7 @@ class Changefeed(Iterator[Change]):
             told = json.loads(message)
             change = self._read(told)
             key = (told["published"], change.machine.id, change.raw_state, change.changed)
-        except (ValueError, KeyError, TypeError, OverflowError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, BadResponse):
             log.warning("the changefeed tells something that is no change of a machine; it is passed over")
             return
         if key not in self._heard and not self._is_known(change):

@@ -22,7 +22,7 @@ from smartdc.forgetful import forgetful
 from smartdc.machine import HasMachines, Machine
 from smartdc.once import Once, single
 from smartdc.resource import id_of, is_uuid
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout, checked_times
 from smartdc.wish import disk_wish, locality_wish, machine_wish, mounts
 
 __all__ = ["CreatesMachines"]
@@ -109,6 +109,8 @@ class CreatesMachines(HasMachines):
             wait: whether to return only when it runs.
             timeout: the most seconds to wait; None waits for ever.
         """
+        checked_times(settle=settle)
+        checked_timeout(timeout)
         wish = machine_wish(
             name=name,
             package=package,
@@ -139,6 +141,9 @@ class CreatesMachines(HasMachines):
             raise
         except SmartDCError as error:
             raise WaitError(f"{machine!r} was made, and then: {error}", resource=machine) from error
+        except BaseException as stop:
+            stop.add_note(f"{machine!r} was made before")
+            raise
 
     def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
         """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""

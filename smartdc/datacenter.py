@@ -52,6 +52,8 @@ __version__ = "1.0.0.dev0"
 
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
 """Headers that a pickle leaves behind, in lower case."""
+SETTINGS = frozenset({"auth", "headers", "timeout", "verbose", "verify"})
+"""What can be changed later, and counts from the next call on."""
 
 
 class DataCenter(
@@ -152,8 +154,14 @@ class DataCenter(
             self.authenticate(key_id, secret, allow_agent)
         self._connect()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in SETTINGS and hasattr(self, "session"):
+            self._connect()
+
     def _connect(self) -> None:
         self.session = self._session(self.auth)
+        vars(self)["headers"] = self.session.headers  # one that is put into them counts too
 
     def _session(self, auth: AuthBase | None) -> Session:
         return Session(
@@ -179,8 +187,6 @@ class DataCenter(
             allow_agent=allow_agent,
             **{**self._identity, "user": user or (self.profile.user if mine else None)},
         )
-        if hasattr(self, "session"):
-            self.session.auth = self.auth
 
     @property
     def path(self) -> str:
@@ -284,11 +290,7 @@ class DataCenter(
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
         other = object.__new__(type(self))
-        own = {
-            "headers": dict(self.headers),
-            "active_roles": list(self.active_roles),
-            "known_locations": dict(self.known_locations),
-        }
+        own = {each: vars(self)[each].copy() for each in ("headers", "active_roles", "known_locations")}
         vars(other).update(vars(self), location=name, **own)
         other.base_url = base_url(name, other.known_locations)
         other._connect()

@@ -35,6 +35,6 @@ def parse_http_date(text: str | None) -> float | None:
     """Read the value of an HTTP date header as epoch seconds; None when it is missing or no date."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()

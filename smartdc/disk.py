@@ -10,7 +10,7 @@ from smartdc.errors import InputError, ResourceNotFound
 from smartdc.jobs import HasJobs
 from smartdc.once import Once
 from smartdc.resource import Field, Resource, id_of
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
 
 if TYPE_CHECKING:
     from smartdc.machine import Machine
@@ -141,13 +141,14 @@ class HasDisks(HasJobs):
         `wait`, when there is a new disk. Raises `WaitFailed` when there will be none, and `WaitTimeout` after
         `timeout` seconds.
         """
+        checked_timeout(timeout)
         wish = {"size": disk_size(size), **typed.texts(pci_slot=pci_slot or None)}
-        before = set() if pci_slot else {disk.id for disk in self.disks()}
+        before = {disk.id for disk in self.disks()}
         made: list[Disk] = []
 
         def ask() -> None:
             if pci_slot:
-                made.append(self._create_as(wish))
+                made.append(self._create_as(wish, before))
             else:
                 self._call("POST", "disks", data=wish)
 
@@ -160,7 +161,7 @@ class HasDisks(HasJobs):
         )
         return done or made[0]
 
-    def _create_as(self, wish: Mapping[str, Any]) -> Disk:
+    def _create_as(self, wish: Mapping[str, Any], before: set[str]) -> Disk:
         """Ask for a disk in a slot, which is what it can be found by."""
         machine, slot, size = cast("Machine", self), wish["pci_slot"], wish["size"]
 
@@ -168,7 +169,8 @@ class HasDisks(HasJobs):
             return Disk(machine, data=self._post("disks", data=wish))
 
         def find() -> list[Disk]:
-            return [disk for disk in self.disks() if disk.pci_slot == slot and size in {disk.size, "remaining"}]
+            new = [disk for disk in self.disks() if disk.id not in before]
+            return [disk for disk in new if disk.pci_slot == slot and size in {disk.size, "remaining"}]
 
         return Once(send, find, self.datacenter.clock, SETTLE).run()
 

@@ -185,7 +185,7 @@ class WaitError(SmartDCError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without the live resource."""
-        return _restore, (type(self), str(self), {"resource": None, "reason": self.reason})
+        return _restore, (type(self), str(self), {**vars(self), "resource": None})
 
 
 class WaitTimeout(WaitError, TimeoutError):
@@ -212,7 +212,7 @@ class DoubledCreate(SmartDCError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without the live things; the text names them."""
-        return _restore, (type(self), str(self), {})
+        return _restore, (type(self), str(self), {**vars(self), "things": ()})
 
 
 class APIError(CallError, requests.HTTPError):

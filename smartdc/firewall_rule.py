@@ -67,10 +67,7 @@ class FirewallRule(HasRoleTags, Resource):
         self._delete()
 
     def machines(self) -> list[Machine]:
-        """List the machines that the rule is for: ``ListFirewallRuleMachines``.
-
-        CloudAPI leaves the names of their packages empty here; `refresh` of a machine fetches it.
-        """
+        """List the machines that the rule is for: ``ListFirewallRuleMachines``."""
         return self.datacenter.machines_from(self._list("machines"))
 
     def _summary(self) -> list[str]:

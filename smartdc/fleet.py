@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
+from smartdc import typed
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
 from smartdc.lifecycle import known
 from smartdc.machine import HasMachines, Machine
@@ -31,7 +32,7 @@ class WaitsForMachines(HasMachines):
 
     def wait_for(
         self,
-        machines: Iterable[Machine],
+        machines: Machine | Iterable[Machine],
         state: str,
         *,
         interval: float = 2,
@@ -44,7 +45,10 @@ class WaitsForMachines(HasMachines):
         when `timeout` seconds had passed (None waits for ever). The machines show what was seen last.
         """
         known(state)
-        watch = _Watch(self, {machine.id: machine for machine in machines}, state)
+        named = typed.several("machines", machines)
+        if strange := [each for each in named if not isinstance(each, Machine)]:
+            raise InputError(f"{strange[0]!r} is no Machine, such as machine(), machines() and create_machine() return")
+        watch = _Watch(self, {machine.id: machine for machine in named}, state)
         datacenter = self._datacenter
         report = reporter(datacenter.progress if progress is None else progress)
 

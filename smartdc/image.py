@@ -15,7 +15,7 @@ from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid, only
 from smartdc.role_tag import HasRoleTags
 from smartdc.search import search as matching
 from smartdc.stateful import Stateful
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -98,12 +98,15 @@ class Image(HasRoleTags, Stateful):
         CloudAPI answers when the copy is made, which may take up to `timeout` seconds. When the answer is lost, the
         copy is looked for before another one is asked for.
         """
+        checked_timeout(timeout)
 
         def send() -> Image:
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
             return Image(self.datacenter, data=self._expect(dict, *answer))
 
-        return _active(_once(self.datacenter, send, self.name, self.version), timeout)
+        # The copy may turn up as late as its answer may come.
+        settle = max(SETTLE, DEFAULT_TIMEOUT if timeout is None else timeout)
+        return _active(_once(self.datacenter, send, self.name, self.version, settle), timeout)
 
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
@@ -197,6 +200,7 @@ class HasImages(Addressable):
             wait: whether to return only when machines can be made from it.
             timeout: the most seconds to wait; None waits for ever.
         """
+        checked_timeout(timeout)
         text = id_of(machine)
         source = text if is_uuid(text) else self._datacenter.machine(text).id
         wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
@@ -293,7 +297,7 @@ def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] 
     return [text for text in dict.fromkeys(ids) if text not in known]
 
 
-def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version: str) -> Image:
+def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version: str, settle: float = SETTLE) -> Image:
     """Make an image that is known by being new under its name and version, which others may share."""
 
     def listed() -> list[Image]:
@@ -304,7 +308,7 @@ def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version:
     def find() -> list[Image]:
         return [image for image in listed() if image.id not in before]
 
-    return Once(send, find, datacenter.clock, SETTLE).run()
+    return Once(send, find, datacenter.clock, settle).run()
 
 
 def _active(image: Image, timeout: float | None) -> Image:

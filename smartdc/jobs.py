@@ -14,7 +14,8 @@ import requests
 
 from smartdc.audit import AuditEntry, HasAudit
 from smartdc.dates import parse_http_date
-from smartdc.errors import APIError, BadResponse, WaitFailed, WaitTimeout
+from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed, WaitTimeout
+from smartdc.once import SKEW
 from smartdc.progress import Progress, Reporter, reporter
 from smartdc.resource import Field, Resource
 from smartdc.waiting import DEFAULT_TIMEOUT, poll
@@ -53,11 +54,12 @@ class HasJobs(HasAudit, Resource):
         self, action: str, ask: Callable[[], requests.Response], *, wait: bool, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
         """Ask for a job that the audit will call `action`, and wait for its end where that is wanted."""
-        before = len(self._poll(lambda: self._entries(action), "has no audit", timeout=timeout)) if wait else 0
+        if not wait:
+            self._note(action, ask())
+            return
+        before = self._poll(lambda: self._entries(action), "has no audit", timeout=timeout, progress=False)
         self._note(action, ask())
-        if wait:
-            self._settle(action, before, timeout)
-            self.refresh()
+        self._settle(action, len(before), timeout)
 
     def _note(self, action: str, response: requests.Response) -> Act:
         """Write down what was asked for, and when by the server's clock; remember it if it changes the state."""
@@ -65,17 +67,23 @@ class HasJobs(HasAudit, Resource):
             asked = f"{response.request.method} {response.request.path_url}"
             raise BadResponse(f"{asked}: 200 is not how CloudAPI answers that it took a job")
         at = parse_http_date(response.headers.get("Date"))
-        act = Act(action, 0.0 if at is None else at, self.state, self._seen.get(action, 0))
+        # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
+        at = self.datacenter.session.now() - SKEW if at is None else at
+        act = Act(action, at, self.state, self._seen.get(action, 0))
         if action in MOVES:
             self._last = act
         return act
 
     def _settle(self, action: str, before: int, timeout: float | None) -> None:
-        """Wait until the audit has more entries of `action` than `before`, and judge the newest."""
+        """Wait until the audit has more entries of `action` than `before`, judge the newest, and fetch the machine."""
 
         def look() -> AuditEntry | None:
             entries = self._entries(action)
-            return entries[0] if len(entries) > before else None
+            if len(entries) <= before:
+                return None
+            if entries[0].succeeded:
+                self.refresh()
+            return entries[0]
 
         entry = self._poll(look, f"has not finished its {action}", timeout=timeout)
         if not entry.succeeded:
@@ -114,7 +122,11 @@ class HasJobs(HasAudit, Resource):
         """Return the audit's entry for something done from here, if its job is finished."""
         if act is None:
             return None
-        entries = self._entries(act.action)
+        try:
+            entries = self._entries(act.action)
+        except (ResourceNotFound, Gone):
+            # It was deleted since it was looked at, as the next look tells.
+            return None
         new = len(entries) > act.seen and entries[0].time.timestamp() >= act.at
         return entries[0] if new else None
 

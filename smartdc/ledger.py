@@ -11,7 +11,9 @@ Data = Mapping[str, Any]
 
 
 def _nics(machine: Data) -> list[tuple[str, str, bool]]:
-    return sorted((str(nic.get("mac")), str(nic.get("ip")), bool(nic.get("primary"))) for nic in machine["nics"] or ())
+    nics = machine["nics"] if isinstance(machine["nics"], list) else []
+    told = [nic for nic in nics if isinstance(nic, Mapping)]
+    return sorted((str(nic.get("mac")), str(nic.get("ip")), bool(nic.get("primary"))) for nic in told)
 
 
 VISIBLE: dict[str, Callable[[Data], Any]] = {

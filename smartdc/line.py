@@ -125,7 +125,8 @@ class Line:
             self._end = min(self._end, time.monotonic() + CLOSE_PATIENCE)
             self._wake()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            # It ends within its patience, unless an interrupt has left the lock taken, which it would wait for.
+            self._thread.join(2 * CLOSE_PATIENCE)
 
     @property
     def reason(self) -> str:

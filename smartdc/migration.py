@@ -17,7 +17,7 @@ from smartdc.dates import parse_date
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.once import Once
 from smartdc.resource import Addressable, Field, Resource, id_of, is_uuid
-from smartdc.waiting import DEFAULT_TIMEOUT, poll
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
 
@@ -251,6 +251,7 @@ class HasMigration(Resource):
             wait: whether to return only when that is done.
             timeout: the most seconds to wait; None waits for ever.
         """
+        checked_timeout(timeout)
         ways = {"action": "automatic" if typed.flags(automatic=automatic) else "begin"}
         wish = {**ways, **typed.lists(affinity=affinity)}
 

@@ -11,7 +11,7 @@ from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.jobs import HasJobs
 from smartdc.once import Once
 from smartdc.resource import Field, Resource, id_of
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
 
 if TYPE_CHECKING:
     from smartdc.machine import Machine
@@ -110,6 +110,7 @@ class HasNics(HasJobs):
             wait: whether to return only when the machine has it.
             timeout: the most seconds to wait; None waits for ever.
         """
+        checked_timeout(timeout)
         wish = {"network": self._wanted(network, ip), **typed.truths(primary=primary)}
         before = {nic.mac for nic in self.nics()}
         once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
@@ -155,7 +156,7 @@ class HasNics(HasJobs):
             raise
         ip = address_of(wish)
         for nic in nics:
-            if ip in {None, nic.ip} and (nic.primary or not wish.get("primary")):
+            if (ip is None or nic.ip == ip) and (nic.primary or not wish.get("primary")):
                 return nic
         there.applied = False if nics else None
         there.add_note(f"the machine is on that network already, and not as it was asked for: {nics}")

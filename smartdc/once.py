@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from smartdc.clock import Clock
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 
-__all__ = ["Once", "single"]
+__all__ = ["Once", "is_new", "single"]
 
 T = TypeVar("T")
 
 INTERVAL = 2.0
 """Seconds between two looks."""
+
+SKEW = 300.0
+"""Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Once(Generic[T]):
             if error.applied is False:
                 raise
             return self._found_or(_give_up, error)
-        twins = self._look()
-        return single(twins) if twins else thing
+        twins = self._look() or [thing]
+        return single(twins if thing in twins else [thing, *twins])
 
     def _found_or(self, otherwise: Callable[[CallError], T], error: CallError) -> T:
         """Look until the thing turns up; if it surely does not, go on with `otherwise`."""
@@ -113,6 +117,15 @@ def _sent_elsewhere(error: SmartDCError) -> bool:
 
 def _give_up(error: CallError) -> T:  # type: ignore[type-var]
     raise error
+
+
+def is_new(created: datetime | None, now: float, age: float) -> bool:
+    """Tell whether a thing may be of a create that began `age` seconds before the server's time `now`.
+
+    One that was there before may bear the same name, and must not pass for the one that was asked for. What does not
+    tell yet when it was made is new. It is now that the server's time is known: a call may have found it out.
+    """
+    return created is None or created.timestamp() >= now - age - SKEW
 
 
 def single(things: list[T]) -> T:

@@ -140,13 +140,13 @@ def is_true(text: str, name: str) -> bool:
 
 def _folder(environ: Mapping[str, str]) -> Path:
     home = environ.get("HOME")
-    return (Path(home) if home else Path("~").expanduser()) / ".triton"
+    return Path(home or os.path.expanduser("~")) / ".triton"  # noqa: PTH111 (Path's own raises without a home)
 
 
 def _current(environ: Mapping[str, str]) -> str | None:
     """Return the name of the ``triton`` command's current profile, if it has one."""
     path = _folder(environ) / "config.json"
-    name = _json(path).get("profile") if path.exists() else None
+    name = _json(path).get("profile") if _is_there(path) else None
     if name is not None and not isinstance(name, str):
         raise ConfigError(f"{path} names no profile: its entry 'profile' is no text")
     return name
@@ -155,7 +155,7 @@ def _current(environ: Mapping[str, str]) -> str | None:
 def _from_file(name: str, environ: Mapping[str, str]) -> Profile:
     """Read one profile of the ``triton`` command."""
     path = _folder(environ) / "profiles.d" / f"{name}.json"
-    if "/" in name or not path.exists():
+    if "/" in name or not _is_there(path):
         raise ConfigError(f"there is no profile {name!r}: {path} does not exist; triton profile list shows which do")
     entries = {entry: value for entry, value in _json(path).items() if value is not None}
     for entry, value in entries.items():
@@ -185,12 +185,17 @@ def _problem(entry: str, value: object) -> str | None:
     return None if isinstance(value, str) else "must be a text"
 
 
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file, as far as one may look: in somebody else's home one may not."""
+    return os.path.exists(path)  # noqa: PTH110 (Path's own raises there)
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}") from None
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} is no JSON object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class Progress:
     done: bool
 
     def __str__(self) -> str:
+        if self.done:
+            return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
         share = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
         bar = "#" * round(share * WIDTH)
         return f"{self.subject} {self.state} [{bar:<{WIDTH}}] {self.elapsed:.0f} s"
@@ -34,10 +37,17 @@ def reporter(progress: Reporter | bool | None) -> Reporter | None:
     """Return what to call at every look: your own function, or for True a line on the terminal if there is one."""
     if callable(progress):
         return progress
-    return _line if progress and sys.stderr.isatty() else None
+    return _line if progress and _is_terminal() else None
+
+
+def _is_terminal() -> bool:
+    """Tell whether somebody sees the lines; a daemon may have no standard error at all, or a closed one."""
+    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
 
 
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
     end = "\n" if progress.done else ""
-    print(f"\r\x1b[K{progress}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+    # A terminal that is gone meanwhile is no reason to end the wait.
+    with contextlib.suppress(OSError, ValueError):
+        print(f"\r\x1b[K{progress}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)

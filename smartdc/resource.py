@@ -158,7 +158,7 @@ class Resource(Addressable, Mapping[str, Any]):
         data: Mapping[str, Any] | None = None,
     ) -> None:
         self._parent = parent
-        self._data: dict[str, Any] = copy.deepcopy(dict(data or {}))
+        self._data: dict[str, Any] = _copied(data or {})
         if identifier is not None:
             self._data[self.id_key] = id_of(identifier, self.id_key)
         if data is not None:
@@ -249,6 +249,9 @@ class Resource(Addressable, Mapping[str, Any]):
     def __str__(self) -> str:
         return str(self._data[self.id_key])
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
         return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
@@ -257,6 +260,13 @@ class Resource(Addressable, Mapping[str, Any]):
         """Return the few words that tell this resource from its neighbours."""
         name, identifier = self.get("name"), str(self._data[self.id_key])
         return [identifier] if name is None or name == identifier else [repr(name), identifier]
+
+
+def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(dict(data))
+    except RecursionError:
+        raise BadResponse("what was said of it is nested too deeply") from None
 
 
 def id_of(thing: object, *keys: str) -> str:

@@ -10,7 +10,6 @@ import logging
 import os
 import random
 import sys
-import threading
 import uuid
 from datetime import datetime
 from http.client import HTTPException
@@ -23,8 +22,10 @@ from urllib3.exceptions import HTTPError
 from smartdc import answer, errors, retry, wire
 from smartdc.clock import Clock, SystemClock, end
 from smartdc.dates import http_date, parse_http_date
+from smartdc.pool import Slots
+from smartdc.proxy import proxies_of
 from smartdc.retry import Outcome
-from smartdc.transport import Deadline, Headers, Transport, ca_bundle, proxies_of
+from smartdc.transport import Deadline, Headers, Transport, ca_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 SKEW_LIMIT = 60.0
 """Seconds by which the server's clock must differ from ours before we believe it rather than our own."""
+SKEW_MOST = 1e10
+"""Seconds, about 317 years, by which no clock is wrong; who says so is."""
 MAX_ATTEMPTS = 5
 NO_ANSWER = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, OverflowError, answer.Unusable)
 """What comes in place of a usable answer; the last but one of a chunk that is said to be longer than can be."""
@@ -119,7 +122,7 @@ class Session:
 
     def _open(self) -> None:
         """Make the parts that a forked child must not share with its parent: sockets, locks and random numbers."""
-        self._slots = threading.BoundedSemaphore(self._pool_size)
+        self._slots = Slots(self._pool_size)
         self.budget = retry.Budget()
         self.rng = self._rng or random.Random()  # noqa: S311 (spreads retries, guards nothing)
         self.http = _Http()
@@ -165,7 +168,7 @@ class Session:
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
         slots, deadline = self._slots, Deadline(timeout)
-        if not slots.acquire(timeout=timeout):
+        if not slots.acquire(timeout):
             raise requests.ConnectTimeout(f"each of the {self._pool_size} connections of this client is in use")
         try:
             response = self.http.send(
@@ -233,7 +236,7 @@ class _Call:
         request = self._prepare()
         try:
             left = self._left()
-            response = self.transmit(request, None if left is None else max(left, 0.001))
+            response = self.transmit(request, None if left is None else min(max(left, 0.001), MAX_TIMEOUT))
         except NO_ANSWER as cause:
             return self._failed(cause)
         finally:
@@ -308,7 +311,7 @@ class _Call:
         if response.status_code not in {400, 401} or self.corrected or server is None:
             return False
         offset = server - self.session.clock.time()
-        if abs(offset - self._offset) <= SKEW_LIMIT:
+        if not SKEW_LIMIT < abs(offset - self._offset) < SKEW_MOST:
             return False
         self.corrected = True
         self.session.clock_offset = offset

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.dates import parse_date
 from smartdc.jobs import HasJobs
-from smartdc.once import Once
+from smartdc.once import Once, is_new
 from smartdc.resource import Field, id_of
 from smartdc.stateful import Stateful
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
 
 if TYPE_CHECKING:
     from smartdc.machine import Machine
@@ -103,14 +103,18 @@ class HasSnapshots(HasJobs):
         When the answer is lost, the snapshot is looked for by its name before it is asked for again. With `wait` it
         is returned when it is ``created``, or `WaitFailed` (with what the audit says) or `WaitTimeout` is raised.
         """
+        checked_timeout(timeout)
         before = len(self._entries("create_snapshot")) if wait else 0
         machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
+        session, began = self.datacenter.session, self.datacenter.clock.monotonic()
 
         def send() -> Snapshot:
             return Snapshot(machine, wish["name"], data=self._post("snapshots", data=wish))
 
         def find() -> list[Snapshot]:
-            return [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
+            age = session.clock.monotonic() - began
+            named = [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
+            return [snapshot for snapshot in named if is_new(snapshot.created, session.now(), age)]
 
         snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
         if wait:

@@ -22,7 +22,6 @@ import certifi
 from requests import Response
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -30,6 +29,7 @@ from urllib3.util import Timeout, create_urllib3_context
 from urllib3.util.connection import create_connection
 
 from smartdc.errors import ConfigError
+from smartdc.pool import Stack
 from smartdc.resolver import addresses_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from urllib3.connection import BaseHTTPConnection  # type: ignore[attr-defined]
 
-__all__ = ["Connection", "Deadline", "Headers", "Transport", "ca_bundle", "proxies_of"]
+__all__ = ["Connection", "Deadline", "Headers", "Transport", "ca_bundle"]
 
 IDLE_LIMIT = 45.0
 """Seconds after which an idle connection is dropped; CloudAPI's proxy closes it after 55."""
@@ -177,6 +177,8 @@ class _SecureConnection(_Timely, HTTPSConnection):  # type: ignore[misc]
 
 class _Fresh:
     """What both kinds of pool do about deadlines, and about connections that were idle for too long."""
+
+    QueueCls: Any = Stack
 
     def _get_timeout(self, timeout: Any) -> Timeout:
         """Take the time-outs of `requests`, which are one number, for a deadline that begins now."""
@@ -332,9 +334,3 @@ def ca_bundle(verify: bool | str | os.PathLike[str] | None, environ: Mapping[str
     if not isinstance(verify, (str, os.PathLike)) or not os.path.exists(verify):  # noqa: PTH110
         raise ConfigError(f"verify={verify!r} is no CA bundle: give True, False or the path of a file or folder")
     return os.fspath(verify)
-
-
-def proxies_of(url: str) -> dict[str, str]:
-    """Read the environment's proxy for `url` once, as `requests` would on every call."""
-    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
-    return {url.partition(":")[0].lower(): proxy} if proxy else {}

@@ -12,7 +12,7 @@ from smartdc.account import contact
 from smartdc.dates import parse_date
 from smartdc.forgetful import forgetful
 from smartdc.key import HasSSHKeys
-from smartdc.once import Once
+from smartdc.once import Once, is_new
 from smartdc.resource import Addressable, Field, Resource, id_of
 from smartdc.role_tag import HasRoleTags, HasTaggedCollections
 
@@ -20,9 +20,6 @@ __all__ = ["HasUsers", "User"]
 
 SETTLE = 10.0
 """Seconds for which a user that was accepted may not be listed yet."""
-
-SKEW = 300.0
-"""Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
 
 
 class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resource):
@@ -147,14 +144,15 @@ class HasUsers(Addressable):
             phone=phone,
         )
         secret = typed.texts(password=password)
-        began = self._datacenter.session.now()
+        session, began = self._datacenter.session, self._datacenter.clock.monotonic()
 
         def send() -> User:
             return User(self, data=self._post("users", data={**profile, **secret}))
 
         def find() -> list[User]:
             # One that was there before may be the same in everything that is shown, and has another password.
-            young = [user for user in self.users() if user.created and user.created.timestamp() >= began - SKEW]
-            return [user for user in young if all(user.get(key, "") == said for key, said in profile.items())]
+            age = session.clock.monotonic() - began
+            new = [user for user in self.users() if is_new(user.created, session.now(), age)]
+            return [user for user in new if all(user.get(key, "") == said for key, said in profile.items())]
 
         return Once(send, find, self._datacenter.clock, SETTLE).run()

@@ -18,6 +18,9 @@ VLANS = ("fabrics", "default", "vlans")
 SETTLE = 10.0
 """Seconds for which a VLAN or network that was accepted may not be listed yet."""
 
+TELLING = ("name", "subnet", "provision_start_ip", "provision_end_ip")
+"""What of a network that was asked for is shown just as it was asked for."""
+
 
 class Vlan(Resource):
     """A VLAN on the account's fabric: nobody else's machines can be on it."""
@@ -96,7 +99,7 @@ class Vlan(Resource):
             return Network(self.datacenter, data=self._post("networks", data=wish))
 
         def find() -> list[Network]:
-            return [network for network in self.networks() if (network.name, network.subnet) == (name, subnet)]
+            return [network for network in self.networks() if all(network.get(key) == wish[key] for key in TELLING)]
 
         return Once(send, find, self.datacenter.clock, SETTLE).run()
 
@@ -130,6 +133,7 @@ class HasVlans(Addressable):
             return Vlan(self, data=self._post(*VLANS, data=wish))
 
         def find() -> list[Vlan]:
-            return [vlan for vlan in self.vlans() if (vlan.vlan_id, vlan.name) == (vlan_id, name)]
+            told = {"description": "", **wish}
+            return [vlan for vlan in self.vlans() if told == {key: vlan.get(key, "") for key in told}]
 
         return Once(send, find, self._datacenter.clock, SETTLE).run()

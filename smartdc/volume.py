@@ -11,10 +11,10 @@ from typing import Any, Self
 from smartdc import typed, wire
 from smartdc.dates import parse_date
 from smartdc.errors import InputError
-from smartdc.once import Once
+from smartdc.once import Once, is_new
 from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.stateful import Stateful
-from smartdc.waiting import DEFAULT_TIMEOUT
+from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
 
 __all__ = ["HasVolumes", "Volume"]
 
@@ -124,6 +124,7 @@ class HasVolumes(Addressable):
             wait: whether to return only when it can be used.
             timeout: the most seconds to wait; None waits for ever.
         """
+        checked_timeout(timeout)
         wish = wire.given(
             **typed.texts(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
             **typed.numbers(size=size),
@@ -131,12 +132,15 @@ class HasVolumes(Addressable):
             networks=None if networks is None else self._network_ids(networks),
             tags=None if tags is None else _checked(tags),
         )
+        session, began = self._datacenter.session, self._datacenter.clock.monotonic()
 
         def send() -> Volume:
             return Volume(self, data=self._post("volumes", data=wish))
 
         def find() -> list[Volume]:
-            return [volume for volume in self.volumes(name=wish["name"]) if _is_it(volume, wish)]
+            age = session.clock.monotonic() - began
+            alike = [volume for volume in self.volumes(name=wish["name"]) if _is_it(volume, wish)]
+            return [volume for volume in alike if is_new(volume.created, session.now(), age)]
 
         volume = Once(send, find, self._datacenter.clock, SETTLE).run()
         if wait:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from smartdc.clock import Clock, ending_at
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
 
-__all__ = ["BLIPS", "DEFAULT_TIMEOUT", "poll"]
+__all__ = ["BLIPS", "DEFAULT_TIMEOUT", "checked_timeout", "checked_times", "poll"]
 
 T = TypeVar("T")
 
@@ -39,20 +39,28 @@ def poll(
     Raises `WaitTimeout`, saying what the `goal` was, when `timeout` seconds have passed (None waits for ever). What
     `look` raises ends the wait, except for failures of the connection or the server: these are looked past, with
     pauses that double while they last, and the last of them is the cause of the `WaitTimeout`. `watch` is called
-    after each look with the seconds that have passed and whether the wait is over.
+    after each look with the seconds that have passed and whether the wait is over; that it hears also when an error
+    or an interrupt ends the wait.
     """
-    if interval < 0 or (timeout is not None and timeout < 0):
-        raise InputError("an interval or timeout is not negative")
+    checked_times(interval=interval)
+    checked_timeout(timeout)
     started = clock.monotonic()
     blip: Exception | None = None
     pause = interval
+    rest: float | None = None
     while True:
-        now = clock.monotonic()
         try:
+            if rest is not None:
+                clock.sleep(rest)
+            now = clock.monotonic()
             with ending_at(None if timeout is None else max(started + timeout, now + LEAST_LOOK)):
                 found, blip, pause = look(), None, interval
         except BLIPS as error:
             found, blip, pause = None, error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
+        except BaseException:
+            if watch:
+                watch(clock.monotonic() - started, True)
+            raise
         elapsed = clock.monotonic() - started
         late = timeout is not None and elapsed >= timeout
         if watch:
@@ -61,4 +69,20 @@ def poll(
             return found
         if late:
             raise WaitTimeout(f"{goal}: not within {timeout:g} s") from blip
-        clock.sleep(pause if timeout is None else min(pause, timeout - elapsed))
+        rest = pause if timeout is None else min(pause, timeout - elapsed)
+
+
+def checked_timeout(timeout: float | None) -> None:
+    """Refuse what is no time-out; None is one that never comes."""
+    if timeout is not None:
+        checked_times(timeout=timeout)
+
+
+def checked_times(**seconds: float) -> None:
+    """Refuse what is no number of seconds, before anything is sent that would then be left to itself.
+
+    Not-a-number is none either: a wait would never be over.
+    """
+    for name, value in seconds.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+            raise InputError(f"{name}={value!r}: give seconds, which are not negative")

@@ -185,7 +185,8 @@ class RawServer:
 
     def _begin(self, target: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
+        # Python 3.13 keeps the memory of a thread that has ended for as long as somebody keeps the thread.
+        self._threads = [*(other for other in self._threads if other.is_alive()), thread]
         thread.start()
 
     def _listen(self) -> None:

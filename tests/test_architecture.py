@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "smartdc"
 
 FLOORS: list[set[str]] = [
     {"clock", "dates", "errors"},
-    {"forgetful", "resolver"},
+    {"forgetful", "pool", "proxy", "resolver"},
     {"addresses", "answer", "line", "location", "progress", "signing", "transport", "typed", "wire"},
     {"agent", "private_key", "resource", "retry", "search", "waiting", "websocket"},
     {"audit", "ip", "ledger", "once", "role_tag", "stateful", "upgrade"},
@@ -48,7 +48,6 @@ LIMIT = 350
 
 LAZY = {
     "identity": {"smartdc.private_key"},
-    "pytest_plugin": {"app", "clock", "server"},
     "upgrade": {"smartdc.websocket", "websocket"},
 }
 """Imports that wait inside a function, each with its reason beside it."""

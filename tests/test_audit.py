@@ -52,3 +52,11 @@ def test_caller_may_be_missing() -> None:
     """An entry without a caller has an empty one."""
     entry = AuditEntry(success="no", action="stop", time="2026-01-01T00:00:00.000Z")
     assert (entry.caller, entry.succeeded) == ({}, False)
+
+
+def test_an_entry_shows_what_happened() -> None:
+    """An audit of many entries can be read at a prompt."""
+    entry = AuditEntry(action="reboot", success="no", time="2026-01-01T00:01:30.000Z", caller={"ip": "127.0.0.1"})
+
+    assert repr(entry) == "<AuditEntry reboot 2026-01-01T00:01:30.000Z failed>"
+    assert repr(AuditEntry()) == "<AuditEntry unknown None failed>"

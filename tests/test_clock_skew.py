@@ -178,3 +178,19 @@ def test_small_difference_is_left_alone(cloud: Emulator) -> None:
     with client_of(cloud, 30) as dc, pytest.raises(InvalidHeader):
         dc.account()
     assert statuses(cloud) == [400]
+
+
+def test_server_from_beyond_all_time(cloud: Emulator) -> None:
+    """A date that no clock could be wrong by is not taken over: no later call would find a date to sign."""
+    cloud.faults.add(Fault("GetAccount", "clock", seconds=2e11))
+    with client_of(cloud, 0) as dc:
+        with pytest.raises(InvalidHeader):
+            dc.account()
+        assert dc.session.clock_offset == 0
+        assert dc.account().login == "demo"
+
+
+def test_first_call_is_a_create_whose_answer_is_lost(cloud: Emulator, late: DataCenter, offset: float) -> None:
+    """What is new is told by the server's clock, also where that is found out by the create itself."""
+    cloud.faults.add(Fault("CreateUser", "reset", "after", skip=len(refusals(offset))))
+    assert late.create_user("joe", "joe@example.com", "secret123").login == "joe"

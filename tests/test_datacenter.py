@@ -119,6 +119,25 @@ def test_headers_of_its_own(dc: DataCenter, cloud: Emulator) -> None:
     assert told["user-agent"] == f"smartdc/{__version__}"
 
 
+def test_settings_may_be_changed_later(dc: DataCenter, cloud: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is set on a data centre, also by adding a header, counts from the next call on."""
+    dc.headers["X-Team"] = "blue"
+    dc.verbose = True
+    dc.keys()
+    assert cloud.trace[-1].headers["x-team"] == "blue"
+    assert "\tGET\t" in capsys.readouterr().err
+
+    dc.headers = {**dc.headers, "X-Team": "red"}
+    dc.verify, dc.timeout, dc.verbose = False, 7, None
+    dc.keys()
+    assert cloud.trace[-1].headers["x-team"] == "red"
+    assert (dc.session.verify, dc.session.timeout, capsys.readouterr().err) == (False, 7, "")
+
+    dc.auth = None
+    with pytest.raises(InvalidCredentials):
+        dc.keys()
+
+
 def test_version_is_asked_for(cloud: Emulator) -> None:
     """Requests say which versions of CloudAPI will do, and the range can be chosen."""
     with DataCenter(**cloud.connection()) as dc, DataCenter(**cloud.connection(), api_version="~7.2") as old:

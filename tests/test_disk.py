@@ -178,6 +178,13 @@ def test_create_disk_that_was_not_asked_for(machine: Machine, cloud: Emulator) -
     assert sizes(cloud, machine)["0:5:0"] == 1024
 
 
+def test_lost_answer_is_not_taken_for_the_disk_that_is_there(machine: Machine, cloud: Emulator) -> None:
+    """A disk of the same size in the same slot is not the one of ``CreateMachineDisk``."""
+    cloud.faults.add(Fault("CreateMachineDisk", kind="reset", when="before"))
+    with pytest.raises(Conflict):
+        machine.create_disk(DATA, "0:4:1")
+
+
 def test_create_disk_without_a_slot_whose_answer_is_lost(machine: Machine, cloud: Emulator) -> None:
     """Without a slot nobody could tell one new disk from another: ``CreateMachineDisk`` is not repeated."""
     cloud.faults.add(Fault("CreateMachineDisk", kind="reset", when="after"))
@@ -211,6 +218,9 @@ def test_create_disk_waits_no_longer_than_that(machine: Machine, cloud: Emulator
         ({"size": [1]}, InvalidArgument, "size must be a number"),
         ({"size": 1024, "pci_slot": "0:4"}, InvalidArgument, "pci_slot has wrong format"),
         ({"size": 1024, "pci_slot": "0:4:1"}, ValidationFailed, "Already in use"),
+        ({"size": 1024, "pci_slot": "0:6:0"}, ValidationFailed, "Reserved device ID"),
+        ({"size": 1024, "pci_slot": "256:5:0"}, ValidationFailed, "Not a valid value"),
+        ({"size": 1024, "pci_slot": "0:32:0"}, ValidationFailed, "Not a valid value"),
         ({"size": 1_000_000}, Conflict, "does not have sufficient free disk"),
         ({"size": -1}, ValidationFailed, "greater than zero"),
     ],
@@ -249,6 +259,23 @@ def test_create_disk_of_another_brand(dc: DataCenter, cloud: Emulator) -> None:
     [there] = cloud.populate(1, state="stopped")
     with pytest.raises(InvalidArgument, match="only for BHYVE"):
         dc.machine(there.id).create_disk(1024)
+
+
+def test_disks_of_another_brand(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:
+    """``ResizeMachineDisk`` and ``DeleteMachineDisk`` are refused for all but bhyve too, in VMAPI's words."""
+    disk = machine.disks()[1]
+    record(cloud, machine).brand = "kvm"
+    with pytest.raises(Conflict, match="Can only resize disks on bhyve"):
+        dc.request("POST", disk.path, data={"size": 2048})
+    with pytest.raises(Conflict, match="Can only delete disks on bhyve"):
+        dc.request("DELETE", disk.path)
+
+
+def test_disks_of_a_machine_in_the_making(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:
+    """``CreateMachineDisk`` finds that it does not stand still before VMAPI is asked."""
+    record(cloud, machine).state = "provisioning"
+    with pytest.raises(InvalidArgument, match="VM must be stopped"):
+        dc.request("POST", f"{machine.path}/disks", data={"size": 1024})
 
 
 def test_machine_whose_package_is_not_flexible(dc: DataCenter, cloud: Emulator) -> None:

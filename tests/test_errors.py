@@ -160,6 +160,17 @@ def test_a_wait_error_survives_pickling() -> None:
     assert (str(twin), twin.resource, twin.reason) == ("no", None, {"action": "start", "success": "no"})
 
 
+@pytest.mark.parametrize("kind", [errors.WaitTimeout, errors.DoubledCreate, errors.CallTimeout])
+def test_notes_survive_pickling(kind: type[errors.SmartDCError]) -> None:
+    """What was noted about an error, such as which machine was made before, travels with it."""
+    error = kind("no")
+    error.add_note("a machine was made before")
+
+    twin = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
+
+    assert twin.__notes__ == ["a machine was made before"]
+
+
 def test_the_front_door_is_complete() -> None:
     """What `import *` gives is what is there, each name once, and every public error is among them."""
     assert len(set(smartdc.__all__)) == len(smartdc.__all__)

@@ -317,3 +317,28 @@ def test_a_redirected_interface_that_nobody_can_look_for_leaves_the_outcome_open
         machine.add_nic(private)
 
     assert getattr(caught.value, "applied", "missing") is None
+
+
+@pytest.mark.parametrize("timeout", ["180", -1, float("nan"), True])
+@pytest.mark.parametrize(
+    "create",
+    [
+        lambda dc, _, timeout: dc.create_machine(image="debian-12", package="g1-small", wait=True, timeout=timeout),
+        lambda dc, _, timeout: dc.create_volume("data", wait=True, timeout=timeout),
+        lambda dc, m, timeout: dc.create_image_from_machine(m, "mine", "1.0.0", wait=True, timeout=timeout),
+        lambda _, m, timeout: m.create_snapshot("monday", wait=True, timeout=timeout),
+        lambda _, m, timeout: m.add_nic("internal", wait=True, timeout=timeout),
+        lambda _, m, timeout: m.create_disk(1024, wait=True, timeout=timeout),
+        lambda _, m, timeout: m.migrate(wait=True, timeout=timeout),
+    ],
+    ids=["machine", "volume", "image", "snapshot", "nic", "disk", "migration"],
+)
+def test_a_time_out_that_is_none_is_refused_before_anything_is_made(
+    cloud: Emulator, dc: DataCenter, machine: Machine, create: Any, timeout: Any
+) -> None:
+    """What is found out too late would be left to itself."""
+    cloud.state.settings.volumes = True
+    before = len(cloud.trace)
+    with pytest.raises(InputError, match="timeout="):
+        create(dc, machine, timeout)
+    assert {asked.method for asked in list(cloud.trace)[before:]} <= {"GET"}

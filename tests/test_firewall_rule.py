@@ -289,11 +289,11 @@ def test_machines_are_counted(dc: DataCenter, rule: FirewallRule) -> None:
     assert response.headers["x-resource-count"] == "0"
 
 
-def test_machines_without_their_packages(dc: DataCenter, machine: Machine) -> None:
-    """``ListFirewallRuleMachines`` leaves out the name of the package, which ``GetMachine`` tells."""
+def test_machines_with_their_packages(dc: DataCenter, machine: Machine) -> None:
+    """``ListFirewallRuleMachines`` tells of a machine what ``ListMachines`` does."""
     [found] = dc.create_firewall_rule(PING).machines()
-    assert found == machine
-    assert (found.package, found.refresh().package) == ("", "g1-small")
+    [listed] = dc.machines()
+    assert (dict(found), found.package, found) == (dict(listed), "g1-small", machine)
 
 
 @pytest.mark.parametrize("state", ["deleted", "failed", "provisioning"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from smartdc import DataCenter, InputError, Machine, Progress
-from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+from smartdc.emulator import AfterSeconds, Emulator, Fault, VirtualClock
 
 
 @pytest.fixture
@@ -62,6 +64,18 @@ def test_a_deleted_machine_has_failed(dc: DataCenter, machines: list[Machine]) -
     assert machines[2].state == "deleted"
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_machine_that_goes_while_it_is_looked_at_fails_alone(
+    cloud: Emulator, dc: DataCenter, machines: list[Machine], status: int
+) -> None:
+    """One that is listed, and whose audit is gone a moment later, does not end the wait for the others."""
+    dc.wait_for(machines, "running")
+    for machine in machines:
+        machine.reboot()
+    cloud.faults.add(Fault("MachineAudit", status=status, code="ResourceNotFound"))
+    assert len(dc.wait_for(machines, "running").arrived) == len(machines)
+
+
 def test_machines_can_be_waited_for_until_they_are_gone(dc: DataCenter, machines: list[Machine]) -> None:
     """``DeleteMachine``: deleted is a state that is arrived at."""
     dc.wait_for(machines, "running")
@@ -90,6 +104,19 @@ def test_a_state_that_does_not_exist_is_refused(dc: DataCenter) -> None:
         dc.wait_for([], "runing")
 
 
+def test_one_machine_is_a_fleet_too(dc: DataCenter, machines: list[Machine]) -> None:
+    """It need not be put into a list."""
+    assert dc.wait_for(machines[0], "running").arrived == machines[:1]
+
+
+@pytest.mark.parametrize("given", [["6a1dd8a5-22a9-4b0f-8f4b-4d1d4a1a5f5b"], "web-1", [""], 5, {}, [None]])
+def test_what_is_no_machine_is_refused(dc: DataCenter, cloud: Emulator, given: Any) -> None:
+    """A wait is for machines, and not for their ids or names; nothing is sent."""
+    with pytest.raises(InputError, match=r"is no Machine|must be a list"):
+        dc.wait_for(given, "running")
+    assert len(cloud.trace) == 0
+
+
 def test_machines_of_another_data_centre_are_refused(cloud: Emulator, machines: list[Machine]) -> None:
     """One listing cannot tell of two data centres."""
     with DataCenter(**cloud.connection()) as other, pytest.raises(InputError, match="another data centre"):
@@ -103,4 +130,5 @@ def test_progress_tells_how_many_have_arrived(dc: DataCenter, machines: list[Mac
     dc.wait_for(machines, "running", progress=told.append)
 
     assert str(told[0]) == "0 of 5 machines running [                    ] 0 s"
-    assert (told[-1].subject, told[-1].done, told[0].done) == ("5 of 5 machines", True, False)
+    assert str(told[-1]) == "5 of 5 machines running after 6 s"
+    assert (told[0].done, told[-1].done) == (False, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -211,8 +212,10 @@ def test_unknown_action(dc: DataCenter, mine: Image) -> None:
     """Where CloudAPI itself would never answer ``CreateImageFromMachine``, this does; ``UpdateImage`` wants an action."""
     with pytest.raises(InvalidArgument, match="jump is not a valid argument"):
         dc.request("POST", "/images", params={"action": "jump"})
-    with pytest.raises(MissingParameter, match="action is required"):
+    with pytest.raises(MissingParameter, match="action is a required argument"):
         dc.request("POST", mine.path)
+    with pytest.raises(InvalidArgument, match="action jump is not a valid argument"):
+        dc.request("POST", mine.path, params={"action": "jump"})
 
 
 # Changing and sharing
@@ -334,6 +337,20 @@ def test_clone_whose_answer_is_lost(shared: Image, cloud: Emulator, when: str) -
     cloud.faults.add(Fault("CloneImage", kind="reset", when=when))
     copy = shared.clone()
     assert {there.id for there in books(cloud, "jills")} == {shared.id, copy.id}
+
+
+def test_clone_that_takes_longer_than_its_answer(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
+    """``CloneImage`` is not asked for again while the copy may still turn up: as long as its answer may take."""
+    told = {"id": JILL, "name": "web", "version": "1.0.0", "state": "active"}
+
+    def listed(_: Any) -> tuple[int, dict[str, str], str]:
+        there = [told, {**told, "id": JACK}] if odd_dc.clock.monotonic() > 300 else [told]
+        return 200, {"Content-Type": "application/json"}, json.dumps(there)
+
+    lost = odd_server.post(f"http://odd.test/my/images/{JILL}", status=503)
+    odd_server.add_callback("GET", "http://odd.test/my/images", listed)
+    assert Image(odd_dc, data=told).clone().id == JACK
+    assert lost.call_count == 1
 
 
 def test_clone_that_is_not_done_yet(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import responses
 from cloud_kit import record
 
 from smartdc import (
@@ -310,3 +311,17 @@ def test_deadline_of_a_silent_server(cloud: Emulator, method: str) -> None:
         with pytest.raises(WaitTimeout, match="not within 20 s"):
             getattr(machine, method)("stopped" if method == "poll_until" else "running", timeout=20)
     assert cloud.clock.monotonic() <= 26
+
+
+def test_older_failure_is_not_ours_where_no_answer_has_a_date(
+    odd_server: responses.RequestsMock, odd_dc: DataCenter
+) -> None:
+    """What failed years ago says nothing about what was just asked for, also without the server's Date."""
+    old = {"success": "no", "action": "stop", "time": "2020-01-01T00:00:00.000Z"}
+    odd_server.get("http://odd.test/my/machines/1", json={"id": "1", "state": "running"})
+    odd_server.post("http://odd.test/my/machines/1", status=202)
+    odd_server.get("http://odd.test/my/machines/1/audit", json=[old])
+    machine = Machine(odd_dc, "1")
+    machine.stop()
+    with pytest.raises(WaitTimeout):
+        machine.poll_until("stopped", timeout=10)

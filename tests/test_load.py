@@ -48,7 +48,7 @@ class Pace:
 def crowd() -> Emulator:
     """A data centre with a machine for each thread, and a throttle that refuses about every tenth request."""
     cloud = Emulator(clock=VirtualClock())
-    cloud.state.settings.throttle = Throttle(burst=30, rate=10)
+    cloud.state.settings.throttle = Throttle(burst=30, rate=100)
     for number, machine in enumerate(cloud.populate(THREADS, name="web-{n}")):
         machine.tags, machine.metadata = {"worker": f"w{number}"}, {"worker": f"w{number}"}
     return cloud
@@ -56,10 +56,10 @@ def crowd() -> Emulator:
 
 @pytest.fixture
 def busy(crowd: Emulator) -> Iterator[RawServer]:
-    """A server of it, on whose clock each request takes 70 ms, where the throttle wants 100 for all that it lets pass."""
+    """A server of it, on whose clock each request takes 7 ms, where the throttle wants 10 for all that it lets pass."""
 
     def act(line: Line) -> bool:
-        crowd.clock.sleep(0.07)
+        crowd.clock.sleep(0.007)
         line.send(written(crowd.handle(parsed(line.request))))
         return True
 

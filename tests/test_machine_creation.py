@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,30 @@ def test_wait_ends_with_the_timeout(create: Creator, cloud: Emulator) -> None:
     with pytest.raises(WaitTimeout, match=r"web-1.*is not running: not within 10 s") as caught:
         create(wait=True, timeout=10)
     assert caught.value.resource.state == "provisioning"
+
+
+@pytest.mark.parametrize("times", [{"settle": "180"}, {"settle": None}, {"settle": math.nan}, {"timeout": "600"}])
+def test_times_that_are_none_are_refused(create: Creator, cloud: Emulator, times: dict[str, Any]) -> None:
+    """They are looked at before ``CreateMachine``, since afterwards nobody would hear of the machine."""
+    with pytest.raises(InputError, match="give seconds"):
+        create(wait=True, **times)
+    assert "CreateMachine" not in cloud.trace.operations()
+
+
+@pytest.mark.parametrize("kind", [BrokenPipeError, KeyboardInterrupt])
+def test_what_interrupts_the_wait_tells_of_the_machine(
+    create: Creator, dc: DataCenter, cloud: Emulator, kind: type[BaseException]
+) -> None:
+    """The machine that was made with ``CreateMachine`` is not forgotten when somebody's own progress bar fails."""
+
+    def fail(_: object) -> None:
+        raise kind
+
+    dc.progress = fail
+    with pytest.raises(kind) as caught:
+        create(wait=True)
+    [machine] = cloud.state.machines.values()
+    assert machine.id in caught.value.__notes__[-1]
 
 
 def test_wait_says_why_provisioning_failed(create: Creator, cloud: Emulator) -> None:

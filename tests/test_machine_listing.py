@@ -187,7 +187,7 @@ def test_num_machines_counts_what_it_filters(dc: DataCenter, cloud: Emulator) ->
 
 def test_limit_of_zero_is_sent(dc: DataCenter) -> None:
     """A limit that CloudAPI does not take is not dropped in silence: ``ListMachines`` refuses it."""
-    with pytest.raises(ValidationFailed, match="Must be between 1 and 1000"):
+    with pytest.raises(ValidationFailed, match="number must be >= 1 and <= 1000"):
         dc.machines(limit=0)
 
 

@@ -521,3 +521,13 @@ def test_a_nic_on_its_way_dies_with_its_machine(machine: Machine, cloud: Emulato
         cloud.transitions.release()
     assert cloud.state.networks[network_id(cloud, FABRIC)].taken == {}
     assert cloud.books()["errors"] == []
+
+
+def test_an_interface_of_an_odd_address_is_not_the_one_that_was_wanted(odd_server: Any, odd_dc: DataCenter) -> None:
+    """A server that gives a list where an address belongs is told of as one that has another interface."""
+    there = {"mac": "90:b8:d0:aa:bb:cc", "network": UNKNOWN, "ip": ["10.0.0.1"], "primary": True}
+    odd_server.get("http://odd.test/my/machines/m-1/nics", json=[there])
+    odd_server.post("http://odd.test/my/machines/m-1/nics", status=302)
+
+    with pytest.raises(Redirected, match="302"):
+        Machine(odd_dc, data={"id": "m-1"}).add_nic(UNKNOWN, ip="10.0.0.1")

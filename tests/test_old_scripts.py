@@ -210,7 +210,7 @@ def test_arguments_are_where_they_were(noun: str, method: str, names: list[str])
 
 
 @pytest.mark.parametrize(
-    "attribute", ["url", "base_url", "login", "location", "headers", "known_locations", "verify", "verbose"]
+    "attribute", ["url", "base_url", "login", "location", "headers", "known_locations", "verify", "verbose", "auth"]
 )
 def test_attributes_of_a_data_centre_are_there(attribute: str) -> None:
     """What could be read off a data centre still can."""

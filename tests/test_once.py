@@ -236,12 +236,25 @@ def test_a_double_is_never_silent(clock: VirtualClock) -> None:
     store = Store("unanswered", "made")
 
     def find() -> list[str]:
-        return ["one", "two"] if store.sent == 2 else []
+        return ["thing 1", "thing 2"] if store.sent == 2 else []
 
-    with pytest.raises(errors.DoubledCreate, match="one, two") as caught:
+    with pytest.raises(errors.DoubledCreate, match="thing 1, thing 2") as caught:
         Once(store.send, find, clock, 10.0).run()
 
-    assert caught.value.things == ["one", "two"]
+    assert caught.value.things == ["thing 1", "thing 2"]
+
+
+def test_a_double_of_which_one_is_not_listed_yet_is_not_silent(clock: VirtualClock) -> None:
+    """The first thing, which turned up too late, does not hide the one that was answered with."""
+    store = Store("unanswered", "made")
+
+    def find() -> list[str]:
+        return ["thing 1"] if store.sent == 2 else []
+
+    with pytest.raises(errors.DoubledCreate) as caught:
+        Once(store.send, find, clock, 10.0).run()
+
+    assert caught.value.things == ["thing 2", "thing 1"]
 
 
 def test_a_create_that_cannot_be_checked_afterwards_is_trusted(clock: VirtualClock) -> None:

@@ -292,3 +292,26 @@ def test_bundle_counts_over_an_insecure_profile(triton: Path, secure: Server) ->
     """A CA bundle that is given in the program is checked against, whatever the profile says."""
     write(triton, "lab", {**LAB, "insecure": True})
     assert DataCenter(profile="lab", verify=str(secure.ca)).verify == secure.ca
+
+
+def test_a_home_that_is_nowhere_is_no_crash(environment: Environment) -> None:
+    """A container's user may have no home at all."""
+    environment.delenv("HOME")
+    environment.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(ConfigError, match="nothing says where the data centre is"):
+        DataCenter()
+
+
+def test_a_home_of_somebody_else_is_no_crash(environment: Environment) -> None:
+    """A service may be started with the HOME of another user, into which it may not look."""
+    home = "x" * 300  # no system looks at such a name either, and tests may be run by root, who may look anywhere
+    environment.setenv("HOME", f"/{home}")
+    with pytest.raises(ConfigError, match="nothing says where the data centre is"):
+        DataCenter()
+
+
+def test_a_profile_that_never_ends_is_none(triton: Path) -> None:
+    """A file that is nested too deeply to be read is said to be no JSON."""
+    (triton / "profiles.d" / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match=r"deep\.json is not JSON"):
+        DataCenter(profile="deep")

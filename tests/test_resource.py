@@ -77,6 +77,11 @@ def test_field_of_the_class_is_its_description() -> None:
     assert Image.version.__doc__ == "its version"
 
 
+def test_resources_line_up_in_a_table(offline: DataCenter) -> None:
+    """A resource can be formatted as its text can."""
+    assert f"{Package(offline, data={'id': 'p-1'}):>5}|" == "  p-1|"
+
+
 def test_repr_of_a_resource_without_a_name(offline: DataCenter) -> None:
     """Where there is no name, or the name is what addresses the resource, it is shown once."""
     assert repr(Package(offline, data={"id": "p-1"})) == "<Package p-1>"
@@ -203,3 +208,12 @@ def test_place_without_an_address() -> None:
     """A place below a data centre says where it is, or is not finished."""
     with pytest.raises(NotImplementedError, match="Addressable"):
         Addressable().path  # noqa: B018 (the access is what is shown)
+
+
+def test_what_is_nested_too_deeply_is_no_resource(offline: DataCenter) -> None:
+    """JSON may be read at a depth at which Python can no longer copy it."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(BadResponse, match="nested too deeply"):
+        Image(offline, data={"id": "b-1", "deep": deep})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import random
 import re
@@ -620,3 +621,10 @@ def test_nobody_waits_for_cryptography_before_signing() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("seconds", [1e12, math.inf])
+def test_a_wait_may_have_more_time_than_a_socket_can(seconds: float) -> None:
+    """What the operating system cannot count to is no reason to give up a call."""
+    with RawServer(reply(body=[1])) as server, ending_at(seconds):
+        assert Session(server.url, timeout=None).request("GET", "/my")[0] == [1]

@@ -199,10 +199,12 @@ def test_start_from_snapshot(machine: Machine, snapshot: Snapshot, cloud: Emulat
     assert machine.status() == "running"
 
 
-def test_start_from_a_snapshot_that_is_not_there(machine: Machine) -> None:
-    """``StartMachineFromSnapshot`` says that there is no such snapshot."""
-    with pytest.raises(ResourceNotFound, match="does not exist"):
-        machine.start_from_snapshot("before")
+def test_start_from_a_snapshot_that_is_not_there(machine: Machine, cloud: Emulator) -> None:
+    """``StartMachineFromSnapshot`` is accepted all the same, and who waits is told that it failed."""
+    assert machine.start_from_snapshot("before") is machine
+    cloud.transitions.settle()
+    with pytest.raises(WaitFailed, match="rollback_snapshot"):
+        machine.start_from_snapshot("before", wait=True)
 
 
 def test_wait_for_a_new_snapshot(machine: Machine, cloud: Emulator) -> None:
@@ -312,6 +314,15 @@ def test_lost_answer(machine: Machine, cloud: Emulator, when: str) -> None:
     cloud.faults.add(Fault("CreateMachineSnapshot", kind="reset", when=when))
     assert machine.create_snapshot("before").name == "before"
     assert names(cloud, machine) == ["before"]
+
+
+def test_lost_answer_is_not_taken_for_an_older_snapshot(machine: Machine, snapshot: Snapshot, cloud: Emulator) -> None:
+    """A snapshot of last week is not taken for the one of ``CreateMachineSnapshot`` that was never made."""
+    cloud.clock.sleep(7 * 86_400)
+    cloud.faults.add(Fault("CreateMachineSnapshot", kind="reset", when="before"))
+    made = machine.create_snapshot(snapshot.name)
+    assert (made.state, made.created) == ("queued", None)
+    assert cloud.trace.operations().count("CreateMachineSnapshot") == 3
 
 
 def test_snapshot_is_where_it_was() -> None:

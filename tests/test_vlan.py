@@ -88,6 +88,14 @@ def test_an_answer_that_is_lost_costs_no_vlan(dc: DataCenter, cloud: Emulator, w
 
 
 @pytest.mark.usefixtures("vlan")
+def test_an_answer_that_is_lost_is_not_that_of_another_vlan(dc: DataCenter, cloud: Emulator) -> None:
+    """``CreateFabricVLAN``: one that was there, for something else, is not the one that was asked for."""
+    cloud.faults.add(Fault("CreateFabricVLAN", kind="reset"))
+    with pytest.raises(InvalidArgument, match="VLAN ID is already in use"):
+        dc.create_vlan(100, "web", description="another web")
+
+
+@pytest.mark.usefixtures("vlan")
 def test_create_vlan_that_is_there(dc: DataCenter) -> None:
     """``CreateFabricVLAN`` is refused for a number that is in use."""
     with pytest.raises(InvalidArgument, match='property "vlan_id": VLAN ID is already in use'):
@@ -266,6 +274,14 @@ def test_an_answer_that_is_lost_costs_no_network(cloud: Emulator, vlan: Vlan, wh
     cloud.faults.add(Fault("CreateFabricNetwork", kind="reset", when=when))
     network = vlan.create_network("web-net", **PRIVATE)
     assert vlan.networks() == [network]
+
+
+def test_an_answer_that_is_lost_is_not_that_of_another_network(cloud: Emulator, vlan: Vlan) -> None:
+    """``CreateFabricNetwork``: one that was there, with other addresses, is not the one that was asked for."""
+    vlan.create_network("web-net", **PRIVATE)
+    cloud.faults.add(Fault("CreateFabricNetwork", kind="reset"))
+    with pytest.raises(InvalidArgument):
+        vlan.create_network("web-net", **{**PRIVATE, "provision_end_ip": "10.50.1.99"})
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,14 @@ def test_lost_answer_is_not_taken_for_another_volume(dc: DataCenter, volume: Vol
     assert [there.id for there in books(cloud)] == [volume.id]
 
 
+def test_lost_answer_is_not_taken_for_an_older_volume(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
+    """A volume that is just like the one asked for, and older, is not the one of ``CreateVolume``."""
+    cloud.clock.sleep(86_400)
+    cloud.faults.add(Fault("CreateVolume", kind="reset", when="before"))
+    with pytest.raises(Conflict, match="data already exists"):
+        dc.create_volume(volume.name)
+
+
 def test_create_volume_of_a_name_that_is_taken(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
     """``CreateVolume`` is refused where another volume has the name; once that is gone, it is free."""
     with pytest.raises(Conflict, match="Volume with name data already exists") as caught:

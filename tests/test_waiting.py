@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +27,14 @@ from smartdc.waiting import poll
 Look = Callable[[], Any]
 
 
+class Interrupted(VirtualClock):
+    """A clock that somebody interrupts as soon as time has to pass."""
+
+    def sleep(self, seconds: float) -> None:  # noqa: ARG002 (nothing passes)
+        """Be interrupted."""
+        raise KeyboardInterrupt
+
+
 @pytest.fixture
 def clock() -> VirtualClock:
     """A clock that moves only when somebody sleeps on it."""
@@ -38,7 +47,7 @@ def looks(outcomes: Iterable[object]) -> Look:
 
     def look() -> object:
         outcome = next(rest)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
@@ -147,10 +156,10 @@ def test_other_errors_end_the_wait(clock: VirtualClock, error: type[BaseExceptio
     assert clock.monotonic() == 0
 
 
-@pytest.mark.parametrize("options", [{"interval": -1}, {"timeout": -0.1}])
-def test_negative_times_are_refused(clock: VirtualClock, options: dict[str, Any]) -> None:
-    """A negative interval or time-out is a mistake, and is said to be one."""
-    with pytest.raises(InputError, match=r"an interval or timeout is not negative$"):
+@pytest.mark.parametrize("options", [{"interval": -1}, {"timeout": -0.1}, {"timeout": math.nan}, {"timeout": "600"}])
+def test_what_is_no_time_is_refused(clock: VirtualClock, options: dict[str, Any]) -> None:
+    """A negative interval or time-out is a mistake, and is said to be one; with not-a-number no wait would end."""
+    with pytest.raises(InputError, match=r"^(interval|timeout)=.*: give seconds, which are not negative$"):
         poll(looks(["there"]), "goal", clock=clock, **options)
 
 
@@ -159,3 +168,33 @@ def test_watch_sees_every_look(clock: VirtualClock) -> None:
     seen: list[tuple[float, bool]] = []
     poll(looks([None, ServerError("oops"), "there"]), "goal", clock=clock, watch=lambda *look: seen.append(look))
     assert seen == [(0, False), (2, False), (6, True)]
+
+
+@pytest.mark.parametrize("end", [InputError("no"), KeyboardInterrupt()])
+def test_watch_sees_every_end(clock: VirtualClock, end: BaseException) -> None:
+    """Whoever watches is told that the wait is over also when an error or an interrupt ended it."""
+    seen: list[tuple[float, bool]] = []
+    with pytest.raises(type(end)):
+        poll(looks([None, end]), "goal", clock=clock, watch=lambda *look: seen.append(look))
+    assert seen == [(0, False), (2, True)]
+
+
+def test_watch_sees_an_interrupted_pause() -> None:
+    """An interrupt between two looks is told as well."""
+    seen: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        poll(looks([None]), "goal", clock=Interrupted(), watch=lambda _, over: seen.append(over))
+    assert seen == [False, True]
+
+
+def test_what_a_watcher_raises_ends_the_wait(clock: VirtualClock) -> None:
+    """A watcher that raises is not told of that."""
+    seen: list[bool] = []
+
+    def watch(_: float, over: bool) -> None:
+        seen.append(over)
+        raise InputError("enough")
+
+    with pytest.raises(InputError, match="enough"):
+        poll(looks([None]), "goal", clock=clock, watch=watch)
+    assert seen == [False]

@@ -43,7 +43,7 @@ from smartdc import (
     websocket,
 )
 from smartdc.emulator import Emulator, Fault, Server
-from smartdc.transport import proxies_of
+from smartdc.proxy import proxies_of
 from smartdc.upgrade import open_websocket
 
 
