@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from smartdc.clock import Clock
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 
-__all__ = ["Once", "is_new", "single"]
+__all__ = ["Once", "begin", "single"]
 
 T = TypeVar("T")
 
@@ -119,13 +119,18 @@ def _give_up(error: CallError) -> T:  # type: ignore[type-var]
     raise error
 
 
-def is_new(created: datetime | None, now: float, age: float) -> bool:
-    """Tell whether a thing may be of a create that began `age` seconds before the server's time `now`.
+def begin(clock: Clock, now: Callable[[], float]) -> Callable[[datetime | None], bool]:
+    """Begin a create, and return what tells from its date whether a thing may be of it; `now` is the server's time.
 
     One that was there before may bear the same name, and must not pass for the one that was asked for. What does not
-    tell yet when it was made is new. It is now that the server's time is known: a call may have found it out.
+    tell yet when it was made is new. It is asked late, when the server's time is known: a call may have found it out.
     """
-    return created is None or created.timestamp() >= now - age - SKEW
+    began = clock.monotonic()
+
+    def is_new(created: datetime | None) -> bool:
+        return created is None or created.timestamp() >= now() - (clock.monotonic() - began) - SKEW
+
+    return is_new
 
 
 def single(things: list[T]) -> T:

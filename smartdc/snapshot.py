@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.dates import parse_date
 from smartdc.jobs import HasJobs
-from smartdc.once import Once, is_new
+from smartdc.once import Once, begin
 from smartdc.resource import Field, id_of
 from smartdc.stateful import Stateful
 from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
@@ -106,15 +106,14 @@ class HasSnapshots(HasJobs):
         checked_timeout(timeout)
         before = len(self._entries("create_snapshot")) if wait else 0
         machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
-        session, began = self.datacenter.session, self.datacenter.clock.monotonic()
+        is_new = begin(self.datacenter.clock, self.datacenter.session.now)
 
         def send() -> Snapshot:
             return Snapshot(machine, wish["name"], data=self._post("snapshots", data=wish))
 
         def find() -> list[Snapshot]:
-            age = session.clock.monotonic() - began
             named = [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
-            return [snapshot for snapshot in named if is_new(snapshot.created, session.now(), age)]
+            return [snapshot for snapshot in named if is_new(snapshot.created)]
 
         snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
         if wait:

@@ -12,7 +12,7 @@ from smartdc.account import contact
 from smartdc.dates import parse_date
 from smartdc.forgetful import forgetful
 from smartdc.key import HasSSHKeys
-from smartdc.once import Once, is_new
+from smartdc.once import Once, begin
 from smartdc.resource import Addressable, Field, Resource, id_of
 from smartdc.role_tag import HasRoleTags, HasTaggedCollections
 
@@ -144,15 +144,14 @@ class HasUsers(Addressable):
             phone=phone,
         )
         secret = typed.texts(password=password)
-        session, began = self._datacenter.session, self._datacenter.clock.monotonic()
+        is_new = begin(self._datacenter.clock, self._datacenter.session.now)
 
         def send() -> User:
             return User(self, data=self._post("users", data={**profile, **secret}))
 
         def find() -> list[User]:
             # One that was there before may be the same in everything that is shown, and has another password.
-            age = session.clock.monotonic() - began
-            new = [user for user in self.users() if is_new(user.created, session.now(), age)]
+            new = [user for user in self.users() if is_new(user.created)]
             return [user for user in new if all(user.get(key, "") == said for key, said in profile.items())]
 
         return Once(send, find, self._datacenter.clock, SETTLE).run()

@@ -11,7 +11,7 @@ from typing import Any, Self
 from smartdc import typed, wire
 from smartdc.dates import parse_date
 from smartdc.errors import InputError
-from smartdc.once import Once, is_new
+from smartdc.once import Once, begin
 from smartdc.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.stateful import Stateful
 from smartdc.waiting import DEFAULT_TIMEOUT, checked_timeout
@@ -132,15 +132,14 @@ class HasVolumes(Addressable):
             networks=None if networks is None else self._network_ids(networks),
             tags=None if tags is None else _checked(tags),
         )
-        session, began = self._datacenter.session, self._datacenter.clock.monotonic()
+        is_new = begin(self._datacenter.clock, self._datacenter.session.now)
 
         def send() -> Volume:
             return Volume(self, data=self._post("volumes", data=wish))
 
         def find() -> list[Volume]:
-            age = session.clock.monotonic() - began
             alike = [volume for volume in self.volumes(name=wish["name"]) if _is_it(volume, wish)]
-            return [volume for volume in alike if is_new(volume.created, session.now(), age)]
+            return [volume for volume in alike if is_new(volume.created)]
 
         volume = Once(send, find, self._datacenter.clock, SETTLE).run()
         if wait:

@@ -20,6 +20,7 @@ from campaign_judge import Report, perform, play
 from campaign_kit import CREATE, DEEDS, TROUBLES, Deed, Mishap, Site, Stage, Trouble
 from limits_kit import descriptors, join_all_but
 
+from smartdc.emulator.faults import KINDS
 from smartdc.errors import CallError
 
 Scene = tuple[Deed, Mishap]
@@ -147,6 +148,11 @@ def alone(request: pytest.FixtureRequest, trouble: Trouble) -> Iterator[Site]:
         site.client.session.timeout = stage.timeout
         with stage.trouble(Mishap(trouble, CREATE.operation)):
             yield site
+
+
+def test_no_kind_of_fault_is_left_out() -> None:
+    """All that the emulator can do wrong is a trouble here; a wrong clock alone has tests of its own."""
+    assert {trouble.kind for trouble in TROUBLES} == set(KINDS) - {"clock"}
 
 
 def among(*, hopeless: bool) -> pytest.MarkDecorator:
