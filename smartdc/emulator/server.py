@@ -130,7 +130,15 @@ class _Listener(ThreadingHTTPServer):
             connection = self._secured(request)
             if connection:
                 with self._known(connection):
-                    _Handler(connection, client_address, self)
+                    self._serve(connection, client_address)
+
+    def _serve(self, connection: socket.socket, client_address: Any) -> None:
+        try:
+            _Handler(connection, client_address, self)
+        except (ConnectionError, TimeoutError, ssl.SSLError):
+            raise
+        except Exception:  # noqa: BLE001  whoever sees the connection end shall find the reason in the log already
+            self.handle_error(connection, client_address)
 
     @contextlib.contextmanager
     def _known(self, connection: socket.socket) -> Iterator[None]:
