@@ -6,156 +6,102 @@ Begin with a `DataCenter`::
 
     dc = DataCenter()  # the environment says where, who and with which key
     machine = dc.create_machine(name="web-1", image=..., package=..., wait=True)
+
+A name is loaded when it is first asked for, so that ``import smartdc`` costs next to nothing. Type checkers read
+``__init__.pyi``, which lists the same names.
 """
 
-from smartdc.access_key import AccessKey
-from smartdc.account import Account
-from smartdc.audit import AuditEntry
-from smartdc.changefeed import Change, Changefeed
-from smartdc.datacenter import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, DataCenter, __version__
-from smartdc.disk import Disk
-from smartdc.doctor import explain_auth
-from smartdc.errors import (
-    AgentError,
-    APIError,
-    BadRequest,
-    BadResponse,
-    CallTimeout,
-    ConfigError,
-    Conflict,
-    CreateOutcomeUnknown,
-    DeletionProtected,
-    DoubledCreate,
-    Gone,
-    InputError,
-    InUse,
-    InvalidArgument,
-    InvalidCredentials,
-    InvalidHeader,
-    InvalidParameters,
-    InvalidVersion,
-    KeyFileError,
-    KeyRequired,
-    MachineNotReady,
-    MethodNotAllowed,
-    MissingParameter,
-    NameTaken,
-    NotAuthorized,
-    NotSupported,
-    OutOfAddresses,
-    PassphraseRequired,
-    PayloadTooLarge,
-    PreconditionFailed,
-    Redirected,
-    RequestExpired,
-    ResourceNotFound,
-    ServerError,
-    ServiceUnavailable,
-    SmartDCError,
-    Throttled,
-    TLSError,
-    TransportError,
-    ValidationFailed,
-    WaitError,
-    WaitFailed,
-    WaitTimeout,
-)
-from smartdc.firewall_rule import FirewallRule
-from smartdc.fleet import Waited
-from smartdc.image import Image
-from smartdc.ip import NetworkIP
-from smartdc.key import Key
-from smartdc.machine import Machine
-from smartdc.migration import Migration
-from smartdc.network import Network
-from smartdc.nic import Nic
-from smartdc.package import Package
-from smartdc.policy import Policy
-from smartdc.profile import Profile, profiles
-from smartdc.progress import Progress
-from smartdc.role import Role
-from smartdc.signing import HTTPSignatureAuth, Signer
-from smartdc.snapshot import Snapshot
-from smartdc.user import User
-from smartdc.vlan import Vlan
-from smartdc.vnc import VncStream
-from smartdc.volume import Volume
+from importlib import import_module
 
-__all__ = [
-    "KNOWN_LOCATIONS",
-    "TELEFONICA_LOCATIONS",
-    "APIError",
-    "AccessKey",
-    "Account",
-    "AgentError",
-    "AuditEntry",
-    "BadRequest",
-    "BadResponse",
-    "CallTimeout",
-    "Change",
-    "Changefeed",
-    "ConfigError",
-    "Conflict",
-    "CreateOutcomeUnknown",
-    "DataCenter",
-    "DeletionProtected",
-    "Disk",
-    "DoubledCreate",
-    "FirewallRule",
-    "Gone",
-    "HTTPSignatureAuth",
-    "Image",
-    "InUse",
-    "InputError",
-    "InvalidArgument",
-    "InvalidCredentials",
-    "InvalidHeader",
-    "InvalidParameters",
-    "InvalidVersion",
-    "Key",
-    "KeyFileError",
-    "KeyRequired",
-    "Machine",
-    "MachineNotReady",
-    "MethodNotAllowed",
-    "Migration",
-    "MissingParameter",
-    "NameTaken",
-    "Network",
-    "NetworkIP",
-    "Nic",
-    "NotAuthorized",
-    "NotSupported",
-    "OutOfAddresses",
-    "Package",
-    "PassphraseRequired",
-    "PayloadTooLarge",
-    "Policy",
-    "PreconditionFailed",
-    "Profile",
-    "Progress",
-    "Redirected",
-    "RequestExpired",
-    "ResourceNotFound",
-    "Role",
-    "ServerError",
-    "ServiceUnavailable",
-    "Signer",
-    "SmartDCError",
-    "Snapshot",
-    "TLSError",
-    "Throttled",
-    "TransportError",
-    "User",
-    "ValidationFailed",
-    "Vlan",
-    "VncStream",
-    "Volume",
-    "WaitError",
-    "WaitFailed",
-    "WaitTimeout",
-    "Waited",
-    "__version__",
-    "explain_auth",
-    "profiles",
-]
+__version__ = "1.0.0.dev0"
+
+_NAMES_BY_MODULE = {
+    "auth.profile": ("Profile", "profiles"),
+    "auth.signing": ("HTTPSignatureAuth", "Signer"),
+    "datacenter": ("DataCenter", "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "explain_auth"),
+    "errors": (
+        "APIError",
+        "AgentError",
+        "BadRequest",
+        "BadResponse",
+        "CallTimeout",
+        "ConfigError",
+        "Conflict",
+        "CreateOutcomeUnknown",
+        "DeletionProtected",
+        "DoubledCreate",
+        "Gone",
+        "InUse",
+        "InputError",
+        "InvalidArgument",
+        "InvalidCredentials",
+        "InvalidHeader",
+        "InvalidParameters",
+        "InvalidVersion",
+        "KeyFileError",
+        "KeyRequired",
+        "MachineNotReady",
+        "MethodNotAllowed",
+        "MissingParameter",
+        "NameTaken",
+        "NotAuthorized",
+        "NotSupported",
+        "OutOfAddresses",
+        "PassphraseRequired",
+        "PayloadTooLarge",
+        "PreconditionFailed",
+        "Redirected",
+        "RequestExpired",
+        "ResourceNotFound",
+        "ServerError",
+        "ServiceUnavailable",
+        "SmartDCError",
+        "TLSError",
+        "Throttled",
+        "TransportError",
+        "ValidationFailed",
+        "WaitError",
+        "WaitFailed",
+        "WaitTimeout",
+    ),
+    "fleet.wait": ("Waited",),
+    "machine.audit": ("AuditEntry",),
+    "machine.changefeed": ("Change", "Changefeed"),
+    "machine.disk": ("Disk",),
+    "machine.machine": ("Machine",),
+    "machine.migration": ("Migration",),
+    "machine.nic": ("Nic",),
+    "machine.snapshot": ("Snapshot",),
+    "machine.vnc": ("VncStream",),
+    "resources.access_key": ("AccessKey",),
+    "resources.account": ("Account",),
+    "resources.firewall_rule": ("FirewallRule",),
+    "resources.image": ("Image",),
+    "resources.ip": ("NetworkIP",),
+    "resources.key": ("Key",),
+    "resources.network": ("Network",),
+    "resources.package": ("Package",),
+    "resources.policy": ("Policy",),
+    "resources.role": ("Role",),
+    "resources.user": ("User",),
+    "resources.vlan": ("Vlan",),
+    "resources.volume": ("Volume",),
+    "waiting.progress": ("Progress",),
+}
+_HOMES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
+"""Public name to the module that defines it."""
+
+__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604 (computed from the table above)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,9 +12,9 @@ from smartdc import __version__
 __all__ = ["main"]
 
 COMMANDS = {
-    "tour": "smartdc.tour",
-    "shell": "smartdc.shell",
-    "doctor": "smartdc.doctor",
+    "tour": "smartdc.commands.tour",
+    "shell": "smartdc.commands.shell",
+    "doctor": "smartdc.commands.doctor",
     "emulator": "smartdc.emulator.__main__",
 }
 """Command to the module whose ``main`` it is."""

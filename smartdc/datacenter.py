@@ -11,44 +11,43 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
-from smartdc import wire
-from smartdc.access_key import HasAccessKeys
-from smartdc.account import HasAccount
-from smartdc.changefeed import HasChangefeed
-from smartdc.clock import Clock
-from smartdc.config import HasConfig
-from smartdc.creation import CreatesMachines
-from smartdc.errors import ConfigError
-from smartdc.explain import Explanation, examine
-from smartdc.firewall_rule import CreatesFirewallRules
-from smartdc.fleet import WaitsForMachines
-from smartdc.forgetful import forgetful
-from smartdc.identity import Identity
-from smartdc.image import HasImages
-from smartdc.key import HasKeys
-from smartdc.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
-from smartdc.migration import HasMigrations
-from smartdc.network import HasNetworks
-from smartdc.package import HasPackages
-from smartdc.policy import HasPolicies
-from smartdc.presign import presigned
-from smartdc.profile import HOW_TO, chosen, from_environment
-from smartdc.progress import Reporter
-from smartdc.role import HasRoles
-from smartdc.role_tag import HasRoleTags, HasTaggedCollections
-from smartdc.service import HasServices
-from smartdc.session import Session
-from smartdc.user import HasUsers
-from smartdc.vlan import HasVlans
-from smartdc.volume import HasVolumes
+from smartdc import __version__
+from smartdc.auth.explain import Explanation, Finding, examine
+from smartdc.auth.identity import Identity
+from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
+from smartdc.auth.presign import presigned
+from smartdc.auth.profile import HOW_TO, chosen, from_environment, lacking
+from smartdc.errors import ConfigError, SmartDCError
+from smartdc.fleet.wait import WaitsForMachines
+from smartdc.http import request as wire
+from smartdc.http.clock import Clock
+from smartdc.http.session import Session
+from smartdc.http.tracebacks import forgetful
+from smartdc.machine.changefeed import HasChangefeed
+from smartdc.machine.create import CreatesMachines
+from smartdc.machine.migration import HasMigrations
+from smartdc.resources.access_key import HasAccessKeys
+from smartdc.resources.account import HasAccount
+from smartdc.resources.config import HasConfig
+from smartdc.resources.firewall_rule import CreatesFirewallRules
+from smartdc.resources.image import HasImages
+from smartdc.resources.key import HasKeys
+from smartdc.resources.network import HasNetworks
+from smartdc.resources.package import HasPackages
+from smartdc.resources.policy import HasPolicies
+from smartdc.resources.role import HasRoles
+from smartdc.resources.role_tag import HasRoleTags, HasTaggedCollections
+from smartdc.resources.service import HasServices
+from smartdc.resources.user import HasUsers
+from smartdc.resources.vlan import HasVlans
+from smartdc.resources.volume import HasVolumes
+from smartdc.waiting.progress import Reporter
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
     from requests.auth import AuthBase
 
-__all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter"]
-
-__version__ = "1.0.0.dev0"
+__all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_auth"]
 
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
 """Headers that a pickle leaves behind, in lower case."""
@@ -348,3 +347,24 @@ def _headers(api_version: str) -> dict[str, str]:
         "Accept-Version": api_version,
         "User-Agent": f"smartdc/{__version__}",
     }
+
+
+def explain_auth(**arguments: Any) -> Explanation:
+    """Explain where, who and with which key ``DataCenter(**arguments)`` would be, and whether that works.
+
+    Nothing is printed: print what is returned.
+    """
+    try:
+        dc = DataCenter(**arguments)
+    except SmartDCError as error:
+        return Explanation((Finding("settings", False, str(error), _advice(arguments.get("profile"))),))
+    with dc:
+        return examine(dc)
+
+
+def _advice(profile: str | None) -> str:
+    """Say what is missing in an environment that says only half of what is needed."""
+    try:
+        return lacking(chosen(profile, os.environ))
+    except SmartDCError:
+        return ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from smartdc import Machine
-from smartdc.emulator import Emulator, records
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
 
 
 def sent(cloud: Emulator, operation: str) -> tuple[str, str, dict[str, Any]]:

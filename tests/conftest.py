@@ -10,8 +10,8 @@ import responses
 
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock
-from smartdc.emulator.clock import Clock
-from smartdc.emulator.wire import Request, Response
+from smartdc.emulator.core.clock import Clock
+from smartdc.emulator.core.message import Request, Response
 
 DOORS = ("adapter", "http")
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import smartdc
-from smartdc.emulator import app, router, routes
-from smartdc.resource import Resource
+from smartdc.core.resource import Resource
+from smartdc.emulator import app
+from smartdc.emulator.pipeline import router, routes
 
 ROOT = Path(__file__).parent.parent
 OPERATIONS = ROOT / "docs" / "operations.md"

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from http_kit import Act, Line, header_of
 
-from smartdc.emulator import Emulator, records
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
 
 PATIENCE = 10.0
 """Seconds that something may take which takes some thousandths of one unless the machine is busy."""

@@ -12,7 +12,7 @@ from typing import Any
 from http_kit import Line
 
 from smartdc.emulator import Emulator
-from smartdc.emulator.wire import Request, Response, merge_headers
+from smartdc.emulator.core.message import Request, Response, merge_headers
 
 STATUS_LINES = [
     b"",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from smartdc.emulator import Emulator, records
-from smartdc.emulator.storage import Migration, Volume
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
+from smartdc.emulator.state.storage import Migration, Volume
 
 Thing = TypeVar("Thing")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from node_books import Books
 
-from smartdc.emulator import records
-from smartdc.emulator.clock import iso
+from smartdc.emulator.core.clock import iso
+from smartdc.emulator.state import records
 
 
 def _some(thing: object, names: str, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from smartdc import DataCenter
-from smartdc.emulator import Emulator, records
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
 
 EVERYBODY = ["CAN *"]
 """Rules that let members do everything with what their role is tagged on."""

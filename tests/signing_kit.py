@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    from smartdc.signing import HTTPSignatureAuth
+    from smartdc.auth.signing import HTTPSignatureAuth
 
 PASSPHRASE = "korrekt Pferd Bätterie"
 KEY_ID = "/demo/keys/laptop"

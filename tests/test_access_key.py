@@ -11,7 +11,8 @@ import pytest
 from cloud_kit import account, query, sent
 
 from smartdc import AccessKey, DataCenter, ResourceNotFound, SmartDCError, User
-from smartdc.emulator import Emulator, Fault, records
+from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.state import records
 
 Owner = DataCenter | User
 

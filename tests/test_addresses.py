@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smartdc import DataCenter, Machine
-from smartdc.addresses import is_private, is_public
+from smartdc.core.addresses import is_private, is_public
 
 PRIVATE = [
     "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.0.1", "192.168.255.255",

@@ -1,4 +1,4 @@
-"""`smartdc.agent`: with a real ssh-agent, and with agents that are dead, silent, locked or mad."""
+"""`smartdc.auth.agent`: with a real ssh-agent, and with agents that are dead, silent, locked or mad."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signing_kit import KEY_ID, KINDS, PASSPHRASE, KeyFile, prepared, run
 
-from smartdc import agent as agent_module
-from smartdc.agent import Agent, AgentKey
+from smartdc.auth import agent as agent_module
+from smartdc.auth.agent import Agent, AgentKey
+from smartdc.auth.signing import HTTPSignatureAuth, md5_fingerprint, public_blob_of
 from smartdc.errors import AgentError
-from smartdc.signing import HTTPSignatureAuth, md5_fingerprint, public_blob_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -684,6 +684,6 @@ def test_ecdsa_signatures_are_der_as_others_write_it(r: int, s: int) -> None:
 
 def test_nothing_of_it_needs_cryptography() -> None:
     """Whoever signs with an agent does not pay for importing `cryptography`."""
-    code = "import sys, smartdc.agent; print('cryptography' in sys.modules)"
+    code = "import sys, smartdc.auth.agent; print('cryptography' in sys.modules)"
 
     assert run(sys.executable, "-c", code) == "False\n"

@@ -14,7 +14,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from smartdc import errors
-from smartdc.answer import Unusable, api_error, decode, layers, nothing_sent, read_body, transport_error
+from smartdc.http.response import Unusable, api_error, decode, layers, nothing_sent, read_body, transport_error
 
 CALL = {"method": "GET", "path": "/my", "request_id": "ours", "attempts": 1}
 

@@ -8,7 +8,7 @@ from cloud_kit import image_id, record, sent
 
 from smartdc import AuditEntry, DataCenter, Machine
 from smartdc.emulator import Emulator
-from smartdc.emulator.transitions import AfterSeconds
+from smartdc.emulator.state.transitions import AfterSeconds
 
 
 def test_audit(dc: DataCenter, cloud: Emulator) -> None:

@@ -20,7 +20,7 @@ from campaign_judge import Report, perform, play
 from campaign_kit import CREATE, DEEDS, TROUBLES, Deed, Mishap, Site, Stage, Trouble
 from limits_kit import descriptors, join_all_but
 
-from smartdc.emulator.faults import KINDS
+from smartdc.emulator.faults.plan import KINDS
 from smartdc.errors import CallError
 
 Scene = tuple[Deed, Mishap]

@@ -23,11 +23,11 @@ from smartdc import (
     ServiceUnavailable,
     WaitError,
     WaitTimeout,
-    line,
 )
-from smartdc.changefeed import SUBRESOURCES
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
-from smartdc.ledger import Ledger
+from smartdc.machine.changefeed import SUBRESOURCES
+from smartdc.machine.last_seen import Ledger
+from smartdc.websocket import connection as line
 
 HASTE = 0.05
 """Seconds to wait for what is not to come."""

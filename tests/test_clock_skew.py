@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 
 from smartdc import DataCenter, InvalidCredentials, InvalidHeader
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock
-from smartdc.emulator.clock import START
+from smartdc.emulator.core.clock import START
 
 DAY = 86_400.0
 OFFSETS = [-DAY, -301.0, -299.0, 0.0, 299.0, 301.0, DAY]

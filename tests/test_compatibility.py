@@ -50,7 +50,7 @@ def test_d03_lists_do_not_stop_at_a_thousand(dc: DataCenter, cloud: Emulator) ->
 
 def test_d04_module_is_for_python_3() -> None:
     """The old modules can be imported under their names."""
-    for module in ("smartdc", "smartdc.datacenter", "smartdc.machine"):
+    for module in ("smartdc", "smartdc.datacenter", "smartdc.machine.machine"):
         assert importlib.import_module(module)
 
 

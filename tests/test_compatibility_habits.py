@@ -28,7 +28,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import Emulator, Fault, Server
-from smartdc.emulator.transitions import AfterSeconds
+from smartdc.emulator.state.transitions import AfterSeconds
 
 WEB = {"id": "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b", "name": "web-1"}
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartdc.clock import SystemClock
-from smartdc.dates import format_date, http_date, parse_date, parse_http_date
+from smartdc.http.clock import SystemClock
+from smartdc.http.dates import format_date, http_date, parse_date, parse_http_date
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -93,7 +93,7 @@ def run_tests(block: Block) -> None:
     if path.name == "conftest.py":
         return
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "pytest_smartdc", path.name]
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "smartdc.emulator.pytest_plugin", path.name]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout + result.stderr

@@ -15,9 +15,11 @@ from requests.adapters import HTTPAdapter
 
 from smartdc import emulator
 from smartdc.emulator import Emulator, Server
-from smartdc.emulator.credentials import throwaway_key
-from smartdc.emulator.reply import Reply
-from smartdc.emulator.router import ROUTER, operations
+from smartdc.emulator.core.message import Request
+from smartdc.emulator.core.reply import Reply
+from smartdc.emulator.core.settings import Throttle
+from smartdc.emulator.pipeline.router import ROUTER, operations
+from smartdc.emulator.signature.throwaway_key import throwaway_key
 
 pytest_plugins = ("emulator_fixtures",)
 
@@ -182,7 +184,7 @@ def test_longer_unknown_path_is_a_404(inside: Asker) -> None:
 
 def test_path_that_cannot_be_decoded_is_refused(inside: Asker) -> None:
     """Bytes that are no UTF-8 are a 400."""
-    answer = inside.cloud.handle(emulator.wire.Request("GET", "/my/keys/%ff", {"host": "localhost"}))
+    answer = inside.cloud.handle(Request("GET", "/my/keys/%ff", {"host": "localhost"}))
 
     assert answer.status == 400
     assert json.loads(answer.body) == {"code": "BadRequestError", "message": "URI malformed"}
@@ -459,7 +461,7 @@ def test_foreign_host_is_refused(ask: Asker, host: str) -> None:
 
 def test_throttle_is_a_bucket_per_area(inside: Asker) -> None:
     """After the burst comes a 429 without Retry-After; time fills the bucket, and other areas have their own."""
-    inside.cloud.state.settings.throttle = emulator.settings.Throttle(burst=2, rate=10)
+    inside.cloud.state.settings.throttle = Throttle(burst=2, rate=10)
     path = "/my/machines"
 
     assert [inside.get(path).status_code for _ in range(3)] == [200, 200, 429]
@@ -474,7 +476,7 @@ def test_throttle_is_a_bucket_per_area(inside: Asker) -> None:
 
 def test_operators_are_not_throttled(inside: Asker) -> None:
     """The limit is for customers."""
-    inside.cloud.state.settings.throttle = emulator.settings.Throttle(burst=1)
+    inside.cloud.state.settings.throttle = Throttle(burst=1)
     inside.cloud.state.accounts["demo"].operator = True
 
     assert [inside.get("/my").status_code for _ in range(3)] == [200] * 3
@@ -524,7 +526,7 @@ def test_trace_tells_what_was_asked(inside: Asker) -> None:
 
 def test_long_trace_loses_its_older_half(inside: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """An emulator that runs for days does not fill the memory."""
-    monkeypatch.setattr("smartdc.emulator.trace.LONGEST", 4)
+    monkeypatch.setattr("smartdc.emulator.pipeline.trace.LONGEST", 4)
     for _ in range(5):
         inside.get("/my")
 

@@ -10,7 +10,7 @@ import requests
 from emulator_signer import Asker, refusal
 
 from smartdc.emulator import ByScript, Emulator
-from smartdc.emulator.records import Image, Network, Package
+from smartdc.emulator.state.records import Image, Network, Package
 
 ARGUMENT = (409, "InvalidArgument")
 MISSING = (409, "MissingParameter")

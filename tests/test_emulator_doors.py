@@ -22,10 +22,13 @@ import pytest
 import requests
 from emulator_signer import Asker, Signer, private_key, public_line, refusal
 
-from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock, authority, clock, wsgi
+from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
 from smartdc.emulator.__main__ import main
-from smartdc.emulator.adapter import read_request
-from smartdc.emulator.settings import Throttle
+from smartdc.emulator.core import clock
+from smartdc.emulator.core.settings import Throttle
+from smartdc.emulator.doors import certificates as authority
+from smartdc.emulator.doors import wsgi
+from smartdc.emulator.doors.adapter import read_request
 
 pytest_plugins = ["pytester"]
 
@@ -432,12 +435,12 @@ def test_fixtures_come_fresh(pytester: pytest.Pytester, monkeypatch: pytest.Monk
         """
     )
 
-    pytester.runpytest_inprocess("-p", "pytest_smartdc").assert_outcomes(passed=2)
+    pytester.runpytest_inprocess("-p", "smartdc.emulator.pytest_plugin").assert_outcomes(passed=2)
 
 
 def test_plugin_is_no_burden() -> None:
     """Every run of pytest loads it, also where nobody wants an emulator."""
-    code = "import pytest_smartdc, sys; print({'smartdc', 'requests', 'cryptography'} & set(sys.modules))"
+    code = "import smartdc.emulator.pytest_plugin, sys; print({'smartdc.datacenter', 'requests', 'cryptography'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "set()\n"
@@ -458,7 +461,7 @@ def test_clock_of_the_fixtures_can_be_replaced(pytester: pytest.Pytester, monkey
     )
     pytester.makepyfile("def test_it(cloudapi): assert 'clock' not in cloudapi.connection()")
 
-    pytester.runpytest_inprocess("-p", "pytest_smartdc").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-p", "smartdc.emulator.pytest_plugin").assert_outcomes(passed=1)
 
 
 # The command line

@@ -11,7 +11,7 @@ import requests
 from emulator_signer import Asker, refusal
 
 from smartdc.emulator import Emulator, Fault, Server
-from smartdc.emulator.faults import CONNECTING, KINDS
+from smartdc.emulator.faults.plan import CONNECTING, KINDS
 
 pytest_plugins = ("emulator_fixtures",)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartdc.emulator.firewall_text import read_rule
-from smartdc.emulator.firewall_tokens import RuleError
+from smartdc.emulator.grammar.firewall_text import read_rule
+from smartdc.emulator.grammar.firewall_tokens import RuleError
 
 VM = "0abeae82-c040-4080-ac60-b60d3e3890a7"
 

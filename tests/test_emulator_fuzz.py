@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smartdc.emulator import Emulator
-from smartdc.emulator.router import operations
-from smartdc.emulator.versions import parse_range
-from smartdc.emulator.wire import Request
+from smartdc.emulator.core.message import Request
+from smartdc.emulator.core.versions import parse_range
+from smartdc.emulator.pipeline.router import operations
 
 WORDS = [
     "name",

@@ -8,7 +8,7 @@ import pytest
 from emulator_signer import Asker, refusal
 
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator
-from smartdc.emulator.records import Machine
+from smartdc.emulator.state.records import Machine
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 ARGUMENT = (409, "InvalidArgument")

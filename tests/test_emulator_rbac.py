@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from emulator_signer import Asker, Signer, public_line, refusal
 from rbac_kit import give_role, open_to
 
-from smartdc.emulator import Emulator, records
-from smartdc.emulator.aperture import parse_rule
+from smartdc.emulator import Emulator
+from smartdc.emulator.grammar.policy_rule import parse_rule
+from smartdc.emulator.state import records
 
 UNKNOWN = "8d9fd3ec-0d80-4b9f-9b7d-7a4d1c8c3c5e"
 CREDENTIALS = (401, "InvalidCredentials")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from emulator_signer import Asker, public_line, refusal
 
 from smartdc.emulator import Emulator
-from smartdc.emulator.records import Image
+from smartdc.emulator.state.records import Image
 
 ARGUMENT = (409, "InvalidArgument")
 NOT_FOUND = (404, "ResourceNotFound")

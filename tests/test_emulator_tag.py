@@ -8,7 +8,7 @@ import pytest
 from emulator_signer import Asker, refusal
 
 from smartdc.emulator import ByScript, Emulator
-from smartdc.emulator.records import Machine
+from smartdc.emulator.state.records import Machine
 
 VALIDATION = (409, "ValidationFailed")
 NOT_FOUND = (404, "ResourceNotFound")

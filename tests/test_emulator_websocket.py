@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from smartdc.emulator import AfterSeconds, Emulator, EmulatorAdapter, Server, WallClock
-from smartdc.emulator.feed import SUB_RESOURCES, Listener
+from smartdc.emulator.state.feed import SUB_RESOURCES, Listener
 
 UPGRADE = {
     "Connection": "keep-alive, Upgrade",
@@ -196,7 +196,7 @@ def test_without_the_library_there_are_no_websockets(
     cloud: Emulator, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything else works, and the answer says what to install."""
-    monkeypatch.delitem(sys.modules, "smartdc.emulator.websocket", raising=False)
+    monkeypatch.delitem(sys.modules, "smartdc.emulator.pipeline.websocket", raising=False)
     monkeypatch.setitem(sys.modules, "websockets.exceptions", None)
     answer = ask(cloud, server.url, "/demo/changefeed", **UPGRADE)
 

@@ -16,10 +16,10 @@ import requests
 from emulator_signer import Asker
 
 from smartdc.emulator import Emulator, Fault, Server
-from smartdc.emulator.adapter_faults import _FAULTS as ADAPTER_FAULTS
-from smartdc.emulator.false_answers import packed_blanks
-from smartdc.emulator.faults import ARRIVING, CONNECTING, KINDS, ON_THE_WIRE, SPOILING
-from smartdc.emulator.server_faults import _FAULTS as SERVER_FAULTS
+from smartdc.emulator.faults.adapter import _FAULTS as ADAPTER_FAULTS
+from smartdc.emulator.faults.answers import packed_blanks
+from smartdc.emulator.faults.plan import ARRIVING, CONNECTING, KINDS, ON_THE_WIRE, SPOILING
+from smartdc.emulator.faults.server import _FAULTS as SERVER_FAULTS
 
 pytest_plugins = ("emulator_fixtures",)
 

@@ -25,10 +25,10 @@ from signing_kit import KeyFile, KeyShelf
 
 from smartdc import DataCenter, explain_auth
 from smartdc.__main__ import main
+from smartdc.auth.explain import Explanation
+from smartdc.auth.identity import Identity
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
-from smartdc.emulator.clock import START
-from smartdc.explain import Explanation
-from smartdc.identity import Identity
+from smartdc.emulator.core.clock import START
 
 pytest_plugins = ("signing_fixtures",)
 

@@ -16,8 +16,9 @@ from smartdc import (
     NotAuthorized,
     ResourceNotFound,
 )
-from smartdc.emulator import Emulator, Fault, records
-from smartdc.emulator.firewall_text import read_rule
+from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.grammar.firewall_text import read_rule
+from smartdc.emulator.state import records
 
 WEB = "FROM any TO tag role = web ALLOW tcp (port 443 AND port 80)"
 WEB_AS_TOLD = 'FROM any TO tag "role" = "web" ALLOW tcp (PORT 80 AND PORT 443)'

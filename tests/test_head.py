@@ -10,7 +10,8 @@ from cloud_kit import image_id, package_id
 from rbac_kit import public_line
 
 from smartdc import DataCenter, Redirected, ResourceNotFound
-from smartdc.emulator import Emulator, routes
+from smartdc.emulator import Emulator
+from smartdc.emulator.pipeline import routes
 
 HEADS = {
     "HeadAccount": "",

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from smartdc import AgentError, ConfigError, DataCenter, KeyFileError
+from smartdc.auth.identity import Identity
+from smartdc.auth.private_key import load_private_key
+from smartdc.auth.signing import md5_fingerprint, sha256_fingerprint
 from smartdc.emulator import Emulator
-from smartdc.identity import Identity
-from smartdc.private_key import load_private_key
-from smartdc.signing import md5_fingerprint, sha256_fingerprint
 
 
 @pytest.fixture

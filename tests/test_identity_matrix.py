@@ -22,10 +22,10 @@ from agent_kit import SSHAgent
 from signing_kit import CASES, KINDS, PASSPHRASE, KeyFile, KeyShelf
 
 from smartdc import AgentError, DataCenter, InvalidCredentials, KeyFileError, PassphraseRequired
-from smartdc.agent import Agent, AgentKey
+from smartdc.auth.agent import Agent, AgentKey
+from smartdc.auth.identity import Identity
+from smartdc.auth.private_key import PrivateKey
 from smartdc.emulator import Emulator, Server, VirtualClock
-from smartdc.identity import Identity
-from smartdc.private_key import PrivateKey
 
 pytest_plugins = ("signing_fixtures",)
 

@@ -22,7 +22,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import Emulator, Fault
-from smartdc.emulator.transitions import AfterSeconds, ByScript
+from smartdc.emulator.state.transitions import AfterSeconds, ByScript
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from cloud_kit import record
 
 from smartdc import DataCenter, Machine, WaitFailed
 from smartdc.emulator import Emulator
-from smartdc.emulator.transitions import AfterSeconds
+from smartdc.emulator.state.transitions import AfterSeconds
 
 ROUND_TRIPS: dict[str, Callable[[Machine], object]] = {
     "reboot": lambda machine: machine.reboot(),

@@ -20,7 +20,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import Emulator, Fault
-from smartdc.emulator.transitions import AfterReads, AfterSeconds, ByScript
+from smartdc.emulator.state.transitions import AfterReads, AfterSeconds, ByScript
 
 Poll = Callable[..., None]
 

@@ -9,8 +9,8 @@ from websockets.client import ClientProtocol
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from smartdc import line
-from smartdc.line import Line
+from smartdc.websocket import connection as line
+from smartdc.websocket.connection import Line
 
 SIZE = 60_000
 FRAME = b"\x82\x7e" + SIZE.to_bytes(2, "big") + b"x" * SIZE

@@ -25,7 +25,7 @@ from mutation_kit import parsed, written
 
 from smartdc import DataCenter, Machine, ResourceNotFound, ServerError, Throttled, TransportError
 from smartdc.emulator import Emulator, Server, VirtualClock, WallClock
-from smartdc.emulator.settings import Throttle
+from smartdc.emulator.core.settings import Throttle
 
 THREADS, EACH = 200, 50
 POOL = 16

@@ -22,7 +22,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import Emulator
-from smartdc.emulator.transitions import AfterSeconds
+from smartdc.emulator.state.transitions import AfterSeconds
 
 Creator = Callable[..., Machine]
 

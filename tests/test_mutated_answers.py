@@ -15,9 +15,9 @@ from limits_kit import MIB, forget_peak, peak
 from mutation_kit import Mutant
 
 from smartdc import BadResponse, DataCenter, Machine, SmartDCError
+from smartdc.core.resource import Field, Resource
 from smartdc.emulator import Emulator
-from smartdc.emulator.false_answers import packed_blanks
-from smartdc.resource import Field, Resource
+from smartdc.emulator.faults.answers import packed_blanks
 
 ANSWERS = 10_000
 TIMEOUT = 0.25

@@ -19,7 +19,8 @@ from smartdc import (
     OutOfAddresses,
     ResourceNotFound,
 )
-from smartdc.emulator import Emulator, records
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
 
 FABRIC = "My-Fabric-Network"
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"

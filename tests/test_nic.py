@@ -26,7 +26,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import ByScript, Emulator, Fault
-from smartdc.emulator.transitions import AfterReads, AfterSeconds
+from smartdc.emulator.state.transitions import AfterReads, AfterSeconds
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 FABRIC = "My-Fabric-Network"

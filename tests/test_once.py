@@ -8,7 +8,7 @@ import pytest
 
 from smartdc import errors
 from smartdc.emulator import VirtualClock
-from smartdc.once import Once
+from smartdc.waiting.create_once import Once
 
 
 class Store:

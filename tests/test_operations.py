@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from smartdc import DataCenter, NotSupported
-from smartdc.emulator import Emulator, routes
+from smartdc.emulator import Emulator
+from smartdc.emulator.pipeline import routes
 
 TESTS = Path(__file__).parent
 ASKING = {"sent", "query"}

@@ -23,8 +23,8 @@ from parameter_facts import FACTS, LEFT_OUT
 
 from smartdc import DataCenter, InputError, InvalidCredentials
 from smartdc.emulator import AT_ONCE, Emulator
-from smartdc.emulator.routes import rows
-from smartdc.emulator.trace import Asked
+from smartdc.emulator.pipeline.routes import rows
+from smartdc.emulator.pipeline.trace import Asked
 
 OURS = frozenset({"wait", "timeout", "paged", "search", "fields", "token", "settle", "auth_token"})
 """Arguments that say how to call and not what to ask for, and two that become a tag and a header."""

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from http_kit import RawServer, reply
 
-from smartdc.pool import Slots, Stack
-from smartdc.session import Session
+from smartdc.http.pool import Slots, Stack
+from smartdc.http.session import Session
 
 WHERE = {"pool.py", "queue.py", "threading.py", "transport.py"}
 """The files in whose midst the interrupts come: those that could hold a lock of the client."""

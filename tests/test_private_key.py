@@ -1,4 +1,4 @@
-"""`smartdc.private_key`: every kind of key in every format, and what is said when one cannot be used."""
+"""`smartdc.auth.private_key`: every kind of key in every format, and what is said when one cannot be used."""
 
 from __future__ import annotations
 
@@ -24,15 +24,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key, ssh
 from signing_kit import CASES, KEY_ID, PASSPHRASE, KeyFile, prepared, run
 
+from smartdc.auth.private_key import KeyFileWarning, PrivateKey, find_private_key, load_private_key, prompt_passphrase
+from smartdc.auth.signing import HTTPSignatureAuth, matches, md5_fingerprint, public_blob_of
 from smartdc.errors import KeyFileError, PassphraseRequired
-from smartdc.private_key import (
-    KeyFileWarning,
-    PrivateKey,
-    find_private_key,
-    load_private_key,
-    prompt_passphrase,
-)
-from smartdc.signing import HTTPSignatureAuth, matches, md5_fingerprint, public_blob_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,7 +167,7 @@ def test_a_key_signs_after_a_fork(key_of: KeyShelf) -> None:
     """A child process signs with the key that its parent loaded, and with randomness of its own."""
     file = key_of("ecdsa-256")
     code = (
-        "import os, sys; from smartdc.private_key import load_private_key\n"
+        "import os, sys; from smartdc.auth.private_key import load_private_key\n"
         "key = load_private_key(sys.argv[1]); key.sign(b'data')\n"
         "child = os.fork()\n"
         "if child: os.waitpid(child, 0)\n"
@@ -296,7 +290,7 @@ def test_a_wrong_passphrase_says_so(kind: str, form: str, key_of: KeyShelf) -> N
 
 def test_nobody_is_asked_without_a_terminal(locked_file: KeyFile) -> None:
     """Where there is no terminal, prompting is an error instead of a wait."""
-    code = "import sys; from smartdc.private_key import *; load_private_key(sys.argv[1], prompt_passphrase)"
+    code = "import sys; from smartdc.auth.private_key import *; load_private_key(sys.argv[1], prompt_passphrase)"
 
     done = subprocess.run(
         [sys.executable, "-c", code, locked_file.path],
@@ -325,7 +319,7 @@ def test_prompting_needs_a_terminal(stdin: str | None, tmp_path: Path, monkeypat
 def test_the_passphrase_is_asked_for_on_a_terminal(locked_file: KeyFile) -> None:
     """On a terminal the prompt names the key, and what is typed there opens it, unseen."""
     ours, theirs = os.openpty()
-    code = "import sys; from smartdc.private_key import *; print(load_private_key(sys.argv[1], prompt_passphrase).algorithm)"
+    code = "import sys; from smartdc.auth.private_key import *; print(load_private_key(sys.argv[1], prompt_passphrase).algorithm)"
     with subprocess.Popen(
         [sys.executable, "-c", code, locked_file.path],
         stdin=theirs,
@@ -525,7 +519,7 @@ def test_a_missing_bcrypt_is_told(locked_file: KeyFile, monkeypatch: pytest.Monk
 def test_a_missing_bcrypt_is_told_where_it_is_really_missing(locked_file: KeyFile) -> None:
     """The same holds in a Python that has no bcrypt."""
     code = (
-        "import sys; sys.modules['bcrypt'] = None; from smartdc.private_key import *\n"
+        "import sys; sys.modules['bcrypt'] = None; from smartdc.auth.private_key import *\n"
         "load_private_key(sys.argv[1], sys.stdin.readline().strip())"
     )
 
@@ -625,7 +619,7 @@ def test_modes_are_not_looked_at_elsewhere(key_file: KeyFile, folder: Path, monk
     """Where modes mean nothing, nobody is warned about them."""
     path = put(key_file, folder, "key")
     path.chmod(0o644)
-    monkeypatch.setattr("smartdc.private_key.os", _Elsewhere())
+    monkeypatch.setattr("smartdc.auth.private_key.os", _Elsewhere())
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

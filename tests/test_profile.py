@@ -12,8 +12,8 @@ import pytest
 from urllib3.exceptions import InsecureRequestWarning
 
 from smartdc import ConfigError, DataCenter, TLSError
+from smartdc.auth.profile import from_environment, profiles
 from smartdc.emulator import Emulator, Server
-from smartdc.profile import from_environment, profiles
 
 Environment = pytest.MonkeyPatch
 

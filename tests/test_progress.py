@@ -10,7 +10,7 @@ from cloud_kit import record
 
 from smartdc import DataCenter, Machine, WaitFailed
 from smartdc.emulator import Emulator
-from smartdc.progress import Progress, reporter
+from smartdc.waiting.progress import Progress, reporter
 
 
 class Terminal(io.StringIO):

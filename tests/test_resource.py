@@ -11,7 +11,7 @@ import pytest
 
 import smartdc
 from smartdc import Account, BadResponse, DataCenter, Image, InputError, Key, Machine, Network, Package, Snapshot
-from smartdc.resource import Addressable, Field, Resource, id_of
+from smartdc.core.resource import Addressable, Field, Resource, id_of
 
 DATA: dict[str, Any] = {"id": "b-1", "name": "base", "version": "1.2", "files": [{"size": 1}], "unheard_of": {"a": 1}}
 NOUNS = (Account, Image, Key, Machine, Network, Package)

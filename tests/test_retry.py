@@ -17,10 +17,11 @@ from responses import RequestsMock
 from urllib3.exceptions import ClosedPoolError, NewConnectionError, ProxyError
 from urllib3.exceptions import SSLError as PoolSSLError
 
-from smartdc import errors, retry
-from smartdc.answer import Unusable
-from smartdc.retry import Budget, Outcome, backoff, may_retry, outcome_of_error, outcome_of_status, retry_after
-from smartdc.session import Session
+from smartdc import errors
+from smartdc.http import retry
+from smartdc.http.response import Unusable
+from smartdc.http.retry import Budget, Outcome, backoff, may_retry, outcome_of_error, outcome_of_status, retry_after
+from smartdc.http.session import Session
 
 URL = "https://cloud.test"
 OWN = {"Server": "cloudapi/9.20.0", "Request-Id": "r"}

@@ -8,7 +8,8 @@ import pytest
 from cloud_kit import account, sent
 
 from smartdc import DataCenter, InputError, InvalidArgument, Policy, ResourceNotFound, Role, User
-from smartdc.emulator import Emulator, Fault, records
+from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.state import records
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from cloud_kit import account, image_id, record, sent
 from rbac_kit import as_user, give_role, open_to, public_line
 
 from smartdc import DataCenter, InvalidArgument, Machine, NotAuthorized, ResourceNotFound
-from smartdc.emulator import Emulator, records
-from smartdc.role_tag import HasRoleTags
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
+from smartdc.resources.role_tag import HasRoleTags
 
 ACCOUNT, THING = "SetRoleTags:ReplaceAccountRoleTags", "SetRoleTags:ReplaceResourceRoleTags"
 USER_KEY, MACHINE = "SetRoleTags:ReplaceUserKeysResourceRoleTags", "SetRoleTags:ReplaceMachineRoleTags"

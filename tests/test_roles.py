@@ -14,7 +14,8 @@ from cloud_kit import query
 from rbac_kit import as_user, give_role, new_key
 
 from smartdc import Conflict, DataCenter, InputError, NotAuthorized, ResourceNotFound, Vlan, Volume
-from smartdc.emulator import Emulator, records
+from smartdc.emulator import Emulator
+from smartdc.emulator.state import records
 
 Do = Callable[[DataCenter], Any]
 

@@ -22,7 +22,7 @@ from signing_kit import KeyShelf
 
 from smartdc import DataCenter
 from smartdc.emulator import AT_ONCE, Emulator
-from smartdc.emulator.trace import Asked
+from smartdc.emulator.pipeline.trace import Asked
 
 pytest_plugins = ("signing_fixtures",)
 

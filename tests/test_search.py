@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smartdc import InputError
-from smartdc.search import search
+from smartdc.core.search import search
 
 THINGS: list[dict[str, Any]] = [
     {"name": "base-64-lts", "description": "Build tools"},

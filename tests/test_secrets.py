@@ -28,12 +28,12 @@ from requests.structures import CaseInsensitiveDict
 from signing_kit import PASSPHRASE, KeyShelf
 
 from smartdc import DataCenter, KeyFileError, Machine, Signer, SmartDCError, explain_auth
-from smartdc.agent import Agent
+from smartdc.auth.agent import Agent
+from smartdc.auth.identity import Identity
+from smartdc.auth.private_key import KeyFileWarning, find_private_key, load_private_key
+from smartdc.auth.profile import from_environment
+from smartdc.auth.signing import HTTPSignatureAuth
 from smartdc.emulator import Emulator, Fault, Server
-from smartdc.identity import Identity
-from smartdc.private_key import KeyFileWarning, find_private_key, load_private_key
-from smartdc.profile import from_environment
-from smartdc.signing import HTTPSignatureAuth
 
 pytest_plugins = ("signing_fixtures",)
 
@@ -541,8 +541,8 @@ def test_logs(scene: Scene, watch: Watch, door: str, capfd: pytest.CaptureFixtur
             dc.machine(UNKNOWN)
         assert dc.explain_auth().ok
     told = "\n".join(watch.lines)
-    assert "smartdc.session" in told
-    assert "smartdc.signing" in told
+    assert "smartdc.http.session" in told
+    assert "smartdc.auth.signing" in told
     assert ("urllib3.connectionpool" in told) is (door == "http")
     assert scene.secrets.seen_in(told) == set()
     assert scene.secrets.seen_in("".join(capfd.readouterr())) == set()

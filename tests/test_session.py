@@ -23,9 +23,9 @@ from http_kit import SECRET, Clock, RawServer, Stamp, close, header_of, reply
 from responses import RequestsMock
 
 from smartdc import errors
-from smartdc.clock import ending_at
-from smartdc.session import Session
-from smartdc.wire import md5_of
+from smartdc.http.clock import ending_at
+from smartdc.http.request import md5_of
+from smartdc.http.session import Session
 
 URL = "https://cloud.test"
 REFUSAL = {

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from smartdc import __main__ as command
-from smartdc import __version__, shell
+from smartdc import __version__
+from smartdc.commands import shell
 from smartdc.emulator import Emulator, Server, WallClock
 
 

@@ -1,4 +1,4 @@
-"""`smartdc.signing` by itself: what is signed, how it is written, and that CloudAPI's own verifier accepts it.
+"""`smartdc.auth.signing` by itself: what is signed, how it is written, and that CloudAPI's own verifier accepts it.
 
 Keys come from files here; `test_private_key.py` and `test_agent.py` try every kind of key.
 """
@@ -24,17 +24,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signing_kit import KEY_ID, prepared
 
-from smartdc import signing
+from smartdc.auth import signing
+from smartdc.auth.private_key import load_private_key
+from smartdc.auth.signing import HTTPSignatureAuth, host_of, is_fingerprint, matches, public_blob_of, signing_string
 from smartdc.errors import ConfigError, InputError, KeyFileError
-from smartdc.private_key import load_private_key
-from smartdc.signing import HTTPSignatureAuth, host_of, is_fingerprint, matches, public_blob_of, signing_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from signing_kit import Judge, KeyFile, KeyShelf
 
-    from smartdc.private_key import PrivateKey
+    from smartdc.auth.private_key import PrivateKey
 
 pytest_plugins = ("signing_fixtures",)
 
@@ -539,12 +539,12 @@ def test_the_log_shows_each_stage_and_no_secret(
     auth: HTTPSignatureAuth, key: PrivateKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At DEBUG the covered parts, host, date, key id and algorithm are told; no signature, no values of a query."""
-    with caplog.at_level(logging.DEBUG, "smartdc.signing"):
+    with caplog.at_level(logging.DEBUG, "smartdc.auth.signing"):
         request = prepared(auth, url="https://cloudapi.example/my/machines?password=hush&tag.a=b")
         auth(request)
 
     signature = request.headers["Authorization"].split('"')[-2]
-    assert [record.name for record in caplog.records] == ["smartdc.signing"] * 6
+    assert [record.name for record in caplog.records] == ["smartdc.auth.signing"] * 6
     assert "signing GET /my/machines?password=…&tag.a=…, covering (request-target) host date" in caplog.text
     assert f"host cloudapi.example, date {request.headers['Date']}" in caplog.text
     assert f"signed as {KEY_ID} with ed25519-sha512, 64 bytes" in caplog.text
@@ -585,7 +585,7 @@ def test_an_auth_is_not_duplicated(duplicate: Callable[[object], object], auth: 
 
 def test_importing_it_does_not_import_cryptography() -> None:
     """Whoever only needs the scheme does not pay for `cryptography`."""
-    code = "import sys, smartdc.signing; print('cryptography' in sys.modules)"
+    code = "import sys, smartdc.auth.signing; print('cryptography' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

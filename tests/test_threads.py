@@ -16,11 +16,11 @@ import requests
 from http_kit import Line, RawServer, Stamp, close, first_line, header_of, reply
 from signing_kit import KeyShelf
 
-from smartdc import transport
-from smartdc.emulator.authority import write_certificates
+from smartdc.auth.identity import Identity
+from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import CallError, CallTimeout
-from smartdc.identity import Identity
-from smartdc.session import Session
+from smartdc.http import transport
+from smartdc.http.session import Session
 
 pytest_plugins = ("signing_fixtures",)
 

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from smartdc import tour
+from smartdc.commands import tour
+from smartdc.commands.tour import FastClock, Screen, TourStopped, play
 from smartdc.emulator import VirtualClock
-from smartdc.tour import FastClock, Screen, TourStopped, play
 
 
 class Terminal(io.StringIO):

@@ -21,13 +21,13 @@ import requests
 import urllib3
 from http_kit import Clock, Line, RawServer, Stamp, close, dribble, first_line, header_of, raw, reply, silence
 
-from smartdc import transport
-from smartdc.emulator.authority import write_certificates
+from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import BadResponse, CallTimeout, ConfigError, TLSError, TransportError
-from smartdc.proxy import proxies_of
-from smartdc.resolver import addresses_of
-from smartdc.session import Session
-from smartdc.transport import Deadline, Transport, ca_bundle
+from smartdc.http import transport
+from smartdc.http.proxy import proxies_of
+from smartdc.http.resolver import addresses_of
+from smartdc.http.session import Session
+from smartdc.http.transport import Deadline, Transport, ca_bundle
 
 HASTE = 0.25
 """Seconds that a call may take here; what it is up against would take far longer."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from smartdc import InputError, typed
+from smartdc import InputError
+from smartdc.core import arguments as typed
 
 RIGHT: dict[Callable[..., dict[str, Any]], list[tuple[Any, Any]]] = {
     typed.texts: [("", ""), ("a", "a")],

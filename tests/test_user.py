@@ -21,7 +21,8 @@ from smartdc import (
     SmartDCError,
     User,
 )
-from smartdc.emulator import Emulator, Fault, records
+from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.state import records
 
 PASSWORD = "correct horse 7"
 FIELDS = {

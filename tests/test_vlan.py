@@ -8,7 +8,8 @@ import pytest
 from cloud_kit import account, network_id, query, sent
 
 from smartdc import DataCenter, InputError, InvalidArgument, Machine, Network, NotSupported, ResourceNotFound, Vlan
-from smartdc.emulator import Emulator, Fault, records
+from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.state import records
 from smartdc.errors import ServerError
 
 PRIVATE: dict[str, Any] = {

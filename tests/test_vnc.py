@@ -28,9 +28,9 @@ from smartdc import (
     ServerError,
     TransportError,
     VncStream,
-    line,
 )
 from smartdc.emulator import Emulator, Server, WallClock
+from smartdc.websocket import connection as line
 
 GREETING = b"RFB 003.008\n"
 

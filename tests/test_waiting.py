@@ -22,7 +22,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import VirtualClock
-from smartdc.waiting import poll
+from smartdc.waiting.poll import poll
 
 Look = Callable[[], Any]
 

@@ -39,12 +39,12 @@ from smartdc import (
     TLSError,
     TransportError,
     WaitTimeout,
-    line,
-    websocket,
 )
 from smartdc.emulator import Emulator, Fault, Server
-from smartdc.proxy import proxies_of
-from smartdc.upgrade import open_websocket
+from smartdc.http.proxy import proxies_of
+from smartdc.websocket import connection as line
+from smartdc.websocket import stream as websocket
+from smartdc.websocket.opening import open_websocket
 
 
 @pytest.fixture
@@ -453,7 +453,7 @@ def test_a_forked_child_leaves_the_feed_alone(changes: Changefeed, cloud: Emulat
 def test_signatures_are_told_to_no_log(dc: DataCenter, cloud: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     """Nor is what machines are given, though the library for WebSockets would tell both at DEBUG."""
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("smartdc.websocket").setLevel(logging.DEBUG)
+    logging.getLogger("smartdc.websocket.stream").setLevel(logging.DEBUG)
     [there] = cloud.populate(1, metadata={"user-data": "hush"})
     with dc.changefeed() as changes:
         change(cloud, there.id, name="web-2")
@@ -516,7 +516,7 @@ def test_a_closed_websocket_is_closed(cloud: Emulator, dc: DataCenter) -> None:
 
 def test_without_the_library_there_is_no_feed(dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
     """What to install is said before anything is sent."""
-    monkeypatch.delitem(sys.modules, "smartdc.websocket")
+    monkeypatch.delitem(sys.modules, "smartdc.websocket.stream")
     monkeypatch.setitem(sys.modules, "websockets.client", None)
     with pytest.raises(ConfigError, match=r"pip install 'smartdc\[changefeed\]'"):
         dc.changefeed()

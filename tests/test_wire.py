@@ -13,8 +13,8 @@ from hypothesis import given as having
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from smartdc import wire
 from smartdc.errors import InputError
+from smartdc.http import request as wire
 
 ODD = ["", ".", "..", "a\0b", "a\r\nb", "\x7f", "\ud800"]
 """What cannot be a segment: another resource's address, control characters, half a character."""

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from smartdc import DataCenter, InputError, Machine, SmartDCError
 from smartdc.emulator import Emulator, VirtualClock
-from smartdc.emulator.decode import parse_query
-from smartdc.emulator.router import ROUTER
-from smartdc.emulator.trace import Asked
+from smartdc.emulator.pipeline.decode import parse_query
+from smartdc.emulator.pipeline.router import ROUTER
+from smartdc.emulator.pipeline.trace import Asked
 
 ID = "11111111-1111-4111-8111-111111111111"
 MACHINE = {"account": "demo", "machine": ID}

@@ -5,14 +5,20 @@
 
 It refuses what CloudAPI refuses: every signature is verified, and checks, statuses, bodies and headers come in
 CloudAPI's order. Nothing here imports the client, and the client imports nothing from here.
+
+A name is loaded when it is first asked for: pytest loads this package in every project where it is installed.
 """
 
-from .adapter import EmulatorAdapter
-from .app import Emulator
-from .clock import VirtualClock, WallClock
-from .faults import Fault
-from .server import Server
-from .transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smartdc.emulator.app import Emulator
+    from smartdc.emulator.core.clock import VirtualClock, WallClock
+    from smartdc.emulator.doors.adapter import EmulatorAdapter
+    from smartdc.emulator.doors.server import Server
+    from smartdc.emulator.faults.plan import Fault
+    from smartdc.emulator.state.transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript
 
 __all__ = [
     "AT_ONCE",
@@ -26,3 +32,29 @@ __all__ = [
     "VirtualClock",
     "WallClock",
 ]
+
+_HOMES = {
+    "AT_ONCE": "state.transitions",
+    "AfterReads": "state.transitions",
+    "AfterSeconds": "state.transitions",
+    "ByScript": "state.transitions",
+    "Emulator": "app",
+    "EmulatorAdapter": "doors.adapter",
+    "Fault": "faults.plan",
+    "Server": "doors.server",
+    "VirtualClock": "core.clock",
+    "WallClock": "core.clock",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

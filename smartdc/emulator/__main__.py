@@ -13,12 +13,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .app import Emulator
-from .authority import write_private
-from .clock import WallClock
-from .reply import ApiError
-from .server import Server
-from .transitions import AfterSeconds
+from smartdc.emulator.app import Emulator
+from smartdc.emulator.core.clock import WallClock
+from smartdc.emulator.core.reply import ApiError
+from smartdc.emulator.doors.certificates import write_private
+from smartdc.emulator.doors.server import Server
+from smartdc.emulator.state.transitions import AfterSeconds
 
 
 def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:

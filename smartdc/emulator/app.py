@@ -6,28 +6,28 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .adapter import EmulatorAdapter
-from .call import Call
-from .clock import Clock, VirtualClock
-from .controls import PREFIX, answer_control
-from .credentials import throwaway_key
-from .decode import parse_body, parse_query
-from .false_answers import ANSWERS, Trouble
-from .faults import BEFORE, ON_THE_WIRE, Fault, FaultPlan
-from .feed import Feed
-from .guard import check_host
-from .nouns import NOUNS
-from .records import Machine
-from .render import render
-from .reply import ApiError, Reply
-from .role_tag import follow_role_tags
-from .router import ROUTER
-from .stages import EARLY, LOADED, OPEN, SIGNED
-from .state import State
-from .trace import Trace
-from .transitions import AT_ONCE, Policy, Transitions
-from .wire import IN_PROCESS_HOST, Request, Response
-from .wsgi import StartResponse, read_environ, write_response
+from smartdc.emulator.controls import PREFIX, answer_control
+from smartdc.emulator.core.clock import Clock, VirtualClock
+from smartdc.emulator.core.message import IN_PROCESS_HOST, Request, Response
+from smartdc.emulator.core.reply import ApiError, Reply
+from smartdc.emulator.doors.adapter import EmulatorAdapter
+from smartdc.emulator.doors.wsgi import StartResponse, read_environ, write_response
+from smartdc.emulator.faults.answers import ANSWERS, Trouble
+from smartdc.emulator.faults.plan import BEFORE, ON_THE_WIRE, Fault, FaultPlan
+from smartdc.emulator.nouns import NOUNS
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.decode import parse_body, parse_query
+from smartdc.emulator.pipeline.render import render
+from smartdc.emulator.pipeline.router import ROUTER
+from smartdc.emulator.pipeline.stages import EARLY, LOADED, OPEN, SIGNED
+from smartdc.emulator.pipeline.trace import Trace
+from smartdc.emulator.resources.role_tag import follow_role_tags
+from smartdc.emulator.signature.host_check import check_host
+from smartdc.emulator.signature.throwaway_key import throwaway_key
+from smartdc.emulator.state.feed import Feed
+from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.state import State
+from smartdc.emulator.state.transitions import AT_ONCE, Policy, Transitions
 
 __all__ = ["NOUNS", "Emulator"]
 

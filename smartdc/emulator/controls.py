@@ -9,15 +9,15 @@ from dataclasses import asdict, fields
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from .clock import VirtualClock, WallClock
-from .faults import Fault
-from .reply import ApiError, Reply, invalid_argument
-from .settings import Settings, Throttle
-from .transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript, Policy
-from .wire import Request
+from smartdc.emulator.core.clock import VirtualClock, WallClock
+from smartdc.emulator.core.message import Request
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument
+from smartdc.emulator.core.settings import Settings, Throttle
+from smartdc.emulator.faults.plan import Fault
+from smartdc.emulator.state.transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript, Policy
 
 if TYPE_CHECKING:
-    from .app import Emulator
+    from smartdc.emulator.app import Emulator
 
 PREFIX = "/--emulator/"
 TOKEN_HEADER = "X-Emulator-Token"  # noqa: S105  a name, not a token

@@ -39,9 +39,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from smartdc import DataCenter
-from smartdc.private_key import load_private_key
-from smartdc.signing import HTTPSignatureAuth
-from smartdc.wire import md5_of
+from smartdc.auth.private_key import load_private_key
+from smartdc.auth.signing import HTTPSignatureAuth
+from smartdc.http.request import md5_of
 
 KEY_ID = "/bench/keys/bench"
 """The name under which the requests are signed; nobody looks at it."""

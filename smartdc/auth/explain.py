@@ -1,0 +1,265 @@
+"""Explain how a data centre is reached and signed for: what comes from where, what works, and what to do if not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smartdc.auth.agent import AgentKey
+from smartdc.auth.identity import Identity
+from smartdc.auth.profile import lacking
+from smartdc.auth.signing import is_fingerprint, key_type_of, md5_fingerprint, sha256_fingerprint
+from smartdc.errors import (
+    AgentError,
+    CallError,
+    ConfigError,
+    InvalidCredentials,
+    NotAuthorized,
+    PassphraseRequired,
+    ResourceNotFound,
+    SmartDCError,
+    TLSError,
+    TransportError,
+)
+from smartdc.http.dates import parse_http_date
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["Explanation", "Finding", "examine"]
+
+SKEW = 300
+"""Seconds by which CloudAPI lets the clocks differ."""
+PATIENCE = 10.0
+"""Seconds that each question to the server may take."""
+
+POLICY = re.compile(r"\(\w+\)$")
+"""How CloudAPI ends a refusal that a policy is behind: with the name of what was to be done."""
+
+MARKS = {True: "ok", None: "note", False: "FAILED"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `ok` is None where it works but deserves a word."""
+
+    subject: str
+    ok: bool | None
+    text: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.subject:<10} {MARKS[self.ok]:<7} {self.text}"
+        return f"{line}\n{'':<18} {self.advice}" if self.advice else line
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything that was looked at, in order; it ends where looking further would tell nothing."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return all(finding.ok is not False for finding in self.findings)
+
+    @property
+    def problem(self) -> Finding | None:
+        """What failed."""
+        return next((finding for finding in self.findings if finding.ok is False), None)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings))
+
+    def __repr__(self) -> str:
+        """Show how it ends: who types at a prompt was told the rest, and sees this once more."""
+        return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
+
+
+def examine(dc: DataCenter) -> Explanation:
+    """Look at everything that signing depends on, first here and then at the server; a failure ends the search."""
+    findings: list[Finding] = []
+    for look in (_location, _account, _key, _key_id, _server, _answer):
+        for finding in look(dc):
+            findings.append(finding)
+            if finding.ok is False:
+                return Explanation(tuple(findings))
+    return Explanation(tuple(findings))
+
+
+def _from(dc: DataCenter, setting: str, used: object) -> str:
+    """Say where a setting comes from, if it is the profile's that is used."""
+    origin = dc.profile.origins.get(setting)
+    return f" (from {origin})" if origin and getattr(dc.profile, setting) == used else ""
+
+
+def _location(dc: DataCenter) -> Iterator[Finding]:
+    yield Finding("location", True, dc.base_url + (_from(dc, "url", dc.location) or " (as given)"))
+    if dc.verify is False and dc.base_url.startswith("https"):
+        why = _from(dc, "insecure", True) or " (as given)"
+        yield Finding("TLS", None, f"certificates are not checked{why}", "name your CA's bundle instead: verify=PATH")
+
+
+def _account(dc: DataCenter) -> Iterator[Finding]:
+    auth = dc.auth
+    if auth is None:
+        advice = lacking(dc.profile) or "set TRITON_ACCOUNT and TRITON_KEY_ID"
+        yield Finding("account", False, "nothing says with which key to sign", f"give key_id= or secret=; {advice}")
+    elif not isinstance(auth, Identity):
+        yield Finding("account", None, f"requests are signed by {type(auth).__name__}, which was given as auth=")
+    else:
+        user = f", its user {auth.user}{_from(dc, 'user', auth.user)}" if auth.user else ""
+        other = f", acting on the account {dc.login}" if _elsewhere(dc, auth) else ""
+        roles = f", as {', '.join(dc.active_roles)}" if dc.active_roles else ""
+        account = f"{auth.account}{_from(dc, 'account', auth.account)}"
+        yield Finding("account", True, account + user + other + roles)
+        yield from _of_no_use(dc, auth)
+
+
+def _elsewhere(dc: DataCenter, auth: Identity) -> bool:
+    return dc.login not in {"my", auth.account}
+
+
+def _of_no_use(dc: DataCenter, auth: Identity) -> Iterator[Finding]:
+    """Note what is said of the caller and has no effect."""
+    if auth.unused_user:
+        text = f"{auth.unused_user} does not sign: the key id says whose key it is"
+        yield Finding("user", None, text, "give the key's name or fingerprint alone as key_id=, or no user")
+    if auth.user and _elsewhere(dc, auth):
+        text = f"CloudAPI does not look at the account {dc.login}: a user acts on its own account only"
+        yield Finding("login", None, text, "leave login= out, or sign with a key of the account itself")
+    if dc.active_roles and not auth.user and not _elsewhere(dc, auth):
+        text = "CloudAPI does not look at roles when an account acts on itself: it may do everything"
+        yield Finding("roles", None, text, "leave roles= out, or name the user whose key it is")
+
+
+def _key(dc: DataCenter) -> Iterator[Finding]:
+    """Find the private key; what cannot be had says so in its own words."""
+    if not isinstance(dc.auth, Identity):
+        return
+    try:
+        signer = dc.auth.signer()
+        algorithm = signer.algorithm
+    except (SmartDCError, OSError) as error:
+        yield Finding("key", False, str(error), _how_to_find(dc.auth, error))
+        return
+    where = f"the ssh-agent, {signer.comment}" if isinstance(signer, AgentKey) else dc.auth.origin
+    if dc.profile.key_material and dc.auth.uses(dc.profile.key_material):
+        where = dc.profile.origins["key_material"]
+    blob = signer.public_blob
+    kind = f"{key_type_of(blob)} {md5_fingerprint(blob)} {sha256_fingerprint(blob)}"
+    yield Finding("key", True, f"{kind} (from {where}), signing {algorithm}")
+
+
+def _how_to_find(auth: Identity, error: Exception) -> str:
+    """Say what to do about a private key that cannot be had."""
+    if isinstance(error, ConfigError):
+        return "give the key id of this private key, or the private key that has this fingerprint"
+    if isinstance(error, PassphraseRequired):
+        return "passphrase= takes a text, or smartdc.auth.private_key.prompt_passphrase to be asked for it"
+    if isinstance(error, AgentError) or auth.uses(None):
+        return "ssh-add -l shows what the agent has; secret= takes the path of any other private key"
+    return "ssh-keygen -y -f FILE shows whether OpenSSH can use a file, and asks for its passphrase"
+
+
+def _key_id(dc: DataCenter) -> Iterator[Finding]:
+    if isinstance(dc.auth, Identity):
+        named = dc.auth.key in (dc.profile.key_id or "").rpartition("/keys/")
+        why = _from(dc, "key_id", dc.profile.key_id) if named else ""
+        yield Finding("key id", True, f"{dc.auth.key_id()} is what CloudAPI is told{why}")
+
+
+def _server(dc: DataCenter) -> Iterator[Finding]:
+    """Ask for what needs no signature, and compare the clocks."""
+    try:
+        with closing(dc.unsigned()) as session:
+            answer, response = session.request("GET", "/--ping", timeout=PATIENCE)
+    except TLSError as error:
+        advice = "verify= takes the path of your CA's bundle, and so does REQUESTS_CA_BUNDLE"
+        yield Finding("server", False, f"its certificate is not trusted: {_reason(error)}", advice)
+        return
+    except TransportError as error:
+        advice = "check the location (http or https? the port?), the network and the proxies of the environment"
+        yield Finding("server", False, f"it cannot be reached: {_reason(error)}", advice)
+        return
+    except SmartDCError as error:
+        yield Finding("server", False, f"it is no CloudAPI, to judge by its answer: {error}", "check the location")
+        return
+    if not isinstance(answer, dict) or "ping" not in answer:
+        yield Finding("server", False, "something answers, but it is no CloudAPI", "check the location")
+        return
+    yield Finding("server", True, f"{response.headers.get('Server', 'CloudAPI')} answers")
+    server = parse_http_date(response.headers.get("Date"))
+    if server is not None:
+        yield _clock(server - dc.clock.time())
+
+
+def _reason(error: CallError) -> str:
+    """Return what lies at the bottom of an error, without the request that nobody asked for."""
+    return str(error.__cause__ or error)
+
+
+def _clock(difference: float) -> Finding:
+    if abs(difference) <= SKEW:
+        return Finding(
+            "clock", True, f"the server's differs from ours by {abs(difference):.0f} s; up to {SKEW} s are taken"
+        )
+    text = f"ours is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the server's"
+    return Finding("clock", None, f"{text}; requests are signed with its time", "set this machine's clock")
+
+
+def _answer(dc: DataCenter) -> Iterator[Finding]:
+    """Ask for the account, which needs everything."""
+    try:
+        account = dc.account()
+    except InvalidCredentials as error:
+        yield _refused(dc, error)
+    except NotAuthorized as error:
+        yield _forbidden(dc, error)
+    except ResourceNotFound as error:
+        text = f"there is no account {dc.login!r} to act on: {error}"
+        yield Finding("answer", False, text, "check login=, or TRITON_ACT_AS, or actAsAccount in the profile")
+    except AgentError as error:
+        yield Finding("answer", False, str(error), "ssh-add -l shows what the agent has")
+    except SmartDCError as error:
+        advice = "that is no matter of keys: try again later, or ask the operator"
+        yield Finding("answer", False, f"CloudAPI does not give the account: {error}", advice)
+    else:
+        yield Finding("answer", True, f"CloudAPI knows this key and gives the account {account.login} ({account.id})")
+
+
+def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
+    auth = dc.auth
+    if not isinstance(auth, Identity):
+        text = f"CloudAPI refuses the signature of {type(auth).__name__}: {error}"
+        return Finding("answer", False, text, "check its key id and key; explain_auth knows nothing of them")
+    new = "; a new one takes some seconds to count"
+    named = "" if is_fingerprint(auth.key) or not auth.key else ", or has that label for another key"
+    if auth.user:
+        text = (
+            f"CloudAPI knows no user {auth.user!r} of the account {auth.account!r}, or that user lacks this key{named}"
+        )
+        return Finding("answer", False, f"{text}: {error}", f"check the names, and give the user the public key{new}")
+    text = f"CloudAPI knows no account {auth.account!r}, or it lacks the key {auth.key_id()}{named}"
+    return Finding("answer", False, f"{text}: {error}", f"check the name, and give the account the public key{new}")
+
+
+def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
+    """Tell a caller who may do nothing from one who only may not read the account."""
+    if "disabled" in error.message:
+        text = f"the account or the user is disabled: {error}"
+        return Finding("answer", False, text, "ask the operator of the cloud to enable it")
+    if not POLICY.search(error.message) and dc.active_roles:
+        text = f"CloudAPI does not grant the roles {', '.join(dc.active_roles)}: {error}"
+        return Finding("answer", False, text, "check that they exist and that the caller is a member")
+    foreign = dc.login != "my" and isinstance(dc.auth, Identity) and not dc.auth.user and _elsewhere(dc, dc.auth)
+    if foreign and not dc.active_roles:
+        text = f"the key is right, but may not act on the account {dc.login!r}: {error}"
+        return Finding("answer", False, text, "name a role there with roles=, or leave login= out")
+    who = f"the roles {', '.join(dc.active_roles)}" if dc.active_roles else "this user"
+    text = f"the key is right; the account itself is not for {who} to read: {error}"
+    return Finding("answer", None, text, "if other calls are refused too, check roles= and the policies of these roles")

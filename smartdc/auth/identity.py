@@ -1,0 +1,202 @@
+"""Sign as somebody: find the key that belongs to an identity when it is first needed, and keep it.
+
+The order is that of the ``triton`` command: a key that was named, then the ssh-agent, then the files in ``~/.ssh``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+from requests.auth import AuthBase
+
+from smartdc.auth.agent import Agent
+from smartdc.auth.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
+from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
+from smartdc.http.tracebacks import forgetful
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests import PreparedRequest
+
+__all__ = ["Identity"]
+
+PATH_FORM = re.compile(r"/(?P<account>[^/]+)(?:/users?/(?P<user>[^/]+))?/keys/(?P<key>.+)")
+USUAL_FILES = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
+
+
+class Identity(AuthBase):
+    """A `requests` auth that signs in the name of one key of an account or of its user.
+
+    Args:
+        key_id: ``/account/keys/name``, or only the name, MD5 or SHA256 fingerprint of a key; '' where `secret` says it.
+        account: whose key it is, unless `key_id` says so.
+        user: the account's sub-user whose key it is.
+        secret: the private key: a path, its text, or any `Signer`. None looks for it.
+        passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
+        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given, True first in any case.
+        sign_host: whether the signature covers the Host header; False for proxies that rewrite it.
+        agent_timeout: the most seconds that one conversation with the ssh-agent may take.
+    """
+
+    @forgetful
+    def __init__(
+        self,
+        key_id: str = "",
+        *,
+        account: str | None = None,
+        user: str | None = None,
+        secret: Any = None,
+        passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
+        allow_agent: bool | None = None,
+        sign_host: bool = True,
+        agent_timeout: float = 10.0,
+    ) -> None:
+        form = PATH_FORM.fullmatch(key_id)
+        self.account = form["account"] if form else account
+        self.user = form["user"] if form else user
+        self.key = form["key"] if form else key_id
+        self.unused_user = user if form and user != self.user else None
+        """A user that was given and does not count, since the key id names another signer."""
+        self._secret, self._passphrase = secret, passphrase
+        self._allow_agent, self._agent_timeout = allow_agent, agent_timeout
+        self._covers = ("(request-target)", "host", "date") if sign_host else ("(request-target)", "date")
+        self.origin = "not looked for yet"
+        self._signer: Signer | None = None
+        self._auth: HTTPSignatureAuth | None = None
+        self._reset_lock()
+        self._check()
+
+    def _reset_lock(self) -> None:
+        self._lock, self._pid = threading.Lock(), os.getpid()
+
+    def _check(self) -> None:
+        if not self.account:
+            raise ConfigError(
+                "nothing says whose key it is: give key_id='/account/keys/name', or login=, or set TRITON_ACCOUNT"
+            )
+        if "/" in self.key and not is_fingerprint(self.key):
+            raise ConfigError(f"{self.key!r} is no key id: give '/account/keys/name', a key's name or its fingerprint")
+        if not self.key and self._secret is None:
+            raise ConfigError("nothing says with which key to sign: give key_id= or secret=, or set TRITON_KEY_ID")
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign a request, after finding the key if this is the first."""
+        return self.resolve()(request)
+
+    def resolve(self) -> HTTPSignatureAuth:
+        """Find the key, once, and return the auth that signs with it.
+
+        Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where was looked.
+        """
+        if self._auth is None:
+            signer = self.signer()
+            self._auth = HTTPSignatureAuth(self.key_id(), signer, self._covers)
+        return self._auth
+
+    @forgetful
+    def signer(self) -> Signer:
+        """Find the key, once, and return what signs with it."""
+        if self._pid != os.getpid():
+            # A thread that the child of a fork does not have may hold the parent's for ever.
+            self._reset_lock()
+        with self._lock:
+            if self._signer is None:
+                self._signer = self._find()
+            return self._signer
+
+    def key_id(self) -> str:
+        """Return the key id as it is sent: with the key's name or, in place of any fingerprint, its MD5 one."""
+        signer = self.signer()
+        named = self.key and not is_fingerprint(self.key)
+        key = self.key if named else md5_fingerprint(signer.public_blob)
+        user = f"/users/{self.user}" if self.user else ""
+        return f"/{self.account}{user}/keys/{key}"
+
+    def _find(self) -> Signer:
+        """Look in one place after the other; where there is none, say what each of them had to say."""
+        failures = []
+        for look in self._places():
+            try:
+                return look()
+            except (AgentError, KeyFileError) as error:
+                failures.append(error)
+        if len(failures) == 1:
+            raise failures[0]
+        locked = any(isinstance(failure, PassphraseRequired) for failure in failures)
+        raise (PassphraseRequired if locked else KeyFileError)("; ".join(map(str, failures)))
+
+    def _places(self) -> tuple[Callable[[], Signer], ...]:
+        if self._secret is None:
+            return self._from_agent, self._from_files
+        return (self._from_agent, self._given) if self._allow_agent else (self._given,)
+
+    def _given(self) -> Signer:
+        path = _path_in(self._secret)
+        self.origin = "secret, as given" if path is None else os.fspath(path)
+        return self._matching(self._load(self._secret))
+
+    def _load(self, secret: Any) -> Signer:
+        if hasattr(secret, "sign"):
+            return secret  # type: ignore[no-any-return]
+        # cryptography costs as much to import as all the rest, so it waits until somebody signs with a file.
+        from smartdc.auth.private_key import load_private_key  # noqa: PLC0415
+
+        return load_private_key(secret, self._passphrase)
+
+    def _matching(self, signer: Signer) -> Signer:
+        """Refuse a key that is not the one that the key id names."""
+        if is_fingerprint(self.key) and not matches(signer.public_blob, self.key):
+            blob = signer.public_blob
+            raise ConfigError(
+                f"the key id names {self.key}, but the private key given is {md5_fingerprint(blob)} "
+                f"({sha256_fingerprint(blob)})"
+            )
+        return signer
+
+    def _from_agent(self) -> Signer:
+        if self._allow_agent is False:
+            raise AgentError("the ssh-agent was not asked, as allow_agent=False says")
+        if not is_fingerprint(self.key):
+            raise AgentError("the ssh-agent was not asked, since it knows keys by fingerprint, not by name")
+        return Agent(timeout=self._agent_timeout).find(self.key)
+
+    def _from_files(self) -> Signer:
+        from smartdc.auth.private_key import find_private_key  # noqa: PLC0415 (as in _load)
+
+        self.origin = "a file in ~/.ssh"
+        if is_fingerprint(self.key):
+            return find_private_key(self.key, passphrase=self._passphrase)
+        usual = next((path for path in USUAL_FILES if os.path.exists(os.path.expanduser(path))), None)  # noqa: PTH110, PTH111
+        if usual is None:
+            raise KeyFileError(f"no private key was given, and none of {', '.join(USUAL_FILES)} is there: give secret=")
+        self.origin = usual
+        return self._load(usual)
+
+    def uses(self, secret: Any) -> bool:
+        """Tell whether `secret` is what was given as the private key; None is what is looked for."""
+        return self._secret is secret
+
+    def __repr__(self) -> str:
+        """Show who signs, never with what."""
+        user = f"/users/{self.user}" if self.user else ""
+        return f"<Identity /{self.account}{user}/keys/{self.key or '(by its fingerprint)'}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
+        kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _path_in(self._secret)}
+        return {name: value for name, value in {**vars(self), **kept}.items() if name not in {"_lock", "_pid"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._reset_lock()
+
+
+def _path_in(secret: Any) -> str | os.PathLike[str] | None:
+    """Return a secret that is the path of a file, and None for a key's text and all else."""
+    if isinstance(secret, (str, os.PathLike)) and os.path.exists(os.path.expanduser(secret)):  # noqa: PTH110, PTH111
+        return secret
+    return None

@@ -1,0 +1,341 @@
+"""Sign with a private key: load it from a file or from its text, or find it by fingerprint.
+
+PEM (PKCS#1, SEC1), PKCS#8 and OpenSSH's own format are read, plain or encrypted. Importing this module imports
+`cryptography`, which takes a while: import it where a key is loaded, not before.
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import os
+import re
+import stat
+import sys
+import warnings
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, cast
+
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+
+from smartdc.auth.signing import (
+    algorithm_of,
+    is_fingerprint,
+    key_type_of,
+    matches,
+    md5_fingerprint,
+    public_blob_of,
+    read_string,
+)
+from smartdc.errors import KeyFileError, PassphraseRequired, SmartDCError
+from smartdc.http.tracebacks import forgetful
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["KeyFileWarning", "PrivateKey", "find_private_key", "load_private_key", "prompt_passphrase"]
+
+KeySource: TypeAlias = "str | bytes | os.PathLike[str]"
+PassphraseSource: TypeAlias = "str | bytes | Callable[[str], str | bytes | None] | None"
+
+MAX_FILE = 64 * 1024
+"""The most bytes of a key file; the largest RSA keys in use take a tenth of it."""
+
+_SCHEMES: dict[str, tuple[Any, ...]] = {
+    "rsa-sha256": (padding.PKCS1v15(), SHA256()),
+    "ecdsa-sha256": (ec.ECDSA(SHA256()),),
+    "ecdsa-sha512": (ec.ECDSA(SHA512()),),
+    "ed25519-sha512": (),
+}
+"""What `cryptography` wants to be told beside the data, to sign and to verify."""
+
+_READABLE = re.compile(rb"-----BEGIN ((?:OPENSSH |RSA |EC |ENCRYPTED )?PRIVATE KEY)-----")
+_OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.DOTALL)
+_TEXT = re.compile(r"\s*-----BEGIN |(?:ssh|ecdsa|sk)-\S+ AAAA|$")
+_BARE_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{60,}|.{1024,}", re.DOTALL)
+
+_TORN = "its public and its private half do not belong together: it is damaged"
+_USE_PRIVATE_HALF = "a public key; the private one is wanted, usually the file of that name without .pub"
+_UNREADABLE = (
+    (rb"(?:ssh|ecdsa|sk)-\S+ AAAA|-----BEGIN (?:RSA )?PUBLIC KEY|---- BEGIN SSH2 PUBLIC KEY", _USE_PRIVATE_HALF),
+    (rb"PuTTY-User-Key-File", "a PuTTY key; convert it with: puttygen KEY.ppk -O private-openssh -o KEY"),
+    (rb"-----BEGIN DSA PRIVATE KEY", "a DSA key, too weak to sign with; use an RSA, ECDSA or Ed25519 key"),
+    (rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE", "a certificate; the private key that belongs to it is wanted"),
+    (rb"", "no private key that this library can read: PEM, PKCS#8 or OpenSSH, beginning with '-----BEGIN'"),
+)
+"""What a file is that cannot be read as a private key; the first pattern that is found decides."""
+
+
+class KeyFileWarning(UserWarning):
+    """A private key file is open to other users.
+
+    A warning, not a log line: scripts and the REPL show those without being told, and its class can be filtered.
+    """
+
+
+class PrivateKey:
+    """A private key that signs for CloudAPI; it is a `Signer`, and may be shared by threads.
+
+    It is made by `load_private_key` or `find_private_key`. The key is kept in `cryptography`'s object alone, and
+    cannot be pickled or copied.
+    """
+
+    __slots__ = ("_key", "_scheme", "algorithm", "public_blob")
+
+    def __init__(self, key: object) -> None:
+        """Take a private key of `cryptography`; KeyFileError when CloudAPI knows no such keys or it is damaged."""
+        self._key = cast("Any", key)
+        self.public_blob = _public_blob(key)
+        self.algorithm = algorithm_of(self.public_blob)
+        self._scheme = _SCHEMES[self.algorithm]
+        self._prove()
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Return the signature of `data`: PKCS#1 v1.5 for RSA, DER for ECDSA, 64 bytes for Ed25519."""
+        return cast("bytes", self._key.sign(data, *self._scheme))
+
+    def _prove(self) -> None:
+        """Verify one signature with the public half, in place of the slow check of RSA primes."""
+        try:
+            self._key.public_key().verify(self.sign(b""), b"", *self._scheme)
+        except (InvalidSignature, InternalError, ValueError):
+            raise KeyFileError(_TORN) from None
+
+    def __repr__(self) -> str:
+        """Show what kind of key it is and its MD5 fingerprint."""
+        return f"PrivateKey({key_type_of(self.public_blob)} {md5_fingerprint(self.public_blob)})"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: a private key does not travel that way."""
+        raise TypeError("PrivateKey cannot be pickled or copied; load it again where it is needed")
+
+
+class _KeyFile(NamedTuple):
+    """A private key that is still closed, and what its outside tells."""
+
+    name: str
+    text: bytes
+    is_openssh: bool
+    is_encrypted: bool
+    public_blob: bytes | None
+
+
+@forgetful
+def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> PrivateKey:
+    """Load a private key.
+
+    Args:
+        secret: a path (``~`` is expanded), or the key's text; bytes are always text.
+        passphrase: what opens an encrypted key, or a function that is given the key's name and returns it, such
+            as `prompt_passphrase`; it is only called for an encrypted key.
+
+    Raises `KeyFileError` when the key cannot be used, `PassphraseRequired` when it is encrypted and nothing opens
+    it. Warns with `KeyFileWarning` when other users may read or change the file.
+    """
+    text = _text_of(secret)
+    if text is not None:
+        return _opened(_inspected("the key text", text), passphrase)
+    path = Path(os.path.expanduser(os.fspath(cast("str", secret))))  # noqa: PTH111 (Path's own raises without a home)
+    key = _opened(_inspected(str(path), _read(path)), passphrase)
+    _warn_if_open(path)
+    return key
+
+
+@forgetful
+def find_private_key(
+    fingerprint: str, directory: str | os.PathLike[str] = "~/.ssh", passphrase: PassphraseSource = None
+) -> PrivateKey:
+    """Find the private key with `fingerprint` (MD5 or ``SHA256:``) in a directory, and load it.
+
+    The ``.pub`` files are read first, then what private keys show of themselves: OpenSSH's format keeps the
+    public half in clear. An encrypted PEM file without a ``.pub`` is only tried with a passphrase given as text,
+    so that nobody is asked for passphrases of other keys.
+
+    Raises `KeyFileError` when there is none; the text says what could not be looked into.
+    """
+    if not is_fingerprint(fingerprint):
+        raise KeyFileError(f"{fingerprint!r} is not the fingerprint of a key, as shown by: ssh-keygen -l -E md5 -f KEY")
+    folder = Path(os.path.expanduser(os.fspath(directory)))  # noqa: PTH111 (Path's own raises without a home)
+    files, notes = _files(folder), list[str]()
+    candidates = chain(_siblings(files, fingerprint, notes), _by_contents(files, fingerprint, passphrase, notes))
+    for path in candidates:
+        key = _opened(_inspected(str(path), _read(path)), passphrase)
+        if matches(key.public_blob, fingerprint):
+            _warn_if_open(path)
+            return key
+        notes.append(f"{path.name}.pub has it, but is not the public half of {path.name}")
+    raise KeyFileError("; ".join([f"no private key in {folder} has the fingerprint {fingerprint}", *notes]))
+
+
+def prompt_passphrase(name: str) -> str:
+    """Ask for the passphrase of the key `name` on the terminal; `PassphraseRequired` when there is none."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise PassphraseRequired(f"{name} is encrypted, and there is no terminal to ask for its passphrase")
+    return getpass.getpass(f"Passphrase for {name}: ")
+
+
+def _text_of(secret: KeySource) -> bytes | None:
+    """Return the key's text if `secret` is not a path; a public key is text, too, and told so later."""
+    if isinstance(secret, bytes):
+        return secret
+    if isinstance(secret, str) and ("\n" in secret or _TEXT.match(secret)):
+        return secret.encode("utf-8", "replace")
+    return None
+
+
+def _read(path: Path) -> bytes:
+    """Read a key file; whatever is no regular file, or too long, is not read: it might never end."""
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE:
+            return path.read_bytes()
+    except (FileNotFoundError, ValueError):
+        raise KeyFileError(f"there is no file {_shown(path)}; give a key's path or its whole text") from None
+    except OSError as error:
+        raise KeyFileError(f"{_shown(path)} cannot be read: {error.strerror}") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise KeyFileError(f"{path} is a directory; name the key file in it")
+    raise KeyFileError(f"{path} is no private key: it is no regular file, or too long for one")
+
+
+def _shown(path: Path) -> str:
+    """Name a path, unless it might be the text of a key that lost its first line."""
+    return "(not shown, since it looks like key text)" if _BARE_BASE64.fullmatch(str(path)) else repr(str(path))
+
+
+def _warn_if_open(path: Path) -> None:
+    if os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+        text = f"the private key {path} is open to other users (mode {mode:04o}); close it with: chmod 600 {path}"
+        warnings.warn(text, KeyFileWarning, stacklevel=4)
+
+
+def _inspected(name: str, text: bytes) -> _KeyFile:
+    """Tell what a key file is before it is opened, or raise KeyFileError when it is no private key."""
+    label = _READABLE.search(text)
+    if label is None:
+        what = next(what for pattern, what in _UNREADABLE if re.search(pattern, text))
+        raise KeyFileError(f"{name} is {what}")
+    if label[1] == b"OPENSSH PRIVATE KEY":
+        is_encrypted, blob = _envelope(name, text)
+        return _KeyFile(name, text, is_openssh=True, is_encrypted=is_encrypted, public_blob=blob)
+    is_encrypted = label[1].startswith(b"ENCRYPTED") or b"Proc-Type: 4,ENCRYPTED" in text
+    return _KeyFile(name, text, is_openssh=False, is_encrypted=is_encrypted, public_blob=None)
+
+
+def _envelope(name: str, text: bytes) -> tuple[bool, bytes]:
+    """Read what OpenSSH's format says in clear: whether it is encrypted, and the public key."""
+    found = _OPENSSH.search(text)
+    try:
+        data = base64.b64decode(found[1] if found else b"").removeprefix(b"openssh-key-v1\0")
+        cipher, place = read_string(data)
+        for _ in range(2):  # the key derivation and its options
+            _, place = read_string(data, place)
+        blob, _ = read_string(data, place + 4)  # after the number of keys
+    except ValueError:
+        raise KeyFileError(f"{name} is a damaged OpenSSH private key") from None
+    return cipher != b"none", blob
+
+
+def _opened(file: _KeyFile, passphrase: PassphraseSource) -> PrivateKey:
+    """Decrypt and parse a key, unless it shows already that it is of no use."""
+    try:
+        if file.public_blob is not None:
+            algorithm_of(file.public_blob)
+        key = PrivateKey(_parsed(file, _password_for(file, passphrase)))
+        if file.public_blob in {None, key.public_blob}:
+            return key
+    except PassphraseRequired:
+        raise
+    except KeyFileError as error:
+        raise KeyFileError(f"{file.name} cannot be used: {error}") from error.__cause__
+    raise KeyFileError(f"{file.name} cannot be used: {_TORN}")
+
+
+def _parsed(file: _KeyFile, password: bytes | None) -> object:
+    load = serialization.load_ssh_private_key if file.is_openssh else serialization.load_pem_private_key
+    try:
+        return load(file.text, password, unsafe_skip_rsa_key_validation=True)
+    except UnsupportedAlgorithm as error:
+        raise KeyFileError(_unsupported(str(error))) from None
+    except (TypeError, ValueError):
+        why = "the passphrase is wrong, or it is damaged" if file.is_encrypted else "it is damaged"
+        raise KeyFileError(why) from None
+
+
+def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
+    if not file.is_encrypted:
+        return None
+    given = _asked(passphrase, file.name) if callable(passphrase) else passphrase
+    if not given:
+        raise PassphraseRequired(f"{file.name} is encrypted; give passphrase=, or add the key to an ssh-agent")
+    return given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
+
+
+def _asked(passphrase: Callable[[str], str | bytes | None], name: str) -> str | bytes | None:
+    """Ask for a passphrase; what goes wrong there is told without our frames, whose locals hold the key."""
+    try:
+        return passphrase(name)
+    except SmartDCError:
+        raise
+    except Exception as error:
+        raise KeyFileError(f"asking for its passphrase failed: {type(error).__name__}: {error}") from error
+
+
+def _unsupported(reason: str) -> str:
+    if "bcrypt" in reason:
+        return "encrypted OpenSSH keys need the package bcrypt: pip install 'cryptography[ssh]'"
+    return f"cryptography cannot read it ({reason}); ssh-keygen -p -Z aes256-ctr -f KEY may write it so that it can"
+
+
+def _public_blob(key: object) -> bytes:
+    """Return the public half in SSH's wire format, or raise KeyFileError for a kind that cannot sign here."""
+    if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
+        raise KeyFileError(f"CloudAPI does not know keys of its kind ({type(key).__name__}); use RSA, ECDSA or Ed25519")
+    try:
+        line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    except ValueError:
+        raise KeyFileError("CloudAPI does not know keys of its curve; use P-256, P-384, P-521 or Ed25519") from None
+    return public_blob_of(line.decode())
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    try:
+        return {path.name: path for path in sorted(folder.iterdir())}
+    except OSError as error:
+        raise KeyFileError(f"{folder} cannot be searched for keys: {error.strerror}") from None
+
+
+def _siblings(files: dict[str, Path], fingerprint: str, notes: list[str]) -> Iterator[Path]:
+    """Find private keys by the ``.pub`` files beside them."""
+    for path in files.values():
+        if path.suffix == ".pub" and _is_public_half(path, fingerprint):
+            if path.stem in files:
+                yield files[path.stem]
+            else:
+                notes.append(f"{path.name} has it, but {path.stem} is not there: is that key in an ssh-agent?")
+
+
+def _is_public_half(path: Path, fingerprint: str) -> bool:
+    try:
+        return matches(public_blob_of(_read(path).decode("utf-8", "replace")), fingerprint)
+    except KeyFileError:
+        return False
+
+
+def _by_contents(
+    files: dict[str, Path], fingerprint: str, passphrase: PassphraseSource, notes: list[str]
+) -> Iterator[Path]:
+    """Find private keys by what they show of themselves, or when opened without asking anybody."""
+    silent = None if callable(passphrase) else passphrase
+    for path in files.values():
+        with suppress(KeyFileError):
+            file = _inspected(str(path), _read(path))
+            if file.is_encrypted and file.public_blob is None and f"{path.name}.pub" not in files:
+                notes.append(f"{path.name} is encrypted and has no .pub file to tell which key it is")
+            if matches(file.public_blob or _opened(file, silent).public_blob, fingerprint):
+                yield path

@@ -1,0 +1,1 @@
+"""What ``python -m smartdc`` can do."""

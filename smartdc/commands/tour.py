@@ -1,0 +1,236 @@
+"""Play the whole life of a machine against an emulated data centre: ``python -m smartdc tour``.
+
+The tour is a text, ``tour.txt``, that reads like an interactive session. Every call in it is made, over HTTP and with
+real signatures, what the emulator was asked is shown beneath it, and what comes back must be what the text says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import doctest
+import io
+import os
+import re
+import sys
+import tempfile
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TextIO
+
+from smartdc import DataCenter, __version__
+from smartdc.emulator import AT_ONCE, AfterSeconds, Emulator, Server
+from smartdc.http.clock import Clock, SystemClock
+
+__all__ = ["FastClock", "Screen", "TourStopped", "main", "play"]
+
+TOUR = files("smartdc.commands").joinpath("tour.txt").read_text(encoding="utf-8")
+
+PACE = 10.0
+"""How much faster than ours the data centre's time passes."""
+SECONDS = {"provision": 12.0, "reboot": 8.0}
+"""How long jobs take by the data centre's clock, unless they take `USUAL_SECONDS`."""
+USUAL_SECONDS = 4.0
+BOOT_SCRIPT = "#!/bin/sh\nlogger web-1 is up\n"
+
+WIDTH = 80
+STYLES = {"title": "1", "code": "36", "wire": "2", "good": "32", "refused": "33", "bad": "1;31"}
+"""What is said in which colour, as the numbers of ANSI's escape sequences."""
+
+_ID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+class TourStopped(Exception):
+    """A step did not do what the tour says it does."""
+
+
+class FastClock:
+    """A clock on which every second of another one counts for `pace` seconds.
+
+    `watch` is told of every sleep, so that somebody can show that there is a wait.
+    """
+
+    def __init__(self, real: Clock, pace: float = PACE, watch: Callable[[float], None] = lambda _: None) -> None:
+        self._real, self._pace, self._watch = real, pace, watch
+        self._begin, self._started = real.time(), real.monotonic()
+
+    def time(self) -> float:
+        """Return the epoch seconds."""
+        return self._begin + self.monotonic()
+
+    def monotonic(self) -> float:
+        """Return the seconds since this clock was made."""
+        return (self._real.monotonic() - self._started) * self._pace
+
+    def sleep(self, seconds: float) -> None:
+        """Wait until `seconds` have passed on this clock."""
+        self._watch(seconds)
+        self._real.sleep(seconds / self._pace)
+
+
+class Screen:
+    """Lines of at most 80 columns: in colour and with a progress line on a terminal, plain everywhere else."""
+
+    def __init__(self, out: TextIO, environ: Mapping[str, str]) -> None:
+        self._out = out
+        self._live = out.isatty() and environ.get("TERM") != "dumb"
+        self._colour = self._live and not environ.get("NO_COLOR")
+        self._waited = 0.0
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Write a line in the place of the progress line, if there is one."""
+        self._wipe()
+        self._out.write(f"{self.paint(text, style)}\n")
+        self._out.flush()
+
+    def paint(self, text: str, style: str) -> str:
+        """Return `text` in the colour of a style, where there are colours."""
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if text and style and self._colour else text
+
+    def wait(self, seconds: float) -> None:
+        """Show on a terminal that time passes."""
+        if self._live:
+            self._waited += seconds
+            self._out.write(
+                "\r    " + self.paint(f"waiting {'·' * int(self._waited / 2)} {self._waited:.0f} s", "wire")
+            )
+            self._out.flush()
+
+    def _wipe(self) -> None:
+        if self._waited:
+            self._out.write("\r\x1b[K")
+            self._waited = 0.0
+
+
+def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) -> int:
+    """Play the tour on standard output, and return the exit status: 1 when a step did not do what it says."""
+    argparse.ArgumentParser("python -m smartdc tour", description="Play the life of a machine.").parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    screen = Screen(sys.stdout, os.environ)
+    try:
+        play(screen, tour, real)
+    except TourStopped as stopped:
+        screen.say()
+        screen.say(f"The tour stops here. {stopped}", "bad")
+        return 1
+    return 0
+
+
+def play(screen: Screen, tour: str = TOUR, real: Clock | None = None) -> None:
+    """Play a tour, or raise `TourStopped` at the first step that does not do what it says."""
+    clock = FastClock(real or SystemClock(), watch=screen.wait)
+    cloud = Emulator(clock=clock, transitions=AfterSeconds(USUAL_SECONDS))
+    cloud.transitions.policies.update({action: AfterSeconds(seconds) for action, seconds in SECONDS.items()})
+    cloud.transitions.policies.update(dict.fromkeys(("set_tags", "set_metadata"), AT_ONCE))
+    with Server(cloud) as server, tempfile.TemporaryDirectory(prefix="smartdc-tour-") as folder:
+        _greet(screen, server.url)
+        with DataCenter(**{**cloud.connection(server.url), "clock": clock}) as dc:
+            _play(screen, cloud, tour, _names(dc, Path(folder)))
+    _check_books(cloud)
+    _part(screen, cloud)
+
+
+def _names(dc: DataCenter, folder: Path) -> dict[str, Any]:
+    """Return what the calls of the tour can use."""
+    boot_sh = folder / "boot.sh"
+    boot_sh.write_text(BOOT_SCRIPT)
+    return {"dc": dc, "boot_sh": boot_sh, "wrong_key": Emulator(seed=1).private_key}
+
+
+def _greet(screen: Screen, url: str) -> None:
+    screen.say(f"smartdc {__version__}: the life of a machine", "title")
+    screen.say()
+    screen.say(f"An emulated data centre listens on {url} until this tour ends.")
+    screen.say("Every request is signed with a key made for it, and every signature is verified.")
+    screen.say(f"Time passes {PACE:.0f} times as fast there. Request lines show eight digits of an id.")
+
+
+def _part(screen: Screen, cloud: Emulator) -> None:
+    operations = len(set(cloud.trace.operations()))
+    screen.say()
+    screen.say(f"{len(cloud.trace)} requests, {operations} operations of CloudAPI. Nothing is left behind.", "good")
+    screen.say()
+    screen.say("Now you:  python -m smartdc shell --emulator")
+
+
+def _play(screen: Screen, cloud: Emulator, tour: str, names: dict[str, Any]) -> None:
+    step = 0
+    for part in doctest.DocTestParser().parse(tour):
+        if isinstance(part, doctest.Example):
+            _run(screen, cloud, part, names)
+        elif part.strip():
+            step += 1
+            screen.say()
+            title, *more = part.strip().splitlines()
+            screen.say(f"{step:>2}  {title}", "title")
+            for line in [*more, ""]:
+                screen.say(f"    {line}".rstrip())
+
+
+def _run(screen: Screen, cloud: Emulator, example: doctest.Example, names: dict[str, Any]) -> None:
+    """Make one call and show it, what was asked over HTTP, and what came back."""
+    seen = len(cloud.trace)
+    for number, line in enumerate(example.source.splitlines()):
+        screen.say(f"    {'... ' if number else '>>> '}{line}", "code")
+    answer, error = _call(example.source, names)
+    for line, status in _requests(cloud.trace[seen:]):
+        screen.say(f"{screen.paint(f'    {line:<58}', 'wire')}  {screen.paint(status, _style(status))}")
+    for line in _folded(error or answer):
+        screen.say(f"    {line}", "refused" if error else "")
+    _check(example, answer, error)
+
+
+def _call(source: str, names: dict[str, Any]) -> tuple[str, str]:
+    """Make a call as an interactive session would; return what it prints, and the error that it ends with."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(compile(source, "<tour>", "single"), names)  # noqa: S102 (what is shown is what is run)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the tour says whether it should be)
+        return printed.getvalue(), traceback.format_exception_only(error)[-1]
+    return printed.getvalue(), ""
+
+
+def _check(example: doctest.Example, answer: str, error: str) -> None:
+    """Compare what came back with what the tour says."""
+    got, want = (error, example.exc_msg) if error or example.exc_msg else (answer, example.want)
+    if not doctest.OutputChecker().check_output(want or "", got, _FLAGS):
+        wanted = (want or "nothing").strip()
+        raise TourStopped(
+            f"{example.source.strip()}\nshould have given\n{wanted}\nand gave\n{got.strip() or 'nothing'}"
+        )
+
+
+def _check_books(cloud: Emulator) -> None:
+    books = cloud.books()
+    if books["errors"] or set(books["machines"]) - {"deleted"}:
+        raise TourStopped(f"The emulator's books do not balance: {books}")
+
+
+def _requests(trace: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Yield every request line and its status; what is asked many times in a row is shown once."""
+    for (method, path, status), several in groupby(trace, lambda asked: (asked.method, asked.path, asked.status)):
+        times = len(list(several))
+        yield f"{method} {_short(path)}", f"{status} {HTTPStatus(status).phrase}{f' x {times}' if times > 1 else ''}"
+
+
+def _short(text: str) -> str:
+    """Cut ids to their first eight digits."""
+    return _ID.sub(r"\1…", text)
+
+
+def _style(status: str) -> str:
+    return "good" if status.startswith("2") else "refused"
+
+
+def _folded(text: str) -> list[str]:
+    """Return the lines of an answer, none longer than the screen is wide."""
+    lines = (line if len(line) <= WIDTH - 4 else _short(line) for line in text.splitlines())
+    return [piece for line in lines for piece in textwrap.wrap(line, WIDTH - 4) or [""]]

@@ -1,0 +1,321 @@
+"""Be a place in CloudAPI's tree of addresses, and be a thing that lives there.
+
+An `Addressable` knows its path below the account and how to ask for what lies under it. A `Resource` also keeps what
+the server said of it, whole, and is a read-only mapping over that; its `Field` attributes are windows onto it.
+Reading never sends anything: only methods do.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
+
+import requests
+
+from smartdc.errors import BadResponse, InputError, ResourceNotFound
+from smartdc.http import request as wire
+from smartdc.http.tracebacks import forgetful
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "listed", "only", "whole_number"]
+
+T = TypeVar("T")
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Addressable:
+    """A place below a data centre."""
+
+    @property
+    def path(self) -> str:
+        """The address below the account, such as ``/machines/<id>``; '' is the account itself."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def _datacenter(self) -> DataCenter:
+        """The data centre that all requests go through."""
+        raise NotImplementedError(type(self).__name__)
+
+    def _call(
+        self,
+        method: str,
+        *names: object,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> tuple[Any, requests.Response]:
+        """Send a request to what lies at `names` below this place."""
+        path = self.path + wire.segments(*names)
+        return self._datacenter.request(method, path, headers=headers, data=data, params=params, repeatable=repeatable)
+
+    def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Get one thing."""
+        return self._expect(dict, *self._call("GET", *names, params=params))
+
+    def _list(self, *names: object, params: Mapping[str, Any] | None = None) -> list[Any]:
+        """Get a list of things, all of it."""
+        return self._expect(list, *self._call("GET", *names, params=params))
+
+    def _post(
+        self, *names: object, data: Any = None, params: Mapping[str, Any] | None = None, repeatable: bool = False
+    ) -> dict[str, Any]:
+        """Create or change something and return what the server says it became."""
+        return self._expect(dict, *self._call("POST", *names, data=data, params=params, repeatable=repeatable))
+
+    def _put(self, *names: object, data: Any = None) -> dict[str, Any]:
+        """Replace something and return what the server says it became."""
+        return self._expect(dict, *self._call("PUT", *names, data=data))
+
+    def _delete(self, *names: object) -> None:
+        """Delete something."""
+        self._call("DELETE", *names)
+
+    def _count(self, *names: object, params: Mapping[str, Any] | None = None) -> int:
+        """Ask how many things a listing has, without the things."""
+        _, response = self._call("HEAD", *names, params=params)
+        return self._counted(response)
+
+    @staticmethod
+    def _counted(response: requests.Response) -> int:
+        """Return how many things the server says a listing has."""
+        return whole_number(response, "x-resource-count")
+
+    @staticmethod
+    @forgetful
+    def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
+        """Return the answer if it is of the kind that the operation gives."""
+        if not isinstance(decoded, kind) or (
+            isinstance(decoded, list) and not all(isinstance(e, dict) for e in decoded)
+        ):
+            asked = f"{response.request.method} {response.request.path_url}"
+            raise BadResponse(f"{asked}: the answer is not the {kind.__name__} that CloudAPI gives here")
+        return decoded
+
+
+class Field(Generic[T]):
+    """A read-only window onto one entry of a resource's data; None when the server did not say.
+
+    `doc` says what it is, `key` names the entry where it differs from the attribute, and `read` turns the entry
+    into the value.
+    """
+
+    def __init__(self, doc: str, *, key: str | None = None, read: Callable[[Any], T] | None = None) -> None:
+        self.__doc__ = doc
+        self._key = key or ""
+        self._read = read
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        self._key = self._key or name
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, resource: Resource, owner: type) -> T: ...
+
+    def __get__(self, resource: Resource | None, owner: type) -> T | Self:
+        if resource is None:
+            return self
+        value: Any = resource.get(self._key)
+        if self._read is None or value is None:
+            return cast("T", value)
+        try:
+            return self._read(value)
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            text = f"{resource}: its {self._key} is {value!r}, which nobody can read: {error}"
+            raise BadResponse(text) from None
+
+    def __set__(self, resource: Resource, value: T) -> None:
+        raise AttributeError(f"{self._name} is read-only: it shows what the server said")
+
+
+class Resource(Addressable, Mapping[str, Any]):
+    """A thing in CloudAPI, as the server last described it.
+
+    Args:
+        parent: the place that it belongs to: a data centre, or another resource.
+        identifier: what addresses it there; without `data` the resource then fetches itself.
+        data: what the server said of it; the dict is copied.
+    """
+
+    kind: ClassVar[str]
+    """The plural in the address: ``machines``."""
+    id_key: ClassVar[str] = "id"
+    """The entry of the data that addresses the resource."""
+
+    def __init__(
+        self,
+        parent: Addressable,
+        identifier: str | Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._parent = parent
+        self._data: dict[str, Any] = _copied(data or {})
+        if identifier is not None:
+            self._data[self.id_key] = id_of(identifier, self.id_key)
+        if data is not None:
+            self._identity_in(self._data)
+        elif self._data.get(self.id_key) is None:
+            raise InputError(f"a {type(self).__name__} needs {self.id_key!r}, or data that has it")
+        else:
+            self.refresh()
+
+    @property
+    def path(self) -> str:
+        """The address below the account."""
+        return self._parent.path + wire.segments(self.kind, self._data[self.id_key])
+
+    @property
+    def datacenter(self) -> DataCenter:
+        """The data centre that it is in."""
+        return self._datacenter
+
+    @property
+    def _datacenter(self) -> DataCenter:
+        return self._parent._datacenter  # noqa: SLF001 (its own kind)
+
+    def refresh(self) -> Self:
+        """Fetch the resource again and return it."""
+        return self._keep(self._get())
+
+    def _keep(self, data: Mapping[str, Any]) -> Self:
+        """Remember what the server now says of the resource, unless that is about another one."""
+        was, now = str(self._data[self.id_key]), self._identity_in(data)
+        if is_uuid(was) and was.lower() != now.lower():
+            raise BadResponse(f"asked about {type(self).__name__} {was}, the server answered about {now}")
+        self._data = dict(data)
+        return self
+
+    def _identity_in(self, data: Mapping[str, Any]) -> str:
+        """Return what addresses the resource that the data is about."""
+        identity = data.get(self.id_key)
+        if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
+            raise BadResponse(f"a {type(self).__name__} needs {self.id_key!r}, and what was said of it has none")
+        return str(identity)
+
+    def _said(self, name: str) -> str:
+        """Return an entry that has to be a text."""
+        value = self.get(name)
+        if not isinstance(value, str):
+            raise BadResponse(f"{self}: its {name} is {value!r}, and no text")
+        return value
+
+    def _part(self, name: str) -> dict[str, Any]:
+        """Return an entry that has to be an object, where there is one."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise BadResponse(f"{self}: its {name} is {value!r}, and no object")
+        return value or {}
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), _data=copy.deepcopy(self._data))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy the data; the place it belongs to stays the same one."""
+        return self.__copy__()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._data[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @property
+    def address(self) -> str:
+        """The whole address, with ``my`` resolved to the account as far as that is known; equality goes by it."""
+        return self.datacenter.home + self.path
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.address == other.address
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.address))
+
+    def __str__(self) -> str:
+        return str(self._data[self.id_key])
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        """Show the kind and what people would recognise it by."""
+        return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
+
+    def _summary(self) -> list[str]:
+        """Return the few words that tell this resource from its neighbours."""
+        name, identifier = self.get("name"), str(self._data[self.id_key])
+        return [identifier] if name is None or name == identifier else [repr(name), identifier]
+
+
+def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(dict(data))
+    except RecursionError:
+        raise BadResponse("what was said of it is nested too deeply") from None
+
+
+def id_of(thing: object, *keys: str) -> str:
+    """Return what addresses `thing`: it may be that already, or a dict or resource that has it under one of `keys`."""
+    if isinstance(thing, Mapping):
+        found = next((thing[key] for key in keys or ("id",) if thing.get(key)), None)
+        if found is None:
+            raise InputError(f"there is no {' or '.join(keys or ('id',))} in what was given")
+        return str(found)
+    if thing is None or isinstance(thing, (bytes, bool)) or not str(thing):
+        raise InputError(
+            f"{thing!r} addresses nothing: give an id, a dict with {(keys or ('id',))[0]!r}, or a resource"
+        )
+    return str(thing)
+
+
+def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
+    """Return an entry that has to be a list, where there is one."""
+    value = thing.get(name)
+    if value is not None and not isinstance(value, list):
+        raise BadResponse(f"{thing}: its {name} is {value!r}, and no list")
+    return value or []
+
+
+def whole_number(response: requests.Response, header: str, default: int | None = None) -> int:
+    """Return the whole number in a header; where it is missing, `default` if that is given."""
+    text = response.headers.get(header, "" if default is None else str(default))
+    if not _NUMBER.fullmatch(text):
+        asked = f"{response.request.method} {response.request.path_url}"
+        raise BadResponse(f"{asked}: the answer does not count: its {header} is {text[:40]!r}")
+    return int(text)
+
+
+def is_uuid(text: str) -> bool:
+    """Tell an id from a name."""
+    return _UUID.fullmatch(text) is not None
+
+
+R = TypeVar("R", bound=Resource)
+
+
+def only(things: list[R], name: str, kind: str) -> R:
+    """Return the only thing of a name: none raises `ResourceNotFound`, and several are never chosen among."""
+    if not things:
+        error = ResourceNotFound(f"no {kind} is called {name!r}")
+        error.status, error.code = 404, "ResourceNotFound"
+        raise error
+    if len(things) > 1:
+        raise InputError(
+            f"{len(things)} {kind}s are called {name!r}; give the id of one of {', '.join(map(repr, things))}"
+        )
+    return things[0]

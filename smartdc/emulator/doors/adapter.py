@@ -1,0 +1,103 @@
+"""The door within the process: a requests adapter that hands requests to the core without a socket.
+
+What goes wrong on the wire comes out as the exceptions that the real adapter raises.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import InvalidHeader
+
+from smartdc.emulator.core.clock import Clock
+from smartdc.emulator.core.message import Request, Response, merge_headers
+from smartdc.emulator.doors.wsgi import reason
+from smartdc.emulator.faults.adapter import Patience, Trouble, fail_at_once, spoil
+from smartdc.emulator.faults.plan import Fault
+
+
+class Core(Protocol):
+    """What the door needs of an emulator."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+
+    def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
+        """Return the fault that ends a connection before a whole request is read; without a head nothing was."""
+
+    def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
+        """Answer a request."""
+
+
+class EmulatorAdapter(HTTPAdapter):
+    """Mount this on a session, and its requests go to an emulator in this process."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__()
+        self.core = core
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: ARG002  the signature is requests' own
+        timeout: float | tuple[float | None, float | None] | None = None,
+        verify: bool | str = True,  # noqa: ARG002
+        cert: Any = None,  # noqa: ARG002
+        proxies: Mapping[str, str] | None = None,  # noqa: ARG002
+    ) -> requests.Response:
+        """Answer a prepared request; the read timeout counts, by the emulator's clock."""
+        asked = read_request(request)
+        if fault := self.core.interrupt() or self.core.interrupt(asked):
+            fail_at_once(request, fault)
+        patience = Patience(self.core.clock, timeout[1] if isinstance(timeout, tuple) else timeout)
+        response = self.core.handle(asked, patience.wait)
+        body: io.IOBase = io.BytesIO(response.body)
+        if response.fault:
+            body = spoil(Trouble(request, response, response.fault, patience))
+        if patience.exhausted:
+            raise requests.ReadTimeout(f"Read timed out. (read timeout={patience.limit})", request=request)
+        return self.build_response(request, _raw(request, response, body))
+
+
+def _raw(request: requests.PreparedRequest, response: Response, body: io.IOBase) -> HTTPResponse:
+    try:
+        return HTTPResponse(
+            body,
+            HTTPHeaderDict(response.headers),
+            response.status,
+            version=11,
+            version_string="HTTP/1.1",
+            reason=reason(response.status),
+            preload_content=False,
+            request_method=request.method,
+            enforce_content_length=True,
+        )
+    except InvalidHeader as error:
+        raise requests.exceptions.InvalidHeader(error, request=request) from error
+
+
+def read_request(prepared: requests.PreparedRequest) -> Request:
+    """Return the request that a prepared one would be on the wire."""
+    parts = urlsplit(str(prepared.url))
+    headers = merge_headers((_text(name), _text(value)) for name, value in prepared.headers.items())
+    headers.setdefault("host", parts.netloc.rpartition("@")[2])
+    return Request(str(prepared.method), prepared.path_url, headers, _body(prepared.body), scheme=parts.scheme)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _body(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if hasattr(body, "read"):
+        body = body.read()
+    if isinstance(body, str | bytes):
+        return body.encode() if isinstance(body, str) else body
+    return b"".join(body)

@@ -1,0 +1,271 @@
+"""The door for everybody else: a threaded HTTP/1.1 server on the loopback interface."""
+
+import contextlib
+import logging
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from smartdc.emulator.core.message import Request, Response, merge_headers
+from smartdc.emulator.doors.adapter import Core
+from smartdc.emulator.doors.certificates import write_certificates
+from smartdc.emulator.doors.wsgi import reason
+from smartdc.emulator.faults.plan import CERTIFICATES
+from smartdc.emulator.faults.server import cut_handshake, reset_at_close, spoil
+
+log = logging.getLogger("smartdc.emulator")
+
+ADDRESS = "127.0.0.1"
+MAX_LINE = 65_536
+MAX_BODY = 16 * 1024 * 1024
+"""More than this is not even read; CloudAPI's own limit is far below and answered by the core."""
+
+
+class Server:
+    """Serve an emulator while a with-block lasts.
+
+    Args:
+        core: the emulator.
+        port: 0 takes a free one.
+        tls: speak HTTPS, with a certificate from an authority made for this server alone; ``ca`` is its file.
+
+    """
+
+    def __init__(self, core: Core, port: int = 0, *, tls: bool = False) -> None:
+        self.core = core
+        self.ca: str | None = None
+        self._tls = tls
+        self._port = port
+        self._files = contextlib.ExitStack()
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._listener: _Listener | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to serve; whoever connects from now on is heard."""
+        self._listener = _Listener((ADDRESS, self._port), self.core, self._contexts)
+        if self._tls:
+            self._contexts.update(self._certified())
+        self._listener.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop, and close every connection."""
+        if self._listener:
+            self._listener.stop()
+        self._listener = None
+        self._files.close()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        if not self._listener:
+            raise RuntimeError("The server listens only inside its with-block.")
+        return int(self._listener.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """Where the server is, such as ``http://127.0.0.1:49152``."""
+        return f"{'https' if self._tls else 'http'}://{ADDRESS}:{self.port}"
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Be gone while a with-block lasts: connections are ended, and new ones refused."""
+        port = self.port
+        if self._listener:
+            self._listener.stop()
+        # Bound, so that nobody else gets the port meanwhile, and heard by nobody until it listens.
+        self._listener = _Listener((ADDRESS, port), self.core, self._contexts)
+        try:
+            yield
+        finally:
+            self._listener.begin()
+
+    def _certified(self) -> dict[str, ssl.SSLContext]:
+        """Return what TLS is spoken with: rightly, and by the faults that show another certificate."""
+        folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="smartdc-emulator-")))
+        self.ca, chain = write_certificates(folder)
+        return {"": _context(chain), **{kind: _context(str(folder / f"{kind}.pem")) for kind in CERTIFICATES}}
+
+
+def _context(chain: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(chain)
+    return context
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, address: tuple[str, int], core: Core, contexts: Mapping[str, ssl.SSLContext]) -> None:
+        self.core = core
+        self.contexts = contexts
+        """What TLS is spoken with, by the fault that makes it necessary; none where it is not spoken."""
+        self.stopped = threading.Event()
+        self.connections: set[socket.socket] = set()
+        super().__init__(address, _Handler, bind_and_activate=False)
+        try:
+            self.server_bind()
+        except OSError:
+            self.server_close()
+            raise
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The inherited method asks the resolver for this machine's name, which can take seconds.
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError), self._known(request):
+            connection = self._secured(request)
+            if connection:
+                with self._known(connection):
+                    self._serve(connection, client_address)
+
+    def _serve(self, connection: socket.socket, client_address: Any) -> None:
+        try:
+            _Handler(connection, client_address, self)
+        except (ConnectionError, TimeoutError, ssl.SSLError):
+            raise
+        except Exception:  # noqa: BLE001  whoever sees the connection end shall find the reason in the log already
+            self.handle_error(connection, client_address)
+
+    @contextlib.contextmanager
+    def _known(self, connection: socket.socket) -> Iterator[None]:
+        """Keep a connection where the end of the server ends it, and close it after use."""
+        self.connections.add(connection)
+        try:
+            yield
+        finally:
+            self.connections.discard(connection)
+            connection.close()
+
+    def _secured(self, request: socket.socket) -> socket.socket | None:
+        """Return the connection, in TLS if that is spoken; none when a fault ends it."""
+        fault = self.core.interrupt(tls=bool(self.contexts))
+        kind = fault.kind if fault else ""
+        if kind in ("refused", "hangup"):
+            reset_at_close(request)
+            return None
+        if kind == "cut-handshake":
+            cut_handshake(request)
+            return None
+        return self.contexts[kind].wrap_socket(request, server_side=True) if self.contexts else request
+
+    def begin(self) -> None:
+        self.server_activate()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the names are inherited
+        log.error("a connection went wrong", exc_info=True)  # noqa: LOG014  called while the error is handled
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.shutdown()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def handle_one_request(self) -> None:
+        """Read a request, let the core answer it, and do to the answer what a fault says."""
+        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        if not self.raw_requestline or not self._parse():
+            self.close_connection = True
+            return
+        request = Request(
+            self.command,
+            self.requestline.split()[1],
+            merge_headers(self.headers.items()),
+            remote=self.client_address[0],
+            scheme="https" if self.server.contexts else "http",
+            upgradable=True,
+        )
+        if self.server.core.interrupt(request):
+            reset_at_close(self.connection)
+            self.close_connection = True
+            return
+        try:
+            request.body = self._read_body()
+        except ValueError:
+            self._refuse(400)
+            return
+        response = self.server.core.handle(request, self._pause)
+        if response.fault:
+            spoil(self, response, response.fault)
+        else:
+            if response.status:
+                self.send(response)
+            if response.upgrade:
+                self.close_connection = True
+                response.upgrade(self.connection)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the names are inherited
+        """Write to the log, and not to stderr."""
+        log.debug(format, *args)
+
+    def send(self, response: Response) -> None:
+        """Write a response in one piece."""
+        self.wfile.write(self.head(response) + response.body)
+
+    def head(self, response: Response) -> bytes:
+        """Return status line and headers as they go over the wire."""
+        if ("Connection", "close") in response.headers:
+            self.close_connection = True
+        lines = [f"HTTP/1.1 {response.status} {response.phrase or reason(response.status)}"]
+        lines += [f"{name}: {value}" for name, value in response.headers]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+
+    @property
+    def stopped(self) -> threading.Event:
+        """Whether the server is to end."""
+        return self.server.stopped
+
+    def _pause(self, seconds: float) -> None:
+        self.server.stopped.wait(seconds)
+
+    def _parse(self) -> bool:
+        if len(self.raw_requestline) > MAX_LINE:
+            self.requestline, self.request_version, self.command = "", "", ""
+            self.send_error(414)
+            return False
+        return self.parse_request()
+
+    def _read_body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return b"".join(self._chunks())
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 <= length <= MAX_BODY:
+            raise ValueError(length)
+        return self.rfile.read(length)
+
+    def _chunks(self) -> Iterator[bytes]:
+        total = 0
+        while size := int(self.rfile.readline(MAX_LINE).partition(b";")[0], 16):
+            total += size
+            if size < 0 or total > MAX_BODY:
+                raise ValueError(size)
+            yield self.rfile.read(size)
+            self.rfile.readline(MAX_LINE)
+        while self.rfile.readline(MAX_LINE).strip():
+            pass
+
+    def _refuse(self, status: int) -> None:
+        self.close_connection = True
+        self.send_error(status)

@@ -1,0 +1,1 @@
+"""The small languages that CloudAPI reads."""

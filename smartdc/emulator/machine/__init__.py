@@ -1,0 +1,1 @@
+"""Machines, and all that belongs to one."""

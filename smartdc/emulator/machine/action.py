@@ -1,0 +1,205 @@
+"""Actions on a machine: each is a job that is accepted first and may fail later, as the audit tells."""
+
+from collections.abc import Callable
+from functools import partial
+
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
+from smartdc.emulator.machine.machine import MACHINE, NAME, gone, unallocated
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.state.records import Machine, Package
+
+MAX_NAME = 189
+MAX_DNS_NAME = 63
+UPDATE = "Invalid VM update parameters"
+
+
+@operation("StartMachine", "POST", MACHINE, action="start")
+def start(call: Call) -> Reply:
+    """Start a stopped machine; the job of any other fails."""
+    return gone(call) or _act(call, "start", _running, word="start", needs=("stopped",))
+
+
+@operation("StopMachine", "POST", MACHINE, action="stop")
+def stop(call: Call) -> Reply:
+    """Stop a running machine; the job of any other fails."""
+    return gone(call) or _act(call, "stop", _stopped, word="stop", needs=("running",), during="stopping")
+
+
+@operation("RebootMachine", "POST", MACHINE, action="reboot")
+def reboot(call: Call) -> Reply:
+    """Reboot a running machine; the job of any other fails."""
+    return gone(call) or _act(call, "reboot", _running, word="reboot", needs=("running",), during="ready")
+
+
+@operation("ResizeMachine", "POST", MACHINE, action="resize")
+def resize(call: Call) -> Reply:
+    """Give a machine another package."""
+    if answer := gone(call):
+        return answer
+    package = _check_resize(call)
+    return _act(call, "resize", lambda machine: _fit(machine, package), refuse=partial(_check_bhyve, package=package))
+
+
+@operation("RenameMachine", "POST", MACHINE, action="rename")
+def rename(call: Call) -> Reply:
+    """Give a machine another name."""
+    if answer := gone(call):
+        return answer
+    name = call.params.get("name")
+    if not name:
+        raise missing_parameter("New name must be specified")
+    check_length(call, str(name))
+
+    def renamed(machine: Machine) -> None:
+        machine.name = str(name)
+
+    return _act(call, "rename", renamed, refuse=_check_name)
+
+
+@operation("EnableMachineFirewall", "POST", MACHINE, action="enable_firewall")
+def enable_firewall(call: Call) -> Reply:
+    """Switch the firewall on; the audit calls this unknown, and a repetition is no job at all."""
+    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=True)
+
+
+@operation("DisableMachineFirewall", "POST", MACHINE, action="disable_firewall")
+def disable_firewall(call: Call) -> Reply:
+    """Switch the firewall off."""
+    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=False)
+
+
+@operation("EnableMachineDeletionProtection", "POST", MACHINE, action="enable_deletion_protection")
+def enable_deletion_protection(call: Call) -> Reply:
+    """Protect a machine from deletion; alone among the actions it does not look whether the machine is gone."""
+    return _switch(call, "deletion_protection", "enable_deletion_protection", on=True)
+
+
+@operation("DisableMachineDeletionProtection", "POST", MACHINE, action="disable_deletion_protection")
+def disable_deletion_protection(call: Call) -> Reply:
+    """Let a machine be deleted again."""
+    return _switch(call, "deletion_protection", "disable_deletion_protection", on=False)
+
+
+def refuse_unallocated(call: Call, action: str) -> None:
+    """Refuse an action on a machine that is still being provisioned: 409 UnallocatedVM."""
+    if call.machine.state == "provisioning":
+        raise unallocated(action)
+
+
+def check_name(call: Call, name: object, message: str) -> str:
+    """Return a name that VMAPI takes, or refuse one that is malformed or taken: 409 ValidationFailed."""
+    if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
+        raise validation_failed(message, "alias", "Invalid", "Invalid alias")
+    if call.state.name_taken(call.account, name):
+        raise validation_failed(message, "alias", "Duplicate", "Already exists for this owner_uuid")
+    return name
+
+
+def check_length(call: Call, name: str) -> None:
+    """Refuse a name that CloudAPI itself finds too long: 409 InvalidArgument."""
+    if len(name) > MAX_NAME:
+        raise invalid_argument(f"Name cannot be longer than {MAX_NAME} characters.")
+    check_dns_length(call, name)
+
+
+def check_dns_length(call: Call, name: str) -> None:
+    """Refuse a name that cannot be a DNS label, for accounts that use CNS: 409 InvalidArgument."""
+    if call.account.cns_enabled and len(name) > MAX_DNS_NAME:
+        raise invalid_argument(
+            f"Name cannot be longer than {MAX_DNS_NAME} characters, because you have triton_cns_enabled set "
+            "on your Account."
+        )
+
+
+def _act(
+    call: Call,
+    action: str,
+    effect: Callable[[Machine], None],
+    *,
+    word: str = "update",
+    refuse: Callable[[Call], None] | None = None,
+    needs: tuple[str, ...] = (),
+    during: str | None = None,
+) -> Reply:
+    refuse_unallocated(call, word)
+    if refuse:
+        refuse(call)
+    call.queue(action, effect, needs=needs, during=during)
+    return Reply(202)
+
+
+def _switch(call: Call, attribute: str, action: str, *, on: bool) -> Reply:
+    if getattr(call.machine, attribute) is on:
+        return Reply(202)
+    return _act(call, action, lambda machine: setattr(machine, attribute, on))
+
+
+def _running(machine: Machine) -> None:
+    machine.state = "running"
+
+
+def _stopped(machine: Machine) -> None:
+    machine.state = "stopped"
+
+
+def _fit(machine: Machine, package: Package) -> None:
+    machine.package, machine.memory, machine.disk = package.id, package.memory, package.disk
+    machine.flexible = machine.brand == "bhyve"
+
+
+def _check_name(call: Call) -> None:
+    check_name(call, call.params["name"], UPDATE)
+
+
+def _check_resize(call: Call) -> Package:
+    if call.machine.brand == "kvm":
+        raise invalid_argument("resize is not supported for KVM virtualmachines")
+    package = require_package(call)
+    image = call.state.images.get(call.machine.image)
+    requirements = image.requirements if image else {}
+    if requirements.get("min_ram", 0) > package.memory:
+        raise invalid_argument(
+            f"Package RAM ({package.memory}) is less than allowed by the image ({requirements['min_ram']})"
+        )
+    if requirements.get("max_ram", package.memory) < package.memory:
+        raise invalid_argument(
+            f"Package RAM ({package.memory}) is more than allowed by the image ({requirements['max_ram']})"
+        )
+    if call.machine.brand == "bhyve" and not package.flexible_disk:
+        raise invalid_argument("Resizing to a package without flexible disk space is not supported")
+    return package
+
+
+def require_package(call: Call) -> Package:
+    """Return the package that the parameters name; none, an unknown or an inactive one is a 409."""
+    name = call.params.get("package")
+    if not name:
+        raise missing_parameter("package must be specified")
+    if not call.package:
+        raise invalid_argument(f"{name} is not a valid package")
+    if not call.package.active:
+        raise invalid_argument(f"{name} is inactive. Must use an active package")
+    return call.package
+
+
+def _check_bhyve(call: Call, package: Package) -> None:
+    """Refuse to shrink a machine below its disks, and to change memory or processors of one that does not stand."""
+    machine = call.machine
+    if machine.brand != "bhyve":
+        return
+    used = sum(disk["size"] for disk in machine.disks)
+    if used > package.disk:
+        raise validation_failed(
+            f"Cannot resize bhyve instance, existing disk usage ({used}) exceeds the flexible disk size "
+            f"({package.disk})",
+            "flexible_disk_size",
+            "Invalid",
+            "Invalid parameter",
+        )
+    old = call.state.packages.get(machine.package)
+    as_before = old and (old.memory, old.vcpus) == (package.memory, package.vcpus)
+    if machine.state != "stopped" and not as_before:
+        raise ApiError(
+            409, "VmNotStopped", "VM not stopped: changing bhyve CPU or memory requires the instance to be stopped"
+        )

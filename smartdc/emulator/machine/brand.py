@@ -1,0 +1,33 @@
+"""Which brand a new machine gets, from its request, its image and its package."""
+
+from smartdc.emulator.core.reply import invalid_argument
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.state.records import HVM, Image, Package
+
+
+def choose_brand(call: Call, image: Image, package: Package) -> str:
+    """Return the brand on which request, image and package agree: 409 InvalidArgument when they do not."""
+    asked = call.params.get("brand")
+    required = image.requirements.get("brand")
+    if asked and asked not in HVM:
+        raise invalid_argument(f'Unknown brand "{_safe(asked)}". Brand is restricted to one of ["bhyve","kvm"]')
+    brand = str(asked or required or package.brand or _default(call, image))
+    if package.brand and package.brand != brand:
+        raise invalid_argument(f'Package requires brand "{package.brand}", but brand "{brand}" was selected')
+    if required and required != brand:
+        raise invalid_argument(f'Image requires brand "{required}", but brand "{brand}" was selected')
+    if brand in HVM and image.type != "zvol":
+        raise invalid_argument(f'Brand "{brand}" requires the image type to be "zvol"')
+    if brand not in HVM and image.type == "zvol":
+        raise invalid_argument(f'Brand "{brand}" cannot use an image of type "zvol"')
+    return brand
+
+
+def _default(call: Call, image: Image) -> str:
+    settings = call.settings
+    return settings.default_hvm_brand if image.type == "zvol" else settings.default_container_brand
+
+
+def _safe(text: object) -> str:
+    """Return what may be repeated to the caller: letters, digits and dashes, and not many."""
+    return "".join(letter for letter in str(text) if letter.isascii() and (letter.isalnum() or letter == "-"))[:20]

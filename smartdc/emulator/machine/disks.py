@@ -1,0 +1,108 @@
+"""The disks of a new machine, all sizes in MiB."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from smartdc.emulator.core.ids import fixed_uuid
+from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, validation_failed
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.state.records import HVM, Image, Package
+
+MAX_DISKS = 8
+BLOCK_SIZES = tuple(2**power for power in range(9, 18))
+
+
+@dataclass(slots=True)
+class Layout:
+    """How much disk a machine has, and in which pieces."""
+
+    size: int
+    disks: list[dict[str, Any]] = field(default_factory=list)
+    flexible: bool = False
+
+
+def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layout:
+    """Return the disks that request and package make together: 409 when they do not fit."""
+    if brand not in HVM:
+        return Layout(package.disk)
+    asked = call.params.get("disks")
+    flexible = bool(package.flexible_disk) and brand == "bhyve"
+    if asked and not flexible:
+        raise invalid_argument(
+            "The use of `disks` is only supported if the package has the flexible_disk attr set to true"
+        )
+    if not flexible:
+        return _finish(Layout(package.disk, [{}, {"size": package.disk}]), image)
+    if not asked:
+        rest = package.disk - image.size
+        return _finish(Layout(package.disk, [{}, {"size": rest}], flexible=True), image)
+    return _finish(Layout(package.disk, _check(asked, image, package), flexible=True), image)
+
+
+def _check(asked: Any, image: Image, package: Package) -> list[dict[str, Any]]:
+    if not isinstance(asked, list) or not all(isinstance(disk, dict) for disk in asked):
+        raise ApiError(500, "InternalError", "Internal Error")
+    if len(asked) > MAX_DISKS:
+        raise invalid_argument(f"A maximum of {MAX_DISKS} disks per VM are supported")
+    disks = [dict(disk) for disk in asked]
+    _check_blocks(disks)
+    _fill(disks, image, package)
+    if disks[0]["size"] < image.size:
+        raise invalid_argument("Size must be greater than or equal to image size for the boot disk")
+    if sum(disk["size"] for disk in disks) > package.disk:
+        raise _too_large()
+    return disks
+
+
+def _check_blocks(disks: list[dict[str, Any]]) -> None:
+    for place, disk in enumerate(disks):
+        if "block_size" not in disk:
+            continue
+        if place == 0:
+            raise invalid_argument("Cannot set block_size and image_uuid.")
+        if disk["block_size"] not in BLOCK_SIZES:
+            raise invalid_argument(
+                f"Invalid block_size: {disk['block_size']} on disk: {place}. Must be 512-131072 and a power of 2."
+            )
+
+
+def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
+    """Put a number wherever a size is left out or ``remaining``."""
+    disks[0].setdefault("size", image.size)
+    if any("size" not in disk for disk in disks):
+        raise missing_parameter("disk.size must be set if disk is not the boot disk")
+    if not all(disk["size"] == "remaining" or type(disk["size"]) is int for disk in disks):
+        raise validation_failed("Invalid VM parameters", "disks", "Invalid", "Must be a number of MiB")
+    rest = [disk for disk in disks if disk["size"] == "remaining"]
+    if len(rest) > 1:
+        raise invalid_argument("Only one disk.size can be set to `remaining`")
+    for disk in rest:
+        disk["size"] = package.disk - sum(other["size"] for other in disks if other is not disk)
+        if disk["size"] < (image.size if disk is disks[0] else 0):
+            raise _too_large()
+
+
+def _finish(layout: Layout, image: Image) -> Layout:
+    """Write the disks as CloudAPI shows them; the first one boots the image."""
+    boot, *others = layout.disks
+    first = {"size": boot.get("size", image.size), "block_size": 4096, "boot": True, "image": image.id}
+    rest = [{"size": disk["size"], "block_size": disk.get("block_size", 4096)} for disk in others]
+    ids = [{"id": disk["id"]} if disk.get("id") else {} for disk in layout.disks]
+    layout.disks = [{**disk, **known} for disk, known in zip([first, *rest], ids, strict=True)]
+    return layout
+
+
+def identify(disks: list[dict[str, Any]], machine: str) -> None:
+    """Plug the disks of a machine in, and give ids to those that have none."""
+    for place, disk in enumerate(disks):
+        disk["pci_slot"] = f"0:4:{place}"
+        disk.setdefault("id", disk_id(machine, disk["pci_slot"]))
+
+
+def disk_id(machine: str, slot: str) -> str:
+    """Return the id of the disk that a machine has in a slot, whichever that is."""
+    return fixed_uuid(f"disk {machine}/{slot}")
+
+
+def _too_large() -> ApiError:
+    return invalid_argument("The size of the disks must not be greater than the package quota")

@@ -1,0 +1,303 @@
+"""Migrations to another server, where the operator lets accounts have them: ``settings.user_migrations``.
+
+Each phase is a job of the machine. Which one may follow which is VMAPI's to say: 412 PreconditionFailed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from smartdc.emulator.core.clock import VirtualClock, http_date, iso
+from smartdc.emulator.core.ids import UUID, fixed_uuid
+from smartdc.emulator.core.reply import (
+    ApiError,
+    Reply,
+    invalid_argument,
+    missing_parameter,
+    not_found,
+    validation_failed,
+)
+from smartdc.emulator.machine.action import refuse_unallocated
+from smartdc.emulator.machine.machine import MACHINE
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.pipeline.stream import KIND, Tell, lines, send_chunks
+from smartdc.emulator.state import catalogue
+from smartdc.emulator.state.records import Job, Machine
+from smartdc.emulator.state.storage import Migration
+
+MIGRATE = f"{MACHINE}/migrate"
+OTHER_NODE = fixed_uuid("another compute node")
+MIB = 1024**2
+MESSAGES = {
+    "begin": "reserving instance",
+    "sync": "syncing data",
+    "switch": "switching instances",
+    "abort": "aborting migration",
+}
+AUTOMATIC = ("begin", "sync", "sync", "switch")
+
+
+@operation("ListMigrations", "GET", "/:account/migrations")
+def list_migrations(call: Call) -> Reply:
+    """Return the migrations of the account that are not finalized, the newest first."""
+    found = [each for each in call.state.migrations.values() if each.owner == call.account.id]
+    for migration in found:
+        call.transitions.read(call.state.machines[migration.machine])
+    return Reply(200, [view(each) for each in sorted(found, key=lambda each: each.created, reverse=True)])
+
+
+@operation("GetMigration", "GET", "/:account/migrations/:machine")
+def get_migration(call: Call) -> Reply:
+    """Return the migration of a machine."""
+    identity = call.text("machine")
+    if not UUID.fullmatch(identity):
+        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
+    machine = call.state.machines.get(identity)
+    if not machine or machine.owner != call.account.id:
+        raise not_found("VM not found")
+    migration = _require(call, machine)
+    call.transitions.read(machine)
+    return Reply(200, view(migration))
+
+
+@operation("MigrateMachineEstimate", "GET", MIGRATE)
+def estimate(call: Call) -> Reply:
+    """Estimate the bytes to be copied: half of what the machine's disk can hold."""
+    refuse_unallocated(call, "migrate")
+    _check_begin(call)
+    return Reply(200, {"size": call.machine.disk * MIB // 2})
+
+
+@operation("Migrate", "POST", MIGRATE)
+def migrate(call: Call) -> Reply:
+    """Queue a phase; the answer already shows it as running."""
+    action = call.params.get("action")
+    if not action:
+        raise missing_parameter('"action" must be specified')
+    if action not in ACTIONS:
+        raise invalid_argument(f"{action} is not a valid migration action")
+    refuse_unallocated(call, "migrate")
+    return ACTIONS[action](call)
+
+
+@operation("Migrate:watch", "POST", MIGRATE, action="watch")
+def watch(call: Call) -> Reply:
+    """Tell of the running phase until it ends, one JSON a line.
+
+    Where the clock stands still, or the door cannot keep an answer open, all that there is to tell is told at once.
+    """
+    tell = _teller(call, _require(call, call.machine))
+    if isinstance(call.state.clock, VirtualClock) or not call.request.upgradable:
+        return Reply(200, lines(tell()[0]), {"Content-Type": KIND})
+    headers = {"Content-Type": KIND, "Transfer-Encoding": "chunked", "Connection": "close", "Date": http_date(call.now)}
+    return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, tell))
+
+
+def _teller(call: Call, migration: Migration) -> Tell:
+    """Return what tells news of a migration; entries of phases that ended before are none."""
+    told = [dict(entry) for entry in migration.history]
+    if told and migration.state == "running":
+        told.pop()
+
+    def tell() -> tuple[list[dict[str, Any]], bool]:
+        with call.transitions.lock:
+            call.transitions.settle()
+            call.transitions.read(call.machine)
+            news = [dict(entry) for entry in migration.history if entry not in told]
+            over = migration.state != "running"
+        told.extend(news)
+        end = {"type": "end", "phase": migration.phase, "state": migration.state}
+        end |= {"message": migration.error} if migration.error else {}
+        return [*news, end] if over else news, over
+
+    return tell
+
+
+def view(migration: Migration) -> dict[str, Any]:
+    """Return the migration as CloudAPI writes it."""
+    shown: dict[str, Any] = {"automatic": migration.automatic, "created_timestamp": iso(migration.created)}
+    if migration.error:
+        shown["error"] = migration.error
+    if migration.finished is not None:
+        shown["finished_timestamp"] = iso(migration.finished)
+    shown |= {"phase": migration.phase, "state": migration.state}
+    return {**shown, "progress_history": [dict(entry) for entry in migration.history], "machine": migration.machine}
+
+
+# Phases: what is asked for
+
+
+def _begin(call: Call, *, automatic: bool = False) -> Reply:
+    known = _check_begin(call)
+    migration = known or Migration(call.machine.id, call.account.id, automatic, call.now)
+    call.state.migrations[call.machine.id] = migration
+    migration.phase, migration.state, migration.error = "begin", "running", None
+    for phase in AUTOMATIC if migration.automatic else AUTOMATIC[:1]:
+        _queue(call, migration, phase)
+    return _started(call, migration, "begin")
+
+
+def _automatic(call: Call) -> Reply:
+    return _begin(call, automatic=True)
+
+
+def _sync(call: Call) -> Reply:
+    migration = _require(call, call.machine)
+    phase, state = migration.phase, migration.state
+    if state not in ("paused", "failed"):
+        raise _precondition(f"Cannot sync in migration state: {state}")
+    if (phase, state) != ("begin", "paused") and phase != "sync":
+        raise _precondition(f"Cannot sync when in migration phase: {phase}")
+    _queue(call, migration, "sync")
+    return _started(call, migration, "sync")
+
+
+def _switch(call: Call) -> Reply:
+    migration = _require(call, call.machine)
+    if migration.phase not in ("begin", "sync"):
+        raise _precondition(f"Cannot switch in migration phase: {migration.phase}")
+    if migration.state not in ("paused", "failed"):
+        raise _precondition(f"Cannot switch in migration state: {migration.state}")
+    if not migration.syncs:
+        raise _precondition('You must perform at least one "migration sync" operation before switching')
+    _queue(call, migration, "switch")
+    return _started(call, migration, "switch")
+
+
+def _pause(call: Call) -> Reply:
+    """Cancel the job of the running sync, and queue what writes that down."""
+    machine, migration = call.machine, _require(call, call.machine)
+    if (migration.phase, migration.state) != ("sync", "running"):
+        raise _precondition("Pause requires a running migration sync action")
+    running, *later = machine.pending
+    _forget(machine, later)
+    running.error, running.undo = "canceled", lambda _: _close(migration, "paused", call.now)
+    call.transitions.release(machine.id)
+    running.execution = "canceled"
+    _queue_job(call, "pause", lambda _: setattr(migration, "state", "paused"))
+    return Reply(201, {**view(migration), "phase": "pause", "state": "running"})
+
+
+def _abort(call: Call) -> Reply:
+    migration = _require(call, call.machine)
+    if migration.state in ("running", "successful"):
+        raise _precondition(f"Abort cannot work on a {migration.state} migration")
+    _queue(call, migration, "abort")
+    return _started(call, migration, "abort")
+
+
+def _finalize(call: Call) -> Reply:
+    if _require(call, call.machine).state != "successful":
+        raise _precondition("Finalize only works on a successful migration")
+    del call.state.migrations[call.machine.id]
+    return Reply(200)
+
+
+ACTIONS: dict[str, Callable[[Call], Reply]] = {
+    "begin": _begin,
+    "sync": _sync,
+    "switch": _switch,
+    "automatic": _automatic,
+    "abort": _abort,
+    "pause": _pause,
+    "finalize": _finalize,
+}
+
+
+def _require(call: Call, machine: Machine) -> Migration:
+    migration = call.state.migrations.get(machine.id)
+    if not migration:
+        raise not_found("migration not found")
+    return migration
+
+
+def _check_begin(call: Call) -> Migration | None:
+    """Refuse a migration that may not begin, and return the one that is to be tried again, if there is one."""
+    if not call.settings.user_migrations:
+        raise _precondition("User migration on this VM not allowed")
+    known = call.state.migrations.get(call.machine.id)
+    if not known:
+        return None
+    if known.state == "successful":
+        raise _precondition("A previous migration exists for this instance, use migration finalize to complete it.")
+    if (known.phase, known.state) != ("begin", "failed"):
+        raise _precondition("An active migration already exists for this instance")
+    return known
+
+
+def _precondition(message: str) -> ApiError:
+    return ApiError(412, "PreconditionFailed", message)
+
+
+def _started(call: Call, migration: Migration, phase: str) -> Reply:
+    """Answer with the record as it was, but for phase and state; what the phase itself writes comes a moment later."""
+    answer = {**view(migration), "phase": phase, "state": "running"}
+    if call.machine.pending[0].action == f"migrate-{phase}":
+        _open(migration, phase, call.now)
+    return Reply(201, answer)
+
+
+# Phases: what becomes of them
+
+
+def _queue(call: Call, migration: Migration, phase: str) -> None:
+    during = "stopping" if phase == "switch" else None
+    job = _queue_job(call, phase, lambda machine: _succeed(call, migration, phase, machine), during=during)
+    job.undo = lambda machine: _fail(call, migration, phase, job, machine)
+
+
+def _queue_job(call: Call, phase: str, effect: Callable[[Machine], None], **options: Any) -> Job:
+    job = call.queue(f"migrate-{phase}", effect, **options)
+    # CloudAPI tells VMAPI nothing of who asked for a migration.
+    job.caller = {"type": "operator"}
+    return job
+
+
+def _succeed(call: Call, migration: Migration, phase: str, machine: Machine) -> None:
+    now = machine.updated
+    _open(migration, phase, now)
+    if phase == "switch":
+        _close(migration, "successful", now)
+        _write(migration, "switch", now)
+        machine.compute_node = OTHER_NODE if machine.compute_node == catalogue.COMPUTE_NODE else catalogue.COMPUTE_NODE
+    _close(migration, "successful", now)
+    migration.syncs += phase == "sync"
+    migration.state = "successful" if phase in ("switch", "abort") else "paused"
+    if phase == "abort":
+        del call.state.migrations[machine.id]
+    if machine.pending and migration.automatic and migration.state == "paused":
+        _open(migration, machine.pending[0].action.removeprefix("migrate-"), now)
+
+
+def _fail(call: Call, migration: Migration, phase: str, job: Job, machine: Machine) -> None:
+    now = call.state.clock.time()
+    _open(migration, phase, now)
+    migration.history[-1]["error"] = job.error
+    _close(migration, "failed", now)
+    migration.state, migration.error = "failed", f"failed to {phase} migration instance - {job.error}"
+    _forget(machine, list(machine.pending))
+
+
+def _forget(machine: Machine, jobs: list[Job]) -> None:
+    """Drop the phases that were to follow by themselves: CloudAPI would not have queued them yet."""
+    for job in jobs:
+        if job.action.startswith("migrate-"):
+            machine.pending.remove(job)
+            machine.jobs.remove(job)
+
+
+def _open(migration: Migration, phase: str, now: float) -> None:
+    """Write down that a phase begins, unless that is done; a switch begins with a last sync."""
+    if not migration.history or migration.history[-1]["state"] != "running":
+        _write(migration, "sync" if phase == "switch" else phase, now)
+
+
+def _write(migration: Migration, phase: str, now: float) -> None:
+    entry = {"type": "progress", "current_progress": 1, "message": MESSAGES[phase], "phase": phase, "state": "running"}
+    migration.history.append({**entry, "started_timestamp": iso(now), "total_progress": 100})
+    migration.phase, migration.state, migration.error = phase, "running", None
+
+
+def _close(migration: Migration, state: str, now: float) -> None:
+    migration.history[-1] |= {"current_progress": 100, "state": state, "finished_timestamp": iso(now)}
+    migration.finished = now

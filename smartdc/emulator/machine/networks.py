@@ -1,0 +1,123 @@
+"""The networks of a new machine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.state.records import Network
+
+MAX_PUBLIC = 1
+
+
+@dataclass(slots=True, eq=False)
+class Wanted:
+    """A network to plug into, and the address to have there when one is asked for."""
+
+    network: Network
+    ip: str | None = None
+
+
+def choose_networks(call: Call) -> list[Wanted]:
+    """Return the networks of the request, or the defaults: the first public and the first internal one."""
+    asked = call.params.get("networks")
+    if not isinstance(asked, list):
+        return _defaults(call)
+    chosen: dict[str, Wanted] = {}
+    for place, item in enumerate(asked):
+        identity, ip = _read(call, place, item)
+        network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+        if not network:
+            raise invalid_argument("Invalid Networks")
+        chosen.setdefault(identity, Wanted(network, ip))
+    return list(chosen.values())
+
+
+def check_networks(call: Call, networks: list[Wanted]) -> None:
+    """Refuse more public networks than one: 409; and an address that cannot be had: 404, 409, 422."""
+    public = [wanted for wanted in networks if wanted.network.public]
+    if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
+        raise invalid_argument(f"Can specify a maximum of {MAX_PUBLIC} public networks")
+    for wanted in networks:
+        check_address(wanted.network, wanted.ip)
+        if wanted.ip in wanted.network.taken:
+            reason = {"field": "ipv4_ips", "code": "InvalidParameter", "message": f"IP {wanted.ip} is in use"}
+            raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
+
+
+def check_address(network: Network, ip: str | None) -> None:
+    """Refuse an address that the network does not have, or has for itself."""
+    if ip is None:
+        return
+    if reason := network.objection(ip):
+        raise not_found(f"cannot validate {ip}: {reason}")
+    if ip in network.managed:
+        raise invalid_argument(f"cannot use {ip} because it is a managed IP")
+
+
+def _defaults(call: Call) -> list[Wanted]:
+    asked = call.params.get("default_networks")
+    kinds = asked if isinstance(asked, list) and asked else ["external", "internal"]
+    seen = call.state.networks_of(call.account)
+    external = next((network for network in seen if network.public), None)
+    internal = next((network for network in seen if not network.public), None)
+    pairs = (("external", external), ("internal", internal))
+    return [Wanted(network) for kind, network in pairs if network and kind in kinds]
+
+
+def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
+    if isinstance(item, dict) and call.since("7.3.0"):
+        return check_network_object(call, item)
+    if not isinstance(item, str):
+        raise invalid_argument(
+            f'property "networks[{place}]": array of strings or objects expected'
+            if call.since("7.3.0")
+            else "Invalid Networks"
+        )
+    if not UUID.fullmatch(item):
+        # CloudAPI trips over an assertion of its own here.
+        raise ApiError(500, None, "netUuid (uuid) is required")
+    return item, None
+
+
+def check_network_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
+    """Return the network and the address that a network object asks for, or refuse it as CloudAPI does."""
+    identity = item.get("ipv4_uuid")
+    if not identity:
+        raise missing_parameter("network objects must contain ipv4_uuid")
+    if not isinstance(identity, str):
+        raise invalid_argument("ipv4_uuid must be a string")
+    if not UUID.fullmatch(identity.lower()):
+        raise invalid_argument(f"ipv4_uuid: {identity} is not a uuid")
+    _check_count(item)
+    return identity, _read_address(call, identity, item["ipv4_ips"]) if "ipv4_ips" in item else None
+
+
+def _check_count(item: dict[str, Any]) -> None:
+    if "ipv4_count" not in item:
+        return
+    count = item["ipv4_count"]
+    if "ipv4_ips" in item:
+        raise invalid_argument("ipv4_count and ipv4_ips cannot be specified together")
+    if isinstance(count, bool) or not isinstance(count, int | float):
+        raise invalid_argument("ipv4_count must be a number")
+    if count != 1:
+        raise invalid_argument("ipv4_count can only be set to 1")
+
+
+def _read_address(call: Call, identity: str, addresses: Any) -> str:
+    if not isinstance(addresses, list):
+        raise invalid_argument("ipv4_ips must be an array with a single IP")
+    if len(addresses) != 1:
+        raise invalid_argument(f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array")
+    if not isinstance(addresses[0], str):
+        raise invalid_argument("ipv4_ips[0]: string expected")
+    network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+    if not network:
+        raise not_found(f"ipv4_uuid: network {identity} not found")
+    if network.members:
+        raise invalid_argument(f"ipv4_uuid: {identity} cannot specify IP on a network pool")
+    if not network.owners:
+        raise invalid_argument(f"ipv4_uuid: {identity} cannot specify IP on a public network")
+    return addresses[0]

@@ -1,0 +1,157 @@
+"""A machine's tags: changes are jobs, and answers to them are predictions."""
+
+import json
+import re
+from typing import Any
+
+from smartdc.emulator.core.reply import ApiError, Reply, not_found, validation_failed
+from smartdc.emulator.machine.machine import MACHINE
+from smartdc.emulator.machine.metadata import check_metadata
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.state.records import Machine
+
+TAGS = f"{MACHINE}/tags"
+TAG = f"{MACHINE}/tags/:tag"
+
+SKIPPED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image"})
+"""Names that CloudAPI takes for parameters of its own and drops without a word."""
+
+TRITON = {
+    "triton.cmon.groups": "string",
+    "triton.cns.services": "string",
+    "triton.cns.disable": "boolean",
+    "triton.cns.reverse_ptr": "string",
+    "triton.network.public": "string",
+    "triton.network.public_ipv4": "string",
+    "triton.placement.exclude_virtual_servers": "boolean",
+    "triton._test.string": "string",
+    "triton._test.number": "number",
+    "triton._test.boolean": "boolean",
+}
+"""The tags with a meaning, and what their values are; no other name may begin with ``triton.``."""
+
+_GROUPS = 100
+_GROUP = re.compile(r"[a-z0-9_-]+", re.IGNORECASE)
+_DNS = re.compile(r"(?=.{1,255}$)[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*", re.IGNORECASE)
+_DOCKER = re.compile(r"sdc_docker$|docker:label:(triton|(com|io|org)\.docker(project)?)\.")
+"""The tags that Docker's own service keeps."""
+
+
+@operation("ListMachineTags", "GET", TAGS, head="HeadmachineTags")
+def list_tags(call: Call) -> Reply:
+    """Return all tags with their types."""
+    return Reply(200, call.machine.tags)
+
+
+@operation("GetMachineTag", "GET", TAG, head="HeadMachineTag")
+def get_tag(call: Call) -> Reply:
+    """Return one tag as text; a number or a boolean comes out empty."""
+    value = _require(call)
+    return Reply(200, value if isinstance(value, str) else "")
+
+
+@operation("AddMachineTags", "POST", TAGS)
+def add_tags(call: Call) -> Reply:
+    """Merge the parameters into the tags; the answer shows what they will be."""
+    given = _given(call, "error adding tags: Invalid tag parameters")
+    job = call.queue("set_tags", lambda machine: machine.tags.update(given))
+    return Reply(200, {**call.machine.tags, **given}, {"x-job-uuid": job.id})
+
+
+@operation("ReplaceMachineTags", "PUT", TAGS)
+def replace_tags(call: Call) -> Reply:
+    """Put the parameters in the place of all tags; the answer shows just them."""
+    message = "error replacing tags: Invalid tag parameters"
+    given = _given(call, message)
+    lost = [key for key in call.machine.tags if key not in given]
+    _check_lost(message, lost)
+    job = call.queue("replace_tags" if lost else "set_tags", lambda machine: _replace(machine, lost, given))
+    return Reply(200, given, {"x-job-uuid": job.id})
+
+
+@operation("DeleteMachineTag", "DELETE", TAG)
+def delete_tag(call: Call) -> Reply:
+    """Delete one tag."""
+    _require(call)
+    key = call.text("tag")
+    _check_lost("error deleting tag: Invalid tag parameters", [key])
+    call.queue("remove_tags", lambda machine: _forget(machine, key))
+    return Reply(204)
+
+
+@operation("DeleteMachineTags", "DELETE", TAGS)
+def delete_all_tags(call: Call) -> Reply:
+    """Delete all tags; it is no error when there are none."""
+    gone = list(call.machine.tags)
+    _check_lost("error deleting all tags: Invalid tag parameters", gone)
+    call.queue("remove_tags", lambda machine: _forget(machine, *gone))
+    return Reply(204)
+
+
+def check_triton(tags: dict[str, Any], message: str) -> None:
+    """Refuse what Triton itself would stumble over: 409 ValidationFailed."""
+    for key, value in tags.items():
+        if key.startswith("triton.") and (reason := _objection(key, value)):
+            raise _invalid(message, reason)
+
+
+def _objection(key: str, value: object) -> str | None:
+    if key not in TRITON:
+        return f'Unrecognized special triton tag "{key}"'
+    if _kind(value) != TRITON[key]:
+        return f'Triton tag "{key}" value must be a {TRITON[key]}: {json.dumps(value)} ({_kind(value)})'
+    return _form_objection(key, value)
+
+
+def _kind(value: object) -> str:
+    return "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+
+
+def _form_objection(key: str, value: object) -> str | None:
+    if key == "triton.cmon.groups":
+        groups = [group.strip() for group in str(value).split(",")]
+        fit = all(len(group) <= _GROUPS and _GROUP.fullmatch(group) for group in groups)
+        if not fit or len(groups) > _GROUPS or len(set(groups)) < len(groups):
+            return f'Triton tag "{key}" must be up to {_GROUPS} different groups of 1 to {_GROUPS} characters'
+    if key == "triton.cns.reverse_ptr" and not _DNS.fullmatch(str(value)):
+        return f'Triton tag "{key}" must be a DNS name'
+    return None
+
+
+def _given(call: Call, message: str) -> dict[str, Any]:
+    given = {key: value for key, value in call.params.items() if key not in SKIPPED}
+    if not given:
+        raise _invalid(message, "Invalid parameter")
+    check_metadata(given, message, "tags")
+    check_triton(given, message)
+    if reserved := next(filter(_DOCKER.match, given), None):
+        raise _invalid(message, f'Special tag "{reserved}" not supported')
+    return given
+
+
+def _require(call: Call) -> Any:
+    key = call.text("tag")
+    if key not in call.machine.tags:
+        raise not_found(f'tag "{key}" not found')
+    return call.machine.tags[key]
+
+
+def _check_lost(message: str, lost: list[str]) -> None:
+    """Refuse to drop a tag that belongs to Docker."""
+    if reserved := next(filter(_DOCKER.match, lost), None):
+        raise _invalid(message, f'Special tag "{reserved}" may not be deleted')
+
+
+def _replace(machine: Machine, lost: list[str], given: dict[str, Any]) -> None:
+    _forget(machine, *lost)
+    machine.tags.update(given)
+
+
+def _forget(machine: Machine, *keys: str) -> None:
+    for key in keys:
+        machine.tags.pop(key, None)
+
+
+def _invalid(message: str, reason: str) -> ApiError:
+    return validation_failed(message, "tags", "Invalid", reason)

@@ -1,0 +1,130 @@
+"""One call on its way through the stages: what is known about it so far, and what handlers ask of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from smartdc.emulator.core.message import Request
+from smartdc.emulator.core.reply import ApiError
+from smartdc.emulator.core.settings import Settings
+from smartdc.emulator.core.versions import Range, parse_range
+from smartdc.emulator.pipeline.router import NOWHERE, Match
+from smartdc.emulator.signature.authorization_header import Credentials, Signable
+from smartdc.emulator.state.records import Account, Image, Job, Machine, Package, Role, User
+from smartdc.emulator.state.state import State
+from smartdc.emulator.state.transitions import Transitions
+
+_ANY_VERSION = parse_range("*")
+
+
+@dataclass(slots=True)
+class Call:
+    """A request with everything the stages found out; a handler gets it when it is complete."""
+
+    request: Request
+    state: State
+    transitions: Transitions
+    now: float
+    name: str | None = None
+    """The name of the operation, as far as the request tells."""
+    match: Match = NOWHERE
+    range: Range = _ANY_VERSION
+    accept: str = "application/json"
+    credentials: Credentials | None = None
+    query: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    past_body: bool = False
+    """Whether the body is read, from when on answers carry the full set of headers."""
+
+    found_caller: Account | None = None
+    user: User | None = None
+    """The sub-user of the calling account that signed, if it was one."""
+    active_roles: list[Role] | None = None
+    """The roles that let the caller in; None for who needs none."""
+    found_account: Account | None = None
+    found_machine: Machine | None = None
+    image: Image | None = None
+    package: Package | None = None
+    request_id: str = ""
+
+    # What a handler can rely on
+
+    @property
+    def settings(self) -> Settings:
+        """The switches of the data centre."""
+        return self.state.settings
+
+    @property
+    def caller(self) -> Account:
+        """The account that signed; without one it is a 401."""
+        if not self.found_caller:
+            raise ApiError(401, "InvalidCredentials", "You must make authenticated requests to use CloudAPI")
+        return self.found_caller
+
+    @property
+    def account(self) -> Account:
+        """The account the call is about, which is the caller unless the path says otherwise."""
+        return self.found_account or self.caller
+
+    @property
+    def machine(self) -> Machine:
+        """The machine the call is about; without one it is a 404."""
+        if not self.found_machine:
+            raise ApiError(404, "ResourceNotFound", "VM not found")
+        return self.found_machine
+
+    @property
+    def signable(self) -> Signable:
+        """What a signature can cover."""
+        return Signable(self.request.method, self.request.target, self.request.headers)
+
+    @property
+    def reading(self) -> bool:
+        """Whether this is a GET or HEAD."""
+        return self.request.method in ("GET", "HEAD")
+
+    def since(self, version: str) -> bool:
+        """Say whether the caller's version range has what came with this version."""
+        return self.range.reaches(version)
+
+    def text(self, name: str) -> str:
+        """Return a parameter as text, empty when it is not there."""
+        value = self.params.get(name)
+        return value if isinstance(value, str) else "" if value is None else str(value)
+
+    def location(self, *segments: str) -> dict[str, str]:
+        """Return the Location header for a path below the account."""
+        return {"Location": "/".join(["", self.account.login, *segments])}
+
+    def queue(
+        self,
+        action: str,
+        effect: Callable[[Machine], None],
+        *,
+        machine: Machine | None = None,
+        needs: tuple[str, ...] = (),
+        during: str | None = None,
+        undo: Callable[[Machine], None] | None = None,
+        snapshot: str | None = None,
+    ) -> Job:
+        """Queue a job on the call's machine; ``action`` is what the audit will call it."""
+        job = Job(
+            id=self.state.ids.uuid("job"),
+            machine=machine or self.machine,
+            action=action,
+            queued=self.state.clock.time(),
+            caller=self._context(),
+            effect=effect,
+            needs=needs,
+            during=during,
+            undo=undo,
+            snapshot=snapshot,
+        )
+        self.transitions.add(job)
+        return job
+
+    def _context(self) -> dict[str, Any]:
+        """Return what the audit will tell about the caller."""
+        key_id = self.credentials.key_id if self.credentials else None
+        return {"type": "signature", "ip": self.request.remote, "keyId": key_id}

@@ -1,0 +1,68 @@
+"""From a Reply to the bytes and headers of a response."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from smartdc.emulator.core.clock import http_date
+from smartdc.emulator.core.message import Response
+from smartdc.emulator.core.reply import NOTHING, Reply
+from smartdc.emulator.core.versions import LATEST
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.decode import content_md5
+from smartdc.emulator.pipeline.upgrade import asks_upgrade
+
+SERVER = "cloudapi/9.20.0 (emulator)"
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def render(call: Call, reply: Reply) -> Response:
+    """Return the response that tells a reply to the caller.
+
+    Until the body of the request is read, an answer has the headers of plain HTTP and no others. The
+    ``Access-Control`` headers of CloudAPI are left out: no web page has any business here.
+    """
+    if reply.upgrade:
+        more = _full(call, b"") if reply.status == HTTPStatus.OK else []
+        return Response(reply.status, [*reply.headers.items(), *more], upgrade=reply.upgrade)
+    if call.request.upgradable and asks_upgrade(call.request) and reply.status != HTTPStatus.NOT_IMPLEMENTED:
+        # All that CloudAPI has for a refused upgrade is a status; a 501 is the emulator's own, and keeps its words.
+        bare = [("Connection", "close"), ("Date", http_date(call.now))]
+        return Response(reply.status, bare, phrase="Connection Not Upgraded")
+    stream = isinstance(reply.body, bytes)
+    body = b"" if reply.body is NOTHING else reply.body if stream else _format(call.accept, reply.body)
+    headers: list[tuple[str, str]] = []
+    if reply.status != HTTPStatus.NO_CONTENT:
+        if body and not stream:
+            headers.append(("Content-Type", call.accept))
+        headers.append(("Content-Length", str(len(body))))
+    headers += [("Date", http_date(call.now)), ("Connection", _connection(call))]
+    headers += list(reply.headers.items())
+    if call.past_body:
+        headers += _full(call, b"" if stream else body)
+    return Response(reply.status, headers, b"" if call.request.method == "HEAD" else body)
+
+
+def _format(kind: str, body: Any) -> bytes:
+    if kind == "application/json":
+        return _encode(body).encode()
+    if isinstance(body, dict) and "message" in body and set(body) <= {"code", "message", "errors"}:
+        return str(body["message"]).encode()
+    return body.encode() if isinstance(body, str) else _encode(body).encode()
+
+
+def _full(call: Call, body: bytes) -> list[tuple[str, str]]:
+    elapsed = int((call.state.clock.time() - call.now) * 1000)
+    headers = [
+        ("Server", SERVER),
+        ("Api-Version", LATEST),
+        ("Request-Id", call.request_id),
+        ("Response-Time", str(max(0, elapsed))),
+    ]
+    return [("Content-MD5", content_md5(body)), *headers] if body else headers
+
+
+def _connection(call: Call) -> str:
+    asked = call.request.headers.get("connection", "keep-alive").lower()
+    return "close" if asked == "close" else "Keep-Alive"

@@ -1,0 +1,173 @@
+"""From a method and a raw path to an operation, by the rules of CloudAPI's own router.
+
+Paths are matched before they are decoded, so that ``%2F`` stays inside its segment, and a parameter may be empty.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
+from smartdc.emulator.core.versions import SERVED
+from smartdc.emulator.pipeline.routes import SINCE, VNC_VERSION, rows
+
+Handler = Callable[[Any], Reply]
+
+_SLASHES = re.compile("/+")
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation of CloudAPI; without a handler it is known but not supported."""
+
+    name: str
+    method: str
+    path: str
+    action: str | None = None
+    handler: Handler | None = None
+    versions: tuple[str, ...] = SERVED
+
+
+@dataclass(slots=True)
+class Place:
+    """A path, with the operations of each method by their ``action``."""
+
+    names: list[str]
+    methods: dict[str, dict[str | None, Operation]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Node:
+    literal: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "_Node | None" = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a request goes: the operations of its method there, and the parameters of its path."""
+
+    actions: dict[str | None, Operation]
+    params: dict[str, str]
+
+    @property
+    def operation(self) -> Operation:
+        """Any one of the operations, to ask what they have in common."""
+        return next(iter(self.actions.values()))
+
+    def choose(self, action: object) -> Operation:
+        """Return the operation of an action; a missing or unknown one is refused."""
+        if found := self.actions.get(action if isinstance(action, str) else None) or self.actions.get(None):
+            return found
+        images = self.operation.path.startswith("/:account/images")
+        if not action:
+            raise missing_parameter("action is a required argument" if images else "action is required")
+        raise invalid_argument(
+            f"action {action} is not a valid argument" if images else f"{action} is not a valid action"
+        )
+
+
+NOWHERE = Match({}, {})
+"""Where a request goes until its route is found."""
+
+
+class Router:
+    """The table of routes: all of CloudAPI's, with handlers on those that are supported."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        self._operations: dict[str, Operation] = {}
+        for name, method, path, _, action in rows():
+            self._add(Operation(name, method, path, action, versions=_versions(name, path)))
+
+    def handle(self, name: str, method: str, path: str, action: str | None, handler: Handler) -> None:
+        """Put a handler on an operation; the route must be the one CloudAPI has under that name."""
+        known = self._operations.get(name)
+        if not known or (known.method, known.path, known.action) != (method, path, action):
+            message = f"CloudAPI has no {name} {method} {path} {action or ''}".rstrip()
+            raise ValueError(message)
+        known.handler = handler
+
+    def operations(self) -> list[Operation]:
+        """Return what is supported, in CloudAPI's order."""
+        return [operation for operation in self._operations.values() if operation.handler]
+
+    def find(self, method: str, target: str) -> Match:
+        """Find the place of a request; a known path with another method is a 405, any other a 404."""
+        path = target.partition("?")[0]
+        if method == "GET" and path.startswith("/docs"):
+            return Match({None: self._operations["RedirectDocs"]}, {})
+        segments = _SLASHES.split(path)[1:]
+        allowed: list[str] = []
+        for place, values in _walk(self._root, segments, []):
+            if actions := place.methods.get(method):
+                return Match(actions, dict(zip(place.names, map(_decode, values), strict=True)))
+            allowed = allowed or list(place.methods)
+        if allowed:
+            headers = {"Allow": ", ".join(allowed)}
+            raise ApiError(405, "MethodNotAllowedError", f"{method} is not allowed", headers=headers)
+        raise not_found(f"{target} does not exist")
+
+    def _add(self, operation: Operation) -> None:
+        node, names = self._root, []
+        for segment in operation.path.split("/")[1:]:
+            if segment.startswith(":"):
+                names.append(segment[1:])
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            else:
+                node = node.literal.setdefault(segment, _Node())
+        node.place = node.place or Place(names)
+        node.place.methods.setdefault(operation.method, {})[operation.action] = operation
+        self._operations[operation.name] = operation
+
+
+def _walk(node: _Node, segments: list[str], values: list[str]) -> Iterator[tuple[Place, list[str]]]:
+    """Yield the places whose path fits, the more literal ones first."""
+    if not segments:
+        if node.place:
+            yield node.place, values
+        return
+    first, rest = segments[0], segments[1:]
+    if first in node.literal:
+        yield from _walk(node.literal[first], rest, values)
+    if node.parameter:
+        yield from _walk(node.parameter, rest, [*values, first])
+
+
+def _decode(segment: str) -> str:
+    try:
+        return unquote(segment, errors="strict") if "%" in segment else segment
+    except UnicodeDecodeError as error:
+        raise ApiError(400, "BadRequestError", "URI malformed") from error
+
+
+def _versions(name: str, path: str) -> tuple[str, ...]:
+    if name == "ConnectMachineVNC":
+        return (VNC_VERSION,)
+    since = next((version for prefix, version in SINCE.items() if path.startswith(prefix)), "")
+    return tuple(version for version in SERVED if version >= since)
+
+
+ROUTER = Router()
+
+
+def operation(
+    name: str, method: str, path: str, *, action: str | None = None, head: str | None = None
+) -> Callable[[Handler], Handler]:
+    """Say on a handler which operation of CloudAPI it is; ``head`` names the HEAD twin of a GET."""
+
+    def put(handler: Handler) -> Handler:
+        ROUTER.handle(name, method, path, action, handler)
+        if head:
+            ROUTER.handle(head, "HEAD", path, None, handler)
+        return handler
+
+    return put
+
+
+def operations() -> list[tuple[str, str, str, str | None]]:
+    """Return name, method, path and action of every supported operation, in CloudAPI's order."""
+    return [(each.name, each.method, each.path, each.action) for each in ROUTER.operations()]

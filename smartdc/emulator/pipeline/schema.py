@@ -1,0 +1,104 @@
+"""CloudAPI's strict schemas: which parameters there may be and what they look like, in the words of its library."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smartdc.emulator.core.reply import invalid_argument
+from smartdc.emulator.pipeline.call import Call
+
+_QUAD = r"(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])"
+ADDRESS = rf"^(?:{_QUAD}\.){{3}}{_QUAD}$"
+NAME = r"^[a-zA-Z][a-zA-Z0-9_\./-]{1,255}$"
+IDENTITY = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a parameter looks like; ``items`` is for the members of an array, and no kind at all takes anything."""
+
+    kind: str = ""
+    required: bool = False
+    pattern: str = ""
+    least: float | None = None
+    most: float | None = None
+    items: "Form | None" = None
+
+
+Schema = Mapping[str, Form]
+
+
+def check_schema(call: Call, schema: Schema) -> dict[str, Any]:
+    """Return the parameters beside the account, or refuse them for their first fault: 409 InvalidArgument."""
+    params = {name: value for name, value in call.params.items() if name != "account"}
+    for name, fault in _faults(params, schema):
+        raise invalid_argument(f'property "{name}": {fault}')
+    return params
+
+
+def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]:
+    for name, form in schema.items():
+        if name in params:
+            yield from _faults_of(name, params[name], form)
+        elif form.required:
+            yield name, "is missing and it is required"
+    for name in params.keys() - schema.keys():
+        yield name.lower(), "unsupported property"
+
+
+def _faults_of(path: str, value: Any, form: Form) -> Iterator[tuple[str, str]]:
+    if form.kind and not _is(form.kind, value):
+        yield path, f"{_written(value)} - {_type(value)} value found, but a {form.kind} is required".lower()
+    if isinstance(value, list) and form.items:
+        for place, item in enumerate(value):
+            yield from _faults_of(f"{path}[{place}]", item, form.items)
+    if isinstance(value, str) and form.pattern and not re.fullmatch(form.pattern.strip("^$"), value, re.ASCII):
+        wanted = f"does not match the regex pattern {form.pattern}".lower()
+        yield path, "must be an IPv4 address" if form.pattern == ADDRESS else wanted
+    if _type(value) == "number":
+        yield from _limits(path, value, form)
+
+
+def _limits(path: str, value: float, form: Form) -> Iterator[tuple[str, str]]:
+    if form.least is not None and value < form.least:
+        yield path, f"must have a minimum value of {form.least}"
+    if form.most is not None and value > form.most:
+        yield path, f"must have a maximum value of {form.most}"
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == "array":
+        return isinstance(value, list)
+    if kind == "integer":
+        return whole(value) is not None
+    return _type(value) == kind
+
+
+def whole(value: Any) -> int | None:
+    """Return the whole number that a value is or spells, as JavaScript reads it; None when it is none."""
+    if value in (None, "", []):
+        return 0
+    try:
+        number = float(value) if isinstance(value, str | int | float) else None
+    except (ValueError, OverflowError):
+        return None
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def _type(value: Any) -> str:
+    """Return what JavaScript calls the type of a value."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    return "number" if isinstance(value, int | float) else "object"
+
+
+def _written(value: Any) -> str:
+    """Write a value as JavaScript does within a text."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    if isinstance(value, list):
+        return ",".join("" if item is None else _written(item) for item in value)
+    return "[object Object]" if isinstance(value, dict) else str(value)

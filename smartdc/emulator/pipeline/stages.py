@@ -1,0 +1,202 @@
+"""The stages a call goes through before its handler, in CloudAPI's order; each may refuse it.
+
+``EARLY`` answers carry only the headers of plain HTTP. ``SIGNED`` and ``LOADED`` come after the body is read, and
+their answers carry the full set.
+"""
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from smartdc.emulator.core.clock import http_date, parse_date
+from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.reply import ApiError, invalid_credentials, not_authorized, not_found, validation_failed
+from smartdc.emulator.core.versions import parse_range
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.decode import FORM, media_type, parse_body, parse_query
+from smartdc.emulator.pipeline.negotiate import ACCEPTABLE, choose_type
+from smartdc.emulator.pipeline.permissions import authorize
+from smartdc.emulator.pipeline.router import NOWHERE, ROUTER
+from smartdc.emulator.pipeline.routes import TYPED
+from smartdc.emulator.pipeline.throttle import check_rate
+from smartdc.emulator.signature.authorization_header import SKEW, parse_authorization
+from smartdc.emulator.signature.presigned import parse_presigned
+
+# EARLY: before the body is read
+
+
+def match_route(call: Call) -> None:
+    """Find the operation's place: 404, 405; where there are no volumes, their addresses are as good as unknown."""
+    if call.match is NOWHERE:
+        call.match = ROUTER.find(call.request.method, call.request.target)
+    if call.match.operation.path.startswith("/:account/volume") and not call.settings.volumes:
+        message = f"{call.request.method} is not allowed"
+        raise ApiError(405, "MethodNotAllowedError", message, headers={"Allow": "PUT"})
+
+
+def check_version(call: Call) -> None:
+    """Match the version range, or for some creates the media type instead: 400 InvalidVersion, 415."""
+    headers = call.request.headers
+    call.range = parse_range(headers.get("accept-version") or headers.get("x-api-version") or "*")
+    operation = call.match.operation
+    if operation.name in TYPED:
+        if media_type(call.request) == FORM:
+            raise ApiError(415, "UnsupportedMediaTypeError", headers["content-type"])
+        return
+    if not any(call.range.allows(version) for version in operation.versions):
+        raise ApiError(
+            400, "InvalidVersion", f"{call.range.text} is not supported by {call.request.method} {call.request.path}"
+        )
+
+
+def check_accept(call: Call) -> None:
+    """Choose the type of the answer: 406."""
+    chosen = choose_type(call.request.headers.get("accept", "*/*"))
+    if not chosen:
+        raise ApiError(406, "NotAcceptableError", f"Server accepts: {','.join(ACCEPTABLE)}")
+    call.accept = chosen
+
+
+def read_authorization(call: Call) -> None:
+    """Parse the Authorization header, the skew of its date included: 400 InvalidHeader."""
+    call.credentials = parse_authorization(call.signable, call.now)
+
+
+def check_date(call: Call) -> None:
+    """Refuse an old Date, on requests without a signature too: 400 RequestExpired."""
+    text = call.request.headers.get("date")
+    sent = parse_date(text) if text else None
+    if sent is not None and call.now - sent > SKEW:
+        raise ApiError(400, "RequestExpired", f"Date header {text} is too old")
+
+
+def read_parameters(call: Call) -> None:
+    """Merge the parameters: body over path over query; 400 InvalidContent and BadDigest, 413."""
+    call.query = parse_query(call.request.target.partition("?")[2])
+    call.body = parse_body(call.request)
+    call.params = {**call.query, **call.match.params, **call.body}
+
+
+# SIGNED: who asks
+
+
+def verify_signature(call: Call) -> None:
+    """Check the signature, wherever it came from, against the key of its keyId: 401."""
+    request = call.request
+    presigned = parse_presigned(request.method, request.host, request.path, call.query, call.now)
+    made = presigned or call.credentials
+    if not made:
+        return
+    login, sub_login, name = _split_key_id(call, made.key_id)
+    account = call.state.account(login)
+    user = account.user(sub_login) if account and sub_login is not None else None
+    owner = account if sub_login is None else user
+    key = owner.key(name) if owner else None
+    if not key or not key.public.verify(made.algorithm, made.signature, made.signed.encode()):
+        raise invalid_credentials()
+    call.credentials, call.found_caller, call.user = made, account, user
+
+
+def refuse_token(call: Call) -> None:
+    """Refuse token authentication: no key service here has given out any token."""
+    if call.credentials and "x-auth-token" in call.request.headers:
+        raise invalid_credentials("The token provided is not authorized for this application")
+
+
+def require_caller(call: Call) -> None:
+    """Refuse whoever did not sign, and disabled accounts and users: 401, 403."""
+    if call.caller.disabled or (call.user and call.user.disabled):
+        raise not_authorized("Account or user is disabled")
+
+
+# LOADED: what the call is about
+
+
+def load_account(call: Call) -> None:
+    """Load the account that the parameters name: 404. A sub-user acts on its own account, whatever they name."""
+    name = call.params["account"]
+    if call.user or name in ("my", call.account.login):
+        return
+    call.found_account = call.state.account(unquote(str(name)))
+    if not call.found_account:
+        raise not_found(f"{name} does not exist")
+
+
+def load_image(call: Call) -> None:
+    """Load the image that a parameter names, on any path: a UUID nobody has is a 404."""
+    name = call.text("image") or call.text("dataset")
+    if not UUID.fullmatch(name):
+        return
+    image = call.state.images.get(name)
+    on_machine = "/machines" in call.request.path and call.request.method == "GET"
+    if not image or not (on_machine or image.visible_to(call.account.id)):
+        # IMGAPI tells apart what it does not have and what it does not show.
+        raise not_found("image not found" if image else f"image {name} not found")
+    call.image = image
+
+
+def load_package(call: Call) -> None:
+    """Load the package that a parameter names: a UUID nobody has is a 404, an unknown name is not."""
+    name = call.text("package")
+    if call.request.path.endswith("/packages"):
+        return
+    if not UUID.fullmatch(name):
+        call.package = call.state.package_named(name, call.account) if name else None
+        return
+    package = call.state.packages.get(name)
+    if not package or not package.visible_to(call.account.id):
+        raise not_found(f"Package {name} does not exist")
+    call.package = package
+
+
+def load_machine(call: Call) -> None:
+    """Load the machine that the parameters name: 404, or 409 when the id is no UUID."""
+    if "/machines" not in call.request.path or not call.text("machine"):
+        return
+    name = call.text("machine")
+    if not UUID.fullmatch(name):
+        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
+    machine = call.state.machines.get(name)
+    if not machine or machine.owner != call.account.id:
+        raise not_found("VM not found")
+    call.found_machine = machine
+    if call.reading:
+        call.transitions.read(machine)
+
+
+def refuse_writes(call: Call) -> None:
+    """Refuse to write while the data centre is read-only: 503."""
+    settings = call.settings
+    if not settings.read_only or call.reading:
+        return
+    ends = settings.maintenance_ends
+    headers = {} if ends is None else {"Retry-After": http_date(ends)}
+    raise ApiError(503, "ServiceUnavailableError", settings.maintenance_message, headers=headers)
+
+
+def throttle(call: Call) -> None:
+    """Refuse what exceeds the rate limit; operators are exempt: 429."""
+    if call.user or not call.caller.operator:
+        check_rate(call)
+
+
+EARLY = (match_route, check_version, check_accept, read_authorization, check_date, read_parameters)
+SIGNED = (verify_signature, refuse_token, require_caller)
+LOADED = (load_account, load_image, load_package, load_machine, authorize, refuse_writes, throttle)
+
+OPEN: dict[str | None, tuple[Callable[[Call], None], ...]] = {
+    "Ping": (verify_signature,),
+    "RedirectRoot": (),
+    "RedirectDocs": (),
+    "Favicon": (),
+}
+"""Operations that need no credentials, with what is checked of them all the same."""
+
+
+def _split_key_id(call: Call, key_id: str) -> tuple[str, str | None, str]:
+    """Return login, sub-user and key of ``/login/keys/key`` or ``/login/users/user/keys/key``."""
+    match key_id.split("/"):
+        case [_, login, "keys", key]:
+            return login, None, key
+        case [_, login, _, user, "keys", key] if call.since("7.2.0"):
+            return login, user, key
+    raise invalid_credentials(f"Invalid KeyId {key_id} in authorization header")

@@ -1,0 +1,79 @@
+"""From a call to a WebSocket: what a handshake must bring along, and what becomes of one that is refused.
+
+CloudAPI answers a refused upgrade by a status and no more: no body, and so no code and no words. The same request
+without ``Upgrade`` is told the reason.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from smartdc.emulator.core.message import Request
+from smartdc.emulator.core.reply import ApiError, Reply
+from smartdc.emulator.pipeline.call import Call
+
+if TYPE_CHECKING:
+    import socket
+
+    from smartdc.emulator.pipeline.websocket import WebSocket
+
+    Talk = Callable[[WebSocket], None]
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What RFC 6455 has servers add to the key of a handshake."""
+
+VERSION = "13"
+
+
+def asks_upgrade(request: Request) -> bool:
+    """Say whether a request wants to become another protocol."""
+    tokens = [token.strip().lower() for token in request.headers.get("connection", "").split(",")]
+    return "upgrade" in tokens and bool(request.headers.get("upgrade"))
+
+
+def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = (), rejection: bytes = b"") -> Reply:
+    """Accept the handshake of a call, after which ``talk`` has the connection until it returns.
+
+    A malformed one, or an offer of subprotocols among which is none of ``protocols``, is answered by the bytes of
+    ``rejection`` and the end of the connection. Doors that cannot upgrade, and emulators without the library for it,
+    answer with a 501.
+    """
+    if not call.request.upgradable:
+        message = "WebSockets need the HTTP door: smartdc.emulator.Server, or python -m smartdc emulator"
+        raise ApiError(501, "NotImplementedError", message)
+    make = _library()
+    headers, chosen = call.request.headers, _subprotocol(call.request, protocols)
+    key = headers.get("sec-websocket-key", "")
+    sound = headers["upgrade"].lower() == "websocket" and key
+    if not sound or headers.get("sec-websocket-version", VERSION) != VERSION or chosen is None:
+        return Reply(0, upgrade=lambda connection: connection.sendall(rejection))
+    answer = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Accept": base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode(),  # noqa: S324
+    }
+    if chosen:
+        answer["Sec-WebSocket-Protocol"] = chosen
+
+    def begin(connection: "socket.socket") -> None:
+        with make(connection) as websocket:
+            talk(websocket)
+
+    return Reply(101, headers=answer, upgrade=begin)
+
+
+def _subprotocol(request: Request, protocols: Sequence[str]) -> str | None:
+    """Return the first of the offers that is known, '' when nothing was offered, and None when none will do."""
+    offers = [offer.strip() for offer in request.headers.get("sec-websocket-protocol", "").split(",") if offer.strip()]
+    return next((offer for offer in offers if offer in protocols), None) if offers else ""
+
+
+def _library() -> "type[WebSocket]":
+    # The library for WebSockets is an extra: all else that an emulator does works without it.
+    try:
+        from smartdc.emulator.pipeline.websocket import WebSocket  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = f"WebSockets need the package {error.name}: pip install 'smartdc[changefeed]'"
+        raise ApiError(501, "NotImplementedError", message) from error
+    return WebSocket

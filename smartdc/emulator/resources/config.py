@@ -1,0 +1,40 @@
+"""The account's settings in this data centre."""
+
+from typing import Any
+
+from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.reply import Reply, invalid_argument
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.resources.network import visible
+
+CONFIG = "/:account/config"
+
+
+@operation("GetConfig", "GET", CONFIG, head="HeadConfig")
+def get_config(call: Call) -> Reply:
+    """Return the settings; what was never set is not there."""
+    return Reply(200, view(call))
+
+
+@operation("UpdateConfig", "PUT", CONFIG)
+def update_config(call: Call) -> Reply:
+    """Set the network that machines get when nobody says which; no other parameter is taken, wherever it stands."""
+    network = call.params.get("default_network")
+    for name in call.params:
+        if name not in ("account", "default_network"):
+            raise invalid_argument(f'property "{name}": unsupported property')
+    if network is None:
+        raise invalid_argument('property "default_network": is missing and it is required')
+    if not isinstance(network, str) or not UUID.fullmatch(network):
+        raise invalid_argument('property "default_network": must be a UUID')
+    if network not in [each.id for each in visible(call)]:
+        raise invalid_argument("unknown network")
+    call.account.default_network = network
+    return Reply(200, view(call))
+
+
+def view(call: Call) -> dict[str, Any]:
+    """Return the settings as CloudAPI writes them."""
+    network = call.account.default_network
+    return {"default_network": network} if network else {}

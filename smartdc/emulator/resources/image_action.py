@@ -1,0 +1,209 @@
+"""What becomes of images: made of machines, changed, cloned, exported and imported.
+
+The words of refusals are IMGAPI's.
+"""
+
+from copy import deepcopy
+from typing import Any
+from urllib.parse import urlsplit
+
+from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.resources.image import IMAGE, IMAGES, require_image, require_owner, view
+from smartdc.emulator.state import catalogue
+from smartdc.emulator.state.records import Image, Machine
+from smartdc.emulator.state.storage import worker
+from smartdc.emulator.state.transitions import JobFailed
+
+CHANGEABLE = ("name", "version", "description", "homepage", "eula", "acl", "tags")
+LONGEST = {"name": 512, "version": 128, "description": 512, "homepage": 128, "eula": 128}
+TOLD = ("PrepareImageDidNotRun", "VmHasNoOrigin", "NotSupported")
+"""Reasons for a failure that CloudAPI passes on; begin a job's failure with one of them and a colon."""
+
+
+@operation("CreateImageFromMachine", "POST", IMAGES)
+def create_image(call: Call) -> Reply:
+    """Queue an image; the answer has little more than what was asked for.
+
+    For an unknown action CloudAPI never answers, and this does.
+    """
+    params = call.params
+    if action := params.get("action"):
+        raise invalid_argument(f"action {action} is not a valid argument")
+    for name, words in (("machine", "machine"), ("name", "Image name"), ("version", "Image version")):
+        if not params.get(name):
+            raise missing_parameter(f"{words} is a required argument")
+    machine = _require_machine(call)
+    manifest = _manifest(call)
+    source = call.state.images.get(machine.image) or _nothing(call, machine)
+    image = Image(call.state.ids.uuid("image"), "", "", source.os, source.type, call.account.id, call.now)
+    image.state, image.public, image.origin, image.size = "creating", False, source.id, source.size
+    image.requirements = dict(source.requirements)
+    _change(image, manifest)
+    call.state.images[image.id] = image
+    maker = call.state.workers[image.id] = worker(image.id, call.account.id, call.now)
+    job = call.queue("create_image", lambda _: _finish(call, image, machine), machine=maker)
+    job.undo = lambda _: _fail(call, image, job.error or "")
+    stub = {"id": image.id, "name": image.name, "version": image.version, "requirements": {}}
+    answer = {**stub, **{name: manifest[name] for name in CHANGEABLE[2:] if name in manifest}, "state": "creating"}
+    return Reply(201, answer, {"x-joyent-jobid": job.id, **call.location("images", image.id)})
+
+
+@operation("ImportImageFromDatacenter", "POST", IMAGES, action="import-from-datacenter")
+def import_image(call: Call) -> Reply:
+    """Copy an image of the account's from another data centre: those in ``state.images_elsewhere``."""
+    datacenter, identity = call.text("datacenter"), call.text("id")
+    if not datacenter:
+        raise missing_parameter("datacenter is a required argument")
+    if not UUID.fullmatch(identity):
+        raise invalid_argument(f"id {identity} must be a UUID")
+    _check_datacenter(call, datacenter)
+    image = call.state.images_elsewhere.get(datacenter, {}).get(identity)
+    if not image or not image.visible_to(call.account.id):
+        raise not_found("image not found")
+    if image.state != "active":
+        raise ApiError(422, "ValidationFailed", f"Cannot import image {identity} - image is not active.", [])
+    if image.owner != call.account.id:
+        raise ApiError(401, "UnauthorizedError", f"Cannot import image {identity} - you are not the owner.")
+    if identity in call.state.images:
+        raise ApiError(409, "ImageUuidAlreadyExists", f'image uuid "{identity}" already exists')
+    call.state.images[identity] = deepcopy(image)
+    return Reply(200, view(call.state.images[identity], call))
+
+
+@operation("UpdateImage", "POST", IMAGE, action="update")
+def update_image(call: Call) -> Reply:
+    """Change what an image of one's own says of itself; null takes it back."""
+    image = require_owner(call)
+    manifest = _manifest(call)
+    if not manifest:
+        raise ApiError(422, "ValidationFailed", "invalid image update data: no parameters provided", [])
+    _change(image, manifest)
+    return Reply(200, view(image, call))
+
+
+@operation("ExportImage", "POST", IMAGE, action="export")
+def export_image(call: Call) -> Reply:
+    """Say where an image would be, where the data centre has Manta: ``settings.manta_url``."""
+    path = call.text("manta_path")
+    require_image(call)
+    if not path:
+        raise missing_parameter("Image destination manta_path is a required argument")
+    image = require_owner(call)
+    if not call.settings.manta_url:
+        raise ApiError(503, "StorageUnsupported", "storage type is unsupported")
+    _, user, *below = [*path.split("/"), ""]
+    if not user:
+        message = "invalid manta_path prefix, not a valid manta path"
+        raise ApiError(422, "InvalidParameter", message, [{"field": "manta_path", "code": "Invalid"}])
+    if user != call.account.login:
+        message = f"account {call.account.id} is not the owner of Manta path {path}"
+        raise ApiError(422, "NotMantaPathOwner", message)
+    # Nobody keeps files here: the storage area of an account, and what ends in a slash, count as directories.
+    is_directory = path.endswith("/") or len(below) < 3
+    stem = f"{path.rstrip('/')}/{image.name}-{image.version}" if is_directory else path
+    shown = {
+        "manta_url": call.settings.manta_url,
+        "image_path": f"{stem}.zfs.gz",
+        "manifest_path": f"{stem}.imgmanifest",
+    }
+    return Reply(200, shown)
+
+
+@operation("CloneImage", "POST", IMAGE, action="clone")
+def clone_image(call: Call) -> Reply:
+    """Copy an image that is shared with the account, and those that it is based on, to the account."""
+    image, account = require_image(call), call.account.id
+    if image.state not in ("active", "disabled"):
+        raise ApiError(422, "ValidationFailed", "image is not active", [{"field": "active", "code": "Invalid"}])
+    if account not in image.acl:
+        # The words are in this order in IMGAPI.
+        raise ApiError(422, "ImageNotShared", f"Image {account} is not shared with account {image.id}")
+    if image.type == "docker":
+        message = "docker images cannot be cloned"
+        raise ApiError(422, "ValidationFailed", message, [{"field": "type", "code": "Invalid"}])
+    return Reply(200, view(_clone(call, image, "active"), call))
+
+
+def _require_machine(call: Call) -> Machine:
+    identity = call.text("machine")
+    wrong = [{"field": "vm_uuid", "code": "Invalid"}]
+    if not UUID.fullmatch(identity):
+        raise ApiError(422, "InvalidParameter", f"invalid 'vm_uuid': not a UUID: '{identity}'", wrong)
+    machine = call.state.machines.get(identity)
+    if not machine or machine.owner != call.account.id or machine.state == "deleted":
+        raise ApiError(422, "InvalidParameter", f'could not get VM "{identity}" details', wrong)
+    if machine.docker:
+        raise ApiError(422, "InvalidParameter", "cannot create an image from a Docker container", wrong)
+    return machine
+
+
+def _nothing(call: Call, machine: Machine) -> Image:
+    """Return what stands for the image of a machine that nobody has any more."""
+    return Image(machine.image, "", "", "other", "zvol" if machine.hvm else "zone-dataset", "", call.now)
+
+
+def _check_datacenter(call: Call, name: str) -> None:
+    others = call.settings.elsewhere
+    wrong = [{"field": "datacenter", "code": "Invalid"}]
+    known = f"valid datacenters names are: {', '.join(others)}"
+    if name == call.settings.datacenter:
+        raise ApiError(422, "ValidationFailed", f"cannot import into the same datacenter, {known}", wrong)
+    if name not in others:
+        raise ApiError(422, "ValidationFailed", f'datacenter "{name}" is not supported, {known}', wrong)
+
+
+def _manifest(call: Call) -> dict[str, Any]:
+    """Return what the request says of an image; values that IMGAPI does not take are refused."""
+    manifest = {name: call.params[name] for name in CHANGEABLE if name in call.params}
+    if wrong := [name for name, value in manifest.items() if not _fits(name, value)]:
+        errors = [{"field": name, "code": "Invalid", "message": "invalid value"} for name in wrong]
+        raise ApiError(422, "ValidationFailed", f"invalid image data: {', '.join(wrong)}", errors)
+    return manifest
+
+
+def _fits(name: str, value: Any) -> bool:
+    if value is None:
+        return name not in ("name", "version")
+    if name == "acl":
+        return isinstance(value, list) and all(isinstance(each, str) and UUID.fullmatch(each) for each in value)
+    if name == "tags":
+        return isinstance(value, dict) and all(isinstance(each, str | int | float) for each in value.values())
+    if not isinstance(value, str) or len(value) > LONGEST[name]:
+        return False
+    return bool(urlsplit(value).netloc) if name in ("homepage", "eula") else bool(value) or name == "description"
+
+
+def _change(image: Image, manifest: dict[str, Any]) -> None:
+    empty: dict[str, Any] = {"acl": [], "tags": {}}
+    for name, value in manifest.items():
+        setattr(image, name, empty.get(name, "") if value is None else value)
+
+
+def _finish(call: Call, image: Image, machine: Machine) -> None:
+    if machine.state != "stopped":
+        raise JobFailed("VmNotStopped: the machine must be stopped")
+    image.state, image.published = "active", call.state.workers.pop(image.id).updated
+
+
+def _fail(call: Call, image: Image, reason: str) -> None:
+    """Keep the reason for those who ask, in so far as CloudAPI passes it on."""
+    del call.state.workers[image.id]
+    code, _, words = reason.partition(": ")
+    image.state = "failed"
+    image.error = {"code": "InternalError", "message": "an unexpected error occurred (Contact support for assistance.)"}
+    if code in TOLD:
+        image.error = {"code": code, "message": words}
+
+
+def _clone(call: Call, image: Image, state: str) -> Image:
+    origin = call.state.images.get(image.origin or "")
+    if origin and origin.owner != catalogue.ADMIN:
+        origin = _clone(call, origin, "disabled")
+    copy = deepcopy(image)
+    copy.id, copy.owner, copy.published = call.state.ids.uuid("image"), call.account.id, call.now
+    copy.state, copy.acl, copy.origin = state, [], origin.id if origin else image.origin
+    call.state.images[copy.id] = copy
+    return copy

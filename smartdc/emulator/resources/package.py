@@ -1,0 +1,70 @@
+"""Packages: how large a machine can be."""
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from smartdc.emulator.core.reply import Reply, not_found
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.state.records import Package
+
+_EXACT: dict[str, Callable[[Package], Any]] = {
+    "brand": lambda package: package.brand,
+    "memory": lambda package: package.memory,
+    "disk": lambda package: package.disk,
+    "swap": lambda package: package.memory * 2,
+    "lwps": lambda _: LWPS,
+    "vcpus": lambda package: package.vcpus,
+    "version": lambda package: package.version,
+}
+_BOOLEANS = {"true": True, "false": False}
+
+LWPS = 4000
+
+
+@operation("ListPackages", "GET", "/:account/packages", head="HeadPackages")
+def list_packages(call: Call) -> Reply:
+    """Return the active packages that pass the filters; name and group may hold ``*``."""
+    account = call.account.id
+    seen = [each for each in call.state.packages.values() if each.active and each.visible_to(account)]
+    return Reply(200, [view(package) for package in seen if _passes(package, call)])
+
+
+@operation("GetPackage", "GET", "/:account/packages/:package", head="HeadPackage")
+def get_package(call: Call) -> Reply:
+    """Return a package by id, or the newest active one of a name."""
+    if not call.package:
+        raise not_found(f"{call.text('package')} not found")
+    return Reply(200, view(call.package))
+
+
+def view(package: Package) -> dict[str, Any]:
+    """Return the package as CloudAPI writes it."""
+    shown: dict[str, Any] = {} if package.brand is None else {"brand": package.brand}
+    shown |= {
+        "default": package.default,
+        "description": package.description,
+        "disk": package.disk,
+        "group": package.group,
+        "id": package.id,
+        "lwps": LWPS,
+        "memory": package.memory,
+        "name": package.name,
+        "swap": package.memory * 2,
+        "vcpus": package.vcpus,
+        "version": package.version,
+    }
+    if package.brand == "bhyve" and package.flexible_disk is not None:
+        shown["flexible_disk"] = package.flexible_disk
+    return shown
+
+
+def _passes(package: Package, call: Call) -> bool:
+    params = call.params
+    return (
+        all(str(read(package)) == str(params[name]) for name, read in _EXACT.items() if params.get(name))
+        and fnmatchcase(package.name, call.text("name") or "*")
+        and fnmatchcase(package.group, call.text("group") or "*")
+        and _BOOLEANS.get(call.text("flexible_disk"), package.flexible_disk) == package.flexible_disk
+    )

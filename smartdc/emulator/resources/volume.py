@@ -1,0 +1,204 @@
+"""Volumes, where the operator lets them be: ``settings.volumes``."""
+
+from typing import Any
+
+from smartdc.emulator.core.clock import iso
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument
+from smartdc.emulator.grammar import volume_predicate as predicate
+from smartdc.emulator.grammar.affinity import check_affinity
+from smartdc.emulator.pipeline.call import Call
+from smartdc.emulator.pipeline.router import operation
+from smartdc.emulator.resources.volume_check import (
+    TYPES,
+    check_filters,
+    fields_of,
+    id_errors,
+    name_errors,
+    new_errors,
+    passes,
+    refuse,
+    type_errors,
+)
+from smartdc.emulator.state.storage import Volume, worker
+from smartdc.emulator.state.transitions import JobFailed
+
+VOLUMES = "/:account/volumes"
+VOLUME = "/:account/volumes/:id"
+SIZES = tuple(gib * 1024 for gib in (*range(10, 100, 10), *range(100, 1001, 100)))
+
+
+@operation("ListVolumes", "GET", VOLUMES)
+def list_volumes(call: Call) -> Reply:
+    """Return the volumes that pass the filters; failed ones only where state or predicate is given."""
+    condition = check_filters(call)
+    found = [
+        volume
+        for volume in call.state.volumes.values()
+        if volume.owner == call.account.id
+        and passes(volume, call.query)
+        and predicate.holds(condition, fields_of(volume))
+    ]
+    return Reply(200, [_seen(call, volume) for volume in found], {"x-resource-count": str(len(found))})
+
+
+@operation("GetVolume", "GET", VOLUME)
+def get_volume(call: Call) -> Reply:
+    """Return one volume."""
+    return Reply(200, _seen(call, _require(call, "getting")))
+
+
+@operation("CreateVolume", "POST", VOLUMES)
+def create_volume(call: Call) -> Reply:
+    """Queue a volume; a name, a size and a network are found for it where none is given."""
+    params = call.params
+    refuse(new_errors(params))
+    check_affinity(params.get("affinity"))
+    networks = _networks(call)
+    identity = call.state.ids.uuid("volume")
+    name, size = params.get("name") or _long_name(call, identity), params.get("size", SIZES[0])
+    if _taken(call, name):
+        raise _refused("creating", "VolumeAlreadyExists", f"Volume with name {name} already exists")
+    if size not in SIZES:
+        sizes = ", ".join(map(str, SIZES))
+        message = f"Volume size {size} is not available. Available sizes are: {sizes}"
+        raise _refused("creating", "VolumeSizeNotAvailable", message)
+    volume = Volume(identity, call.account.id, name, size, networks, call.now, tags=dict(params.get("tags") or {}))
+    call.state.volumes[identity] = volume
+    maker = call.state.workers[identity] = worker(identity, call.account.id, call.now)
+    call.queue("create_volume", lambda _: _finish(call, volume), machine=maker, undo=lambda _: _fail(volume))
+    return Reply(201, view(volume, call))
+
+
+@operation("UpdateVolume", "POST", VOLUME)
+def update_volume(call: Call) -> Reply:
+    """Rename a volume that no machine uses; the answer is the volume, whatever the documentation says."""
+    name = call.params.get("name")
+    strange = [
+        f"InvalidArgumentError: {key} is an invalid parameter" for key in call.query if key not in ("account", "name")
+    ]
+    refuse([*([] if name is None else name_errors(name)), *id_errors(call.text("id")), *strange])
+    volume = _require(call, "updating")
+    if name is not None:
+        if _taken(call, name):
+            raise _refused("updating", "VolumeAlreadyExists", f"Volume with name {name} already exists")
+        _check_unused(call, volume, "updating")
+        volume.name = name
+    return Reply(200, view(volume, call))
+
+
+@operation("DeleteVolume", "DELETE", VOLUME)
+def delete_volume(call: Call) -> Reply:
+    """Queue the end of a volume that no machine uses."""
+    volume = _require(call, "deleting")
+    _check_unused(call, volume, "deleting")
+    if volume.state != "deleting":
+        volume.state = "deleting"
+        call.queue("delete_volume", lambda _: _drop(call, volume), machine=call.state.workers[volume.id])
+    return Reply(204)
+
+
+@operation("ListVolumeSizes", "GET", "/:account/volumesizes")
+def list_volume_sizes(call: Call) -> Reply:
+    """Return the sizes there are, the smallest first."""
+    if "type" in call.params:
+        refuse(type_errors(call.params["type"]))
+    return Reply(200, [{"size": size, "type": TYPES[0]} for size in SIZES], {"x-resource-count": str(len(SIZES))})
+
+
+def view(volume: Volume, call: Call) -> dict[str, Any]:
+    """Return the volume as CloudAPI writes it."""
+    shown: dict[str, Any] = {"name": volume.name, "owner_uuid": volume.owner, "size": volume.size, "type": volume.type}
+    shown |= {"state": volume.state, "networks": volume.networks}
+    if refs := users_of(volume, call):
+        shown["refs"] = refs
+    if volume.path:
+        shown["filesystem_path"] = volume.path
+    shown["id"] = volume.id
+    if volume.tags:
+        shown["tags"] = volume.tags
+    return {**shown, "created": iso(volume.created)}
+
+
+def users_of(volume: Volume, call: Call) -> list[str]:
+    """Return the ids of the living machines that mount a volume."""
+    machines = call.state.machines
+    return [identity for identity in volume.refs if identity in machines and machines[identity].alive]
+
+
+def _seen(call: Call, volume: Volume) -> dict[str, Any]:
+    call.transitions.read(call.state.workers[volume.id])
+    return view(volume, call)
+
+
+def _require(call: Call, doing: str) -> Volume:
+    identity = call.text("id")
+    refuse(id_errors(identity))
+    volume = call.state.volumes.get(identity)
+    if not volume or volume.owner != call.account.id:
+        raise _refused(doing, "VolumeNotFound", f"Volume with uuid {identity} could not be found", 404)
+    return volume
+
+
+def _taken(call: Call, name: str) -> bool:
+    return any(
+        volume.name == name and volume.owner == call.account.id and volume.state in ("ready", "creating")
+        for volume in call.state.volumes.values()
+    )
+
+
+def _long_name(call: Call, identity: str) -> str:
+    return (identity + call.state.ids.uuid("volume name")).replace("-", "")
+
+
+def _check_unused(call: Call, volume: Volume, doing: str) -> None:
+    if users := users_of(volume, call):
+        raise _refused(doing, "VolumeInUse", f"Volume with name {volume.name} is used by vms: {', '.join(users)}")
+
+
+def _networks(call: Call) -> list[str]:
+    """Return the networks that are asked for, all fabrics of the account, or else its default fabric network."""
+    fabrics = [
+        network.id for network in call.state.networks.values() if network.fabric and call.account.id in network.owners
+    ]
+    asked = call.params.get("networks")
+    if asked is None:
+        default = call.account.default_network or next(iter(fabrics), None)
+        if not default:
+            message = "default_network is not configured for account"
+            raise ApiError(409, "DefaultFabricNetworkNotConfiguredError", message)
+        return [default]
+    if any(network not in fabrics for network in asked):
+        raise invalid_argument(f"Invalid networks: {','.join(asked)}")
+    if not asked:
+        message = "Validation error, causes: Error: networks must be a non-empty array"
+        raise _refused("creating", "ValidationError", message)
+    return list(asked)
+
+
+# Jobs
+
+
+def _finish(call: Call, volume: Volume) -> None:
+    """Give the volume its address; one that is to be deleted in the meantime is left alone."""
+    if volume.state != "creating":
+        return
+    maker, networks = call.state.workers[volume.id], call.state.networks
+    try:
+        maker.nics = [call.state.new_nic(networks[network], volume.id) for network in volume.networks]
+    except ApiError as error:
+        raise JobFailed(error.message) from error
+    volume.state, volume.path = "ready", f"{maker.nics[0].ip}:/exports/data"
+
+
+def _fail(volume: Volume) -> None:
+    if volume.state == "creating":
+        volume.state = "failed"
+
+
+def _drop(call: Call, volume: Volume) -> None:
+    call.state.release(call.state.workers.pop(volume.id).nics)
+    del call.state.volumes[volume.id]
+
+
+def _refused(doing: str, code: str, message: str, status: int = 409) -> ApiError:
+    return ApiError(status, code, f"Error when {doing} volume: {message}")

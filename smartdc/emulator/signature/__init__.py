@@ -1,0 +1,1 @@
+"""Who signed, by the rules of CloudAPI."""

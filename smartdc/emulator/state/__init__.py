@@ -1,0 +1,1 @@
+"""What an emulator remembers, and how it changes with time."""

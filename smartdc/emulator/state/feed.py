@@ -1,0 +1,161 @@
+"""The feed of changes: who listens to it, and what it tells them of machines that become different."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.state.records import Machine
+
+SUB_RESOURCES = ("alias", "customer_metadata", "destroyed", "nics", "owner_uuid", "server_uuid", "state", "tags")
+"""The parts of a machine whose changes CloudAPI lets anybody listen to."""
+
+RAW_STATES = {"stopping": "shutting_down", "offline": "unreachable", "deleted": "destroyed"}
+"""VMAPI's words for the states that CloudAPI has words of its own for."""
+
+
+class Ear(Protocol):
+    """What a listener is reached by."""
+
+    def send(self, message: str | bytes) -> None:
+        """Send a text, without waiting for anybody."""
+
+    def end(self, reason: str = "") -> None:
+        """Say goodbye."""
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+
+    def mute(self) -> None:
+        """Neither hear nor say anything any more."""
+
+
+@dataclass(eq=False)
+class Listener:
+    """A connection to the feed; it is told nothing before it has said what it wants to know."""
+
+    account: str
+    ear: Ear
+    describe: Callable[[Machine], dict[str, Any]]
+    registration: dict[str, Any] | None = None
+
+    def hear(self, message: str | bytes) -> None:
+        """Take a registration in the place of the last one; one that is not sound is passed over without a word."""
+        try:
+            wish = json.loads(message) if isinstance(message, str) else None
+        except ValueError:
+            return
+        if isinstance(wish, dict) and _is_sound(wish):
+            self.registration = wish
+
+    def wants(self, machine: Machine, changed: list[str]) -> bool:
+        """Say whether a change is one that was asked for."""
+        wish = self.registration
+        if wish is None or machine.owner != self.account or not set(changed) & set(wish["subResources"]):
+            return False
+        return not _is_given(wish.get("vms")) or machine.id in wish["vms"]
+
+
+def _is_sound(wish: dict[str, Any]) -> bool:
+    parts, vms = wish.get("subResources"), wish.get("vms")
+    if wish.get("resource") != "vm" or not isinstance(parts, list) or any(part not in SUB_RESOURCES for part in parts):
+        return False
+    if not _is_given(vms):
+        return True
+    return isinstance(vms, list) and all(isinstance(vm, str) and UUID.fullmatch(vm.lower()) for vm in vms)
+
+
+def _is_given(vms: object) -> bool:
+    """Say whether JavaScript takes it for something: an empty list is, and then no machine fits."""
+    return isinstance(vms, list | dict) or bool(vms)
+
+
+class Feed:
+    """All the listeners of an emulator; ``machines`` are those that there is anything to tell of."""
+
+    def __init__(self, machines: Mapping[str, Machine], now: Callable[[], float]) -> None:
+        self._machines, self._now = machines, now
+        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()
+        self._published = 0
+
+    def __len__(self) -> int:
+        """Count the connections."""
+        return len(self._listeners)
+
+    @property
+    def registered(self) -> int:
+        """How many of the connections have said what they want to know."""
+        return sum(listener.registration is not None for listener in self._listeners)
+
+    @contextlib.contextmanager
+    def listening(self, listener: Listener) -> Iterator[Listener]:
+        """Tell a listener of changes while the with-block lasts."""
+        with self._lock:
+            self._listeners.append(listener)
+        try:
+            yield listener
+        finally:
+            with self._lock:
+                self._listeners.remove(listener)
+
+    @contextlib.contextmanager
+    def watch(self, machine: Machine, now: float | None = None) -> Iterator[None]:
+        """Publish what becomes different about a machine while the with-block lasts."""
+        if not self._listeners or machine.id not in self._machines:
+            yield
+            return
+        before = facts(machine)
+        yield
+        after = facts(machine)
+        self._publish(machine, [name for name in SUB_RESOURCES if before[name] != after[name]], now)
+
+    def announce(self, machine: Machine) -> None:
+        """Publish a machine that was not there before."""
+        self._publish(machine, [name for name in SUB_RESOURCES if name != "destroyed"], None)
+
+    def drop(self, how: str = "end") -> int:
+        """Drop every connection, as CloudAPI does when its own feed ends, and return how many there were.
+
+        ``how`` is ``end``, with a goodbye, ``cut``, without one, or ``mute``: connected still, and dead.
+        """
+        dropped = list(self._listeners)
+        for listener in dropped:
+            {"end": listener.ear.end, "cut": listener.ear.cut, "mute": listener.ear.mute}[how]()
+        return len(dropped)
+
+    def _publish(self, machine: Machine, changed: list[str], now: float | None) -> None:
+        listeners = [listener for listener in list(self._listeners) if listener.wants(machine, changed)]
+        if not listeners:
+            return
+        # Two changes never bear the same time: CloudAPI takes the second for a repetition of the first.
+        self._published = max(int((self._now() if now is None else now) * 1000), self._published + 1)
+        for listener in listeners:
+            listener.ear.send(json.dumps(self._message(machine, changed, listener), separators=(",", ":")))
+
+    def _message(self, machine: Machine, changed: list[str], listener: Listener) -> dict[str, Any]:
+        return {
+            "changeKind": {"resource": "vm", "subResources": changed},
+            "changedResourceId": machine.id,
+            "published": str(self._published),
+            "resourceState": RAW_STATES.get(machine.state, machine.state),
+            "resourceObject": listener.describe(machine),
+        }
+
+
+def facts(machine: Machine) -> dict[str, Any]:
+    """Return what can change about a machine, part by part, as it is now."""
+    nics = [] if machine.state == "provisioning" else [nic for nic in machine.nics if nic.ready]
+    return {
+        "alias": machine.name,
+        "customer_metadata": dict(machine.metadata),
+        "destroyed": machine.state == "deleted",
+        "nics": [(nic.mac, nic.ip, nic.network, nic.primary) for nic in nics],
+        "owner_uuid": machine.owner,
+        "server_uuid": machine.compute_node,
+        "state": machine.state,
+        "tags": dict(machine.tags),
+    }

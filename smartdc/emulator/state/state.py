@@ -1,0 +1,286 @@
+"""The one State of an emulator: who is there, what they have, and the books that must balance."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from smartdc.emulator.core.clock import Clock
+from smartdc.emulator.core.ids import Ids
+from smartdc.emulator.core.public_key import PublicKey
+from smartdc.emulator.core.reply import ApiError, invalid_argument
+from smartdc.emulator.core.settings import Settings
+from smartdc.emulator.state import catalogue
+from smartdc.emulator.state.feed import Feed
+from smartdc.emulator.state.records import (
+    Account,
+    Bucket,
+    FirewallRule,
+    Image,
+    Key,
+    Machine,
+    Network,
+    Nic,
+    Package,
+    Person,
+    User,
+    Vlan,
+)
+from smartdc.emulator.state.storage import Migration, Volume
+
+
+class State:
+    """Everything an emulator knows; a reset replaces it by a new one."""
+
+    def __init__(self, seed: int, clock: Clock) -> None:
+        self.clock = clock
+        self.ids = Ids(seed)
+        self.settings = Settings()
+        self.accounts: dict[str, Account] = {}
+        self.machines: dict[str, Machine] = {}
+        self.feed = Feed(self.machines, clock.time)
+        """Who listens to changes of machines."""
+        self.images = catalogue.images()
+        self.packages = catalogue.packages()
+        self.networks = catalogue.networks()
+        self.volumes: dict[str, Volume] = {}
+        self.migrations: dict[str, Migration] = {}
+        """The migrations by the id of the machine."""
+        self.workers: dict[str, Machine] = {}
+        """Hidden machines that make volumes and images, by the id of what they make."""
+        self.images_elsewhere: dict[str, dict[str, Image]] = {}
+        """What can be imported: images by id, by the name of the data centre that has them."""
+        self.vlans: dict[tuple[str, int], Vlan] = {}
+        """The VLANs by the id of their account and their own."""
+        self.firewall_rules: dict[str, FirewallRule] = {}
+        self.buckets: dict[tuple[str, str], Bucket] = {}
+
+    # Accounts
+
+    def add_account(self, login: str, public_key: str | None = None, **profile: str) -> Account:
+        """Create an account, with a key when one is given, and return it."""
+        now = self.clock.time()
+        profile = {"email": f"{login}@example.com", **profile}
+        account = Account(self.ids.uuid("account"), login, now, now, profile)
+        self.accounts[login] = account
+        self._connect(account)
+        if public_key:
+            self.add_key(account, public_key)
+        return account
+
+    def _connect(self, account: Account) -> None:
+        """Let a new account use the private network that all share, and give it a fabric with a network."""
+        self.networks[catalogue.INTERNAL].owners.append(account.id)
+        fabric = catalogue.fabric(account.login, account.id)
+        self.networks[fabric.id] = fabric
+        self.vlans[account.id, catalogue.VLAN] = Vlan(account.id, catalogue.VLAN, "My-Fabric-VLAN")
+        account.default_network = fabric.id
+
+    def account(self, name: str) -> Account | None:
+        """Find an account by login or id."""
+        if found := self.accounts.get(name):
+            return found
+        return next((account for account in list(self.accounts.values()) if account.id == name), None)
+
+    def add_user(
+        self, login: str, public_key: str | None = None, *, account: Account | None = None, **profile: str
+    ) -> User:
+        """Create a user, with a key when one is given, and return it; the default account is the first."""
+        owner = account or next(iter(self.accounts.values()))
+        now = self.clock.time()
+        user = User(self.ids.uuid("user"), login, now, now, {"email": f"{login}@example.com", **profile})
+        owner.users[user.id] = user
+        if public_key:
+            self.add_key(user, public_key)
+        return user
+
+    def add_key(self, owner: Person, text: str, name: str | None = None) -> Key:
+        """Give an account or a user a key from its OpenSSH line; a bad or known one is refused as CloudAPI does."""
+        try:
+            public = PublicKey(text)
+        except ValueError as error:
+            raise invalid_argument("key already exists or is invalid") from error
+        name = name or public.comment or public.fingerprint
+        if owner.key(name) or owner.key(public.fingerprint):
+            raise invalid_argument("key already exists or is invalid")
+        owner.keys[name] = Key(name, public)
+        return owner.keys[name]
+
+    # Machines
+
+    def machines_of(self, account: Account) -> list[Machine]:
+        """Return the account's machines, oldest first, deleted ones too."""
+        return [machine for machine in self.machines.values() if machine.owner == account.id]
+
+    def name_taken(self, account: Account, name: str) -> bool:
+        """Say whether a living machine of the account has the name."""
+        return any(machine.name == name and machine.alive for machine in self.machines_of(account))
+
+    def package_named(self, name: str, account: Account | None = None) -> Package | None:
+        """Find the newest active package of a name that the account may use."""
+        found = [
+            package
+            for package in self.packages.values()
+            if package.name == name and package.active and (not account or package.visible_to(account.id))
+        ]
+        return max(found, key=_release, default=None)
+
+    def image_named(self, name: str) -> Image | None:
+        """Find the newest active image of a name."""
+        found = [image for image in self.images.values() if image.name == name and image.state == "active"]
+        return max(found, key=lambda image: image.published, default=None)
+
+    def populate(
+        self,
+        count: int,
+        *,
+        name: str = "machine-{n}",
+        image: str = "base-64-lts",
+        package: str = "g1-small",
+        state: str = "running",
+        tags: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        account: Account | None = None,
+    ) -> list[Machine]:
+        """Put machines there without asking the API, and return them.
+
+        ``{n}`` in the name counts from 0; image and package go by name; the default account is the first.
+        """
+        owner = account or next(iter(self.accounts.values()))
+        chosen, size = self.image_named(image), self.package_named(package)
+        if not chosen or not size:
+            raise ValueError(f"There is no active image {image!r} or no active package {package!r} here.")
+        network = next(net for net in self.networks.values() if net.public)
+        return [
+            self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
+            for number in range(count)
+        ]
+
+    def _put(
+        self,
+        owner: Account,
+        name: str,
+        image: Image,
+        package: Package,
+        network: Network,
+        state: str,
+        tags: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+    ) -> Machine:
+        now = self.clock.time()
+        brand = image.requirements.get("brand", self.settings.default_container_brand)
+        machine = Machine(
+            self.ids.uuid("machine"),
+            owner.id,
+            name,
+            brand,
+            image.id,
+            package.id,
+            package.memory,
+            package.disk,
+            now,
+            now,
+            state,
+            tags=dict(tags),
+            metadata=dict(metadata),
+            compute_node=catalogue.COMPUTE_NODE,
+        )
+        machine.nics = [self.new_nic(network, machine.id, primary=True)]
+        self.add_machine(machine)
+        return machine
+
+    def add_machine(self, machine: Machine) -> None:
+        """Put a machine there, and tell whoever listens."""
+        self.machines[machine.id] = machine
+        self.feed.announce(machine)
+
+    # Networks and addresses
+
+    def networks_of(self, account: Account) -> list[Network]:
+        """Return the networks and pools that the account can see; pools hide their members."""
+        visible = [network for network in self.networks.values() if network.visible_to(account.id)]
+        members = {member for network in visible for member in network.members}
+        return [network for network in visible if network.id not in members]
+
+    def holder(self, machine: str) -> Machine | None:
+        """Return the machine that an address is taken for; it may be a hidden one."""
+        hidden = (worker for worker in self.workers.values() if worker.id == machine)
+        return self.machines.get(machine) or next(hidden, None)
+
+    def add_pool(self, name: str, *subnets: str, account: Account | None = None) -> Network:
+        """Create a pool with a network for each subnet, such as ``10.99.0.0/24``; by default it is everybody's."""
+        owners = [account.id] if account else []
+        members = [
+            catalogue.network(f"{name}-{number}", subnet, owners=owners) for number, subnet in enumerate(subnets)
+        ]
+        pool = catalogue.network(name, subnets[0], owners=owners, members=[member.id for member in members])
+        self.networks |= {network.id: network for network in [pool, *members]}
+        return pool
+
+    def new_nic(self, network: Network, machine: str, *, primary: bool = False, ip: str | None = None) -> Nic:
+        """Take an address from a network for a machine's id and return the interface that has it."""
+        network = self._with_room(network)
+        address = ip or _free_address(network)
+        network.taken[address] = machine
+        network.freed.discard(address)
+        return Nic(self.ids.mac(), address, network.id, str(network.subnet.netmask), network.gateway, primary=primary)
+
+    def release(self, nics: list[Nic]) -> None:
+        """Give back the addresses of these interfaces."""
+        for nic in nics:
+            network = self.networks[nic.network]
+            if network.taken.pop(nic.ip, None):
+                network.freed.add(nic.ip)
+
+    def _with_room(self, network: Network) -> Network:
+        """Return the network, or of a pool the first member that is not full."""
+        members = [self.networks[member] for member in network.members]
+        roomy = next((member for member in members if _look_for_address(member) is not None), None)
+        if members and not roomy:
+            words = f"All networks in pool {network.id} are full"
+            reason = {"field": "network_uuid", "code": "InvalidParameter", "message": words}
+            raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
+        return roomy or network
+
+    # Books
+
+    def books(self) -> dict[str, Any]:
+        """Count what there is, and list under ``errors`` what does not add up; that list should be empty."""
+        held = {
+            (nic.network, nic.ip): machine.id
+            for machine in (*self.machines.values(), *self.workers.values())
+            if machine.alive
+            for nic in machine.nics
+        }
+        taken = {(network.id, ip): owner for network in self.networks.values() for ip, owner in network.taken.items()}
+        names = Counter((machine.owner, machine.name) for machine in self.machines.values() if machine.alive)
+        macs = Counter(nic.mac for machine in self.machines.values() for nic in machine.nics)
+        errors = [f"address {ip} of network {network}" for (network, ip), _ in held.items() ^ taken.items()]
+        errors += [f"name {name} is there {count} times" for (_, name), count in names.items() if count > 1]
+        errors += [f"MAC {mac} is there {count} times" for mac, count in macs.items() if count > 1]
+        return {
+            "machines": dict(Counter(machine.state for machine in self.machines.values())),
+            "addresses": len(taken),
+            "jobs": dict(Counter(job.execution for machine in self.machines.values() for job in machine.jobs)),
+            "errors": errors,
+        }
+
+
+def _release(package: Package) -> list[int]:
+    return [int(part) for part in package.version.split(".")]
+
+
+def _free_address(network: Network) -> str:
+    """Take the next free address; the search starts where the last one ended and wraps around once."""
+    found = _look_for_address(network)
+    if found is None:
+        raise ApiError(507, "SubnetFull", "no more free IPs")
+    network.given = found + 1
+    return str(network.first + found)
+
+
+def _look_for_address(network: Network) -> int | None:
+    """Return how far from the first address the next free one is; None when all are in use."""
+    first, closed = network.first, network.managed
+    size = int(network.last) - int(first) + 1
+    places = ((network.given + step) % size for step in range(size))
+    return next((place for place in places if network.gives(str(first + place), closed)), None)

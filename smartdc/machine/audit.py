@@ -1,0 +1,52 @@
+"""Read what was done to a machine, by whom, and whether it worked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from smartdc.core.resource import Addressable
+from smartdc.errors import BadResponse
+from smartdc.http.dates import parse_date
+
+__all__ = ["AuditEntry", "HasAudit"]
+
+
+class AuditEntry(dict[str, Any]):
+    """One finished action; a dict with ``success`` ('yes' or 'no'), ``time``, ``action`` and ``caller``."""
+
+    def __repr__(self) -> str:
+        """Show what was done, when, and whether it worked."""
+        return f"<AuditEntry {self.action} {self.get('time')} {'succeeded' if self.succeeded else 'failed'}>"
+
+    @property
+    def action(self) -> str:
+        """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
+        return str(self.get("action") or "unknown")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it worked."""
+        return self.get("success") == "yes"
+
+    @property
+    def time(self) -> datetime:
+        """When it finished."""
+        try:
+            return parse_date(self["time"])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise BadResponse(f"the audit's entry for {self.action} has no time: {self.get('time')!r}") from None
+
+    @property
+    def caller(self) -> Mapping[str, Any]:
+        """Who asked: ``type``, and ``ip`` and ``keyId`` where CloudAPI knows them."""
+        return self.get("caller") or {}
+
+
+class HasAudit(Addressable):
+    """What keeps an audit."""
+
+    def audit(self) -> list[AuditEntry]:
+        """List the finished actions, newest first: ``MachineAudit``."""
+        return [AuditEntry(entry) for entry in self._list("audit")]

@@ -1,0 +1,122 @@
+"""Write down what machine is wanted, or which ones, the way CloudAPI takes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import id_of
+from smartdc.errors import InputError
+from smartdc.http import request as wire
+from smartdc.machine.disk import disk_size
+from smartdc.machine.metadata import BOOT_SCRIPT, boot_script_from, checked_key
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["NAME", "disk_wish", "locality_wish", "machine_filters", "machine_wish", "mounts"]
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,188}")
+"""What CloudAPI takes as a machine's name (without the ``{{shortId}}`` that it fills in)."""
+
+
+def machine_wish(
+    *,
+    name: str | None,
+    package: str | Mapping[str, Any] | None,
+    metadata: Mapping[str, Any] | None,
+    tags: Mapping[str, Any] | None,
+    boot_script: str | os.PathLike[str] | None,
+    **rest: Any,
+) -> dict[str, Any]:
+    """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, ids for resources."""
+    typed.texts(name=name)
+    typed.dicts(metadata=metadata, tags=tags)
+    if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
+        raise InputError(f"{name!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
+    entries = wire.checked_entries(_with_passwords(metadata or {}), (), "metadata entry")
+    for key in entries:
+        checked_key(key)
+    if boot_script is not None:
+        entries[BOOT_SCRIPT] = boot_script_from(boot_script)
+    return wire.given(
+        name=name,
+        package=None if package is None else id_of(package, "id", "name"),
+        **wire.flat("metadata", entries),
+        **wire.flat("tag", wire.checked_entries(tags or {}, (), "tag")),
+        **rest,
+    )
+
+
+def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write passwords by login, which CloudAPI takes as JSON within the metadata and keeps apart."""
+    if not isinstance(metadata.get("credentials"), Mapping):
+        return metadata
+    return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
+
+
+def mounts(volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Take volumes by the places where they are mounted, or as CloudAPI does: a dict for each."""
+    if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
+        wanted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
+    else:
+        wanted = [typed.dicts(volume=each)["volume"] for each in typed.several("volumes", volumes)]
+    for each in wanted:
+        place = each.get("mountpoint")
+        if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):
+            raise InputError(f"each of volumes has a name and a mountpoint that begins with '/', and not {place!r}")
+        typed.texts(mode=each.get("mode"), type=each.get("type"))
+    return wanted
+
+
+def disk_wish(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
+    """Write what disk a machine shall have, as CloudAPI takes it: sizes are numbers of MiB, or ``remaining``."""
+    rest = {key: value for key, value in disk.items() if key not in {"boot", "block_size", "size"}}
+    return wire.given(
+        **{**rest, "image": image},
+        **typed.truths(boot=disk.get("boot")),
+        **typed.numbers(block_size=disk.get("block_size")),
+        size=disk_size(disk["size"]) if "size" in disk else None,
+    )
+
+
+def locality_wish(locality: Mapping[str, Any]) -> dict[str, Any]:
+    """Write which machines to be near to and far from, given by their ids or as dicts or resources."""
+    typed.dicts(locality=locality)
+    return {
+        **locality,
+        **{
+            key: [id_of(machine) for machine in typed.several(key, locality[key])]
+            for key in ("near", "far")
+            if locality.get(key) is not None
+        },
+        **typed.truths(strict=locality.get("strict")),
+    }
+
+
+def machine_filters(
+    *,
+    machine_type: str | None,
+    name: str | None,
+    state: str | None,
+    brand: str | None,
+    memory: int | None,
+    docker: bool | None,
+    tags: Mapping[str, Any] | None,
+    tombstone: bool | int | None,
+    credentials: bool,
+    image: str | None,
+) -> dict[str, Any]:
+    """Build the query of ``ListMachines``: flat ``tag.`` keys, and flags that are true or absent."""
+    kind = typed.texts(machine_type=machine_type).get("machine_type")
+    return {
+        **wire.given(type=kind),
+        **typed.texts(name=name, state=state, brand=brand, image=image),
+        **typed.numbers(memory=memory),
+        **typed.truths(docker=docker),
+        **typed.flags(tombstone=tombstone, credentials=credentials),
+        **wire.flat("tag", typed.mappings(tags=tags).get("tags")),
+    }

@@ -1,0 +1,231 @@
+"""Provision machines, each exactly once."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import id_of, is_uuid
+from smartdc.errors import (
+    CallError,
+    CreateOutcomeUnknown,
+    InputError,
+    NameTaken,
+    ResourceNotFound,
+    SmartDCError,
+    WaitError,
+)
+from smartdc.http.tracebacks import forgetful
+from smartdc.machine.body import disk_wish, locality_wish, machine_wish, mounts
+from smartdc.machine.machine import HasMachines, Machine
+from smartdc.waiting.create_once import Once, single
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, checked_times
+
+__all__ = ["CreatesMachines"]
+
+TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
+"""The tag that a machine can be found by when the answer to its creation was lost."""
+
+TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
+"""What CloudAPI's filters take as a text and nothing else."""
+
+
+class CreatesMachines(HasMachines):
+    """What machines can be provisioned in."""
+
+    @forgetful
+    def create_machine(
+        self,
+        name: str | None = None,
+        package: str | Mapping[str, Any] | None = None,
+        dataset: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        boot_script: str | os.PathLike[str] | None = None,
+        credentials: bool = False,
+        image: str | Mapping[str, Any] | None = None,
+        networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
+        *,
+        default_networks: Iterable[str] | None = None,
+        affinity: Iterable[str] | None = None,
+        locality: Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        firewall_enabled: bool | None = None,
+        deletion_protection: bool | None = None,
+        delegate_dataset: bool | None = None,
+        allow_shared_images: bool | None = None,
+        encrypted: bool | None = None,
+        volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
+        disks: Iterable[Mapping[str, Any]] | None = None,
+        bootrom: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        settle: float = 180.0,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Machine:
+        """Provision a machine and return it: ``CreateMachine``.
+
+        It is made once and only once: it bears a token in the tag ``smartdc_token``, by which it is looked for when
+        the answer to the request is lost. If that finds nothing out, `CreateOutcomeUnknown` says what to look for.
+
+        It is still ``provisioning`` when it is returned; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout` (after
+        `timeout` seconds) is raised. Whatever fails after it was made raises a `WaitError` that has it as `resource`.
+
+        Args:
+            name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
+            package: its size: a name, an id, a dict or a `Package`.
+            dataset: the former name of `image`.
+            metadata: what the machine can read from inside; strings, numbers and booleans. Its ``credentials`` are
+                the first passwords by login, a dict, which afterwards only `Machine.credentials` shows.
+            tags: what it can be found by; strings, numbers and booleans.
+            boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
+            credentials: whether to fetch the machine's passwords too: ``GetMachine``.
+            image: what it is made from: an id, a name, ``name@version``, a dict or an `Image`.
+            networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
+            default_networks: which kinds of network it gets where neither `networks` nor the package says so:
+                ``external``, ``internal`` or both, which is the default. CloudAPI does not document this.
+            affinity: rules such as ``role!=db``: which machines to be near to, or not.
+            locality: the former way to say that: ``near`` and ``far``, machines, and whether that is ``strict``.
+            brand: ``kvm`` or ``bhyve``, where image and package leave it open.
+            firewall_enabled: whether the account's firewall rules apply.
+            deletion_protection: whether CloudAPI shall refuse to delete it.
+            delegate_dataset: whether it shall manage a dataset of its own.
+            allow_shared_images: whether `image` may be one that is only shared with the account.
+            encrypted: whether its disk shall be encrypted.
+            volumes: volumes, by the paths to mount them at: ids, names, dicts or `Volume` resources; or dicts with
+                such a ``name``, a ``mountpoint``, and a ``mode`` (``rw`` or ``ro``).
+            disks: the disks of a bhyve machine, the first of which it boots from: dicts with ``size`` in MiB or
+                ``remaining``, and maybe ``image`` or ``block_size`` in bytes.
+            bootrom: the boot ROM of a bhyve machine, such as ``uefi``.
+            password: the administrator's, for an image that asks for one, as those of Windows do.
+            token: what makes this create the same one when it is asked for again, also by another process: the
+                machine that was made with it is returned. By default every call makes a token of its own.
+            settle: seconds for which to look for the machine when the answer was lost, before it is asked for again.
+            wait: whether to return only when it runs.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        checked_times(settle=settle)
+        checked_timeout(timeout)
+        wish = machine_wish(
+            name=name,
+            package=package,
+            image=self._image(dataset if image is None else image),
+            networks=None if networks is None else self._networks(networks),
+            metadata=metadata,
+            tags=tags,
+            boot_script=boot_script,
+            locality=None if locality is None else locality_wish(locality),
+            volumes=None if volumes is None else self._mounts(volumes),
+            disks=None if disks is None else list(map(self._disk, typed.several("disks", disks))),
+            **typed.lists(affinity=affinity, default_networks=default_networks),
+            **typed.texts(brand=brand, bootrom=bootrom, password=password),
+            **typed.truths(
+                firewall_enabled=firewall_enabled,
+                deletion_protection=deletion_protection,
+                delegate_dataset=delegate_dataset,
+                allow_shared_images=allow_shared_images,
+                encrypted=encrypted,
+            ),
+        )
+        machine = self._create_once(wish, token, settle)
+        try:
+            if wait:
+                machine.poll_until("running", timeout=timeout)
+            return machine.refresh(credentials=True) if credentials else machine
+        except WaitError:
+            raise
+        except SmartDCError as error:
+            raise WaitError(f"{machine!r} was made, and then: {error}", resource=machine) from error
+        except BaseException as stop:
+            stop.add_note(f"{machine!r} was made before")
+            raise
+
+    def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
+        """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
+        several = typed.several("networks", networks)
+        know = self._datacenter.network_id
+        return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
+
+    def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
+        return disk_wish(disk, self._image(typed.dicts(disk=disk)["disk"].get("image")))
+
+    def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Name the volumes to mount, which is all that CloudAPI knows them by here."""
+        return [{**mount, "name": self._volume_name(mount["name"])} for mount in mounts(volumes)]
+
+    def _volume_name(self, volume: str | Mapping[str, Any]) -> str:
+        name = id_of(volume, "name")
+        return str(self._datacenter.volume(name).name) if is_uuid(name) else name
+
+    def machines_by_token(self, token: str) -> list[Machine]:
+        """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
+
+        There is none or one. This is how to look again after `CreateOutcomeUnknown`.
+        """
+        return self.machines(tags={TOKEN_TAG: token}, tombstone=True)
+
+    def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
+        """Send a create, and establish what came of it where the answer does not tell."""
+        mark = str(typed.texts(token=token).get("token", new_token()))
+        body = with_token(wish, mark)
+        if token is not None and (known := self.machines_by_token(token)):
+            return single(known)
+        clock = self._datacenter.clock
+        once = Once(lambda: self._send_wish(body), lambda: self.machines_by_token(mark), clock, settle, unique=True)
+        try:
+            return once.run()
+        except CallError as error:
+            if error.applied is not False:
+                raise outcome_unknown(error, body["name"], mark) from error
+            if isinstance(error, NameTaken):
+                error.machine_id = self._holder_of(body["name"])
+            raise
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"dc.machines_by_token({mark!r}) tells whether the machine {body['name']!r} was made")
+            raise
+
+    def _holder_of(self, name: str) -> str | None:
+        """Return the id of the machine that has a name, as far as that can be told."""
+        try:
+            return next((machine.id for machine in self.machines(name=name)), None)
+        except CallError:
+            return None
+
+    def _send_wish(self, body: Mapping[str, Any]) -> Machine:
+        """Send a create; of a machine that CloudAPI accepted and could not read back, nobody knows the outcome."""
+        try:
+            return Machine(self._datacenter, data=self._post("machines", data=body))
+        except ResourceNotFound as error:
+            if "VM not found" in error.message:
+                error.applied = None
+            raise
+
+
+def new_token() -> str:
+    """Make a token that nobody has used before."""
+    return f"t{uuid.uuid4().hex}"
+
+
+def with_token(wish: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """Mark what is wanted with a token, and give it a name if it has none: both make it easier to find."""
+    if not TOKEN.fullmatch(token):
+        raise InputError(f"{token!r} is no token: a letter, then 5 to 63 letters, digits, '_' or '-'")
+    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **wish, f"tag.{TOKEN_TAG}": token}
+
+
+def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:
+    """Say what to look for when nobody knows whether a machine was made."""
+    text = (
+        f"nobody knows whether the machine {name!r} was made ({error}); "
+        f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
+    )
+    unknown = CreateOutcomeUnknown(
+        text, method=error.method, path=error.path, request_id=error.request_id, attempts=error.attempts
+    )
+    unknown.name, unknown.token = name, token
+    return unknown

@@ -1,0 +1,119 @@
+"""Read and write metadata: names and values that a machine can read from inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Resource
+from smartdc.errors import InputError
+from smartdc.http import request as wire
+from smartdc.http.tracebacks import forgetful
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["HasMetadata", "boot_script_from", "checked_key", "harmless", "shown"]
+
+RESERVED = frozenset(
+    {"account", "machine", "uuid", "owner_uuid", "credentials", "image", "origin", "dataset", "package", "networks"}
+)
+"""Names that CloudAPI would take for parameters of its own, or drop."""
+
+BOOT_SCRIPT = "user-script"
+HIDDEN = frozenset({BOOT_SCRIPT, "credentials"})
+UNDELETABLE = frozenset({"administrator_pw", "root_authorized_keys"})
+
+Value = str | int | float | bool
+
+
+class HasMetadata(Resource):
+    """What carries metadata; `get_metadata` and the rest never show the boot script or passwords.
+
+    Changes are jobs: what the methods return is what the metadata will be.
+    """
+
+    def get_metadata(self, key: str | None = None, *, credentials: bool = False) -> Any:
+        """Return all metadata as a dict, or the value at `key`: ``ListMachineMetadata``, ``GetMachineMetadata``.
+
+        CloudAPI gives a single value only where it is a string. With `credentials` the passwords are fetched with all
+        the rest, for `Machine.credentials` to show them without a request of its own.
+        """
+        if key is not None:
+            return self._call("GET", "metadata", checked_key(key))[0]
+        return self._keep_metadata(self._get("metadata", params=typed.flags(credentials=credentials)))
+
+    @forgetful
+    def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
+        """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
+
+        Keys that are no Python identifiers go into `mapping`.
+        """
+        data = wire.form_names(mapping, entries, RESERVED, "metadata entry")
+        for key in data:
+            checked_key(key)
+        return self._keep_metadata(self._post("metadata", data=data, repeatable=True))
+
+    def delete_metadata_at_key(self, key: str) -> dict[str, Value]:
+        """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``."""
+        self._delete("metadata", checked_key(key))
+        rest = self._get("metadata")
+        rest.pop(key, None)
+        return self._keep_metadata(rest)
+
+    def delete_all_metadata(self) -> dict[str, Value]:
+        """Delete all metadata and return what stays: ``DeleteAllMachineMetadata``, ``ListMachineMetadata``.
+
+        CloudAPI keeps ``root_authorized_keys`` and ``administrator_pw``.
+        """
+        self._delete("metadata")
+        rest = self._get("metadata")
+        return self._keep_metadata({key: value for key, value in rest.items() if key in UNDELETABLE})
+
+    @forgetful
+    def set_boot_script(self, filename: str | os.PathLike[str]) -> None:
+        """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
+
+        CloudAPI takes at most 100,000 bytes.
+        """
+        self._keep_metadata(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}, repeatable=True))
+
+    def delete_boot_script(self) -> None:
+        """Delete the script that runs at every boot: ``DeleteMachineMetadata``."""
+        self._delete("metadata", BOOT_SCRIPT)
+        self._part("metadata").pop(BOOT_SCRIPT, None)
+
+    def _keep_metadata(self, entries: dict[str, Any]) -> dict[str, Value]:
+        """Remember the entries, and return those that people are shown."""
+        self._data["metadata"] = entries
+        return shown(entries)
+
+
+def shown(entries: Mapping[str, Any]) -> dict[str, Value]:
+    """Return metadata without the boot script and the passwords, which have places of their own."""
+    return {key: value for key, value in entries.items() if key not in HIDDEN}
+
+
+def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
+    """Return metadata without what is likely to be secret: passwords, boot script and user data."""
+    return {key: value for key, value in shown(entries).items() if key != "user-data" and not key.endswith("_pw")}
+
+
+def boot_script_from(filename: str | os.PathLike[str]) -> str:
+    """Read a boot script, and refuse one that CloudAPI would not take."""
+    script = Path(filename).expanduser().read_bytes()
+    if len(script) > wire.MAX_BODY:
+        raise InputError(f"{filename} has {len(script):,} bytes; CloudAPI takes at most {wire.MAX_BODY:,}")
+    try:
+        return script.decode()
+    except UnicodeDecodeError:
+        raise InputError(f"{filename} is no UTF-8 text, and CloudAPI takes nothing else") from None
+
+
+def checked_key(key: str) -> str:
+    """Refuse the keys that CloudAPI does not pass on as they are."""
+    if set("/?#%") & set(key):
+        raise InputError(f"the metadata key {key!r} holds one of / ? # %, which CloudAPI does not pass on unharmed")
+    return key

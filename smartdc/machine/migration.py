@@ -1,0 +1,281 @@
+"""Move machines to another server of the data centre, in steps of one's own or all at once.
+
+A migration begins by reserving a place on another server, synchronises the machine's disks with it while the machine
+runs, as often as wanted, and then switches: the machine stops, the rest is copied, and it boots over there. What is
+left of it on its old server stays until the migration is finalized.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
+from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
+from smartdc.http import request as wire
+from smartdc.http.dates import parse_date
+from smartdc.waiting.create_once import Once
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+
+__all__ = ["HasMigration", "HasMigrations", "Migration"]
+
+SETTLE = 10.0
+"""Seconds for which a migration that was accepted may not be listed yet."""
+
+
+class Migration(Resource):
+    """The move of one machine to another server; the machine's id addresses it.
+
+    A method that CloudAPI finds out of place, such as a switch before the first sync, raises `PreconditionFailed`.
+    Each of them returns the migration when CloudAPI has taken the job; with `wait` it returns when the job is done, and
+    raises `WaitFailed`, with CloudAPI's reason, when it failed, or `WaitTimeout` after `timeout` seconds (None waits
+    for ever).
+    """
+
+    kind = "migrations"
+    id_key = "machine"
+
+    machine = Field[str]("the UUID of the machine")
+    phase = Field[str]("what it does or did last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``")
+    state = Field[str]("``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``")
+    automatic = Field[bool]("whether each phase follows the other by itself")
+    error = Field[str | None]("why it failed")
+    progress_history = Field[list[dict[str, Any]]]("what it has done so far, a dict for each part of it")
+    created = Field[datetime]("when it was asked for", key="created_timestamp", read=parse_date)
+    started = Field[datetime | None]("when it began", key="started_timestamp", read=parse_date)
+    finished = Field[datetime | None]("when its last phase ended", key="finished_timestamp", read=parse_date)
+    duration_ms = Field[int | None]("how long it has worked, in milliseconds")
+
+    _asked_after: int | None = None
+    """How much history there was when its last phase was asked for from here; the record lags behind the answer."""
+    _aborting = False
+
+    def sync(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
+        """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``.
+
+        It returns when CloudAPI has begun; with `wait` when that is done, and raises `WaitFailed` with CloudAPI's
+        reason, or `WaitTimeout` after `timeout` seconds (None waits for ever). So do the other phases.
+        """
+        return self._act("sync", wait, timeout)
+
+    def switch(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
+        """Stop the machine, copy the rest, and boot it on the other server: ``Migrate``.
+
+        At least one `sync` must have worked before.
+        """
+        return self._act("switch", wait, timeout)
+
+    def pause(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
+        """Interrupt a sync that is running; a later one goes on from there: ``Migrate``."""
+        return self._act("pause", wait, timeout)
+
+    def abort(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
+        """Give the migration up, and the place that was reserved: ``Migrate``.
+
+        It cannot be running or done. CloudAPI forgets a migration that is aborted.
+        """
+        try:
+            return self._act("abort", wait, timeout)
+        except CallError as error:
+            # Where no place was reserved yet, CloudAPI aborts the migration and answers 500.
+            if error.applied is False or not self._forgotten():
+                raise
+            self._data.update(phase="abort", state="successful")
+            return self
+
+    def finalize(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Delete what is left on the old server, and with it the migration itself: ``Migrate``.
+
+        CloudAPI answers when that is done, which may take up to `timeout` seconds.
+        """
+        try:
+            self._datacenter.request("POST", self._path, data={"action": "finalize"}, timeout=timeout)
+        except CallError as error:
+            if error.applied is False or not self._forgotten():
+                raise
+
+    def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
+        """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
+        for _ in self.watch(interval, timeout=timeout):
+            pass
+        if self.state not in {"paused", "successful"}:
+            raise WaitFailed(f"{self._called()} is {self.state}: {self.error or 'no reason given'}", resource=self)
+        return self
+
+    def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[dict[str, Any]]:
+        """Yield what the migration does, as it does it, until it does nothing more: ``GetMigration``.
+
+        Each is a dict as in `progress_history`, again when there is news of it; the last has the type ``end`` and the
+        `phase` and `state` that were reached. The migration is fetched every `interval` seconds rather than CloudAPI's
+        own stream read, so that a connection that breaks costs nothing; only the stream has the rate of a sync
+        (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
+        """
+        clock, told = self.datacenter.clock, self._told()
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        goal = f"{self._called()} has not finished its {self.phase}"
+        while True:
+            left = None if deadline is None else max(deadline - clock.monotonic(), 0.0)
+            try:
+                events = poll(lambda: self._news(told), goal, clock=clock, interval=interval, timeout=left)
+            except WaitTimeout as error:
+                raise WaitTimeout(f"{goal}: not within {timeout:g} s", resource=self) from error.__cause__
+            yield from events
+            if events[-1]["type"] == "end":
+                return
+            clock.sleep(interval)
+
+    def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
+        """Return everything that CloudAPI's own stream tells of the running phase, when it has ended: ``Migrate:watch``.
+
+        The stream lasts as long as the phase, at most `timeout` seconds; a proxy may cut it when nothing happens for
+        two minutes. The last dict has the type ``end`` if it is whole.
+        """
+        answer, response = self._datacenter.request(
+            "POST", self._path, params={"action": "watch"}, timeout=timeout, repeatable=True
+        )
+        try:
+            return [json.loads(line) for line in str(answer or "").splitlines() if line.strip()]
+        except ValueError as error:
+            raise BadResponse(f"POST {response.request.path_url}: the stream is broken: {error}") from None
+
+    @property
+    def _path(self) -> str:
+        return wire.segments("machines", self.machine, "migrate")
+
+    def _act(self, action: str, wait: bool, timeout: float | None) -> Self:
+        answer, response = self._datacenter.request("POST", self._path, data={"action": action})
+        self._begun(self._expect(dict, answer, response))
+        return self.wait(timeout=timeout) if wait else self
+
+    def _begun(self, answer: Mapping[str, Any]) -> None:
+        """Take over what CloudAPI says at the start of a phase, which adds to the history in a moment."""
+        self._keep(answer)
+        # A pause is the one action that adds nothing: it ends what is there.
+        self._asked_after = None if self.phase == "pause" else len(self.progress_history or ())
+        self._aborting = self.phase == "abort"
+
+    def _look(self) -> str:
+        """Fetch the migration and return its state; one that was aborted is forgotten."""
+        try:
+            return self.refresh().state
+        except ResourceNotFound:
+            if not self._aborting:
+                raise
+            self._data.update(phase="abort", state="successful")
+            return "successful"
+
+    def _forgotten(self) -> bool:
+        """Tell whether CloudAPI knows nothing of the migration any more."""
+        try:
+            self.refresh()
+        except ResourceNotFound:
+            return True
+        return False
+
+    def _told(self) -> list[dict[str, Any]]:
+        """Return the history that is no news to a watch that starts now."""
+        history = [_lasting(entry) for entry in self.progress_history or ()]
+        if self._asked_after is not None:
+            return history[: self._asked_after]
+        return history[:-1] if self.state == "running" else history
+
+    def _news(self, told: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+        """Fetch the migration and return what is not `told` yet, adding it there; None when there is nothing."""
+        state = self._look()
+        events = []
+        for place, entry in enumerate(self.progress_history or ()):
+            if place >= len(told) or told[place] != _lasting(entry):
+                told[place : place + 1] = [_lasting(entry)]
+                events.append(dict(entry))
+        if state != "running" and self._has_begun():
+            events.append(wire.given(type="end", phase=self.phase, state=state, message=self.error))
+        return events or None
+
+    def _has_begun(self) -> bool:
+        """Tell whether the record shows the phase that was asked for last, and not still the one before."""
+        after = self._asked_after
+        return after is None or len(self.progress_history or ()) > after or self.phase == "abort"
+
+    def _called(self) -> str:
+        return f"the migration of machine {self.machine}"
+
+    def _summary(self) -> list[str]:
+        return [f"{self.phase} {self.state}", "of", self.machine]
+
+
+class HasMigrations(Addressable):
+    """What has migrations."""
+
+    def migrations(self) -> list[Migration]:
+        """List the migrations that are not finalized: ``ListMigrations``."""
+        return [Migration(self, data=entry) for entry in self._list("migrations")]
+
+    def migration(self, machine: str | Mapping[str, Any]) -> Migration:
+        """Get the migration of a machine that is given by id, name, dict or resource: ``GetMigration``."""
+        text = id_of(machine, "id", "machine")
+        return Migration(self, text if is_uuid(text) else self._datacenter.machine(text).id)
+
+
+class HasMigration(Resource):
+    """What can be moved to another server."""
+
+    def migration(self) -> Migration:
+        """Get the machine's migration: ``GetMigration``."""
+        return self.datacenter.migration(self)
+
+    def migration_estimate(self) -> dict[str, Any]:
+        """Estimate what a migration would have to copy, as ``size`` in bytes: ``MigrateMachineEstimate``."""
+        return self._get("migrate")
+
+    def migrate(
+        self,
+        *,
+        automatic: bool = False,
+        affinity: Iterable[str] | None = None,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """Begin to move the machine to another server, and return the migration: ``Migrate``.
+
+        Then `Migration.sync` and `Migration.switch` do it, and `Migration.finalize` ends it; with `automatic` the
+        first two follow by themselves. When the answer is lost, the migration is looked for before it is asked for
+        again. With `wait` it is returned when it has a place, or, if automatic, when the machine has moved; or
+        `WaitFailed` or `WaitTimeout` is raised.
+
+        Args:
+            automatic: whether to do all of it but the last step at once.
+            affinity: rules such as ``role!=db``: which machines to be near to, or not. Today's servers take them and
+                forget them.
+            wait: whether to return only when that is done.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        checked_timeout(timeout)
+        ways = {"action": "automatic" if typed.flags(automatic=automatic) else "begin"}
+        wish = {**ways, **typed.lists(affinity=affinity)}
+
+        def send() -> Migration:
+            answer = self._post("migrate", data=wish)
+            migration = Migration(self.datacenter, data=answer)
+            migration._begun(answer)  # noqa: SLF001 (it is made here)
+            return migration
+
+        before = {known.created for known in self._live_migrations()}
+
+        def find() -> list[Migration]:
+            return [known for known in self._live_migrations() if known.created not in before]
+
+        migration = Once(send, find, self.datacenter.clock, SETTLE).run()
+        return migration.wait(timeout=timeout) if wait else migration
+
+    def _live_migrations(self) -> list[Migration]:
+        """List the machine's migrations, which is one at most; one that failed may be begun again."""
+        known = self.datacenter.migrations()
+        return [each for each in known if each.machine == self["id"] and each.state != "failed"]
+
+
+def _lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is news when it changes: not how long something has run."""
+    return {key: value for key, value in entry.items() if key != "duration_ms"}

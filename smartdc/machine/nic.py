@@ -1,0 +1,203 @@
+"""Plug machines into networks, and out of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Field, Resource, id_of
+from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
+from smartdc.http import request as wire
+from smartdc.machine.job import HasJobs
+from smartdc.waiting.create_once import Once
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
+
+if TYPE_CHECKING:
+    from smartdc.machine.machine import Machine
+
+__all__ = ["HasNics", "Nic"]
+
+SETTLE = 30.0
+"""Seconds for which an interface that was accepted may not be listed yet."""
+
+_MAC = re.compile(r"[0-9a-f]{12}")
+
+
+class Nic(Resource):
+    """A network interface of a machine."""
+
+    kind = "nics"
+    id_key = "mac"
+
+    mac = Field[str]("its MAC address, with colons")
+    ip = Field[str]("its IPv4 address")
+    netmask = Field[str]("the mask of its network")
+    gateway = Field[str | None]("the gateway of its network, if that has one")
+    network = Field[str]("the UUID of its network; of a pool, the member that it is on")
+    primary = Field[bool]("whether it is the one that the machine's default route goes through")
+    state = Field[str]("``provisioning``, ``running`` or ``stopped``")
+
+    @property
+    def path(self) -> str:
+        """The address below the account, in which the MAC address has no colons."""
+        return self._parent.path + wire.segments(self.kind, plain(str(self.mac)))
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that it is part of."""
+        return cast("Machine", self._parent)
+
+    def status(self) -> str:
+        """Fetch the interface again and return its state: ``GetNic``."""
+        self.refresh()
+        return self._said("state")
+
+    def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""
+        self.machine.remove_nic(self, wait=wait, timeout=timeout)
+
+    def _summary(self) -> list[str]:
+        return [self.mac, str(self.ip), str(self.state)]
+
+
+class HasNics(HasJobs):
+    """What has network interfaces."""
+
+    def nics(self) -> list[Nic]:
+        """List the network interfaces, those that are being added too: ``ListNics``.
+
+        What the machine last told of them, without a request, is ``machine["nics"]``.
+        """
+        return [Nic(self, data=entry) for entry in self._list("nics")]
+
+    def num_nics(self) -> int:
+        """Count the network interfaces that `nics` would list: ``HeadNics``."""
+        return self._count("nics")
+
+    def nic(self, mac: str | Mapping[str, Any]) -> Nic:
+        """Get a network interface by its MAC address: ``GetNic``.
+
+        CloudAPI looks whether it is the account's, and not whether it is this machine's.
+        """
+        return Nic(self, data=self._get("nics", plain(id_of(mac, "mac"))))
+
+    def add_nic(
+        self,
+        network: str | Mapping[str, Any],
+        *,
+        ip: str | None = None,
+        primary: bool | None = None,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Nic:
+        """Plug the machine into a network, and return the interface: ``ListNics``, ``AddNic``.
+
+        **The machine reboots.** The interface is ``provisioning`` when it is returned; with `wait` it is part of the
+        machine, or `WaitFailed` or `WaitTimeout` (after `timeout` seconds) is raised: ``GetNic``.
+
+        A machine that is on the network already is left as it is, and the interface that it has there is returned;
+        `Redirected` is raised where that has not the `ip`, or is not `primary`, as wanted. Of a pool CloudAPI cannot
+        tell that: every call adds an interface.
+
+        When the answer is lost, the interface is looked for, among those that were not there before, before it is
+        asked for again.
+
+        Args:
+            network: an id, a name, a dict or a `Network`, or a dict with ``ipv4_uuid`` and ``ipv4_ips``.
+            ip: the address to have; only on networks with owners, such as those on fabrics.
+            primary: whether it becomes the machine's primary interface.
+            wait: whether to return only when the machine has it.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        checked_timeout(timeout)
+        wish = {"network": self._wanted(network, ip), **typed.truths(primary=primary)}
+        before = {nic.mac for nic in self.nics()}
+        once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
+        nic = once.run()
+        if wait:
+            self._poll(lambda: self._plugged(nic), f"has no working NIC {nic.mac}", timeout=timeout)
+            self.refresh()
+        return nic
+
+    def remove_nic(
+        self, mac: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Remove a network interface by its MAC address, for which the machine reboots: ``RemoveNic``.
+
+        With `wait` it returns when that is done, and raises `WaitFailed` when it failed, or `WaitTimeout`.
+        """
+        names = "nics", plain(id_of(mac, "mac"))
+        self._do("remove_nics", lambda: self._call("DELETE", *names)[1], wait=wait, timeout=timeout)
+
+    def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
+        """Write down the network, and the address if one is asked for."""
+        typed.texts(ip=ip)
+        if isinstance(network, Mapping) and "ipv4_uuid" in network:
+            return {**network, **({} if ip is None else {"ipv4_ips": [ip]})}
+        identity = self.datacenter.network_id(network)
+        return identity if ip is None else {"ipv4_uuid": identity, "ipv4_ips": [ip]}
+
+    def _send_nic(self, wish: Mapping[str, Any]) -> Nic:
+        try:
+            data, response = self._call("POST", "nics", data=wish)
+        except Redirected as there:
+            return self._there_already(there, wish)
+        self._note("add_nics", response)
+        return Nic(self, data=self._expect(dict, data, response))
+
+    def _there_already(self, there: Redirected, wish: Mapping[str, Any]) -> Nic:
+        """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""
+        found = (there.location or "").rpartition("/")[2]
+        try:
+            nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(wish))
+        except CallError as error:
+            error.applied = None
+            raise
+        ip = address_of(wish)
+        for nic in nics:
+            if (ip is None or nic.ip == ip) and (nic.primary or not wish.get("primary")):
+                return nic
+        there.applied = False if nics else None
+        there.add_note(f"the machine is on that network already, and not as it was asked for: {nics}")
+        raise there
+
+    def _on(self, network: str) -> list[Nic]:
+        return [nic for nic in self.nics() if nic.network == network]
+
+    def _new_nics(self, wish: Mapping[str, Any], before: set[str]) -> list[Nic]:
+        """Return the new interfaces on a network; if it is a pool, they are on networks that are not listed."""
+        new = [nic for nic in self.nics() if nic.mac not in before]
+        found = [nic for nic in new if nic.network == network_of(wish)]
+        if found or not new:
+            return found
+        listed = {network.id for network in self.datacenter.networks()}
+        return [nic for nic in new if nic.network not in listed]
+
+    def _plugged(self, nic: Nic) -> bool | None:
+        """Fetch an interface and tell whether the machine has it; one that is gone could not be added."""
+        try:
+            return nic.status() != "provisioning" or None
+        except ResourceNotFound:
+            self._fail(f"could not get the NIC {nic.mac}", self._why())
+
+
+def plain(mac: str) -> str:
+    """Write a MAC address as it stands in CloudAPI's addresses: twelve digits in lower case, without colons."""
+    digits = mac.replace(":", "").replace("-", "").lower()
+    if not _MAC.fullmatch(digits):
+        raise InputError(f"{mac!r} is no MAC address: twelve hexadecimal digits, with colons or without")
+    return digits
+
+
+def network_of(wish: Mapping[str, Any]) -> str:
+    """Return the id of the network that an interface was asked for on."""
+    network = wish["network"]
+    return str(network if isinstance(network, str) else network["ipv4_uuid"])
+
+
+def address_of(wish: Mapping[str, Any]) -> str | None:
+    """Return the address that was asked for, if one was."""
+    network = wish["network"]
+    return None if isinstance(network, str) else next(iter(network.get("ipv4_ips") or ()), None)

@@ -1,0 +1,135 @@
+"""Take snapshots of a machine's disk, and go back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from smartdc.core.resource import Field, id_of
+from smartdc.http.dates import parse_date
+from smartdc.machine.job import HasJobs
+from smartdc.waiting.create_once import Once, begin
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
+from smartdc.waiting.stateful import Stateful
+
+if TYPE_CHECKING:
+    from smartdc.machine.machine import Machine
+
+__all__ = ["HasSnapshots", "Snapshot"]
+
+SETTLE = 30.0
+"""Seconds for which a snapshot that was accepted may not be listed yet."""
+
+
+class Snapshot(Stateful):
+    """The disk of a machine as it once was.
+
+    One that was just created may lack its dates and size, and may for a while read ``deleted``.
+    """
+
+    kind = "snapshots"
+    id_key = "name"
+    states = ("queued", "running", "created", "failed", "canceled")
+    dead_ends = frozenset({"failed", "canceled"})
+
+    name = Field[str]("its name")
+    state = Field[str]("``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``")
+    size = Field[int | None]("bytes that it holds on to")
+    created = Field[datetime | None]("when it was taken", read=parse_date)
+    updated = Field[datetime | None]("the same as `created`", read=parse_date)
+
+    def __init__(
+        self,
+        machine: Machine,
+        name: str | Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(machine, name, data)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that it is of."""
+        return cast("Machine", self._parent)
+
+    def status(self) -> str:
+        """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
+        self.refresh()
+        return self._said("state")
+
+    def _called(self) -> str:
+        return f"snapshot {self.name} of {self.machine.name}"
+
+    def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Begin to delete the snapshot: ``DeleteMachineSnapshot``.
+
+        With `wait` it returns when the snapshot is gone, and raises `WaitFailed` (with what the audit says) when that
+        failed or `WaitTimeout` after `timeout` seconds.
+        """
+        ask = lambda: self._call("DELETE")[1]  # noqa: E731 (one line says it)
+        self.machine._do("delete_snapshot", ask, wait=wait, timeout=timeout)  # noqa: SLF001 (its own machine)
+        if wait:
+            self.poll_until("deleted", timeout=timeout)
+
+    def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
+        """Roll the machine back to the snapshot, boot it, and return it: ``StartMachineFromSnapshot``.
+
+        Snapshots taken later are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
+        """
+        return self.machine.start_from_snapshot(self.name, wait=wait, timeout=timeout)
+
+    def _summary(self) -> list[str]:
+        return [repr(self.name), str(self.state), "of", repr(self.machine.name)]
+
+
+class HasSnapshots(HasJobs):
+    """What can be snapshotted."""
+
+    def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
+        return self._get("snapshots", id_of(name, "name"))
+
+    def snapshots(self) -> list[Snapshot]:
+        """List the snapshots: ``ListMachineSnapshots``."""
+        return [Snapshot(cast("Machine", self), data=entry) for entry in self._list("snapshots")]
+
+    def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
+        """Get a snapshot: ``GetMachineSnapshot``."""
+        return Snapshot(cast("Machine", self), data=self.raw_snapshot_data(name))
+
+    def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
+        """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
+
+        When the answer is lost, the snapshot is looked for by its name before it is asked for again. With `wait` it
+        is returned when it is ``created``, or `WaitFailed` (with what the audit says) or `WaitTimeout` is raised.
+        """
+        checked_timeout(timeout)
+        before = len(self._entries("create_snapshot")) if wait else 0
+        machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
+        is_new = begin(self.datacenter.clock, self.datacenter.session.now)
+
+        def send() -> Snapshot:
+            return Snapshot(machine, wish["name"], data=self._post("snapshots", data=wish))
+
+        def find() -> list[Snapshot]:
+            named = [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
+            return [snapshot for snapshot in named if is_new(snapshot.created)]
+
+        snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
+        if wait:
+            self._settle("create_snapshot", before, timeout)
+            snapshot.poll_until("created", timeout=timeout)
+        return snapshot
+
+    def start_from_snapshot(
+        self, name: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> Self:
+        """Roll back to a snapshot, boot, and return the machine: ``StartMachineFromSnapshot``.
+
+        Snapshots taken later are lost. With `wait` it returns when that is done, and raises `WaitFailed` when it
+        failed or `WaitTimeout` after `timeout` seconds.
+        """
+        snapshot = id_of(name, "name")
+        ask = lambda: self._call("POST", "snapshots", snapshot)[1]  # noqa: E731 (one line says it)
+        self._do("rollback_snapshot", ask, wait=wait, timeout=timeout)
+        return self

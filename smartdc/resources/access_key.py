@@ -1,0 +1,59 @@
+"""Manage access keys: for services in the manner of S3, not for CloudAPI itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.http.dates import parse_date
+
+__all__ = ["AccessKey", "HasAccessKeys"]
+
+SECRET = "accesskeysecret"  # noqa: S105 (the name of an entry)
+
+
+class AccessKey(Resource):
+    """A pair of an id and a secret; a pickled one leaves the secret behind, and `refresh` fetches it again."""
+
+    kind = "accesskeys"
+    id_key = "accesskeyid"
+
+    id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")
+    secret = Field[str | None]("its secret", key=SECRET)
+    status = Field[str]("``Active``; current servers say nothing else")
+    created = Field[datetime]("when it was created", read=parse_date)
+
+    def delete(self) -> None:
+        """Delete the access key: ``DeleteAccessKey``, ``DeleteUserAccessKey``."""
+        self._delete()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the secret behind when the access key is pickled."""
+        return {**vars(self), "_data": {name: value for name, value in self._data.items() if name != SECRET}}
+
+
+class HasAccessKeys(Addressable):
+    """What owns access keys."""
+
+    def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
+        """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
+
+        With `sync` CloudAPI asks its directory, not its cache.
+        """
+        entries = self._list("accesskeys", params=typed.flags(sync=sync))
+        return [AccessKey(self, data=entry) for entry in entries]
+
+    def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
+        """Get an access key, its secret included: ``GetAccessKey``, ``GetUserAccessKey``."""
+        name = id_of(key_id, "accesskeyid")
+        return AccessKey(self, data=self._get("accesskeys", name, params=typed.flags(sync=sync)))
+
+    def create_access_key(self) -> AccessKey:
+        """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.
+
+        Nothing marks one as this call's: when the answer is lost, look through `access_keys` before another try.
+        """
+        return AccessKey(self, data=self._post("accesskeys", data={}))

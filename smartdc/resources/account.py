@@ -1,0 +1,106 @@
+"""Read and change the account itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource
+from smartdc.http.dates import parse_date
+from smartdc.resources.role_tag import HasRoleTags
+
+__all__ = ["Account", "HasAccount", "contact"]
+
+CLOUDAPI_NAMES = {
+    "company_name": "companyName",
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "postal_code": "postalCode",
+}
+
+
+class Account(HasRoleTags, Resource):
+    """The account that pays for everything below it."""
+
+    kind = ""
+
+    id = Field[str]("its UUID")
+    login = Field[str]("its login name")
+    email = Field[str]("its e-mail address")
+    company_name = Field[str]("the company", key="companyName")
+    first_name = Field[str]("the first name", key="firstName")
+    last_name = Field[str]("the last name", key="lastName")
+    phone = Field[str]("the telephone number")
+    triton_cns_enabled = Field[bool]("whether machines get names in the data centre's DNS")
+    created = Field[datetime]("when it was created", read=parse_date)
+    updated = Field[datetime]("when it was last changed", read=parse_date)
+
+    @property
+    def path(self) -> str:
+        """The address below the account: the account itself."""
+        return self._parent.path
+
+    def __str__(self) -> str:
+        return str(self.login)
+
+    def _summary(self) -> list[str]:
+        return [self.login]
+
+
+class HasAccount(Addressable):
+    """What stands for an account."""
+
+    def account(self) -> Account:
+        """Get the account: ``GetAccount``."""
+        return Account(self, data=self._get())
+
+    me = account
+
+    def update_account(
+        self,
+        email: str | None = None,
+        company_name: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        address: str | None = None,
+        postal_code: str | None = None,
+        city: str | None = None,
+        state: str | None = None,
+        country: str | None = None,
+        phone: str | None = None,
+        *,
+        triton_cns_enabled: bool | None = None,
+    ) -> Account:
+        """Change what is given and return the account: ``UpdateAccount``.
+
+        CloudAPI ignores empty strings here: a field that has a value cannot be cleared.
+        """
+        changes = contact(
+            email=email,
+            company_name=company_name,
+            first_name=first_name,
+            last_name=last_name,
+            address=address,
+            postal_code=postal_code,
+            city=city,
+            state=state,
+            country=country,
+            phone=phone,
+        )
+        switch = typed.truths(triton_cns_enabled=triton_cns_enabled)
+        return Account(self, data=self._post(data={**changes, **switch}, repeatable=True))
+
+    def limits(self) -> list[dict[str, Any]]:
+        """List the limits on what the account's machines may use together: ``GetAccountLimits``.
+
+        Each is a dict of ``value``, the limit, and ``used``, of which ``by`` says what they count: MiB of ``ram``, GiB
+        of ``quota`` (disk), or else ``machines``. ``check`` and the entry it names (``os``, ``image``, ``brand``) say
+        to which machines it applies, if not to all. There are none where the operator does not limit anybody.
+        """
+        return self._list("limits")
+
+
+def contact(**fields: Any) -> dict[str, Any]:
+    """Return what was said of an account or user, under CloudAPI's names."""
+    return {CLOUDAPI_NAMES.get(name, name): value for name, value in typed.texts(**fields).items()}

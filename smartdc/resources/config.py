@@ -1,0 +1,30 @@
+"""Read and change the account's settings in this data centre."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from smartdc.core.resource import Addressable
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["HasConfig"]
+
+
+class HasConfig(Addressable):
+    """What has settings."""
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings: ``GetConfig``.
+
+        That is ``default_network``, the id of the network that machines get when nobody says which; it is missing
+        where it was never set.
+        """
+        return self._get("config")
+
+    def update_config(self, default_network: str | Mapping[str, Any]) -> dict[str, Any]:
+        """Set the network that machines get when nobody says which, and return the settings: ``UpdateConfig``."""
+        datacenter: DataCenter = self._datacenter
+        return self._put("config", data={"default_network": datacenter.network_id(default_network)})

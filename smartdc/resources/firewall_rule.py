@@ -1,0 +1,144 @@
+"""Say what traffic reaches the account's machines, and leaves them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.resources.role_tag import HasRoleTags
+from smartdc.waiting.create_once import Once
+
+if TYPE_CHECKING:
+    from smartdc.machine.machine import Machine
+
+__all__ = ["CreatesFirewallRules", "FirewallRule", "HasFirewallRules"]
+
+SETTLE = 10.0
+"""Seconds for which a rule that was accepted may not be listed yet."""
+
+_WORD = re.compile(r"[\w.:/]+")
+_FILLERS = frozenset({"or", "and", "port", "ports", "type", "all", "1", "65535", "priority", "0"})
+"""Words that CloudAPI puts in, leaves out, or replaces by one another."""
+
+
+class FirewallRule(HasRoleTags, Resource):
+    """A rule of the firewall; it applies to machines whose `firewall_enabled` is on."""
+
+    kind = "fwrules"
+
+    id = Field[str]("its UUID")
+    rule = Field[str]("its text, as CloudAPI writes it: sorted, quoted, with keywords in capital letters")
+    enabled = Field[bool]("whether it is in force")
+    log = Field[bool]("whether connections that it lets through are logged")
+    description = Field[str | None]("what it is for")
+    is_global = Field[bool | None]("whether it is the operator's, for every machine of the data centre", key="global")
+
+    def update(
+        self,
+        rule: str | None = None,
+        *,
+        enabled: bool | None = None,
+        log: bool | None = None,
+        description: str | None = None,
+    ) -> Self:
+        """Change what is given and return the rule: ``UpdateFirewallRule``.
+
+        A text that cannot be read raises `InvalidParameters` with the place of the fault.
+        """
+        data = _wish(rule, enabled, log, description)
+        self._keep(self._post(data=data, repeatable=True))
+        return self
+
+    def enable(self) -> Self:
+        """Put the rule into force and return it: ``EnableFirewallRule``."""
+        self._keep(self._post("enable", repeatable=True))
+        return self
+
+    def disable(self) -> Self:
+        """Put the rule out of force and return it: ``DisableFirewallRule``."""
+        self._keep(self._post("disable", repeatable=True))
+        return self
+
+    def delete(self) -> None:
+        """Delete the rule: ``DeleteFirewallRule``."""
+        self._delete()
+
+    def machines(self) -> list[Machine]:
+        """List the machines that the rule is for: ``ListFirewallRuleMachines``."""
+        return self.datacenter.machines_from(self._list("machines"))
+
+    def _summary(self) -> list[str]:
+        return [repr(self.rule), "enabled" if self.enabled else "disabled", self.id]
+
+
+class HasFirewallRules(Addressable):
+    """What firewall rules are for: an account, or a machine."""
+
+    def firewall_rules(self) -> list[FirewallRule]:
+        """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
+
+        Those for a machine are listed whether they are enabled or not, the operator's among them.
+        """
+        return [FirewallRule(self._datacenter, data=entry) for entry in self._list("fwrules")]
+
+
+class CreatesFirewallRules(HasFirewallRules):
+    """What keeps firewall rules."""
+
+    def firewall_rule(self, identifier: str | Mapping[str, Any]) -> FirewallRule:
+        """Get a firewall rule by its id: ``GetFirewallRule``."""
+        return FirewallRule(self, data=self._get("fwrules", id_of(identifier)))
+
+    def create_firewall_rule(
+        self,
+        rule: str,
+        *,
+        enabled: bool | None = None,
+        log: bool | None = None,
+        description: str | None = None,
+    ) -> FirewallRule:
+        """Make a firewall rule and return it: ``ListFirewallRules``, ``CreateFirewallRule``.
+
+        A rule is not in force unless `enabled`. When the answer is lost, the rule is looked for, among those that
+        were not there before, before it is asked for again.
+
+        Args:
+            rule: ``FROM <targets> TO <targets> ALLOW|BLOCK <protocol> <ports>``; a text that cannot be read raises
+                `InvalidParameters` with the place of the fault.
+            enabled: whether it is in force.
+            log: whether connections that it lets through are logged.
+            description: what it is for; at most 255 characters.
+        """
+        wish = _wish(rule, enabled, log, description)
+        before = {known.id for known in self.firewall_rules()}
+
+        def send() -> FirewallRule:
+            return FirewallRule(self, data=self._post("fwrules", data=wish))
+
+        def find() -> list[FirewallRule]:
+            return [known for known in self.firewall_rules() if known.id not in before and is_as_wished(known, wish)]
+
+        return Once(send, find, self._datacenter.clock, SETTLE).run()
+
+
+def _wish(rule: str | None, enabled: bool | None, log: bool | None, description: str | None) -> dict[str, Any]:
+    return {**typed.texts(rule=rule, description=description), **typed.truths(enabled=enabled, log=log)}
+
+
+def is_as_wished(rule: FirewallRule, wish: Mapping[str, Any]) -> bool:
+    """Tell whether a rule may be the one that was asked for."""
+    told = (gist(str(rule.rule)), rule.enabled, rule.log, rule.description or "")
+    return told == (
+        gist(wish["rule"]),
+        wish.get("enabled", False),
+        wish.get("log", False),
+        wish.get("description", ""),
+    )
+
+
+def gist(text: str) -> frozenset[str]:
+    """Return the words of a rule that stay the same however CloudAPI writes it."""
+    return frozenset(_WORD.findall(text.replace("\\", "").casefold())) - _FILLERS

@@ -1,0 +1,319 @@
+"""Find, make, change and share images: what machines are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+from warnings import warn
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.core.search import search as matching
+from smartdc.errors import InputError, ResourceNotFound
+from smartdc.http import request as wire
+from smartdc.http.dates import parse_date
+from smartdc.resources.role_tag import HasRoleTags
+from smartdc.waiting.create_once import Once
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
+from smartdc.waiting.stateful import Stateful
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["HasImages", "HasImaging", "Image"]
+
+SETTLE = 30.0
+"""Seconds for which an image that was accepted may not be listed yet."""
+
+
+class Image(HasRoleTags, Stateful):
+    """A file system or a disk with an operating system on it."""
+
+    kind = "images"
+    states = ("active", "unactivated", "disabled", "creating", "failed")
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name")
+    version = Field[str]("its version")
+    os = Field[str]("the operating system's family, such as ``smartos`` or ``linux``")
+    type = Field[str]("how it is made, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``")
+    state = Field[str]("``active`` when machines can be made from it; also unactivated, disabled, creating, failed")
+    description = Field[str]("what it is")
+    homepage = Field[str | None]("where to read more")
+    owner = Field[str]("the UUID of the account it belongs to")
+    public = Field[bool]("whether every account may use it")
+    published_at = Field[datetime | None]("when it was published", read=parse_date)
+    requirements = Field[dict[str, Any]]("what a machine must have to run it; sizes in MiB")
+    tags = Field[dict[str, Any]]("its tags")
+    origin = Field[str | None]("the UUID of the image it was made from")
+    image_size = Field[int | None]("the size of its disk in MiB, where it has one")
+    files = Field[list[dict[str, Any]]]("its files: compression, sha1 and size in bytes")
+    eula = Field[str | None]("the licence to be agreed to")
+    acl = Field[list[str] | None]("the UUIDs of the accounts it is shared with")
+    error = Field[dict[str, str] | None]("why it failed: code and message")
+
+    def update(
+        self,
+        name: str | None = None,
+        version: str | None = None,
+        *,
+        description: str | None = None,
+        homepage: str | None = None,
+        eula: str | None = None,
+        acl: Iterable[str | Mapping[str, Any]] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Change what the image says of itself, and return it: ``UpdateImage``.
+
+        `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace what is there.
+        """
+        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+        if not wish:
+            raise InputError("say what to change")
+        self._keep(self._post(data=wish, params={"action": "update"}, repeatable=True))
+        return self
+
+    def share(self, account: str | Mapping[str, Any]) -> Self:
+        """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
+
+        `account` is the account's UUID, or a dict or resource with it. Two who share the same image at the same
+        moment may undo each other's work, since CloudAPI only takes whole lists.
+        """
+        shared = self.refresh().acl or []
+        return self.update(acl=[*shared, *_accounts([account], shared)])
+
+    def unshare(self, account: str | Mapping[str, Any]) -> Self:
+        """Let another account no longer use the image, and return it: ``GetImage``, ``UpdateImage``.
+
+        An account that it is not shared with is an `InputError`.
+        """
+        [gone], shared = _accounts([account]), self.refresh().acl or []
+        if gone not in shared:
+            raise InputError(f"image {self.id} is not shared with the account {gone}")
+        return self.update(acl=[known for known in shared if known != gone])
+
+    def clone(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Image:
+        """Copy an image that is shared with this account to one of its own, and return that: ``CloneImage``.
+
+        CloudAPI answers when the copy is made, which may take up to `timeout` seconds. When the answer is lost, the
+        copy is looked for before another one is asked for.
+        """
+        checked_timeout(timeout)
+
+        def send() -> Image:
+            answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
+            return Image(self.datacenter, data=self._expect(dict, *answer))
+
+        # The copy may turn up as late as its answer may come.
+        settle = max(SETTLE, DEFAULT_TIMEOUT if timeout is None else timeout)
+        return _active(_once(self.datacenter, send, self.name, self.version, settle), timeout)
+
+    def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
+        """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
+
+        They are ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account, or
+        what the names of the two files shall begin with. CloudAPI answers when they are written, which may take up
+        to `timeout` seconds.
+        """
+        params = {"action": "export", **typed.texts(manta_path=manta_path)}
+        return self._expect(
+            dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
+        )
+
+    def delete(self) -> None:
+        """Delete the image: ``DeleteImage``. `InUse` is raised where other images are based on it."""
+        self._delete()
+
+    def _summary(self) -> list[str]:
+        return [f"{self.name}@{self.version}", self.id]
+
+
+class HasImages(Addressable):
+    """What offers images."""
+
+    def images(
+        self,
+        name: str | None = None,
+        os: str | None = None,
+        version: str | None = None,
+        public: bool | None = None,
+        state: str | None = None,
+        owner: str | Mapping[str, Any] | None = None,
+        type: str | None = None,  # noqa: A002 (the original's and CloudAPI's word)
+        *,
+        search: str | None = None,
+        fields: Iterable[str] = ("name", "description"),
+    ) -> list[Image]:
+        """List the images that equal what is given: ``ListImages``.
+
+        Only active ones are listed unless `state` says otherwise; ``all`` lists every state. `owner` is an account: its
+        UUID, or a dict or resource with it. `public` is True or False, and `type` such as ``zone-dataset``, or
+        ``!docker`` for all but these.
+        `search` is a regular expression that is tried, here, on `fields`.
+        """
+        params = wire.given(
+            **typed.texts(name=name, os=os, version=version, state=state, type=type),
+            **typed.truths(public=public),
+            owner=None if owner is None else id_of(owner),
+        )
+        return matching([Image(self, data=entry) for entry in self._list("images", params=params)], search, fields)
+
+    def image(self, identifier: str | Mapping[str, Any]) -> Image:
+        """Get an image by its id, or by its name or ``name@version`` where that means only one: ``GetImage``."""
+        text = id_of(identifier)
+        if is_uuid(text):
+            return Image(self, data=self._get("images", text))
+        name, _, version = text.partition("@")
+        return only(self.images(name=name, version=version or None), text, "image")
+
+    def image_id(self, image: str | Mapping[str, Any]) -> str:
+        """Return the id of an image that may be given by its name; only a name asks CloudAPI: ``ListImages``."""
+        text = id_of(image)
+        return text if is_uuid(text) else self.image(text).id
+
+    def create_image_from_machine(
+        self,
+        machine: str | Mapping[str, Any],
+        name: str,
+        version: str,
+        *,
+        description: str | None = None,
+        homepage: str | None = None,
+        eula: str | None = None,
+        acl: Iterable[str | Mapping[str, Any]] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Image:
+        """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
+
+        The machine should be stopped and prepared for it. When the answer is lost, the image is looked for by its
+        name and version before it is asked for again. With `wait` it is returned when it is ``active``, or
+        `WaitFailed`, with CloudAPI's reason, or `WaitTimeout` is raised.
+
+        Args:
+            machine: its id, name, dict or resource.
+            acl: the accounts that it is shared with: UUIDs, dicts or resources.
+            tags: what it can be told by; strings, numbers and booleans.
+            homepage: where to read more; a URL.
+            eula: where the licence is to be read; a URL.
+            wait: whether to return only when machines can be made from it.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        checked_timeout(timeout)
+        text = id_of(machine)
+        source = text if is_uuid(text) else self._datacenter.machine(text).id
+        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+
+        def send() -> Image:
+            return Image(self._datacenter, data=self._post("images", data={"machine": source, **wish}))
+
+        image = _once(self._datacenter, send, name, version)
+        if wait:
+            image.poll_until("active", timeout=timeout)
+        return image
+
+    def import_image(
+        self, datacenter: str, image: str | Mapping[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> Image:
+        """Copy an image of one's own from another data centre, and return it: ``ImportImageFromDatacenter``.
+
+        `datacenter` is a name that `datacenters` lists, and `image` an id, a dict or a resource; the copy has the
+        same id. CloudAPI answers when it is made, which may take up to `timeout` seconds; when the answer is lost,
+        the copy is looked for, and its becoming ``active`` waited for.
+        """
+        identity = id_of(image)
+        params = {"action": "import-from-datacenter", **typed.texts(datacenter=datacenter), "id": identity}
+
+        def send() -> Image:
+            answer = self._datacenter.request("POST", "/images", params=params, timeout=timeout)
+            return Image(self._datacenter, data=self._expect(dict, *answer))
+
+        def find() -> list[Image]:
+            try:
+                return [Image(self._datacenter, identity)]
+            except ResourceNotFound:
+                return []
+
+        return _active(Once(send, find, self._datacenter.clock, SETTLE).run(), timeout)
+
+    def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
+        """Delete an image by its id: ``DeleteImage``."""
+        self._delete("images", id_of(identifier))
+
+    def datasets(self, search: str | None = None, fields: Iterable[str] = ("description", "name")) -> list[Image]:
+        """List images under their former name: ``ListImages``.
+
+        .. deprecated:: 1.0
+           CloudAPI 8 calls them images; use `images`.
+        """
+        warn("datasets are called images now: use images()", DeprecationWarning, stacklevel=2)
+        return self.images(search=search, fields=fields)
+
+    def dataset(self, identifier: str | Mapping[str, Any]) -> Image:
+        """Get an image under its former name: ``GetImage``.
+
+        .. deprecated:: 1.0
+           CloudAPI 8 calls them images; use `image`.
+        """
+        warn("datasets are called images now: use image()", DeprecationWarning, stacklevel=2)
+        return self.image(identifier)
+
+
+class HasImaging(Resource):
+    """What an image can be made of."""
+
+    def create_image(self, name: str, version: str, **options: Any) -> Image:
+        """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
+
+        The options are those of `DataCenter.create_image_from_machine`, such as ``description=`` and ``wait=True``.
+        """
+        return self.datacenter.create_image_from_machine(self, name, version, **options)
+
+
+def _manifest(
+    name: str | None,
+    version: str | None,
+    *,
+    acl: Iterable[Any] | None,
+    tags: Mapping[str, Any] | None,
+    **rest: str | None,
+) -> dict[str, Any]:
+    """Write what an image shall say of itself."""
+    return wire.given(
+        **typed.texts(name=name, version=version, **rest),
+        **typed.mappings(tags=tags),
+        acl=None if acl is None else _accounts(acl),
+    )
+
+
+def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] = ()) -> list[str]:
+    """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
+    if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
+        raise InputError("an acl is a list of accounts")
+    ids = [id_of(account) for account in accounts]
+    if wrong := next((text for text in ids if not is_uuid(text)), None):
+        raise InputError(f"an image is shared with the UUID of an account, and {wrong!r} is none")
+    return [text for text in dict.fromkeys(ids) if text not in known]
+
+
+def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version: str, settle: float = SETTLE) -> Image:
+    """Make an image that is known by being new under its name and version, which others may share."""
+
+    def listed() -> list[Image]:
+        return datacenter.images(name=name, version=version, state="all")
+
+    before = {image.id for image in listed()}
+
+    def find() -> list[Image]:
+        return [image for image in listed() if image.id not in before]
+
+    return Once(send, find, datacenter.clock, settle).run()
+
+
+def _active(image: Image, timeout: float | None) -> Image:
+    """Wait for an image that CloudAPI makes before it answers, in case that was not its answer."""
+    if image.state != "active":
+        image.poll_until("active", timeout=timeout)
+    return image

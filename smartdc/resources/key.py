@@ -1,0 +1,80 @@
+"""Manage SSH public keys: of an account, or of one of its users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smartdc.auth.signing import public_blob_of
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.resources.role_tag import HasRoleTags
+from smartdc.waiting.create_once import Once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["HasKeys", "HasSSHKeys", "Key"]
+
+SETTLE = 10.0
+"""Seconds for which a key that was accepted may not be listed yet."""
+
+
+class Key(HasRoleTags, Resource):
+    """A public key that may sign requests and log in to machines."""
+
+    kind = "keys"
+    id_key = "name"
+
+    name = Field[str]("the label it was added under")
+    fingerprint = Field[str]("its MD5 fingerprint, as colon-separated hex")
+    public_key = Field[str]("the key in OpenSSH's one-line form", key="key")
+    attested = Field[bool | None]("whether it is attested to live on a token; CloudAPI says so or nothing")
+    multifactor = Field[list[str] | None]("what an attested key asks for beyond itself: ``pin``, ``touch``")
+
+    def delete(self) -> None:
+        """Remove the key: ``DeleteKey``, ``DeleteUserKey``."""
+        self._delete()
+
+
+class HasSSHKeys(Addressable):
+    """What owns SSH keys."""
+
+    def ssh_keys(self, *, sync: bool = False) -> list[Key]:
+        """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
+        return [Key(self, data=entry) for entry in self._list("keys", params=typed.flags(sync=sync))]
+
+    def key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> Key:
+        """Get a key by its name or MD5 fingerprint: ``GetKey``, ``GetUserKey``."""
+        name = id_of(key_id, "name", "fingerprint")
+        return Key(self, data=self._get("keys", name, params=typed.flags(sync=sync)))
+
+    def add_key(self, key_id: str, key: str, *, attestation: Sequence[str] | None = None) -> Key:
+        """Add the public key `key` (OpenSSH's one-line form) as `key_id`: ``CreateKey``, ``CreateUserKey``.
+
+        When the answer is lost, the key is looked for before it is added again. CloudAPI may need some seconds
+        before it accepts signatures by a new key. `attestation` are the certificates, in PEM, that a token which the
+        key lives on gives for it.
+        """
+        wish = {**typed.texts(name=key_id, key=key), **typed.lists(attestation=attestation)}
+        blob = public_blob_of(key)
+
+        def send() -> Key:
+            return Key(self, data=self._post("keys", data=wish))
+
+        def find() -> list[Key]:
+            keys = self.ssh_keys()
+            return [known for known in keys if known.name == key_id and public_blob_of(known.public_key) == blob]
+
+        return Once(send, find, self._datacenter.clock, SETTLE).run()
+
+    def delete_key(self, key_id: str | Mapping[str, Any]) -> None:
+        """Remove a key by its name or MD5 fingerprint: ``DeleteKey``, ``DeleteUserKey``."""
+        self._delete("keys", id_of(key_id, "name", "fingerprint"))
+
+
+class HasKeys(HasSSHKeys):
+    """What owns SSH keys and is no mapping, so that they can be its ``keys``."""
+
+    def keys(self, *, sync: bool = False) -> list[Key]:
+        """List the SSH keys: ``ListKeys``. With `sync` CloudAPI asks its directory, not its cache."""
+        return self.ssh_keys(sync=sync)

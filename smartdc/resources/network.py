@@ -1,0 +1,103 @@
+"""List networks that machines can be on, and change those on the account's fabric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
+from smartdc.core.search import search as matching
+from smartdc.errors import InputError
+from smartdc.http import request as wire
+from smartdc.resources.ip import HasIPs
+from smartdc.resources.role_tag import HasRoleTags
+
+__all__ = ["HasNetworks", "Network"]
+
+
+class Network(HasIPs, HasRoleTags):
+    """A network, or a pool of networks, that the account can use."""
+
+    kind = "networks"
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name")
+    public = Field[bool]("whether it reaches the internet")
+    description = Field[str | None]("what it is for")
+    fabric = Field[bool | None]("whether it is the account's own, on a fabric")
+    subnet = Field[str | None]("a fabric network's range in CIDR form")
+    gateway = Field[str | None]("a fabric network's gateway")
+    provision_start_ip = Field[str | None]("the first address that machines of a fabric network get")
+    provision_end_ip = Field[str | None]("the last address that machines of a fabric network get")
+    resolvers = Field[list[str] | None]("a fabric network's DNS servers")
+    routes = Field[dict[str, str] | None]("a fabric network's static routes")
+    internet_nat = Field[bool | None]("whether a fabric network reaches the internet by NAT")
+    vlan_id = Field[int | None]("a fabric network's VLAN")
+    suffixes = Field[list[str] | None]("what the DNS names of machines on it end in, where the account has CNS")
+
+    def update(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        provision_start_ip: str | None = None,
+        provision_end_ip: str | None = None,
+        resolvers: Iterable[str] | None = None,
+        routes: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Change what is given of a network on a fabric, and return it: ``UpdateFabricNetwork``.
+
+        `resolvers` and `routes` take the place of those that are there. Other networks raise `InputError`.
+        """
+        ends = typed.texts(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
+        wish = {
+            **typed.texts(name=name, description=description),
+            **ends,
+            **typed.lists(resolvers=resolvers),
+            **typed.mappings(routes=routes),
+        }
+        told = self.datacenter.request("PUT", self._on_fabric(), data=wish)
+        self._keep(self._expect(dict, *told))
+        return self
+
+    def delete(self) -> None:
+        """Delete a network on a fabric: ``DeleteFabricNetwork``.
+
+        One that machines are on, and the account's default network, are refused (`InvalidArgument`); networks that
+        are on no fabric raise `InputError`.
+        """
+        self.datacenter.request("DELETE", self._on_fabric())
+
+    def _on_fabric(self) -> str:
+        """Return the address where the owner of a network can change it."""
+        if not self.fabric or self.vlan_id is None:
+            raise InputError(f"{self!r} is on no fabric: only its operator can change it")
+        return wire.segments("fabrics", "default", "vlans", self.vlan_id, "networks", self.id)
+
+
+class HasNetworks(Addressable):
+    """What offers networks."""
+
+    def networks(
+        self, search: str | None = None, fields: Iterable[str] = ("name",), *, fabric: bool = False
+    ) -> list[Network]:
+        """List the networks and pools, or only the networks on the account's fabric: ``ListNetworks``.
+
+        Pools look like networks; their members are not listed. `search` is a regular expression that is tried, here,
+        on `fields`.
+        """
+        found = self._list("networks", params=typed.flags(fabric=fabric))
+        return matching([Network(self, data=entry) for entry in found], search, fields)
+
+    def network(self, identifier: str | Mapping[str, Any]) -> Network:
+        """Get a network by its id, or by its name where that means only one: ``GetNetwork``."""
+        text = id_of(identifier)
+        if is_uuid(text):
+            return Network(self, data=self._get("networks", text))
+        return only([network for network in self.networks() if network.name == text], text, "network")
+
+    def network_id(self, network: str | Mapping[str, Any]) -> str:
+        """Return the id of a network that may be given by its name; only a name asks CloudAPI: ``ListNetworks``."""
+        text = id_of(network)
+        return text if is_uuid(text) else self.network(text).id

@@ -1,0 +1,75 @@
+"""List packages: the sizes that machines come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.search import search as matching
+from smartdc.resources.role_tag import HasRoleTags
+
+__all__ = ["HasPackages", "Package"]
+
+
+class Package(HasRoleTags, Resource):
+    """How much of everything a machine gets."""
+
+    kind = "packages"
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name")
+    memory = Field[int]("RAM in MiB")
+    disk = Field[int]("disk space in MiB")
+    swap = Field[int]("swap space in MiB")
+    vcpus = Field[int]("virtual CPUs; 0 where they are shared")
+    lwps = Field[int]("the most processes and threads")
+    version = Field[str]("its version")
+    group = Field[str]("the group it is shown in")
+    description = Field[str]("what it is for")
+    default = Field[bool | None]("whether it is the data centre's default; not sent by current servers")
+    brand = Field[str | None]("the only brand it is for, if it is for one")
+    flexible_disk = Field[bool | None]("whether machines of it may divide their disk space")
+    disks = Field[list[dict[str, Any]] | None]("the disks that a machine of it gets")
+
+
+class HasPackages(Addressable):
+    """What offers packages."""
+
+    def packages(
+        self,
+        name: str | None = None,
+        memory: int | None = None,
+        disk: int | None = None,
+        swap: int | None = None,
+        version: str | None = None,
+        vcpus: int | None = None,
+        group: str | None = None,
+        *,
+        lwps: int | None = None,
+        flexible_disk: bool | None = None,
+        brand: str | None = None,
+        search: str | None = None,
+        fields: Iterable[str] = ("name",),
+    ) -> list[Package]:
+        """List the packages that equal what is given: ``ListPackages``.
+
+        `memory`, `disk` and `swap` are in MiB, and `lwps` counts threads. `name` and `group` may hold ``*`` for
+        whatever stands there. `flexible_disk` is True for packages whose disk space may be divided, and `brand` the
+        only one that a package is for. `search` is a regular expression that is tried, here, on `fields`.
+        """
+        params = {
+            **typed.texts(name=name, version=version, group=group, brand=brand),
+            **typed.numbers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
+            **typed.truths(flexible_disk=flexible_disk),
+        }
+        return matching([Package(self, data=entry) for entry in self._list("packages", params=params)], search, fields)
+
+    def package(self, name: str | Mapping[str, Any]) -> Package:
+        """Get a package by its name or id: ``GetPackage``."""
+        return Package(self, data=self._get("packages", id_of(name, "id", "name")))
+
+    def default_package(self) -> Package | None:
+        """Return the package that the data centre calls its default, or None: ``ListPackages``."""
+        return next((package for package in self.packages() if package.get("default") in (True, "true")), None)

@@ -1,0 +1,83 @@
+"""Manage policies: rules about what may be done, to be given to roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of, listed
+from smartdc.errors import InputError
+from smartdc.resources.role_tag import HasRoleTags
+from smartdc.waiting.create_once import Once
+
+__all__ = ["HasPolicies", "Policy"]
+
+SETTLE = 10.0
+"""Seconds for which a policy that was accepted may not be listed yet."""
+
+
+class Policy(HasRoleTags, Resource):
+    """Rules such as ``CAN listmachines and getmachine``, with CloudAPI's operations in lower case."""
+
+    kind = "policies"
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name")
+    rules = Field[list[str]]("its rules, in no particular order")
+    description = Field[str | None]("what it is for")
+
+    def update(
+        self, name: str | None = None, rules: str | Iterable[str] | None = None, description: str | None = None
+    ) -> Self:
+        """Change what is given and return the policy: ``UpdatePolicy``.
+
+        `rules` replace all that are there; an empty `description` takes it away.
+        """
+        changes = _wish(name, rules, description)
+        if not changes:
+            raise InputError("give a name, rules or a description to change the policy to")
+        self._keep(self._post(data=changes, repeatable=True))
+        return self
+
+    def delete(self) -> None:
+        """Delete the policy, also from the roles that have it: ``DeletePolicy``."""
+        self._delete()
+
+
+class HasPolicies(Addressable):
+    """What has policies."""
+
+    def policies(self) -> list[Policy]:
+        """List the policies: ``ListPolicies``."""
+        return [Policy(self, data=entry) for entry in self._list("policies")]
+
+    def policy(self, identifier: str | Mapping[str, Any]) -> Policy:
+        """Get a policy by its id or name: ``GetPolicy``."""
+        return Policy(self, data=self._get("policies", id_of(identifier, "id", "name")))
+
+    def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:
+        """Create a policy of one rule or several, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.
+
+        One that cannot be read raises `InvalidArgument`; whether its actions exist CloudAPI does not check. When the
+        answer is lost, the policy is looked for before it is created again.
+        """
+        wish = _wish(name, rules, description)
+
+        def send() -> Policy:
+            return Policy(self, data=self._post("policies", data=wish))
+
+        def find() -> list[Policy]:
+            return [policy for policy in self.policies() if _is_of(policy, wish)]
+
+        return Once(send, find, self._datacenter.clock, SETTLE).run()
+
+
+def _wish(name: str | None, rules: str | Iterable[str] | None, description: str | None) -> dict[str, Any]:
+    return {**typed.texts(name=name, description=description), **typed.lists(rules=rules)}
+
+
+def _is_of(policy: Policy, wish: Mapping[str, Any]) -> bool:
+    """Tell whether a create with this body may have made the policy."""
+    same = policy.name == wish["name"] and (policy.description or "") == wish.get("description", "")
+    return same and sorted(map(str, listed(policy, "rules"))) == sorted(wish["rules"])

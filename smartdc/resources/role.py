@@ -1,0 +1,182 @@
+"""Manage roles: who may do what policies say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, listed
+from smartdc.errors import InputError
+from smartdc.http import request as wire
+from smartdc.resources.role_tag import HasRoleTags
+from smartdc.waiting.create_once import Once
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["HasRoles", "Role"]
+
+SETTLE = 10.0
+"""Seconds for which a role that was accepted may not be listed yet."""
+
+_OLD_VERSION = re.compile(r"\s*[~^=v]*\s*[0-8](\.[\dx*]+)*\s*|\s*<\s*9(\.0)*\s*")
+
+Names = Iterable[str | Mapping[str, Any]]
+"""Logins, names or ids, or the dicts or resources that have them."""
+
+
+class Role(HasRoleTags, Resource):
+    """What members of an account may take on.
+
+    From version 9 on members and policies are dicts, before they are texts; what `DataCenter` is told in
+    `api_version` decides, and by default it is dicts.
+    """
+
+    kind = "roles"
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name; ``administrator`` may do everything and has no policies")
+    members = Field[list[Any]](
+        "its members: dicts of ``type`` (``subuser`` or ``account``), ``id``, ``login`` and, where the role is active"
+        " without being asked for, ``default``; before version 9 the logins"
+    )
+    default_members = Field[list[str] | None]("before version 9, the logins of the members for whom it is active")
+    policies = Field[list[Any]]("its policies: dicts of ``id`` and ``name``; before version 9 the names")
+
+    def update(
+        self,
+        name: str | None = None,
+        members: Names | None = None,
+        policies: Names | None = None,
+        default_members: Names | None = None,
+    ) -> Self:
+        """Change what is given and return the role: ``UpdateRole``.
+
+        Each list replaces the one that is there, and `default_members` come with `members` only, as in
+        `DataCenter.create_role`.
+        """
+        if default_members is not None and members is None:
+            raise InputError("give members with default_members: CloudAPI replaces both together")
+        changes = _wish(self.datacenter, name, members, policies, default_members)
+        if not changes:
+            raise InputError("give a name, members or policies to change the role to")
+        self._keep(self._post(data=changes, repeatable=True))
+        return self
+
+    def delete(self) -> None:
+        """Delete the role: ``DeleteRole``."""
+        self._delete()
+
+
+class HasRoles(Addressable):
+    """What has roles."""
+
+    def roles(self) -> list[Role]:
+        """List the roles: ``ListRoles``."""
+        return [Role(self, data=entry) for entry in self._list("roles")]
+
+    def role(self, identifier: str | Mapping[str, Any]) -> Role:
+        """Get a role by its id or name: ``GetRole``."""
+        return Role(self, data=self._get("roles", id_of(identifier, "id", "name")))
+
+    def create_role(
+        self,
+        name: str,
+        members: Names | None = None,
+        policies: Names | None = None,
+        default_members: Names | None = None,
+    ) -> Role:
+        """Create a role: ``CreateRole``.
+
+        When the answer is lost, the role is looked for before it is created again.
+
+        Args:
+            name: its name.
+            members: users, by login or id; another account is a dict of ``type`` ``account`` and ``login`` or ``id``.
+            policies: policies, by name or id.
+            default_members: the members for whom it is active without being asked for; those that are not among
+                `members` become members too.
+        """
+        wish = _wish(self._datacenter, name, members, policies, default_members)
+
+        def send() -> Role:
+            return Role(self, data=self._post("roles", data=wish))
+
+        def find() -> list[Role]:
+            return [role for role in self.roles() if _is_of(role, wish)]
+
+        return Once(send, find, self._datacenter.clock, SETTLE).run()
+
+
+def _wish(
+    datacenter: DataCenter,
+    name: str | None,
+    members: Names | None,
+    policies: Names | None,
+    default_members: Names | None,
+) -> dict[str, Any]:
+    """Return the body in the form that the versions asked for call for."""
+    if _writes_names(datacenter.session.headers.get("Accept-Version", "")):
+        return wire.given(
+            **typed.texts(name=name),
+            members=_names("members", members, "login"),
+            policies=_names("policies", policies, "name"),
+            default_members=_names("default_members", default_members, "login"),
+        )
+    people = None if members is None and default_members is None else _members(members or (), default_members or ())
+    return wire.given(
+        **typed.texts(name=name),
+        members=people,
+        policies=None if policies is None else list(map(_policy, typed.several("policies", policies))),
+    )
+
+
+def _writes_names(versions: str) -> bool:
+    """Tell whether all versions of a range are older than 9, as far as its usual forms tell."""
+    return all(_OLD_VERSION.fullmatch(part) for part in versions.split("||"))
+
+
+def _names(name: str, things: Names | None, key: str) -> list[str] | None:
+    return None if things is None else [id_of(thing, key) for thing in typed.several(name, things)]
+
+
+def _members(members: Names, defaults: Names) -> list[dict[str, Any]]:
+    found = [_member(each) for each in typed.several("members", members)]
+    for wanted in map(_member, typed.several("default_members", defaults)):
+        twin = next((member for member in found if _same(member, wanted)), wanted)
+        twin["default"] = True
+        if twin is wanted:
+            found.append(wanted)
+    return found
+
+
+def _member(thing: str | Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(thing, Mapping):
+        return {"type": "subuser", "id" if is_uuid(id_of(thing)) else "login": id_of(thing)}
+    id_of(thing, "id", "login")
+    said = {key: thing[key] for key in ("type", "id", "login") if thing.get(key)}
+    return {"type": "subuser", **said, **typed.flags(default=thing.get("default"))}
+
+
+def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:
+    name = id_of(thing, "id", "name")
+    return {"id" if is_uuid(name) else "name": name}
+
+
+def _is_of(role: Role, wish: Mapping[str, Any]) -> bool:
+    """Tell whether a create with this body may have made the role."""
+    lists = ((listed(role, key), wish.get(key) or []) for key in ("members", "policies"))
+    return role.name == wish["name"] and all(
+        len(there) == len(wished) and all(any(_same(one, other) for one in there) for other in wished)
+        for there, wished in lists
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two references are to the same member or policy."""
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        return bool(one == other)
+    alike = any(one.get(key) and one.get(key) == other.get(key) for key in ("id", "login", "name"))
+    return alike and one.get("type") == other.get("type")

@@ -1,0 +1,64 @@
+"""Open things to roles: the role tags on a thing, on a whole collection, or on the account itself.
+
+A sub-user may do what the policies of its active roles say, but only to what is tagged with these roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import requests
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, id_of
+
+__all__ = ["HasRoleTags", "HasTaggedCollections"]
+
+HEADER = "role-tag"
+
+Roles = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
+"""One role or several, each by its name or as what `DataCenter.role` returns."""
+
+
+class HasRoleTags(Addressable):
+    """What can be tagged with roles."""
+
+    def role_tags(self) -> list[str]:
+        """Return the names of the roles it is tagged with, which CloudAPI tells whenever it shows the thing."""
+        return _told(self._call("GET")[1])
+
+    def set_role_tags(self, roles: Roles) -> list[str]:
+        """Tag it with these roles in place of all others, and return their names: ``SetRoleTags``.
+
+        An empty list takes every tag off.
+        """
+        return _names(self._put(data=_tags(roles)))
+
+
+class HasTaggedCollections(Addressable):
+    """What has collections that can be tagged as wholes, for who may list and create."""
+
+    def role_tags_of(self, collection: str) -> list[str]:
+        """Return the names of the roles that a collection such as ``machines`` is tagged with."""
+        return _told(self._call("GET", collection, params={"limit": 1})[1])
+
+    def set_role_tags_of(self, collection: str, roles: Roles) -> list[str]:
+        """Tag a collection with these roles in place of all others, and return their names: ``SetRoleTags``.
+
+        An account has ``machines``, ``users``, ``roles``, ``packages``, ``images``, ``policies``, ``keys``,
+        ``datacenters``, ``fwrules``, ``networks`` and ``services``, a user ``keys``.
+        """
+        return _names(self._put(collection, data=_tags(roles)))
+
+
+def _tags(roles: Roles) -> dict[str, list[str]]:
+    return {HEADER: [id_of(role, "name") for role in typed.several("roles", roles)]}
+
+
+def _names(answer: Mapping[str, Any]) -> list[str]:
+    return list(answer.get(HEADER) or ())
+
+
+def _told(response: requests.Response) -> list[str]:
+    return [name.strip() for name in response.headers.get(HEADER, "").split(",") if name.strip()]

@@ -1,0 +1,80 @@
+"""Find the other services of a data centre, the versions that it speaks, and other data centres."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable
+from smartdc.errors import ConfigError, Redirected
+from smartdc.http.tracebacks import forgetful
+
+__all__ = ["HasServices"]
+
+
+class HasServices(Addressable):
+    """What has services beside CloudAPI."""
+
+    def services(self) -> dict[str, str]:
+        """Return the URLs of the data centre's services by name: ``ListServices``."""
+        return self._get("services")
+
+    def datacenters(self) -> dict[str, str]:
+        """Return the URLs of the cloud's data centres by name, and remember them: ``ListDatacenters``."""
+        found = self._get("datacenters")
+        self._datacenter.known_locations.update(found)
+        return found
+
+    def _where(self, name: str) -> str:
+        """Return the URL of one of the cloud's data centres, which CloudAPI gives as a redirect: ``GetDatacenter``."""
+        try:
+            self._call("GET", "datacenters", name)
+        except Redirected as elsewhere:
+            if elsewhere.location:
+                return elsewhere.location
+        raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
+
+    def ping(self, *, timeout: float | None = None) -> dict[str, Any]:
+        """Ask whether CloudAPI answers, without signing anything, and return what it says: ``Ping``.
+
+        That is ``{"ping": "pong", "cloudapi": {"versions": [...]}}``.
+        """
+        session = self._datacenter.unsigned()
+        try:
+            return self._expect(dict, *session.request("GET", "/--ping", timeout=timeout))
+        finally:
+            session.close()
+
+    def versions(self) -> list[str]:
+        """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
+        return list((self.ping().get("cloudapi") or {}).get("versions") or ())
+
+    @forgetful
+    def foreign_datacenters(self, auth_token: str | Mapping[str, Any]) -> list[dict[str, Any]]:
+        """List the data centres of other clouds that an application was let into: ``ListForeignDatacenters``.
+
+        Only applications that act for an account by a token may ask; `auth_token` is that token, as JSON or a dict.
+        CloudAPI does not document this.
+        """
+        answer = self._call("GET", "foreigndatacenters", headers=_delegated(auth_token))
+        return self._expect(list, *answer)
+
+    @forgetful
+    def add_foreign_datacenter(
+        self, name: str, url: str, token: str, *, auth_token: str | Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Add a data centre of another cloud, or change its URL and token: ``AddForeignDatacenter``.
+
+        Returns what CloudAPI lists afterwards. `auth_token` is that of `foreign_datacenters`.
+        """
+        wish = typed.texts(name=name, url=url, token=token)
+        headers = _delegated(auth_token)
+        return self._expect(
+            list, *self._call("POST", "foreigndatacenters", data=wish, headers=headers, repeatable=True)
+        )
+
+
+def _delegated(auth_token: str | Mapping[str, Any]) -> dict[str, str]:
+    return {"X-Auth-Token": auth_token if isinstance(auth_token, str) else json.dumps(dict(auth_token))}

@@ -1,0 +1,140 @@
+"""Make VLANs on the account's fabric, and networks on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.http import request as wire
+from smartdc.resources.network import Network
+from smartdc.waiting.create_once import Once
+
+__all__ = ["HasVlans", "Vlan"]
+
+VLANS = ("fabrics", "default", "vlans")
+"""Where the VLANs are, below the account."""
+
+SETTLE = 10.0
+"""Seconds for which a VLAN or network that was accepted may not be listed yet."""
+
+TELLING = ("name", "subnet", "provision_start_ip", "provision_end_ip")
+"""What of a network that was asked for is shown just as it was asked for."""
+
+
+class Vlan(Resource):
+    """A VLAN on the account's fabric: nobody else's machines can be on it."""
+
+    kind = "vlans"
+    id_key = "vlan_id"
+
+    vlan_id = Field[int]("its number")
+    name = Field[str]("its name; it need not be the only one of that name")
+    description = Field[str | None]("what it is for")
+
+    @property
+    def path(self) -> str:
+        """The address below the account."""
+        return self._parent.path + wire.segments(*VLANS, self._data[self.id_key])
+
+    def update(self, *, name: str | None = None, description: str | None = None) -> Self:
+        """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
+        self._keep(self._put(data=typed.texts(name=name, description=description)))
+        return self
+
+    def delete(self) -> None:
+        """Delete the VLAN: ``DeleteFabricVLAN``. While it has networks, that is refused (`InvalidArgument`)."""
+        self._delete()
+
+    def networks(self) -> list[Network]:
+        """List the networks on the VLAN: ``ListFabricNetworks``."""
+        return [Network(self.datacenter, data=entry) for entry in self._list("networks")]
+
+    def network(self, identifier: str | Mapping[str, Any]) -> Network:
+        """Get a network on the VLAN by its id, or by its name: ``GetFabricNetwork``, ``ListFabricNetworks``."""
+        text = id_of(identifier)
+        if is_uuid(text):
+            return Network(self.datacenter, data=self._get("networks", text))
+        return only([network for network in self.networks() if network.name == text], text, "network")
+
+    def create_network(
+        self,
+        name: str,
+        subnet: str,
+        provision_start_ip: str,
+        provision_end_ip: str,
+        *,
+        gateway: str | None = None,
+        resolvers: Iterable[str] | None = None,
+        routes: Mapping[str, str] | None = None,
+        internet_nat: bool | None = None,
+        description: str | None = None,
+    ) -> Network:
+        """Make a network on the VLAN and return it: ``CreateFabricNetwork``.
+
+        When the answer is lost, the network is looked for by its name and subnet before it is asked for again.
+
+        Args:
+            name: no two networks of an account share one.
+            subnet: a private range in CIDR form, such as ``10.50.1.0/24``, that no other network of the account has.
+            provision_start_ip: the first address that machines get.
+            provision_end_ip: the last address that machines get.
+            gateway: an address within the subnet that leads elsewhere.
+            resolvers: the addresses of at most four DNS servers.
+            routes: next hops by range in CIDR form.
+            internet_nat: whether the gateway reaches the internet by NAT, which is so unless False is said. True makes
+                `provision_start_ip` the gateway where none is given.
+            description: what it is for; at most 64 characters.
+        """
+        ends = typed.texts(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
+        wish = {
+            **typed.texts(name=name, subnet=subnet, gateway=gateway, description=description),
+            **ends,
+            **typed.lists(resolvers=resolvers),
+            **typed.mappings(routes=routes),
+            **typed.truths(internet_nat=internet_nat),
+        }
+
+        def send() -> Network:
+            return Network(self.datacenter, data=self._post("networks", data=wish))
+
+        def find() -> list[Network]:
+            return [network for network in self.networks() if all(network.get(key) == wish[key] for key in TELLING)]
+
+        return Once(send, find, self.datacenter.clock, SETTLE).run()
+
+    def _summary(self) -> list[str]:
+        return [str(self.vlan_id), repr(self.name)]
+
+
+class HasVlans(Addressable):
+    """What has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
+
+    def vlans(self) -> list[Vlan]:
+        """List the VLANs: ``ListFabricVLANs``."""
+        return [Vlan(self, data=entry) for entry in self._list(*VLANS)]
+
+    def vlan(self, vlan_id: int | str | Mapping[str, Any]) -> Vlan:
+        """Get a VLAN by its number, or by its name where that means only one: ``GetFabricVLAN``, ``ListFabricVLANs``."""
+        text = id_of(vlan_id, "vlan_id")
+        if text.isdecimal():
+            return Vlan(self, data=self._get(*VLANS, text))
+        return only([vlan for vlan in self.vlans() if vlan.name == text], text, "VLAN")
+
+    def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:
+        """Make a VLAN and return it: ``CreateFabricVLAN``.
+
+        Its number is from 2 to 4,094 and new; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
+        When the answer is lost, the VLAN is looked for before it is asked for again.
+        """
+        wish = {**typed.numbers(vlan_id=vlan_id), **typed.texts(name=name, description=description)}
+
+        def send() -> Vlan:
+            return Vlan(self, data=self._post(*VLANS, data=wish))
+
+        def find() -> list[Vlan]:
+            told = {"description": "", **wish}
+            return [vlan for vlan in self.vlans() if told == {key: vlan.get(key, "") for key in told}]
+
+        return Once(send, find, self._datacenter.clock, SETTLE).run()

@@ -1,0 +1,169 @@
+"""Make, rename and delete volumes: file systems that several machines share over the network."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from smartdc.core import arguments as typed
+from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
+from smartdc.errors import InputError
+from smartdc.http import request as wire
+from smartdc.http.dates import parse_date
+from smartdc.waiting.create_once import Once, begin
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
+from smartdc.waiting.stateful import Stateful
+
+__all__ = ["HasVolumes", "Volume"]
+
+SETTLE = 30.0
+"""Seconds for which a volume that was accepted may not be listed yet."""
+
+
+class Volume(Stateful):
+    """A file system that machines of the account mount over NFS."""
+
+    kind = "volumes"
+    states = ("creating", "ready", "failed", "deleting")
+
+    id = Field[str]("its UUID")
+    name = Field[str]("its name; no two volumes of an account share one")
+    type = Field[str]("``tritonnfs``, the only type there is")
+    size = Field[int]("its size in MiB")
+    state = Field[str]("``creating``, ``ready``, ``failed`` or ``deleting``")
+    networks = Field[list[str]]("the UUIDs of the fabric networks that it can be reached on")
+    filesystem_path = Field[str | None]("what to mount, as ``host:path``; known when it is ready")
+    refs = Field[list[str] | None]("the UUIDs of the machines that use it")
+    tags = Field[dict[str, str] | None]("its tags, which affinity rules can name")
+    owner_uuid = Field[str]("the UUID of the account it belongs to")
+    created = Field[datetime]("when it was created", read=parse_date)
+
+    def update(self, *, name: str) -> Self:
+        """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
+        answer, _ = self._call("POST", data=typed.texts(name=name), repeatable=True)
+        if isinstance(answer, dict):
+            return self._keep(answer)
+        return self.refresh()
+
+    def rename(self, name: str) -> Self:
+        """Give the volume another name and return it: ``UpdateVolume``. `InUse` is raised while machines use it."""
+        return self.update(name=id_of(typed.texts(name=name).get("name")))
+
+    def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Begin to delete the volume: ``DeleteVolume``.
+
+        `InUse` is raised while machines use it. With `wait` it returns when the volume is gone, or raises
+        `WaitTimeout` after `timeout` seconds (None waits for ever).
+        """
+        self._delete()
+        if wait:
+            self.poll_until("deleted", timeout=timeout)
+
+    def _summary(self) -> list[str]:
+        return [repr(self.name), str(self.state), self.id]
+
+
+class HasVolumes(Addressable):
+    """What has volumes; where they are switched off, every method raises `MethodNotAllowed`."""
+
+    def volumes(
+        self,
+        name: str | None = None,
+        size: int | None = None,
+        state: str | None = None,
+        type: str | None = None,  # noqa: A002 (CloudAPI's word)
+        *,
+        predicate: str | Mapping[str, Any] | None = None,
+    ) -> list[Volume]:
+        """List the volumes that equal what is given: ``ListVolumes``.
+
+        Failed ones are listed only where `state` or `predicate` asks for them. `name` may begin or end with ``*``
+        for whatever stands there; `size` is in MiB. `predicate` is a condition on ``id``, ``name``, ``network``,
+        ``size``, ``state`` and ``type``, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``,
+        as a dict or as JSON.
+        """
+        condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
+        words = typed.texts(name=name, state=state, type=type, predicate=condition)
+        params = {**words, **typed.numbers(size=size)}
+        return [Volume(self, data=entry) for entry in self._list("volumes", params=params)]
+
+    def volume(self, volume: str | Mapping[str, Any]) -> Volume:
+        """Get a volume by its id, or by its name: ``GetVolume``, ``ListVolumes``."""
+        text = id_of(volume)
+        if is_uuid(text):
+            return Volume(self, data=self._get("volumes", text))
+        return only([found for found in self.volumes(name=text) if found.name == text], text, "volume")
+
+    def create_volume(
+        self,
+        name: str | None = None,
+        size: int | None = None,
+        *,
+        type: str = "tritonnfs",  # noqa: A002 (CloudAPI's word)
+        networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
+        affinity: Iterable[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        wait: bool = False,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Volume:
+        """Begin to make a volume and return it, still ``creating``: ``CreateVolume``.
+
+        It is made once: when the answer is lost, it is looked for by its name before it is asked for again. With
+        `wait` it is returned when it is ``ready``, or `WaitFailed` or `WaitTimeout` is raised.
+
+        Args:
+            name: letters, digits, '.', '_' and '-'; one is made up where none is given.
+            size: in MiB, one of those that `volume_sizes` lists; the smallest of them by default.
+            type: ``tritonnfs``, the only type there is.
+            networks: fabric networks of the account: one or more ids, names, dicts or resources; its default
+                fabric network where none is given.
+            affinity: rules such as ``role!=db``: which machines or volumes to be near to, or not.
+            tags: what affinity rules can name it by; strings.
+            wait: whether to return only when it can be used.
+            timeout: the most seconds to wait; None waits for ever.
+        """
+        checked_timeout(timeout)
+        wish = wire.given(
+            **typed.texts(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
+            **typed.numbers(size=size),
+            **typed.lists(affinity=affinity),
+            networks=None if networks is None else self._network_ids(networks),
+            tags=None if tags is None else _checked(tags),
+        )
+        is_new = begin(self._datacenter.clock, self._datacenter.session.now)
+
+        def send() -> Volume:
+            return Volume(self, data=self._post("volumes", data=wish))
+
+        def find() -> list[Volume]:
+            alike = [volume for volume in self.volumes(name=wish["name"]) if _is_it(volume, wish)]
+            return [volume for volume in alike if is_new(volume.created)]
+
+        volume = Once(send, find, self._datacenter.clock, SETTLE).run()
+        if wait:
+            volume.poll_until("ready", timeout=timeout)
+        return volume
+
+    def volume_sizes(self, type: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 (CloudAPI's word)
+        """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
+        return self._list("volumesizes", params=typed.texts(type=type))
+
+    def _network_ids(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[str]:
+        return [self._datacenter.network_id(network) for network in typed.several("networks", networks)]
+
+
+def _checked(tags: Mapping[str, str]) -> dict[str, str]:
+    """Refuse tags that are no strings: a volume's tags have no other type."""
+    typed.dicts(tags=tags)
+    if wrong := next((name for name, value in tags.items() if not isinstance(value, str)), None):
+        raise InputError(f"the tag {wrong!r} of a volume must be a string, not {type(tags[wrong]).__name__}")
+    return dict(tags)
+
+
+def _is_it(volume: Volume, wish: Mapping[str, Any]) -> bool:
+    """Tell whether a volume is the one that was asked for, and not an older one of its name."""
+    asked = {key: wish[key] for key in ("name", "size", "networks", "tags") if wish.get(key)}
+    return all(volume.get(key) == value for key, value in asked.items())

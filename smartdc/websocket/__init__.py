@@ -1,0 +1,1 @@
+"""Connections that stay open: the changefeed and the screens of machines."""
