@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import responses
 
+from kits.doors import DOORS, Stage
 from smartdc import DataCenter, Machine
-from smartdc.emulator import Emulator, Fault, Server, VirtualClock
-from smartdc.emulator.core.clock import Clock
-from smartdc.emulator.core.message import Request, Response
-
-DOORS = ("adapter", "http")
-
-
-class Stage:
-    """What a server can serve all day: the emulator of whichever test is running."""
-
-    cloud: Emulator
-    url: str
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of the emulator."""
-        return self.cloud.clock
-
-    def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
-        """Let the emulator say whether a connection ends before anything is asked."""
-        return self.cloud.interrupt(head, tls=tls)
-
-    def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
-        """Let the emulator answer."""
-        return self.cloud.handle(request, pause)
+from smartdc.emulator import Emulator, Server, VirtualClock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

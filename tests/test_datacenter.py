@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import requests
-from cloud_kit import account, query, sent
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from kits.cloud import account, query, sent
 from smartdc import (
     ConfigError,
     DataCenter,

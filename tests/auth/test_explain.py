@@ -1,0 +1,563 @@
+"""What is wrong with who signs in, and what to do: one explanation for each cause, and for no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from requests.auth import HTTPBasicAuth
+
+from kits.agent import SSHAgent
+from kits.rbac import give_role
+from kits.signing import KeyFile, KeyShelf
+from smartdc import DataCenter, explain_auth
+from smartdc.__main__ import main
+from smartdc.auth.explain import Explanation
+from smartdc.auth.identity import Identity
+from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
+from smartdc.emulator.core.clock import START
+
+pytest_plugins = ("kits.signing_fixtures",)
+
+Arguments = dict[str, Any]
+
+
+@dataclass
+class Scene:
+    """A cloud that all is well with, and all that a cause needs to spoil it."""
+
+    key_of: KeyShelf
+    home: Path
+    environment: pytest.MonkeyPatch
+    stack: ExitStack
+    key: KeyFile = field(init=False)
+    cloud: Emulator = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the account a key."""
+        self.key = self.key_of("ed25519")
+        self.cloud = Emulator(clock=VirtualClock(), public_key=self.key.public_line)
+
+    def given(self, url: str | None = None, **changes: Any) -> Arguments:
+        """Return what a data centre is made with, changed here and there; None leaves an argument out."""
+        right = {**self.cloud.connection(url), "key_id": self.key.fingerprint(), "secret": self.key.path}
+        return {name: value for name, value in {**right, **changes}.items() if value is not None}
+
+    def file(self, text: str) -> Path:
+        """Write a file that nobody else can read."""
+        path = self.home / "file"
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def agent(self, *keys: KeyFile) -> SSHAgent:
+        """Start an ssh-agent with some keys, and put it into the environment."""
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="agent-"))
+        agent = self.stack.enter_context(SSHAgent(Path(folder)))
+        for key in keys:
+            agent.add(key)
+        self.environment.setenv("SSH_AUTH_SOCK", agent.path)
+        return agent
+
+    def user(self) -> None:
+        """Make the key that of a sub-user, jill, who has no roles."""
+        self.cloud.state.add_user("jill", self.key.public_line)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that may be wrong: how it comes about, and how it is told."""
+
+    happen: Callable[[Scene], Arguments]
+    subject: str
+    words: str
+    advice: str
+    fails: bool = True
+
+
+CAUSES: dict[str, Cause] = {}
+
+
+def cause(
+    subject: str, words: str, advice: str, *, fails: bool = True
+) -> Callable[[Callable[[Scene], Arguments]], Callable[[Scene], Arguments]]:
+    """Put a function that brings a cause about into the table, with what is said of it."""
+
+    def enter(happen: Callable[[Scene], Arguments]) -> Callable[[Scene], Arguments]:
+        CAUSES[happen.__name__.strip("_")] = Cause(happen, subject, words, advice, fails)
+        return happen
+
+    return enter
+
+
+def explained(name: str, key_of: KeyShelf, home: Path) -> Explanation:
+    """Bring a cause about in an environment of its own, and return the explanation."""
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOME", str(home))
+        return explain_auth(**CAUSES[name].happen(Scene(key_of, home, environment, stack)))
+
+
+# Where.
+
+
+@cause("settings", "nothing says where the data centre is", "set TRITON_URL, .*triton profile create$")
+def _nothing_at_all(_: Scene) -> Arguments:
+    return {}
+
+
+@cause("settings", "'no where' is no location", "give a URL")
+def _location_nonsense(scene: Scene) -> Arguments:
+    return scene.given(location="no where")
+
+
+@cause("settings", "'nowhere' is none of us-central-1", "write https://nowhere")
+def _location_unknown(scene: Scene) -> Arguments:
+    return scene.given(location="nowhere")
+
+
+@cause("settings", "there is no profile 'lab'", "triton profile list shows which do")
+def _profile_missing(_: Scene) -> Arguments:
+    return {"profile": "lab"}
+
+
+@cause("settings", "TRITON_TLS_INSECURE is 'yes'", "it must be true, 1, false or 0")
+def _typo_in_a_boolean(scene: Scene) -> Arguments:
+    scene.environment.setenv("TRITON_URL", "https://cloud.example")
+    scene.environment.setenv("TRITON_TLS_INSECURE", "yes")
+    return {}
+
+
+@cause("settings", "verify='/no/bundle' is no CA bundle", "give True, False or the path")
+def _bundle_missing(scene: Scene) -> Arguments:
+    return scene.given(verify="/no/bundle")
+
+
+@cause("server", r"it cannot be reached: \[Errno \d+\] Connection refused", "check the location .*, the network and")
+def _host_unreachable(scene: Scene) -> Arguments:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    return scene.given(f"http://127.0.0.1:{port}")
+
+
+@cause("server", "its certificate is not trusted: .*CERTIFICATE_VERIFY_FAILED", "verify= takes the path of your CA's")
+def _certificate_not_trusted(scene: Scene) -> Arguments:
+    server = scene.stack.enter_context(Server(scene.cloud, tls=True))
+    return scene.given(server.url)
+
+
+@cause("server", "something answers, but it is no CloudAPI", "check the location")
+def _another_server(scene: Scene) -> Arguments:
+    scene.cloud.faults.add(Fault("Ping", status=200, body="welcome"))
+    return scene.given()
+
+
+@cause("server", "it is no CloudAPI, to judge by its answer: .* 404", "check the location")
+def _another_path(scene: Scene) -> Arguments:
+    scene.cloud.faults.add(Fault("Ping", status=404, code="ResourceNotFound", message="/--ping does not exist"))
+    return scene.given()
+
+
+@cause("clock", "ours is 3600 s behind the server's; requests are signed", "set this machine's clock", fails=False)
+def _clock_behind(scene: Scene) -> Arguments:
+    return scene.given(clock=VirtualClock(START - 3600))
+
+
+@cause("clock", "ours is 86400 s ahead of the server's", "set this machine's clock", fails=False)
+def _clock_ahead(scene: Scene) -> Arguments:
+    return scene.given(clock=VirtualClock(START + 86_400))
+
+
+# Who.
+
+
+@cause(
+    "account", "nothing says with which key to sign", r"lacks TRITON_ACCOUNT \(or SDC_ACCOUNT\) and TRITON_KEY_ID \(or"
+)
+def _environment_with_a_url_only(scene: Scene) -> Arguments:
+    scene.environment.setenv("SDC_URL", "https://cloud.example")
+    return {}
+
+
+@cause("settings", "nothing says whose key it is", "has SDC_URL and TRITON_KEY_ID, and lacks TRITON_ACCOUNT")
+def _environment_without_an_account(scene: Scene) -> Arguments:
+    scene.environment.setenv("SDC_URL", "https://cloud.example")
+    scene.environment.setenv("TRITON_KEY_ID", scene.key.fingerprint())
+    return {}
+
+
+@cause("settings", "nothing says where", r"has TRITON_ACCOUNT and TRITON_KEY_ID, and lacks TRITON_URL \(or SDC_URL\)")
+def _environment_without_a_url(scene: Scene) -> Arguments:
+    scene.environment.setenv("TRITON_ACCOUNT", "demo")
+    scene.environment.setenv("TRITON_KEY_ID", scene.key.fingerprint())
+    return {}
+
+
+@cause("settings", "'demo/laptop' is no key id", "give '/account/keys/name', a key's name or its fingerprint")
+def _key_id_nonsense(scene: Scene) -> Arguments:
+    return scene.given(key_id="demo/laptop")
+
+
+@cause(
+    "answer",
+    "CloudAPI knows no account 'demo', or it lacks the key /demo/keys/[0-9a-f:]+: .*401",
+    "give the account the public",
+)
+def _key_not_on_the_account(scene: Scene) -> Arguments:
+    other = scene.key_of("ecdsa-256")
+    return scene.given(key_id=other.fingerprint(), secret=other.path)
+
+
+@cause(
+    "answer", "it lacks the key /demo/keys/laptop, or has that label for another key", "check the name, and give the"
+)
+def _label_not_on_the_account(scene: Scene) -> Arguments:
+    return scene.given(key_id="laptop")
+
+
+@cause(
+    "answer", "knows no user 'jill' of the account 'demo', or that user lacks this key", "give the user the public key"
+)
+def _user_unknown(scene: Scene) -> Arguments:
+    return scene.given(user="jill")
+
+
+@cause("user", "jill does not sign: the key id says whose key it is", "give the key's name or fingerprint", fails=False)
+def _user_beside_the_path_form(scene: Scene) -> Arguments:
+    return scene.given(user="jill", key_id=f"/demo/keys/{scene.key.fingerprint()}")
+
+
+@cause(
+    "answer", "CloudAPI does not grant the roles operator, nobody: .*403", "check that they exist and that the caller"
+)
+def _role_unknown(scene: Scene) -> Arguments:
+    scene.user()
+    return scene.given(user="jill", roles=["operator", "nobody"])
+
+
+@cause("roles", "CloudAPI does not look at roles when an account acts on itself", "leave roles= out", fails=False)
+def _roles_of_no_use(scene: Scene) -> Arguments:
+    return scene.given(roles="operator")
+
+
+@cause(
+    "answer",
+    "the key is right; the account itself is not for this user to read",
+    "check roles= and the policies",
+    fails=False,
+)
+def _user_with_little_leave(scene: Scene) -> Arguments:
+    scene.user()
+    return scene.given(user="jill")
+
+
+@cause(
+    "login", "CloudAPI does not look at the account project: a user acts on its own", "leave login= out", fails=False
+)
+def _user_on_another_account(scene: Scene) -> Arguments:
+    scene.user()
+    give_role(scene.cloud, "all", *scene.cloud.state.accounts["demo"].users.values(), rules=["CAN * *"])
+    scene.cloud.state.add_account("project")
+    return scene.given(login="project", key_id=f"/demo/users/jill/keys/{scene.key.fingerprint()}")
+
+
+@cause("answer", "the account or the user is disabled: .*403", "ask the operator of the cloud to enable it")
+def _account_disabled(scene: Scene) -> Arguments:
+    scene.cloud.state.accounts["demo"].disabled = True
+    return scene.given()
+
+
+@cause(
+    "answer", "the key is right, but may not act on the account 'project'", "name a role there .*, or leave login= out"
+)
+def _account_of_somebody_else(scene: Scene) -> Arguments:
+    scene.cloud.state.add_account("project")
+    return scene.given(login="project", key_id=f"/demo/keys/{scene.key.fingerprint()}")
+
+
+@cause(
+    "answer", "the key is right; the account itself is not for the roles guest to read", "check roles= and", fails=False
+)
+def _role_of_somebody_else(scene: Scene) -> Arguments:
+    owner = scene.cloud.state.accounts["demo"]
+    scene.cloud.state.add_account("partner", scene.key.public_line)
+    give_role(scene.cloud, "guest", scene.cloud.state.accounts["partner"], rules=["CAN getmachine"], default=False)
+    return scene.given(login=owner.login, key_id=f"/partner/keys/{scene.key.fingerprint()}", roles="guest")
+
+
+@cause("answer", "there is no account 'project' to act on", "check login=, or TRITON_ACT_AS, or actAsAccount")
+def _account_unknown(scene: Scene) -> Arguments:
+    return scene.given(login="project", key_id=f"/demo/keys/{scene.key.fingerprint()}")
+
+
+@cause("answer", "CloudAPI does not give the account: .*503", "no matter of keys: try again later, or ask the operator")
+def _maintenance(scene: Scene) -> Arguments:
+    scene.cloud.faults.add(Fault("GetAccount", kind="maintenance", times=None))
+    return scene.given()
+
+
+@cause("answer", "CloudAPI refuses the signature of HTTPBasicAuth: .*401", "check its key id and key")
+def _auth_of_ones_own(scene: Scene) -> Arguments:
+    return scene.given(key_id=None, secret=None, auth=HTTPBasicAuth("demo", "secret"))
+
+
+# With which key.
+
+
+@cause("key", "the key id names MD5:.*, but the private key given is .*", "give the key id of this private key, or")
+def _wrong_fingerprint(scene: Scene) -> Arguments:
+    return scene.given(secret=scene.key_of("ecdsa-256").path)
+
+
+@cause("key", "is encrypted; give passphrase=", "passphrase= takes a text, or .*prompt_passphrase")
+def _passphrase_missing(scene: Scene) -> Arguments:
+    return scene.given(secret=scene.key_of("ed25519", "openssh", encrypted=True).path)
+
+
+@cause("key", "the passphrase is wrong, or it is damaged", "ssh-keygen -y -f FILE shows")
+def _passphrase_wrong(scene: Scene) -> Arguments:
+    return scene.given(secret=scene.key_of("ed25519", "openssh", encrypted=True).path, passphrase="nope")
+
+
+@cause("key", "cannot be read: Too many levels of symbolic links", "ssh-keygen -y -f FILE shows")
+def _file_unreadable(scene: Scene) -> Arguments:
+    loop = scene.home / "loop"
+    loop.symlink_to(loop)
+    return scene.given(secret=loop)
+
+
+@cause("key", "there is no file '.*missing'", "give a key's path or its whole text")
+def _file_missing(scene: Scene) -> Arguments:
+    return scene.given(secret=scene.home / "missing")
+
+
+@cause("key", "is no private key that this library can read", "PEM, PKCS#8 or OpenSSH, beginning with '-----BEGIN'")
+def _no_key(scene: Scene) -> Arguments:
+    return scene.given(secret=scene.file("dear diary"))
+
+
+@cause("key", "is a public key; the private one is wanted", "usually the file of that name without .pub")
+def _public_key(scene: Scene) -> Arguments:
+    return scene.given(secret=scene.file(scene.key.public_line))
+
+
+@cause("key", "SSH_AUTH_SOCK is not set: .*cannot be searched for keys", "ssh-add -l shows .*; secret= takes the path")
+def _no_agent_and_no_folder(scene: Scene) -> Arguments:
+    return scene.given(secret=None)
+
+
+@cause("key", r"none of ~/\.ssh/id_rsa, .* is there", "give secret=")
+def _no_usual_file(scene: Scene) -> Arguments:
+    return scene.given(secret=None, key_id="laptop")
+
+
+@cause(
+    "key", r"the ssh-agent at \S+ shows no keys: it is empty \(ssh-add\) or locked \(ssh-add -X\)", "ssh-add -l shows"
+)
+def _agent_empty(scene: Scene) -> Arguments:
+    scene.agent()
+    return scene.given(secret=None)
+
+
+@cause("key", r"the ssh-agent at \S+ has no key MD5:.*; it has .*ecdsa-256 of a test", "ssh-add -l shows what")
+def _agent_without_the_key(scene: Scene) -> Arguments:
+    scene.agent(scene.key_of("ecdsa-256"))
+    return scene.given(secret=None)
+
+
+@cause("key", r"no ssh-agent listens at \S+: it has ended; SSH_AUTH_SOCK is out of date", "ssh-add -l shows what")
+def _agent_dead(scene: Scene) -> Arguments:
+    scene.agent().end()
+    return scene.given(secret=None)
+
+
+@cause("key", "there is no ssh-agent at '/no/agent': no such socket; SSH_AUTH_SOCK is out of date", "ssh-add -l shows")
+def _agent_gone(scene: Scene) -> Arguments:
+    scene.environment.setenv("SSH_AUTH_SOCK", "/no/agent")
+    return scene.given(secret=None)
+
+
+@cause("key", r"did not answer within 0\.2 s; is it waiting for a confirmation, or stopped\?", "ssh-add -l shows what")
+def _agent_stalled(scene: Scene) -> Arguments:
+    os.kill(scene.agent(scene.key).process.pid, signal.SIGSTOP)
+    return scene.given(auth=Identity(scene.key.fingerprint(), account="demo", agent_timeout=0.2))
+
+
+@cause(
+    "key", "an agent signs P-384 keys with SHA-384 only, which CloudAPI refuses; name the key file", "secret= takes the"
+)
+def _agent_with_a_p384_key(scene: Scene) -> Arguments:
+    key = scene.key_of("ecdsa-384")
+    scene.agent(key)
+    return scene.given(secret=None, key_id=key.fingerprint())
+
+
+@cause(
+    "answer", "the ssh-agent refused to sign with .*: it was locked, the key was removed", "ssh-add -l shows what the"
+)
+def _agent_locked_later(scene: Scene) -> Arguments:
+    agent = scene.agent(scene.key)
+    identity = Identity(scene.key.fingerprint(), account="demo")
+    identity.signer()
+    agent.lock()
+    return scene.given(auth=identity)
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_cause(key_of: KeyShelf, tmp_path: Path, name: str) -> None:
+    """Each cause has words of its own, which say what to do next, and nothing is looked at after a failure."""
+    expected, explanation = CAUSES[name], explained(name, key_of, tmp_path)
+    told = [finding for finding in explanation.findings if finding.subject == expected.subject][-1]
+    assert re.search(expected.words, told.text)
+    assert re.search(expected.advice, f"{told.text}\n{told.advice}")
+    assert explanation.ok is not expected.fails
+    if expected.fails:
+        assert explanation.problem is told
+        assert explanation.findings[-1] is told
+        assert str(explanation).splitlines()[-1 if not told.advice else -2].split()[-1] == told.text.split()[-1]
+    else:
+        assert told.ok is None
+
+
+def test_every_cause_has_words_of_its_own(key_of: KeyShelf, tmp_path: Path) -> None:
+    """What is said of one cause is said of no other."""
+    told = {}
+    for name in CAUSES:
+        home = tmp_path / name
+        home.mkdir()
+        notable = [f for f in explained(name, key_of, home).findings if f.ok is not True]
+        told[name] = "\n".join(f"{finding.text}\n{finding.advice}" for finding in notable)
+    for name, expected in CAUSES.items():
+        patterns = (expected.words, expected.advice)
+        assert [other for other, text in told.items() if all(re.search(p, text) for p in patterns)] == [name]
+
+
+# How it is asked for.
+
+
+@pytest.fixture
+def lab(key_of: KeyShelf) -> Iterator[Emulator]:
+    """A cloud at the real time; a profile called lab says where it is, and the key is in ``~/.ssh``."""
+    key = key_of("ed25519")
+    cloud = Emulator(clock=WallClock(), public_key=key.public_line)
+    folder, ssh = Path("~/.triton/profiles.d").expanduser(), Path("~/.ssh").expanduser()
+    for new in (folder, ssh):
+        new.mkdir(parents=True)
+    shutil.copyfile(key.path, ssh / "id_lab")
+    (ssh / "id_lab").chmod(0o600)
+    with Server(cloud) as server:
+        entries = {"url": server.url, "account": "demo", "keyId": key.fingerprint("sha256")}
+        (folder / "lab.json").write_text(json.dumps(entries))
+        yield cloud
+
+
+def test_all_is_well(lab: Emulator, key_of: KeyShelf) -> None:
+    """When nothing is wrong, what is said is where every setting comes from, with the key as all tools show it."""
+    explanation = explain_auth(profile="lab")
+    key = key_of("ed25519")
+    lines = str(explanation).splitlines()
+    assert explanation.ok
+    assert explanation.problem is None
+    assert [line.split()[0] for line in lines] == ["location", "account", "key", "key", "server", "clock", "answer"]
+    assert all("(from profile 'lab')" in lines[place] for place in (0, 1, 3))
+    for algorithm in ("md5", "sha256"):
+        assert key.fingerprint(algorithm).removeprefix("MD5:") in lines[2]
+    assert lines[2].endswith("(from a file in ~/.ssh), signing ed25519-sha512")
+    assert [asked.operation for asked in lab.trace] == ["Ping", "GetAccount"]
+
+
+def test_where_settings_come_from(environment: pytest.MonkeyPatch, cloud: Emulator, key_of: KeyShelf) -> None:
+    """Variables are named, those for the key too; what is given in the program is not put down to them."""
+    key = key_of("rsa-2048")
+    for name, value in (
+        ("SDC_URL", "http://127.0.0.1:1"),
+        ("TRITON_ACCOUNT", "bob"),
+        ("TRITON_USER", "jill"),
+        ("SDC_KEY_ID", key.fingerprint()),
+        ("TRITON_KEY_MATERIAL", key.path.read_text()),
+    ):
+        environment.setenv(name, value)
+    told = str(explain_auth(clock=cloud.clock))
+    for words in (
+        "http://127.0.0.1:1 (from SDC_URL)",
+        "bob (from TRITON_ACCOUNT), its user jill (from TRITON_USER)",
+        "(from TRITON_KEY_MATERIAL), signing rsa-sha256",
+        "is what CloudAPI is told (from SDC_KEY_ID)",
+    ):
+        assert words in told
+    told = str(explain_auth(location="http://127.0.0.1:2", key_id="/eve/keys/k", secret=key.path, clock=cloud.clock))
+    assert "http://127.0.0.1:2 (as given)" in told
+    assert re.search(r"account +ok +eve\n", told)
+    assert f"(from {key.path})" in told
+    assert "/eve/keys/k is what CloudAPI is told\n" in told
+
+
+def test_certificates_that_are_not_checked(environment: pytest.MonkeyPatch) -> None:
+    """A check that is turned off is noted, with what turned it off."""
+    environment.setenv("TRITON_URL", "https://127.0.0.1:1")
+    environment.setenv("SDC_TESTING", "1")
+    for arguments, why in (({}, "(from SDC_TESTING)"), ({"location": "https://127.0.0.1:2", "verify": False}, "")):
+        findings = explain_auth(**arguments).findings
+        [note] = [finding for finding in findings if finding.subject == "TLS"]
+        assert note.text.startswith(f"certificates are not checked {why}")
+        assert note.advice == "name your CA's bundle instead: verify=PATH"
+
+
+def test_it_asks_for_nothing_more_than_it_must(lab: Emulator) -> None:
+    """Where the key cannot be had nothing is sent at all."""
+    assert not explain_auth(profile="lab", allow_agent=False, key_id="/demo/keys/laptop", secret="/missing").ok
+    assert lab.trace == []
+
+
+def test_method_prints_what_it_returns(dc: DataCenter, capsys: pytest.CaptureFixture[str]) -> None:
+    """The method of a data centre is for the session: it prints the explanation too."""
+    explanation = dc.explain_auth()
+    assert explanation.ok
+    assert capsys.readouterr().out == f"{explanation}\n"
+
+
+def test_function_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """The function is for programs: the explanation is only returned."""
+    explanation = explain_auth(profile="lab")
+    assert str(explanation).startswith("settings   FAILED  there is no profile 'lab'")
+    assert repr(explanation) == "<Explanation: settings FAILED>"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--profile", "lab"], 0), (["--profile", "none"], 1), ([], 1)])
+@pytest.mark.usefixtures("lab")
+def test_doctor(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int) -> None:
+    """``python -m smartdc doctor`` prints the same, and its status tells whether all is well."""
+    assert main(["doctor", *arguments]) == status
+    shown = capsys.readouterr().out.splitlines()
+    again = str(explain_auth(profile=arguments[-1] if arguments else None)).splitlines()
+    assert [line for line in shown if "clock" not in line] == [line for line in again if "clock" not in line]
+
+
+def test_doctor_of_the_current_profile(lab: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a name the current profile is explained."""
+    Path("~/.triton/config.json").expanduser().write_text('{"profile": "lab"}')
+    assert main(["doctor"]) == 0
+    assert "gives the account demo" in capsys.readouterr().out
+    assert lab.trace.operations() == ["Ping", "GetAccount"]
+
+
+def test_doctor_as_a_command() -> None:
+    """From a shell, the words go to the output and the status to the shell."""
+    command = [sys.executable, "-m", "smartdc", "doctor", "--profile", "none"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("settings   FAILED  there is no profile 'none'")

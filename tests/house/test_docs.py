@@ -1,0 +1,186 @@
+"""What the documentation shows runs, and it says all that the code has."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kits.docs import (
+    OPERATIONS,
+    PAGES,
+    REFERENCE,
+    ROOT,
+    ROWS,
+    Block,
+    blocks,
+    calls,
+    differences,
+    documented_classes,
+    prose,
+    public_classes,
+    table,
+    written_table,
+)
+from smartdc import DataCenter, emulator
+from smartdc.emulator import Emulator, Server, VirtualClock
+
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def relative(path: Path) -> str:
+    """Name a page by where it is in the project."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture
+def names(environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """What the code on a page may use: `cloud`, `dc`, and an environment that says where the same cloud is."""
+    cloud = Emulator(clock=VirtualClock(time.time()))
+    key = tmp_path / "id_emulator"
+    key.touch(0o600)
+    key.write_text(cloud.private_key or "")
+    environment.chdir(tmp_path)
+    with Server(cloud) as server, DataCenter(**cloud.connection()) as dc:
+        environment.setenv("TRITON_URL", server.url)
+        environment.setenv("TRITON_ACCOUNT", cloud.login)
+        environment.setenv("TRITON_KEY_ID", cloud.key_id.rpartition("/")[2])
+        environment.setenv("TRITON_KEY_MATERIAL", str(key))
+        yield {"cloud": cloud, "dc": dc, "server": server}
+
+
+def add_machine(names: dict[str, Any], page: list[Block]) -> None:
+    """Provide a running `machine`, unless the page makes its own."""
+    if not any(re.search(r"^(>>> )?machine = ", block.source, re.MULTILINE) for block in page):
+        names["machine"] = names["dc"].create_machine(
+            name="web-1", image="base-64-lts@24.4.1", package="g1-small", tags={"role": "web"}, wait=True
+        )
+
+
+def run(block: Block, names: dict[str, Any]) -> None:
+    """Run a block: as a file of tests, as a session whose answers are compared, or as a script."""
+    if block.test_file:
+        run_tests(block)
+    elif block.kind == "pycon":
+        run_session(block, names)
+    else:
+        source = "\n" * (block.line - 1) + block.source
+        exec(compile(source, str(block.page), "exec"), names)  # noqa: S102 (that is what it is for)
+
+
+def run_session(block: Block, names: dict[str, Any]) -> None:
+    """Type what a session shows, and compare what it answers."""
+    test = doctest.DocTestParser().get_doctest(block.source, {}, block.page.name, str(block.page), block.line - 1)
+    test.globs = names
+    report: list[str] = []
+    result = doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=report.append, clear_globs=False)
+
+    assert not result.failed, "".join(report)
+
+
+def run_tests(block: Block) -> None:
+    """Write a file of tests beside those that the page showed before, and have pytest run it."""
+    path = Path(str(block.test_file))
+    path.write_text(block.source)
+    if path.name == "conftest.py":
+        return
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "smartdc.emulator.pytest_plugin", path.name]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=relative)
+def test_the_code_on_a_page_runs(page: Path, names: dict[str, Any]) -> None:
+    """Every block of Python on a page does what the page says, from the first to the last."""
+    found = [block for block in blocks(page) if block.reason is None]
+    add_machine(names, found)
+    for block in found:
+        run(block, names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_a_block_that_is_not_run_says_why(page: Path) -> None:
+    """The reason is a part of the block, so that readers see it too."""
+    assert all(block.reason != "" for block in blocks(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_what_is_shown_of_the_code_is_in_the_code(page: Path) -> None:
+    """An example that is taken from a file of this project is what that file says today."""
+    for block in blocks(page):
+        origin = re.fullmatch(r"it is a part of (\S+)", block.reason or "")
+        if origin:
+            assert block.source.partition("\n")[2] in (ROOT / origin[1]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_a_link_leads_somewhere(page: Path) -> None:
+    """A page that another one points to is there."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", prose(page))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
+def test_the_reference_shows_every_public_class(cls: type) -> None:
+    """Nothing that users meet is without its page."""
+    noun = cls.__module__.rpartition(".")[2]
+    path = f"{cls.__module__}.{cls.__name__}"
+
+    assert cls in documented_classes(), f"add '.. autoclass:: {path}' to a page such as docs/reference/{noun}.md"
+
+
+@pytest.mark.parametrize("name", emulator.__all__)
+def test_the_reference_shows_all_of_the_emulator(name: str) -> None:
+    """What tests can ask of the emulator is written down."""
+    page = ROOT / "docs" / "reference" / "emulator.md"
+
+    assert re.search(rf"^\.\. auto\w+:: smartdc\.emulator\.{name}$", page.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("operation", calls())
+def test_the_reference_names_every_operation(operation: str) -> None:
+    """Who looks for CloudAPI's name of a thing finds the page on it."""
+    name = operation.partition(":")[0]
+    pages = [page for page in REFERENCE if f"``{name}``" in page.read_text(encoding="utf-8")]
+
+    assert pages, f"name ``{name}`` on the reference page of its noun"
+
+
+def test_the_table_of_operations_is_that_of_the_code() -> None:
+    """Methods, paths and what the emulator has are where the table says; none is missing."""
+    assert written_table() == table(), "run python tests/kits/docs.py, which writes the table again"
+
+
+def test_every_operation_is_in_the_table_once() -> None:
+    """What needs no method of its own is listed too, and the page says how many there are."""
+    assert sorted(re.findall(r"^\| ``(\S+)`` \|", written_table(), re.MULTILINE)) == sorted(ROWS)
+    assert f"CloudAPI 9.20 has {len(ROWS)} operations" in prose(OPERATIONS)
+
+
+def test_differences_are_numbered_and_about_operations() -> None:
+    """Each line of the list has the next number, and names operations that there are."""
+    told = prose(OPERATIONS).partition("## Differences")[2]
+    numbers = re.findall(r"^(\d+)\. ", told, re.MULTILINE)
+
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert {number for several in differences().values() for number in several} == set(numbers)
+    assert differences().keys() <= ROWS.keys()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "operations.md"], ids=relative)
+def test_a_line_holds_one_sentence(page: Path) -> None:
+    """A change of a sentence is a change of a line."""
+    several = [line for line in prose(page).splitlines() if re.search(r"[a-z)`][.?!] [A-Z]", line)]
+
+    assert several == []

@@ -1,0 +1,430 @@
+"""What is known of a failed attempt decides whether it may be repeated; backoff, Retry-After and budget decide when."""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+import requests
+import responses
+from responses import RequestsMock
+from urllib3.exceptions import ClosedPoolError, NewConnectionError, ProxyError
+from urllib3.exceptions import SSLError as PoolSSLError
+
+from kits.http import Clock
+from smartdc import errors
+from smartdc.http import retry
+from smartdc.http.response import Unusable
+from smartdc.http.retry import Budget, Outcome, backoff, may_retry, outcome_of_error, outcome_of_status, retry_after
+from smartdc.http.session import Session
+
+URL = "https://cloud.test"
+OWN = {"Server": "cloudapi/9.20.0", "Request-Id": "r"}
+METHODS = ["GET", "HEAD", "PUT", "DELETE", "POST"]
+
+
+class Highest(random.Random):
+    """A random source that always draws the most."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return the upper end."""
+        return max(a, b)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock on which only sleeping takes time."""
+    return Clock()
+
+
+@pytest.fixture
+def session(clock: Clock) -> Session:
+    """A session whose pauses are as long as they can be."""
+    return Session(URL, clock=clock, rng=Highest())
+
+
+@pytest.fixture
+def answers() -> Iterator[RequestsMock]:
+    """What the cloud answers, one after the other, and the last one again and again."""
+    with RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+NEVER = requests.ConnectionError(NewConnectionError(None, "refused"))  # type: ignore[arg-type]
+LOST = requests.ConnectionError("reset by peer")
+
+
+def fail(answers: RequestsMock, method: str, how: Any) -> None:
+    """Let the next request fail: by an exception, or with a status and headers."""
+    if isinstance(how, Exception):
+        answers.add(method, f"{URL}/my", body=how)
+    else:
+        status, headers = how
+        answers.add(method, f"{URL}/my", status=status, headers=headers)
+
+
+# Which attempts may be repeated
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "how", [NEVER, (429, {}), (420, {}), (503, {**OWN, "Retry-After": "0"})], ids=["never", "429", "420", "maintenance"]
+)
+def test_what_was_not_applied_is_repeated_whatever_it_is(
+    method: str, how: Any, session: Session, answers: RequestsMock
+) -> None:
+    """Never delivered, throttled or refused for maintenance: even a create is safe to send again."""
+    fail(answers, method, how)
+    answers.add(method, f"{URL}/my", status=204)
+    _, response = session.request(method, "/my")
+
+    assert response.status_code == 204
+    assert len(answers.calls) == 2
+
+
+UNKNOWN = [
+    LOST,
+    requests.ReadTimeout("late"),
+    (500, OWN),
+    (502, {}),
+    (503, {}),
+    (503, OWN),
+    (504, {}),
+    (408, {}),
+    (524, {}),
+]
+
+
+@pytest.mark.parametrize("how", UNKNOWN, ids=lambda how: how[0] if isinstance(how, tuple) else type(how).__name__)
+@pytest.mark.parametrize("method", METHODS)
+def test_what_may_have_been_applied_is_repeated_only_where_twice_is_once(
+    method: str, how: Any, session: Session, answers: RequestsMock
+) -> None:
+    """A POST ends here, and its error says that nobody knows."""
+    fail(answers, method, how)
+    answers.add(method, f"{URL}/my", status=204)
+    if method != "POST":
+        session.request(method, "/my")
+        assert len(answers.calls) == 2
+        return
+    with pytest.raises(errors.CallError) as caught:
+        session.request(method, "/my")
+    assert caught.value.applied is None
+    assert len(answers.calls) == 1
+
+
+def test_a_post_that_is_said_to_be_repeatable_is_repeated(session: Session, answers: RequestsMock) -> None:
+    """Some posts do the same when they are done twice."""
+    fail(answers, "POST", LOST)
+    answers.post(f"{URL}/my", json={})
+    session.request("POST", "/my", repeatable=True)
+
+    assert len(answers.calls) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 501, 505, 507])
+@pytest.mark.parametrize("method", METHODS)
+def test_what_was_refused_for_good_is_not_repeated(
+    method: str, status: int, session: Session, answers: RequestsMock
+) -> None:
+    """The same question would get the same answer; nothing was applied."""
+    answers.add(method, f"{URL}/my", status=status)
+    with pytest.raises(errors.APIError) as caught:
+        session.request(method, "/my")
+
+    assert caught.value.applied is False
+    assert len(answers.calls) == 1
+
+
+def test_an_error_remembers_that_an_earlier_attempt_may_have_been_applied(
+    session: Session, answers: RequestsMock
+) -> None:
+    """A refusal after a lost answer does not prove that nothing was done."""
+    fail(answers, "PUT", LOST)
+    fail(answers, "PUT", (409, {}))
+    with pytest.raises(errors.Conflict) as caught:
+        session.request("PUT", "/my")
+
+    assert caught.value.applied is None
+    assert caught.value.attempts == 2
+
+
+@pytest.mark.parametrize("gone", [404, 410])
+@pytest.mark.parametrize("how", [LOST, (500, OWN)], ids=["lost", "500"])
+def test_gone_after_a_lost_delete_is_done(gone: int, how: Any, session: Session, answers: RequestsMock) -> None:
+    """It was the first attempt that deleted it."""
+    fail(answers, "DELETE", how)
+    fail(answers, "DELETE", (gone, {}))
+    found, response = session.request("DELETE", "/my")
+
+    assert found is None
+    assert response.status_code == gone
+
+
+@pytest.mark.parametrize("how", [NEVER, (429, {})], ids=["never", "429"])
+def test_gone_after_a_delete_that_was_not_applied_is_gone(how: Any, session: Session, answers: RequestsMock) -> None:
+    """If no earlier attempt can have deleted it, it was not there."""
+    fail(answers, "DELETE", how)
+    fail(answers, "DELETE", (404, {}))
+    with pytest.raises(errors.ResourceNotFound):
+        session.request("DELETE", "/my")
+
+
+def test_gone_after_a_lost_get_is_gone(session: Session, answers: RequestsMock) -> None:
+    """Only a delete is done when its object is not there."""
+    fail(answers, "GET", LOST)
+    fail(answers, "GET", (404, {}))
+    with pytest.raises(errors.ResourceNotFound):
+        session.request("GET", "/my")
+
+
+# What a failure means
+
+
+@pytest.mark.parametrize(
+    ("headers", "message", "outcome"),
+    [
+        ({**OWN, "Retry-After": "Thu, 01 Jan 2026 01:00:00 GMT"}, "back soon", Outcome.REFUSED),
+        (OWN, "This Triton data center is being upgraded", Outcome.REFUSED),
+        ({"Retry-After": "5"}, "CloudAPI service is currently unavailable", Outcome.UNKNOWN),
+        ({}, "CloudAPI service is currently unavailable", Outcome.UNKNOWN),
+        ({"Server": "cloudapi/9", "Retry-After": "5"}, "", Outcome.UNKNOWN),
+        ({"Request-Id": "r", "Server": "nginx", "Retry-After": "5"}, "", Outcome.UNKNOWN),
+        (OWN, "VMAPI is not available", Outcome.UNKNOWN),
+    ],
+)
+def test_only_maintenance_is_a_503_that_applied_nothing(
+    headers: dict[str, str], message: str, outcome: Outcome
+) -> None:
+    """HAProxy's may hide a time-out, and CloudAPI's own may come from a backend after the machine was made."""
+    assert outcome_of_status(503, requests.structures.CaseInsensitiveDict(headers), message) is outcome
+
+
+def wrapped(kind: type[requests.RequestException], inner: Exception) -> Exception:
+    """Wrap a failure as `requests` does."""
+    return kind(inner)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (NEVER, Outcome.NEVER_DELIVERED),
+        (requests.ConnectTimeout("late"), Outcome.NEVER_DELIVERED),
+        (requests.ConnectionError(ClosedPoolError(None, "closed")), Outcome.NEVER_DELIVERED),  # type: ignore[arg-type]
+        (LOST, Outcome.UNKNOWN),
+        (requests.exceptions.ProxyError(ProxyError("p", OSError("closed"))), Outcome.UNKNOWN),
+        (requests.exceptions.SSLError(PoolSSLError(ssl.SSLEOFError(8, "EOF"))), Outcome.UNKNOWN),
+        (requests.exceptions.SSLError(PoolSSLError(ssl.SSLCertVerificationError(1, "who?"))), Outcome.FINAL),
+        (requests.ConnectionError(socket.gaierror(socket.EAI_NONAME, "who?")), Outcome.FINAL),
+        (requests.ConnectionError(socket.gaierror(socket.EAI_AGAIN, "later")), Outcome.UNKNOWN),
+        (requests.exceptions.InvalidProxyURL("bad"), Outcome.FINAL),
+        (requests.exceptions.InvalidSchema("bad"), Outcome.FINAL),
+        (requests.exceptions.InvalidHeader("bad"), Outcome.UNKNOWN),
+        (Unusable("too large"), Outcome.UNUSABLE),
+        (Unusable("damaged", damaged=True), Outcome.UNKNOWN),
+        (ValueError("odd"), Outcome.UNKNOWN),
+    ],
+)
+def test_only_certain_knowledge_counts(error: Exception, outcome: Outcome) -> None:
+    """Whatever is not proved to have failed before sending may have been applied, TLS and proxy errors included."""
+    assert outcome_of_error(error) is outcome
+
+
+def test_a_mark_of_the_transport_proves_that_nothing_was_sent() -> None:
+    """It is found however deep the error was wrapped; what the caller was handling at the time is none of it."""
+    marked = ssl.SSLEOFError(8, "EOF")
+    marked.nothing_sent = True  # type: ignore[attr-defined]
+    unrelated = OSError("reset")
+    unrelated.__context__ = marked
+
+    assert outcome_of_error(wrapped(requests.exceptions.SSLError, PoolSSLError(marked))) is Outcome.NEVER_DELIVERED
+    assert outcome_of_error(wrapped(requests.ConnectionError, unrelated)) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_every_outcome_has_its_rule(outcome: Outcome, *, repeatable: bool) -> None:
+    """Repeatable requests are repeated unless that is useless, the others only if nothing was applied."""
+    useless = {Outcome.FINAL, Outcome.UNUSABLE}
+    expected = outcome not in useless and (repeatable or outcome is not Outcome.UNKNOWN)
+
+    assert may_retry(outcome, repeatable=repeatable) is expected
+
+
+# When
+
+
+def test_pauses_double_up_to_a_limit(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """After five attempts it is enough, and the error says how many there were."""
+    answers.get(f"{URL}/my", status=502)
+    with pytest.raises(errors.ServerError) as caught:
+        session.request("GET", "/my")
+
+    assert clock.slept == [1, 2, 4, 8]
+    assert caught.value.attempts == 5
+
+
+def test_pauses_are_drawn_at_random() -> None:
+    """Anything between nothing and the limit, so that clients that failed together do not come back together."""
+    rng = random.Random(7)  # noqa: S311 (spreads retries)
+    drawn = [backoff(2, rng) for _ in range(1000)]
+
+    assert 0 <= min(drawn) < 0.1
+    assert 1.9 < max(drawn) <= 2
+    assert backoff(30, Highest()) == 8
+
+
+@pytest.mark.parametrize("how", ["7", "date"])
+def test_retry_after_is_waited_for(how: str, session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """As seconds or as a date, which counts by the server's clock."""
+    session.clock_offset = 50.0
+    text = formatdate(clock.now + 57, usegmt=True) if how == "date" else how
+    answers.post(f"{URL}/my", status=429, headers={"Retry-After": text})
+    answers.post(f"{URL}/my", json={})
+    session.request("POST", "/my")
+
+    assert clock.slept == [7]
+
+
+def test_retry_after_does_not_shorten_a_pause(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """The longer of the two counts."""
+    answers.get(f"{URL}/my", status=429, headers={"Retry-After": "0"})
+    answers.get(f"{URL}/my", json={})
+    session.request("GET", "/my")
+
+    assert clock.slept == [1]
+
+
+@pytest.mark.parametrize("timeout", [60.0, None])
+def test_a_retry_after_beyond_the_time_ends_the_call(
+    timeout: float | None, answers: RequestsMock, clock: Clock
+) -> None:
+    """Neither a call with a deadline nor one without is held for an hour by a server's word."""
+    answers.get(f"{URL}/my", status=429, headers={"Retry-After": "3600"})
+    with pytest.raises(errors.Throttled) as caught:
+        Session(URL, clock=clock, timeout=timeout).request("GET", "/my")
+
+    assert clock.slept == []
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Thu, 01 Jan 2026 00:02:00 GMT", 120.0),
+        ("Thu, 01 Jan 2026 00:02:00", 120.0),
+        ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("²", None),
+        ("٣", None),
+        ("9" * 400, float("inf")),
+    ],
+)
+def test_retry_after_is_read_with_care(text: str, seconds: float | None) -> None:
+    """What is no number and no date says nothing, and is no crash."""
+    assert retry_after({"Retry-After": text}, 1_767_225_600.0) == seconds
+
+
+def test_no_retry_after_says_nothing() -> None:
+    """CloudAPI's throttle sends none."""
+    assert retry_after({}, 0.0) is None
+
+
+def test_no_pause_goes_beyond_the_deadline(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """When there is no time for another attempt, the error comes at once instead."""
+    answers.get(f"{URL}/my", status=502)
+    with pytest.raises(errors.ServerError) as caught:
+        session.request("GET", "/my", timeout=3.0)
+
+    assert clock.slept == [1]
+    assert caught.value.attempts == 2
+
+
+def test_an_attempt_that_took_all_the_time_is_the_last(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """The deadline holds for all attempts together."""
+
+    def slow(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        clock.now += 61
+        return 502, {}, ""
+
+    answers.add_callback(responses.GET, f"{URL}/my", slow)
+    with pytest.raises(errors.ServerError):
+        session.request("GET", "/my")
+
+    assert len(answers.calls) == 1
+
+
+def test_a_wrong_clock_found_too_late_is_not_tried_again(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """Not even the attempt that costs no pause is made after the deadline."""
+
+    def slow(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        clock.now += 61
+        return 400, {"Date": formatdate(clock.now + 3600, usegmt=True)}, ""
+
+    answers.add_callback(responses.GET, f"{URL}/my", slow)
+    with pytest.raises(errors.BadRequest):
+        session.request("GET", "/my")
+
+    assert len(answers.calls) == 1
+
+
+def test_a_call_that_comes_too_late_is_still_attempted(answers: RequestsMock, clock: Clock) -> None:
+    """If signing took all the time, the attempt itself finds out."""
+
+    def slow(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        clock.now += 61
+        return request
+
+    answers.get(f"{URL}/my", json=[1])
+    auth: Any = slow
+
+    assert Session(URL, clock=clock, auth=auth).request("GET", "/my")[0] == [1]
+
+
+def test_a_client_has_a_budget_of_retries(session: Session, answers: RequestsMock, clock: Clock) -> None:
+    """When a cloud is down, many calls do not multiply by five: after 20 retries each call has one attempt."""
+    answers.get(f"{URL}/my", status=502)
+    for _ in range(10):
+        with pytest.raises(errors.ServerError):
+            session.request("GET", "/my")
+
+    assert len(answers.calls) == 10 + 20
+    assert len(clock.slept) == 20
+
+
+def test_success_earns_retries(session: Session, answers: RequestsMock) -> None:
+    """Two good calls pay for one retry."""
+    while session.budget.take():
+        pass
+    answers.get(f"{URL}/ok", json=[])
+    session.request("GET", "/ok")
+    assert not session.budget.take()
+    session.request("GET", "/ok")
+    session.request("GET", "/ok")
+
+    assert session.budget.take()
+    assert not session.budget.take()
+
+
+def test_a_budget_does_not_grow_beyond_its_size() -> None:
+    """A long good time does not save up for a storm of retries."""
+    budget = Budget(size=2.0)
+    for _ in range(100):
+        budget.succeeded()
+
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+
+
+def test_the_longest_pause_is_longer_than_any_backoff() -> None:
+    """A call without a deadline is not ended by its own backoff."""
+    assert retry.LONGEST_PAUSE > retry.CAP

@@ -1,0 +1,1 @@
+"""What tests share: counterparts to talk to, worlds to act on, and what is measured."""

@@ -1,0 +1,230 @@
+"""What the documentation is compared with: its code blocks, and the table of operations as the code has it.
+
+Run this file, ``python tests/kits/docs.py``, to write the table into ``docs/operations.md`` again.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import smartdc
+from smartdc.core.resource import Resource
+from smartdc.emulator import app
+from smartdc.emulator.pipeline import router, routes
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = ROOT / "docs" / "operations.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REFERENCE = sorted((ROOT / "docs" / "reference").rglob("*.md"))
+
+ROWS = {route.name: route for route in routes.rows()}
+"""CloudAPI's operations by name."""
+EMULATED = {operation.name for operation in router.ROUTER.operations()} if app.NOUNS else set()
+"""The operations that the emulator has; its nouns put their handlers there when they are imported."""
+
+_BLOCK = re.compile(r"^( *)```(python|pycon)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+ADDRESSES = {"DataCenter": "/:account", "Machine": "/:account/machines/", "User": "/:account/users/"}
+"""Where the things are that share half-classes with others."""
+
+ROLE_TAGS = {
+    "SetRoleTags:ReplaceAccountRoleTags": r"(dc|account)\.set_role_tags",
+    "SetRoleTags:ReplaceResourcesRoleTags": r"dc\.set_role_tags_of",
+    "SetRoleTags:ReplaceUserKeysResourcesRoleTags": r"user\.set_role_tags_of",
+    "SetRoleTags:ReplaceResourceRoleTags": r"(?!dc|account|machine)\w+\.set_role_tags",
+    "SetRoleTags:ReplaceMachineRoleTags": r"machine\.set_role_tags",
+    "SetRoleTags:ReplaceUserKeysResourceRoleTags": r"key\.set_role_tags",
+}
+"""The routes of ``SetRoleTags``, and the calls that take them."""
+
+_FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+_OPERATION = re.compile(r"``([A-Z][\w:*]+)``")
+_DIFFERENCE = re.compile(r"^(\d+)\. ((?:``[A-Z][\w:*]+``(?:, | and )?)+): ", re.MULTILINE)
+_TABLE = re.compile(r"(?<=<!-- begin: written by tests/kits/docs.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+_HEAD = [
+    "| operation | method and path | since | Python | emulated | differences |",
+    "| --- | --- | --- | --- | --- | --- |",
+]
+_WITHOUT_METHODS = """\
+## Without a method of their own
+
+An operation whose name begins with `Head` answers with the headers of its `Get` or `List` twin, and no body.
+It has no method, since it tells nothing that its twin does not tell as well; counting is the exception, which `num_machines()`, `num_nics()` and `num_disks()` do.
+`dc.request` reaches it: it returns None and the `requests.Response` with the headers, and what is not there is a `ResourceNotFound`.
+
+The first three lead browsers to the documentation of CloudAPI.
+Nobody needs them in a program; they raise `Redirected`, which has the `location`.""".splitlines()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of code on a page."""
+
+    kind: str
+    source: str
+    page: Path
+    line: int
+
+    @property
+    def reason(self) -> str | None:
+        """Why the block is not run, as its first line says; None when it is."""
+        mark = re.match(r"# Not run(?::\s*(.*))?", self.source)
+        return mark and (mark[1] or "")
+
+    @property
+    def test_file(self) -> str | None:
+        """The name of the file of tests that the block is, as its first line says."""
+        mark = re.match(r"# (test_\w+\.py|conftest\.py)\n", self.source)
+        return mark and mark[1]
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of Python on a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(match[2], dedent(match[3]), page, text.count("\n", 0, match.start(3)) + 1)
+        for match in _BLOCK.finditer(text)
+    ]
+
+
+def prose(page: Path) -> str:
+    """Return the text of a page without its fenced blocks."""
+    return _FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def public_classes() -> list[type]:
+    """Return the classes that users meet: those of the front door, and the parts of this package that they are made of."""
+    doors = [getattr(smartdc, name) for name in smartdc.__all__]
+    classes = [thing for thing in doors if inspect.isclass(thing)]
+    return list(
+        dict.fromkeys(part for cls in classes for part in cls.__mro__ if part.__module__.startswith("smartdc."))
+    )
+
+
+def documented_classes() -> set[type]:
+    """Return the classes that the reference shows with all their members."""
+    found: set[type] = set()
+    for page in REFERENCE:
+        text = page.read_text(encoding="utf-8")
+        for path in re.findall(r"^\.\. autoclass:: (\S+)$", text, re.MULTILINE):
+            module, _, name = path.rpartition(".")
+            found.add(getattr(importlib.import_module(module), name))
+        for path in re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE):
+            module = importlib.import_module(path)
+            found.update(thing for thing in vars(module).values() if inspect.isclass(thing))
+    return found
+
+
+def calls() -> dict[str, list[str]]:
+    """Return, for each operation, the Python calls whose docstrings name it."""
+    found: dict[str, dict[str, None]] = {}
+    for owner in owners():
+        for part, call, text in _described(owner):
+            for name in _named_in(text):
+                shown = f"{_variable(owner)}.{call}"
+                if _fits(owner, part, name) and re.match(ROLE_TAGS.get(name, "") + r"\b", shown):
+                    found.setdefault(name, {})[shown] = None
+    return {name: list(several) for name, several in found.items()}
+
+
+def _named_in(text: str) -> list[str]:
+    """Return the operations that a docstring names; ``SetRoleTags`` is the name of several."""
+    words = _OPERATION.findall(text)
+    return [name for word in words for name in ([word] if word in ROWS else ROLE_TAGS if word == "SetRoleTags" else [])]
+
+
+def owners() -> list[type]:
+    """Return the classes that things are made of, rather than what those inherit."""
+    things = (smartdc.DataCenter, Resource)
+    named = [getattr(smartdc, name) for name in smartdc.__all__]
+    return [thing for thing in named if inspect.isclass(thing) and issubclass(thing, things)]
+
+
+def _described(owner: type) -> Iterator[tuple[type, str, str]]:
+    """Yield where each call of a class comes from, the call and its docstring; old names are left out."""
+    for part in owner.__mro__:
+        if not part.__module__.startswith("smartdc."):
+            continue
+        for name, thing in vars(part).items():
+            text = inspect.getdoc(thing) or ""
+            if name.startswith("_") or ".. deprecated::" in text:
+                continue
+            if isinstance(thing, property):
+                yield part, name, text
+            elif getattr(thing, "__name__", None) == name:
+                yield part, f"{name}()", text
+
+
+def _fits(owner: type, part: type, name: str) -> bool:
+    """Tell whether an operation is this owner's; what several owners inherit names those of all of them."""
+    path = ROWS[name].path
+    heirs = {cls: ADDRESSES[cls.__name__] for cls in owners() if issubclass(cls, part) and cls.__name__ in ADDRESSES}
+    closest = max((address for address in heirs.values() if path.startswith(address)), key=len, default="")
+    return owner not in heirs or not closest or heirs[owner] == closest
+
+
+def _variable(owner: type) -> str:
+    """Name a thing as examples do."""
+    return "dc" if owner is smartdc.DataCenter else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", owner.__name__).lower()
+
+
+def differences() -> dict[str, list[str]]:
+    """Return the numbers that the page gives to differences, by the operations that these name; a star is any text."""
+    found: dict[str, list[str]] = {}
+    for number, several in _DIFFERENCE.findall(OPERATIONS.read_text(encoding="utf-8")):
+        for pattern in _OPERATION.findall(several):
+            for name in fnmatch.filter(ROWS, pattern) or [pattern]:
+                found.setdefault(name, []).append(number)
+    return found
+
+
+def table() -> str:
+    """Return both tables of operations: those with methods, and those that need none."""
+    known, numbers = calls(), differences()
+    rows = {name: _row(name, known.get(name) or [_request_call(name)], numbers.get(name, [])) for name in ROWS}
+    built = [row for name, row in rows.items() if name in known]
+    rest = [row for name, row in rows.items() if name not in known]
+    return "\n".join(["", *_HEAD, *built, "", *_WITHOUT_METHODS, "", *_HEAD, *rest, "", ""])
+
+
+def _row(name: str, several: list[str], numbers: list[str]) -> str:
+    route = ROWS[name]
+    request = f"{route.method} {route.path}{f'?action={route.action}' if route.action else ''}"
+    emulated = "yes" if name in EMULATED else "no"
+    return f"| ``{name}`` | `{request}` | {route.since or '-'} | {_code(several)} | {emulated} | {', '.join(numbers)} |"
+
+
+def _request_call(name: str) -> str:
+    """Return the call that reaches an operation without a method of its own."""
+    route = ROWS[name]
+    if not route.path.startswith("/:account"):
+        return f'dc.unsigned().request("{route.method}", "{route.path.rstrip("*")}")'
+    below = re.sub(r":(\w+)", r"{\1}", route.path.removeprefix("/:account"))
+    return f'dc.request("{route.method}", {"f" * ("{" in below)}"{below}")'
+
+
+def _code(several: list[str]) -> str:
+    return ", ".join(f"`{call}`" for call in several)
+
+
+def written_table() -> str:
+    """Return the tables of operations as the page has them."""
+    match = _TABLE.search(OPERATIONS.read_text(encoding="utf-8"))
+    return match[0] if match else ""
+
+
+def write_table() -> None:
+    """Put the tables of operations, as the code has them, into the page."""
+    text = OPERATIONS.read_text(encoding="utf-8")
+    OPERATIONS.write_text(_TABLE.sub(lambda _: table(), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_table()

@@ -1,0 +1,61 @@
+"""The audit: what was done to a machine, by whom, when, and whether it worked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from kits.cloud import image_id, record, sent
+from smartdc import AuditEntry, DataCenter, Machine
+from smartdc.emulator import Emulator
+from smartdc.emulator.state.transitions import AfterSeconds
+
+
+def test_audit(dc: DataCenter, cloud: Emulator) -> None:
+    """``MachineAudit`` lists what was done, newest first, failures included."""
+    machine = dc.create_machine("web-1", "g1-small", image=image_id(cloud, "base-64-lts"), wait=True)
+    machine.start()
+    machine.rename("web-2")
+    entries = machine.audit()
+    assert sent(cloud, "MachineAudit") == ("GET", f"{machine.path}/audit", {})
+    told = [(entry.action, entry.succeeded) for entry in entries]
+    assert told == [("rename", True), ("start", False), ("provision", True)]
+    assert [job.action for job in record(cloud, machine).jobs] == ["provision", "start", "rename"]
+
+
+def test_entry_is_what_the_server_said(machine: Machine, cloud: Emulator) -> None:
+    """An entry is a dict of the answer to ``MachineAudit``, with readable attributes."""
+    cloud.clock.sleep(90)
+    machine.stop()
+    [entry] = machine.audit()
+    assert isinstance(entry, AuditEntry)
+    assert entry == {
+        "action": "stop",
+        "success": "yes",
+        "time": "2026-01-01T00:01:30.000Z",
+        "caller": {"type": "signature", "ip": "127.0.0.1", "keyId": cloud.key_id},
+    }
+    assert entry.time == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
+    assert entry.caller["keyId"] == cloud.key_id
+
+
+def test_unfinished_jobs_are_not_listed(machine: Machine, cloud: Emulator) -> None:
+    """What still runs is not in the ``MachineAudit``."""
+    cloud.transitions.policy = AfterSeconds(30)
+    machine.stop()
+    assert machine.audit() == []
+    cloud.clock.sleep(30)
+    assert [entry.action for entry in machine.audit()] == ["stop"]
+
+
+def test_caller_may_be_missing() -> None:
+    """An entry without a caller has an empty one."""
+    entry = AuditEntry(success="no", action="stop", time="2026-01-01T00:00:00.000Z")
+    assert (entry.caller, entry.succeeded) == ({}, False)
+
+
+def test_an_entry_shows_what_happened() -> None:
+    """An audit of many entries can be read at a prompt."""
+    entry = AuditEntry(action="reboot", success="no", time="2026-01-01T00:01:30.000Z", caller={"ip": "127.0.0.1"})
+
+    assert repr(entry) == "<AuditEntry reboot 2026-01-01T00:01:30.000Z failed>"
+    assert repr(AuditEntry()) == "<AuditEntry unknown None failed>"

@@ -1,0 +1,306 @@
+"""The npm packages `triton` and `smartdc` beside an emulator: a home with a key, their commands, and stories of many.
+
+A story is a list of steps: a command, and what is to be seen of it in what it prints and on the emulator's books.
+Stories are told once for a module, and then each step is a test of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from kits.signing import KeyFile
+from peers.node_books import Books
+from smartdc.emulator import AfterSeconds, Emulator, Server, WallClock
+
+SHORT = 0.001
+"""How many seconds a job takes unless it is one to be waited for: the first look of a client finds it done."""
+LONG = 0.15
+"""How many seconds a slow job takes, so that clients see it under way."""
+PATIENCE = 60
+"""The most seconds that a command may take."""
+
+
+class Told(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[Any]:
+        """What it printed as JSON: the elements of a list, or an object, or one object a line."""
+        try:
+            whole = json.loads(self.out)
+        except ValueError:
+            return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+        return whole if isinstance(whole, list) else [whole]
+
+
+Check = Callable[[Told, Books], tuple[object, object]]
+"""Return what is to be seen, and what it should be."""
+
+
+class Step:
+    """A command of a story; words in braces among its arguments are looked up in the books.
+
+    Args:
+        first: what happens to the emulated cloud before.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        arguments: str,
+        *checks: Check,
+        code: int = 0,
+        first: Callable[[Emulator], object] | None = None,
+    ) -> None:
+        self.command = command
+        self.arguments = arguments
+        self.checks = checks
+        self.code = code
+        self.first = first
+
+    def __str__(self) -> str:
+        return f"{self.command} {self.arguments}".strip().replace("{{", "{").replace("}}", "}")
+
+    def look(self, told: Told, books: Books) -> tuple[list[object], list[object]]:
+        """Return all that is to be seen, and all that it should be."""
+        pairs = [check(told, books) for check in self.checks]
+        return [seen for seen, _ in pairs], [wanted for _, wanted in pairs]
+
+
+# Checks
+
+
+def shows(of: Callable[..., Mapping[str, Any]], *names: Any) -> Check:
+    """Say that the last object printed has all that the books know of a thing, as one of `peers.node_facts` tells it."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        facts = dict(of(books, *names))
+        return like(told.rows[-1], facts), facts
+
+    return check
+
+
+def lists(of: Callable[..., Sequence[Mapping[str, Any]]], *names: Any) -> Check:
+    """Say that the objects printed are those that the books know of, with all that they know."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        rows, facts = told.rows, list(of(books, *names))
+        if len(rows) != len(facts):
+            return rows, facts
+        return [like(row, fact) for row, fact in zip(rows, facts, strict=True)], facts
+
+    return check
+
+
+def prints(of: Callable[[Books], object]) -> Check:
+    """Say that what it printed as JSON is what is in the books, and nothing else."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        wanted = of(books)
+        return told.rows if isinstance(wanted, list) else told.rows[-1], wanted
+
+    return check
+
+
+def words(of: Callable[[Books], Sequence[str]]) -> Check:
+    """Say which words it printed, and that there were no others."""
+    return lambda told, books: (told.out.split(), list(of(books)))
+
+
+def says(text: str) -> Check:
+    """Say that a text is among what it printed."""
+
+    def check(told: Told, books: Books) -> tuple[object, object]:
+        wanted = text.format_map(books)
+        return wanted if wanted in told.out + told.err else told.out + told.err, wanted
+
+    return check
+
+
+def has(find: Callable[..., object], *names: Any, **wanted: Any) -> Check:
+    """Say what the books have of a thing, which one of the methods of `Books` finds."""
+
+    def check(_: Told, books: Books) -> tuple[object, object]:
+        thing = find(books, *names)
+        return {name: getattr(thing, name) for name in wanted}, wanted
+
+    return check
+
+
+def gone(find: Callable[..., object], *names: Any) -> Check:
+    """Say that there is no such thing in the books."""
+
+    def check(_: Told, books: Books) -> tuple[object, object]:
+        try:
+            return find(books, *names), None
+        except LookupError:
+            return None, None
+
+    return check
+
+
+def like(row: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that part of an object that facts speak of; None stands for what is not there."""
+    return {name: row.get(name) for name in facts}
+
+
+class Outcome(NamedTuple):
+    """What came of a step: what was seen, and what should have been; or the mistake that made it impossible to say."""
+
+    told: Told
+    seen: object = None
+    wanted: object = None
+    mistake: Exception | None = None
+
+
+class Desk:
+    """Where commands are typed: a home with a key and files, and the environment that says where the cloud is."""
+
+    def __init__(self, home: Path, cloud: Emulator, url: str, argv: Callable[[str], list[str]]) -> None:
+        self.home = home
+        self.cloud = cloud
+        self.url = url
+        self.books = Books(cloud)
+        self.argv = argv
+        fingerprint = cloud.key_id.rpartition("/")[2]
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "NODE_NO_WARNINGS": "1"}
+        for prefix in ("TRITON", "SDC"):
+            self.environment |= {f"{prefix}_URL": url, f"{prefix}_ACCOUNT": cloud.login}
+            self.environment[f"{prefix}_KEY_ID"] = fingerprint
+        self.environment["TRITON_PROFILE"] = "env"
+
+    def run(self, command: str, arguments: str = "") -> Told:
+        """Run a command to its end; it gets no terminal and no input."""
+        done = subprocess.run(
+            [*self.argv(command), *shlex.split(arguments)],
+            env=self.environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Told(done.returncode, done.stdout, done.stderr)
+
+    @contextlib.contextmanager
+    def running(self, command: str, arguments: str = "") -> Iterator[subprocess.Popen[str]]:
+        """Start a command that does not end by itself, and end it with the with-block."""
+        argv = [*self.argv(command), *shlex.split(arguments)]
+        with subprocess.Popen(
+            argv, env=self.environment, cwd=self.home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def tell(self, story: Sequence[Step]) -> list[Outcome]:
+        """Run the commands one after the other, and look at the books after each."""
+        return [self._take(step) for step in story]
+
+    def tell_all(self, *stories: Sequence[Step]) -> list[Outcome]:
+        """Tell stories side by side, each of things that the others leave alone, and return what came of each step."""
+        with ThreadPoolExecutor(len(stories)) as pool:
+            return [outcome for outcomes in pool.map(self.tell, stories) for outcome in outcomes]
+
+    def _take(self, step: Step) -> Outcome:
+        told = Told(-1, "", "not run")
+        try:
+            if step.first:
+                step.first(self.cloud)
+            told = self.run(*(text.format_map(self.books) for text in (step.command, step.arguments)))
+            with self.cloud.transitions.lock:
+                self.cloud.transitions.settle()
+                seen, wanted = copy.deepcopy(step.look(told, self.books))
+        except Exception as mistake:  # noqa: BLE001  it is the step's own test that has to fail
+            return Outcome(told, mistake=mistake)
+        return Outcome(told, seen, wanted)
+
+
+def verify(step: Step, outcome: Outcome) -> None:
+    """Fail unless a step ended as it should, and printed what the books say."""
+    told = outcome.told
+    whole = f"{step}\n{told.out}\n{told.err}"
+    assert told.code == step.code, f"ended with {told.code}: {whole}"
+    if outcome.mistake:
+        raise AssertionError(whole) from outcome.mistake
+    assert outcome.seen == outcome.wanted, whole
+
+
+def program(package: str, script: str) -> Path:
+    """Return a script of an npm package; without node or the package the test is skipped, with the reason."""
+    folder = Path(os.environ.get("SMARTDC_NODE_MODULES", "node_modules")).absolute()
+    if shutil.which("node") is None:
+        pytest.skip(f"node is not installed, so that npm's {package} cannot run against the emulator")
+    if not (folder / package).is_dir():
+        pytest.skip(f"npm's {package} is needed ({folder / package} is not there); set SMARTDC_NODE_MODULES")
+    return folder / package / script
+
+
+def open_cloud(file: KeyFile, *slow: str) -> Emulator:
+    """Return a cloud on the real clock, with all that an operator can switch on, whose account has the key.
+
+    Its jobs are short, but for the `slow` ones.
+    """
+    cloud = Emulator(3, clock=WallClock(), transitions=AfterSeconds(SHORT), public_key=file.public_line)
+    settings = cloud.state.settings
+    settings.volumes = settings.automount_volumes = settings.user_migrations = settings.cns = True
+    settings.manta_url = "https://manta.invalid"
+    for action in slow:
+        cloud.transitions.policies[action] = AfterSeconds(LONG)
+    return cloud
+
+
+@contextlib.contextmanager
+def desk(cloud: Emulator, home: Path, file: KeyFile, argv: Callable[[str], list[str]]) -> Iterator[Desk]:
+    """Serve a cloud, and put a desk before it; the key of the account is in ``~/.ssh``."""
+    put_key(home, file, "id_account")
+    with Server(cloud) as server:
+        yield Desk(home, cloud, server.url, argv)
+
+
+def put_key(home: Path, file: KeyFile, name: str) -> None:
+    """Put both halves of a key into ``~/.ssh``."""
+    folder = home / ".ssh"
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(file.path, folder / name)
+    (folder / name).chmod(0o600)
+    (folder / f"{name}.pub").write_text(file.public_line)
+
+
+@contextlib.contextmanager
+def watchdog(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a process that lets somebody wait for longer than a command may take."""
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Look again and again, for as long as a command may take, until something has come about in a process."""
+    pause, end = threading.Event(), time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it has not come about"
+        pause.wait(0.01)

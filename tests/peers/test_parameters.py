@@ -1,0 +1,158 @@
+"""Every parameter that CloudAPI takes can be given, and arrives under its name, in its place and of its type.
+
+`peers.parameter_facts` has the table, and `peers.parameter_calls` calls that fill it. A parameter that is in one of them alone
+fails here, and so does an argument of a method that no call gives, or that takes what it should not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+
+from kits.doors import Stage
+from peers.node_twins import MACHINE_TWINS, Twin
+from peers.node_twins_account import ACCOUNT_TWINS
+from peers.node_world import World, arrange
+from peers.parameter_calls import CALLS
+from peers.parameter_facts import FACTS, LEFT_OUT
+from smartdc import DataCenter, InputError, InvalidCredentials
+from smartdc.emulator import AT_ONCE, Emulator
+from smartdc.emulator.pipeline.routes import rows
+from smartdc.emulator.pipeline.trace import Asked
+
+OURS = frozenset({"wait", "timeout", "paged", "search", "fields", "token", "settle", "auth_token"})
+"""Arguments that say how to call and not what to ask for, and two that become a tag and a header."""
+ELSEWHERE = {
+    "create_machine": {"credentials", "dataset"},
+    "machines": {"dataset"},
+    "num_machines": {"dataset", "name"},
+    "get_metadata": {"key"},
+}
+"""Arguments that make a method ask for another operation, or are the former name of one that is given."""
+ADDRESSES = frozenset(
+    {"key_id", "identifier", "machine_id", "machine", "image", "network", "default_network", "package", "boot_script"}
+    | {"filename", "mapping", "collection", "owner"}
+)
+"""Arguments that are looked up, or are no parameter by themselves: what is wrong with them is told without their name."""
+OWN_NAMES = frozenset({"UpdateMachineMetadata", "AddMachineTags", "ReplaceMachineTags"})
+"""Operations of which every parameter is an entry that the caller names."""
+WRONG = {bool: "false", int: "1 GiB", str: b"x", list: 5, tuple: 5, dict: 5}
+"""What nobody should get away with, by the type of what is right."""
+
+
+@pytest.fixture
+def world(dc: DataCenter, cloud: Emulator, door: str, stage: Stage) -> World:
+    """A cloud with one thing or two of every kind, whose jobs end at once."""
+    cloud.transitions.policy = AT_ONCE
+    arrange(cloud, dc)
+    return World(dc, cloud, cloud.connection(stage.url if door == "http" else None))
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("operation", FACTS)
+def test_parameters(operation: str, on: bool, world: World, cloud: Emulator) -> None:
+    """All that the table has arrives, and nothing else, and the server takes it; a flag that is False does not arrive."""
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    for ask in CALLS[operation]:
+        call = ask(world, on)
+        cloud.trace.clear()
+        with contextlib.suppress(InvalidCredentials):
+            call()
+        for asked in asked_of(cloud, operation):
+            for name, kind in arrived(asked, on=on):
+                seen[name].add(kind)
+    assert seen == as_seen(FACTS[operation], on=on)
+
+
+@pytest.mark.parametrize("operation", FACTS)
+def test_every_argument_is_given(operation: str, world: World) -> None:
+    """The calls of an operation give every argument of its methods, so that a new one has to come into the table."""
+    given: defaultdict[str, set[str]] = defaultdict(set)
+    wanted: dict[str, set[str]] = {}
+    for ask in CALLS[operation]:
+        call = ask(world, True)
+        method = call.func.__name__
+        wanted[method] = set(inspect.signature(call.func).parameters) - OURS - ELSEWHERE.get(method, set())
+        given[method] |= set(bound(call).arguments)
+    missing = {method: arguments - given[method] for method, arguments in wanted.items()}
+    assert not any(missing.values()), missing
+
+
+@pytest.mark.parametrize("operation", FACTS)
+def test_wrong_type(operation: str, world: World, cloud: Emulator) -> None:
+    """An argument of a wrong type is refused, and named, before the operation is asked for."""
+    for ask in CALLS[operation]:
+        call = ask(world, True)
+        cloud.trace.clear()
+        for name, right in dict(bound(call).arguments).items():
+            if name in OURS or name in entries_of(call) or not isinstance(right, (*WRONG, Mapping)):
+                continue
+            wrong = bound(call)
+            wrong.arguments[name] = next((WRONG[kind] for kind in WRONG if isinstance(right, kind)), b"x")
+            words = None if name in ADDRESSES else name
+            with pytest.raises((InputError, TypeError), match=words):
+                call.func(*wrong.args, **wrong.kwargs)
+        assert not asked_of(cloud, operation)
+
+
+@pytest.mark.parametrize("twin", [*MACHINE_TWINS, *ACCOUNT_TWINS], ids=str)
+def test_nothing_else(twin: Twin, world: World, cloud: Emulator) -> None:
+    """What other calls send is in the table too, and operations that are not there are asked for without anything."""
+    twin.ours(world)
+    for asked in cloud.trace:
+        assert {name for name, _ in arrived(asked, on=True)} <= {*FACTS.get(asked.operation or "", ()), "as-role"}
+
+
+def test_the_table() -> None:
+    """The table is of CloudAPI's operations, has calls for each, and what is left out is not in it."""
+    assert CALLS.keys() == FACTS.keys()
+    assert FACTS.keys() | {operation for operation, _ in LEFT_OUT} <= {route.name for route in rows()}
+    assert not {(operation, name) for operation, facts in FACTS.items() for name in facts} & LEFT_OUT.keys()
+    assert all(LEFT_OUT.values())
+
+
+def bound(call: partial[Any]) -> inspect.BoundArguments:
+    """Return the arguments of a call, by their names."""
+    return inspect.signature(call.func).bind(*call.args, **call.keywords)
+
+
+def entries_of(call: partial[Any]) -> set[str]:
+    """Return what a method calls the entries that one gives as arguments."""
+    arguments = inspect.signature(call.func).parameters.values()
+    return {argument.name for argument in arguments if argument.kind is argument.VAR_KEYWORD}
+
+
+def asked_of(cloud: Emulator, operation: str) -> list[Asked]:
+    """Return what arrived for an operation."""
+    return [asked for asked in cloud.trace if asked.operation == operation]
+
+
+def arrived(asked: Asked, *, on: bool) -> Iterator[tuple[str, str]]:
+    """Yield each parameter that arrived, with its place and type."""
+    assert asked.status < 400 or asked.status == 401, asked
+    for place, values in (("query", asked.query), ("body", asked.body)):
+        for name, value in values.items():
+            prefix, dot, _ = name.partition(".")
+            known = "<key>" if asked.operation in OWN_NAMES else f"{prefix}.<key>" if dot else name
+            yield known, f"{place} {kind_of(value, place, on=on)}"
+
+
+def kind_of(value: object, place: str, *, on: bool) -> str:
+    """Name the type of a value; in a query all are texts."""
+    if place == "query":
+        assert isinstance(value, str)
+        return "truth" if value == str(on).lower() else "number" if value.isdecimal() else "text"
+    kinds = {str: "text", bool: "other truth", int: "number", float: "number", list: "list", dict: "object"}
+    return "truth" if value is on else kinds[type(value)]
+
+
+def as_seen(facts: Mapping[str, frozenset[str]], *, on: bool) -> dict[str, set[str]]:
+    """Return the table as it can be seen from the server: a flag is a truth that is never False."""
+    shown = {name: {kind.replace("flag", "truth") for kind in kinds} for name, kinds in facts.items()}
+    return {name: kinds for name, kinds in shown.items() if on or facts[name] != {"query flag"}}

@@ -1,0 +1,318 @@
+"""A client keeps its bounds: under many threads, over many calls, in other processes, and while its server is down."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kits.campaign import HastyRandom
+from kits.http import Act, Clock, Line, RawServer, close, reply
+from kits.limits import MIB, descriptors, join_all_but, resident
+from kits.mutation import parsed, written
+from smartdc import DataCenter, Machine, ResourceNotFound, ServerError, Throttled, TransportError
+from smartdc.emulator import Emulator, Server, VirtualClock, WallClock
+from smartdc.emulator.core.settings import Throttle
+
+THREADS, EACH = 200, 50
+POOL = 16
+"""How many connections a client has at most."""
+
+
+# Many threads
+
+
+class Pace:
+    """The emulator's date, and the real passing of time."""
+
+    def __init__(self, cloud: Emulator) -> None:
+        self.time = cloud.clock.time
+        self.monotonic = time.monotonic
+        self.sleep = time.sleep
+
+
+@pytest.fixture
+def crowd() -> Emulator:
+    """A data centre with a machine for each thread, and a throttle that refuses about every tenth request."""
+    cloud = Emulator(clock=VirtualClock())
+    cloud.state.settings.throttle = Throttle(burst=30, rate=100)
+    for number, machine in enumerate(cloud.populate(THREADS, name="web-{n}")):
+        machine.tags, machine.metadata = {"worker": f"w{number}"}, {"worker": f"w{number}"}
+    return cloud
+
+
+@pytest.fixture
+def busy(crowd: Emulator) -> Iterator[RawServer]:
+    """A server of it, on whose clock each request takes 7 ms, where the throttle wants 10 for all that it lets pass."""
+
+    def act(line: Line) -> bool:
+        crowd.clock.sleep(0.007)
+        line.send(written(crowd.handle(parsed(line.request))))
+        return True
+
+    with RawServer(act) as server:
+        yield server
+
+
+def absent(number: int, step: int) -> str:
+    """Return the id of a machine that nobody has, different for each question."""
+    return f"{number:08x}-0000-4000-8000-{step:012x}"
+
+
+def missing(dc: DataCenter, number: int, step: int) -> bool:
+    """Ask for a machine that is not there, and tell whether the refusal is about that one."""
+    try:
+        dc.machine(absent(number, step))
+    except ResourceNotFound as error:
+        return absent(number, step) in error.path
+    return False
+
+
+MIXED: list[Callable[[DataCenter, Machine, int, int], bool]] = [
+    lambda dc, m, n, _: dc.raw_machine_data(m.id)["name"] == f"web-{n}",
+    lambda dc, m, n, _: [found.id for found in dc.machines(tags={"worker": f"w{n}"})] == [m.id],
+    lambda _, m, n, step: m.add_tags(step=f"{n}-{step}") == {"worker": f"w{n}", "step": f"{n}-{step}"},
+    lambda _, m, n, __: m.get_metadata("worker") == f"w{n}",
+    lambda dc, _, n, step: missing(dc, n, step),
+]
+"""Questions whose answers no other thread's question has."""
+
+
+def patient(ask: Callable[[], bool]) -> bool:
+    """Ask again as long as the throttle refuses, also when the client has given up."""
+    while True:
+        try:
+            return ask()
+        except Throttled:
+            continue
+
+
+def test_two_hundred_threads_get_their_own_answers(
+    crowd: Emulator, busy: RawServer, record_property: Callable[[str, object], None]
+) -> None:
+    """Ten thousand mixed calls of one client, one tenth of them throttled, use no more connections than it may have."""
+    ids = [machine.id for machine in crowd.state.machines.values()]
+    began, before = time.monotonic(), descriptors()
+    open_files: list[int] = []
+
+    def work(number: int) -> int:
+        machine, right = Machine(dc, data={"id": ids[number], "name": f"web-{number}"}), 0
+        for step in range(EACH):
+            right += patient(partial(MIXED[(number + step) % len(MIXED)], dc, machine, number, step))
+            if number == 0:
+                open_files.append(descriptors())
+        return right
+
+    arguments = {**crowd.connection(busy.url), "clock": Pace(crowd), "rng": HastyRandom(0), "timeout": 120.0}
+    with DataCenter(**arguments) as dc, ThreadPoolExecutor(THREADS) as pool:
+        right = sum(pool.map(work, range(THREADS)))
+    asked = len(busy.requests)
+    figures = f"{right:,} of {THREADS * EACH:,} right; {asked:,} requests, {busy.connections} connections"
+    record_property("figures", f"{figures}, {max(open_files) - before} descriptors; {time.monotonic() - began:.0f} s")
+
+    assert right == THREADS * EACH
+    assert asked > THREADS * EACH * 1.05
+    assert busy.connections <= POOL
+    assert busy.most_at_once <= POOL
+    assert max(open_files) - before <= 2 * POOL
+
+
+# Many calls, and many clients
+
+
+@pytest.fixture
+def forgetful() -> Iterator[RawServer]:
+    """A server that answers everybody with an empty list, and remembers nobody."""
+
+    def act(line: Line) -> bool:
+        server.requests.clear()
+        return answer(line)
+
+    answer = reply(body=[])
+    with RawServer(act) as server:
+        yield server
+
+
+def test_twenty_thousand_calls_leave_nothing_behind(forgetful: RawServer, cloud: Emulator) -> None:
+    """A client that is used for long keeps as much memory and as many descriptors as one that was just made."""
+    with DataCenter(**{**cloud.connection(forgetful.url), "clock": None}) as dc:
+        for _ in range(1_000):
+            dc.request("GET", "/machines")
+        memory, open_files = resident(), descriptors()
+        for _ in range(20_000):
+            dc.request("GET", "/machines")
+
+        assert descriptors() == open_files
+        assert resident() - memory < 8 * MIB
+    assert forgetful.connections == 1
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "let go"])
+def test_five_hundred_clients_leave_nothing_behind(cloud: Emulator, closed: bool) -> None:
+    """A client that is closed, or that nobody has any more, gives back its memory, descriptors and threads."""
+
+    def use() -> None:
+        dc = DataCenter(**{**cloud.connection(server.url), "clock": None})
+        dc.request("GET", "/packages")
+        if closed:
+            dc.close()
+
+    with Server(Emulator(clock=WallClock(), public_key=cloud.public_key)) as server:
+        for _ in range(100):
+            use()
+        threads = set(threading.enumerate())
+        join_all_but({threading.current_thread(), *(t for t in threads if "serve_forever" in t.name)})
+        memory, open_files = resident(), descriptors()
+        for _ in range(500):
+            use()
+        growth = resident() - memory
+        left = join_all_but(threads)
+
+        assert growth < 2 * MIB
+        assert not left
+        assert descriptors() <= open_files
+
+
+# A server that is down
+
+
+def refused_port() -> str:
+    """Return a URL at which nobody listens, and nobody will."""
+    return "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    "act", [close, reply(502), reply(503), reply(429), None], ids=["close", "502", "503", "429", "refused"]
+)
+def test_a_server_that_is_down_gets_few_requests_more(act: Act | None) -> None:
+    """A hundred calls make a hundred requests and at most twenty more, and the later ones fail at once."""
+    clock, attempts = Clock(), 0
+    with RawServer(act or close) as server, DataCenter(server.url if act else refused_port(), clock=clock) as dc:
+        for _ in range(100):
+            with pytest.raises((TransportError, ServerError, Throttled)) as caught:
+                dc.request("GET", "/machines")
+            attempts += caught.value.attempts
+        slept = len(clock.slept)
+        for _ in range(10):
+            with pytest.raises((TransportError, ServerError, Throttled)):
+                dc.request("GET", "/machines")
+
+    assert attempts <= 120
+    assert len(server.requests) in {attempts + 10, 0}
+    assert len(clock.slept) == slept
+
+
+def test_recovery_is_spread() -> None:
+    """A thousand clients that lose one server at the same time do not come back at the same time."""
+    clocks = []
+    for seed in range(1_000):
+        clock = Clock()
+        with DataCenter(refused_port(), clock=clock, rng=random.Random(seed)) as dc, pytest.raises(TransportError):  # noqa: S311
+            dc.request("GET", "/machines")
+        clocks.append(clock)
+    for attempt in range(4):
+        moments = [sum(clock.slept[: attempt + 1]) for clock in clocks]
+        width = max(moments) / 20
+        crowded = Counter(int(moment / width) for moment in moments)
+
+        assert max(crowded.values()) <= 150
+        assert len(set(moments)) == len(moments)
+
+
+def test_the_given_source_of_chance_decides(cloud: Emulator) -> None:
+    """With one seed two clients pause alike, so that a run can be repeated."""
+    pauses = []
+    for _ in range(2):
+        clock = Clock()
+        parts = {**cloud.connection(refused_port()), "clock": clock, "rng": random.Random(7)}  # noqa: S311
+        with DataCenter(**parts) as dc, pytest.raises(TransportError):
+            dc.request("GET", "/machines")
+        pauses.append(clock.slept)
+
+    assert pauses[0] == pauses[1]
+    assert len(pauses[0]) == 4
+
+
+# Other processes
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Emulator, Server]]:
+    """A data centre by the real time, with three machines, and its server."""
+    cloud = Emulator(clock=WallClock())
+    cloud.populate(3)
+    with Server(cloud) as server:
+        yield cloud, server
+
+
+@pytest.fixture
+def away(served: tuple[Emulator, Server], tmp_path: Path) -> Iterator[tuple[DataCenter, Path]]:
+    """A client whose key is a file, and where its pickle is."""
+    cloud, server = served
+    key, pickled = tmp_path / "id_cloud", tmp_path / "dc.pickle"
+    key.touch(0o600)
+    key.write_text(str(cloud.private_key))
+    with DataCenter(**{**cloud.connection(server.url), "secret": str(key)}) as dc:
+        pickled.write_bytes(pickle.dumps(dc))
+        yield dc, pickled
+
+
+def run(script: str, *arguments: object) -> Any:
+    """Run a script in another Python, and return what it printed, as JSON."""
+    command = [sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+SPAWNED = """
+import json, pickle, sys
+from pathlib import Path
+dc = pickle.loads(Path(sys.argv[1]).read_bytes())
+print(json.dumps([machine.id for machine in dc.machines()]))
+dc.close()
+"""
+
+FORKED = """
+import json, os, pickle, sys
+from pathlib import Path
+dc = pickle.loads(Path(sys.argv[1]).read_bytes())
+mine = len(dc.machines())
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(writer, json.dumps([len(dc.machines()) for _ in range(20)]).encode())
+    os._exit(0)
+ours = [len(dc.machines()) for _ in range(20)]
+os.close(writer)
+with os.fdopen(reader) as said:
+    print(json.dumps([mine, ours, json.load(said)]))
+os.waitpid(child, 0)
+dc.close()
+"""
+
+
+def test_a_spawned_child_finds_the_key_again(away: tuple[DataCenter, Path], served: tuple[Emulator, Server]) -> None:
+    """A data centre that was pickled without its key reads it from its file where it is unpickled."""
+    cloud, _ = served
+
+    assert run(SPAWNED, away[1]) == [machine.id for machine in cloud.state.machines.values()]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_and_its_parent_ask_at_the_same_time(away: tuple[DataCenter, Path]) -> None:
+    """Neither gets the other's answers, since the child has connections of its own."""
+    assert run(FORKED, away[1]) == [3, [3] * 20, [3] * 20]

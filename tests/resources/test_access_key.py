@@ -1,0 +1,149 @@
+"""Access keys of the account and of its users: listing, reading, creating and deleting them, and keeping their secrets."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kits.cloud import account, query, sent
+from smartdc import AccessKey, DataCenter, ResourceNotFound, SmartDCError, User
+from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.state import records
+
+Owner = DataCenter | User
+
+
+@pytest.fixture(params=["account", "user"])
+def whose(request: pytest.FixtureRequest) -> str:
+    """The kind of owner: the account, or a user."""
+    return str(request.param)
+
+
+@pytest.fixture
+def owner(dc: DataCenter, cloud: Emulator, whose: str) -> Owner:
+    """What has access keys."""
+    return dc.user(cloud.state.add_user("alice").id) if whose == "user" else dc
+
+
+@pytest.fixture
+def there(cloud: Emulator, owner: Owner, whose: str) -> records.Person:
+    """What the server knows of the owner."""
+    return account(cloud).users[str(owner)] if whose == "user" else account(cloud)
+
+
+@pytest.fixture
+def key(owner: Owner) -> AccessKey:
+    """An access key."""
+    return owner.create_access_key()
+
+
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "CreateAccessKey"), ("user", "CreateUserAccessKey")], indirect=["whose"]
+)
+def test_create_access_key(owner: Owner, there: records.Person, cloud: Emulator, operation: str) -> None:
+    """``CreateAccessKey`` and ``CreateUserAccessKey`` say nothing and return id and secret."""
+    key = owner.create_access_key()
+
+    assert sent(cloud, operation) == ("POST", f"{owner.path}/accesskeys", {})
+    made = there.access_keys[key.id]
+    assert (key.secret, key.status) == (made.secret, "Active")
+    assert (len(key.id), len(made.secret)) == (32, 64)
+    assert key.created == datetime.fromtimestamp(made.created, UTC)
+
+
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "ListAccessKeys"), ("user", "ListUserAccessKeys")], indirect=["whose"]
+)
+def test_access_keys(owner: Owner, key: AccessKey, cloud: Emulator, operation: str) -> None:
+    """``ListAccessKeys`` and ``ListUserAccessKeys`` give every access key, secrets included."""
+    keys = owner.access_keys()
+
+    assert sent(cloud, operation) == ("GET", f"{owner.path}/accesskeys", {})
+    assert [dict(each) for each in keys] == [dict(key)]
+
+
+@pytest.mark.parametrize("form", ["id", "dict", "resource"])
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "GetAccessKey"), ("user", "GetUserAccessKey")], indirect=["whose"]
+)
+def test_access_key(owner: Owner, key: AccessKey, cloud: Emulator, operation: str, form: str) -> None:
+    """``GetAccessKey`` and ``GetUserAccessKey`` give an access key by its id, secret included."""
+    given: Any = {"id": key.id, "dict": {"accesskeyid": key.id}}.get(form, key)
+
+    assert dict(owner.access_key(given)) == dict(key)
+    assert sent(cloud, operation) == ("GET", key.path, {})
+
+
+def test_access_key_that_is_not_there(owner: Owner) -> None:
+    """``GetAccessKey`` and ``GetUserAccessKey`` say that there is no such access key."""
+    with pytest.raises(ResourceNotFound, match="abc does not exist"):
+        owner.access_key("abc")
+
+
+@pytest.mark.parametrize(
+    ("whose", "operation"), [("account", "DeleteAccessKey"), ("user", "DeleteUserAccessKey")], indirect=["whose"]
+)
+def test_delete(owner: Owner, there: records.Person, key: AccessKey, cloud: Emulator, operation: str) -> None:
+    """``DeleteAccessKey`` and ``DeleteUserAccessKey`` remove an access key."""
+    key.delete()
+
+    assert sent(cloud, operation) == ("DELETE", f"{owner.path}/accesskeys/{key.id}", {})
+    assert not there.access_keys
+
+
+@pytest.mark.parametrize(
+    ("whose", "operations"),
+    [("account", ("ListAccessKeys", "GetAccessKey")), ("user", ("ListUserAccessKeys", "GetUserAccessKey"))],
+    indirect=["whose"],
+)
+def test_sync_is_sent_only_where_it_is_wanted(
+    owner: Owner, key: AccessKey, cloud: Emulator, operations: tuple[str, str]
+) -> None:
+    """``ListAccessKeys``, ``GetAccessKey`` and their like take any text for a set flag."""
+    owner.access_keys(sync=True)
+    assert query(cloud, operations[0]) == {"sync": "true"}
+    owner.access_key(key.id, sync=True)
+    assert query(cloud, operations[1]) == {"sync": "true"}
+    owner.access_keys()
+    assert query(cloud, operations[0]) == {}
+
+
+def test_create_access_key_is_never_sent_twice(dc: DataCenter, cloud: Emulator) -> None:
+    """Nothing tells one access key from another, so a lost ``CreateAccessKey`` is an error."""
+    cloud.faults.add(Fault("CreateAccessKey", "reset", "after"))
+
+    with pytest.raises(SmartDCError):
+        dc.create_access_key()
+
+    assert len(dc.access_keys()) == 1
+
+
+def test_secret_is_not_shown(dc: DataCenter) -> None:
+    """Neither ``repr`` nor ``str`` of an access key tell its secret."""
+    key = dc.create_access_key()
+
+    assert (repr(key), str(key)) == (f"<AccessKey {key.id}>", key.id)
+
+
+def test_secret_is_not_pickled(key: AccessKey) -> None:
+    """A pickled access key leaves its secret behind, while the one that was pickled keeps it."""
+    pickled = pickle.dumps(key)
+
+    assert key.secret
+    assert key.secret.encode() not in pickled
+    twin = pickle.loads(pickled)  # noqa: S301 (it is our own)
+    assert (twin, twin.id, twin.secret) == (key, key.id, None)
+
+
+def test_copy_keeps_the_secret(key: AccessKey) -> None:
+    """A copy within the process is the same access key, secret included."""
+    assert copy.copy(key).secret == copy.deepcopy(key).secret == key.secret
+
+
+def test_refresh_brings_the_secret(owner: Owner, key: AccessKey) -> None:
+    """``GetAccessKey`` and ``GetUserAccessKey`` tell the secret of an access key of which only the id is known."""
+    assert AccessKey(owner, key.id).secret == key.secret

@@ -1,0 +1,139 @@
+"""SSH keys of the account: listing, reading, adding and removing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kits.cloud import account, sent
+from smartdc import DataCenter, InputError, InvalidArgument, InvalidCredentials, Key, ResourceNotFound
+from smartdc.emulator import Emulator, Fault
+
+
+def public_line(comment: str = "") -> str:
+    """Return the public half of a new key, as OpenSSH writes it."""
+    public = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return f"{public} {comment}".strip()
+
+
+@pytest.fixture
+def laptop(dc: DataCenter) -> Key:
+    """A second key of the account, called laptop."""
+    return dc.add_key("laptop", public_line())
+
+
+def test_keys(dc: DataCenter, laptop: Key, cloud: Emulator) -> None:
+    """``ListKeys`` gives every key of the account."""
+    keys = dc.keys()
+    assert sent(cloud, "ListKeys") == ("GET", "/keys", {})
+    assert [key.name for key in keys] == list(account(cloud).keys)
+    assert laptop in keys
+
+
+def test_ssh_keys(dc: DataCenter, laptop: Key) -> None:
+    """``ListKeys`` has a second name, which users share, whose ``keys`` are those of a mapping."""
+    assert dc.ssh_keys() == dc.keys()
+    assert laptop in dc.ssh_keys()
+
+
+@pytest.mark.parametrize("form", ["name", "fingerprint", "dict", "dict with a fingerprint", "resource"])
+def test_key(dc: DataCenter, laptop: Key, cloud: Emulator, form: str) -> None:
+    """``GetKey`` gives a key by its name or MD5 fingerprint."""
+    given: Any = {
+        "name": "laptop",
+        "fingerprint": laptop.fingerprint,
+        "dict": {"name": "laptop"},
+        "dict with a fingerprint": {"fingerprint": laptop.fingerprint},
+        "resource": laptop,
+    }[form]
+    assert dict(dc.key(given)) == dict(laptop)
+    method, path, body = sent(cloud, "GetKey")
+    assert (method, body) == ("GET", {})
+    assert path in {"/keys/laptop", "/keys/" + laptop.fingerprint.replace(":", "%3A")}
+
+
+def test_key_that_is_not_there(dc: DataCenter) -> None:
+    """``GetKey`` says that there is no such key."""
+    with pytest.raises(ResourceNotFound, match="nobody does not exist"):
+        dc.key("nobody")
+
+
+@pytest.mark.parametrize("nothing", ["", None, {}, {"id": "x"}, ".."])
+def test_key_without_a_name(dc: DataCenter, cloud: Emulator, nothing: Any) -> None:
+    """What addresses no key is refused before anything is sent."""
+    with pytest.raises(InputError):
+        dc.key(nothing)
+    assert not cloud.trace
+
+
+def test_add_key(dc: DataCenter, cloud: Emulator) -> None:
+    """``CreateKey`` adds a public key under a name, and returns it with its fingerprint."""
+    line = public_line("bob@läptop")
+    key = dc.add_key("bob's key", line)
+    assert sent(cloud, "CreateKey") == ("POST", "/keys", {"name": "bob's key", "key": line})
+    there = account(cloud).keys["bob's key"]
+    assert (key.name, key.public_key, key.fingerprint) == ("bob's key", there.public.text, there.public.fingerprint)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_lost_answer(dc: DataCenter, cloud: Emulator, when: str) -> None:
+    """When the answer to ``CreateKey`` is lost, the key is looked for before it is added again."""
+    cloud.faults.add(Fault("CreateKey", kind="reset", when=when))
+    line = public_line()
+    assert dc.add_key("laptop", line).public_key == line
+    assert [key.public.text for name, key in account(cloud).keys.items() if name == "laptop"] == [line]
+
+
+def test_lost_answer_about_another_key(dc: DataCenter, laptop: Key, cloud: Emulator) -> None:
+    """A key of the same name that was there before is not taken for the one that was to be added."""
+    cloud.faults.add(Fault("CreateKey", kind="reset"))
+    with pytest.raises(InvalidArgument):
+        dc.add_key("laptop", public_line())
+    assert account(cloud).keys["laptop"].public.text == laptop.public_key
+
+
+def test_add_key_a_second_time(dc: DataCenter, laptop: Key) -> None:
+    """``CreateKey`` refuses a key that the account has."""
+    with pytest.raises(InvalidArgument, match="already exists"):
+        dc.add_key("other", laptop.public_key)
+
+
+@pytest.mark.parametrize("by", ["name", "fingerprint", "dict", "dict with a fingerprint", "resource", "method"])
+def test_delete_key(dc: DataCenter, laptop: Key, cloud: Emulator, by: str) -> None:
+    """``DeleteKey`` removes a key, given by name, fingerprint or resource, or as a method of the key."""
+    given: Any = {
+        "name": "laptop",
+        "fingerprint": laptop.fingerprint,
+        "dict": {"name": "laptop"},
+        "dict with a fingerprint": {"fingerprint": laptop.fingerprint},
+    }.get(by, laptop)
+    laptop.delete() if by == "method" else dc.delete_key(given)
+    assert sent(cloud, "DeleteKey")[0] == "DELETE"
+    assert "laptop" not in account(cloud).keys
+
+
+def test_delete_the_key_that_signs(dc: DataCenter, cloud: Emulator) -> None:
+    """After ``DeleteKey`` of one's own key nothing is answered any more."""
+    dc.delete_key(dc.keys()[0])
+    assert account(cloud).keys == {}
+    with pytest.raises(InvalidCredentials):
+        dc.keys()
+
+
+def test_refresh(laptop: Key, cloud: Emulator) -> None:
+    """``GetKey`` is what a key asks for to see itself again."""
+    assert laptop.refresh() is laptop
+    assert sent(cloud, "GetKey") == ("GET", "/keys/laptop", {})
+
+
+def test_path_is_quoted(dc: DataCenter) -> None:
+    """A key's address has its name as one segment."""
+    assert Key(dc, data={"name": "bob's a/b"}).path == "/keys/bob%27s%20a%2Fb"
+
+
+def test_repr(dc: DataCenter) -> None:
+    """A key is shown by its name."""
+    assert repr(Key(dc, data={"name": "laptop"})) == "<Key laptop>"

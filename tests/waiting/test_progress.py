@@ -1,0 +1,94 @@
+"""Waits tell how they get on, to whom it was asked for."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from kits.cloud import record
+from smartdc import DataCenter, Machine, WaitFailed
+from smartdc.emulator import Emulator
+from smartdc.waiting.progress import Progress, reporter
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def test_a_line_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """True draws one line over and over, and leaves what came of it when the wait is over."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    report = reporter(True)
+    assert report is not None
+
+    report(Progress("web-1", "provisioning", 30, 60, done=False))
+    report(Progress("web-1", "running", 34, 60, done=True))
+
+    first, second = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert first == "web-1 provisioning [##########          ] 30 s"
+    assert second == "web-1 running after 34 s\n"
+
+
+def test_nothing_is_drawn_in_a_pipe() -> None:
+    """Where there is no terminal, True means nothing."""
+    assert reporter(True) is None
+
+
+@pytest.mark.parametrize("stream", [None, "closed"])
+def test_nothing_is_drawn_where_there_is_no_stream(monkeypatch: pytest.MonkeyPatch, stream: str | None) -> None:
+    """A daemon may have no standard error, or have closed it."""
+    terminal = Terminal()
+    terminal.close()
+    monkeypatch.setattr(sys, "stderr", stream and terminal)
+    assert reporter(True) is None
+
+
+def test_a_terminal_that_is_gone_does_not_end_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for matters more than the line about it."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    report = reporter(True)
+    assert report is not None
+    terminal.close()
+
+    report(Progress("web-1", "running", 34, 60, done=True))
+
+
+def test_nobody_is_told_unasked() -> None:
+    """None and False are silent."""
+    assert reporter(None) is None
+    assert reporter(False) is None
+
+
+def test_without_a_time_limit_there_is_no_share() -> None:
+    """A wait for ever shows its seconds only."""
+    assert str(Progress("web-1", "stopped", 5, None, done=False)) == "web-1 stopped [                    ] 5 s"
+
+
+def test_an_action_ends_with_the_state_it_led_to(dc: DataCenter, machine: Machine) -> None:
+    """A wait for an action shows one line, and its last words are what the machine is now."""
+    told: list[Progress] = []
+    dc.progress = told.append
+
+    machine.stop(wait=True)
+
+    assert (str(told[-1]), [look.done for look in told]) == ("web-1 stopped after 0 s", [True])
+
+
+def test_the_line_ends_where_a_wait_fails(cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said next, be it the error itself, stands on a line of its own."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    record(cloud, machine).state = "failed"
+
+    with pytest.raises(WaitFailed):
+        machine.poll_until("running", progress=True)
+
+    assert terminal.getvalue() == "\r\x1b[Kweb-1 failed after 0 s\n"
