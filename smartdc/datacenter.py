@@ -22,7 +22,7 @@ from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock
 from smartdc.http.session import Session
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.create import CreatesMachines
 from smartdc.machine.migration import HasMigrations
@@ -109,7 +109,7 @@ class DataCenter(
 
     API_VERSION = "~9||~8"
 
-    @forgetful
+    @without_frames
     def __init__(
         self,
         location: str | None = None,
@@ -173,7 +173,7 @@ class DataCenter(
             **self._parts,
         )
 
-    @forgetful
+    @without_frames
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning."""
         mine = key_id is None and secret is None
@@ -212,7 +212,7 @@ class DataCenter(
         """What tells and passes the time."""
         return self.session.clock
 
-    @forgetful
+    @without_frames
     def request(
         self,
         method: str,

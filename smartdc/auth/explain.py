@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Finding", "examine"]
 
-SKEW = 300
+MAX_SKEW_SECONDS = 300
 """Seconds by which CloudAPI lets the clocks differ."""
 PATIENCE = 10.0
 """Seconds that each question to the server may take."""
@@ -204,9 +204,11 @@ def _reason(error: CallError) -> str:
 
 
 def _clock(difference: float) -> Finding:
-    if abs(difference) <= SKEW:
+    if abs(difference) <= MAX_SKEW_SECONDS:
         return Finding(
-            "clock", True, f"the server's differs from ours by {abs(difference):.0f} s; up to {SKEW} s are taken"
+            "clock",
+            True,
+            f"the server's differs from ours by {abs(difference):.0f} s; up to {MAX_SKEW_SECONDS} s are taken",
         )
     text = f"ours is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the server's"
     return Finding("clock", None, f"{text}; requests are signed with its time", "set this machine's clock")

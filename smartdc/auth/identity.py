@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 from smartdc.auth.agent import Agent
 from smartdc.auth.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
 from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class Identity(AuthBase):
         agent_timeout: the most seconds that one conversation with the ssh-agent may take.
     """
 
-    @forgetful
+    @without_frames
     def __init__(
         self,
         key_id: str = "",
@@ -97,7 +97,7 @@ class Identity(AuthBase):
             self._auth = HTTPSignatureAuth(self.key_id(), signer, self._covers)
         return self._auth
 
-    @forgetful
+    @without_frames
     def signer(self) -> Signer:
         """Find the key, once, and return what signs with it."""
         if self._pid != os.getpid():

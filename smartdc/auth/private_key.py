@@ -33,7 +33,7 @@ from smartdc.auth.signing import (
     read_string,
 )
 from smartdc.errors import KeyFileError, PassphraseRequired, SmartDCError
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ class _KeyFile(NamedTuple):
     public_blob: bytes | None
 
 
-@forgetful
+@without_frames
 def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> PrivateKey:
     """Load a private key.
 
@@ -146,7 +146,7 @@ def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> 
     return key
 
 
-@forgetful
+@without_frames
 def find_private_key(
     fingerprint: str, directory: str | os.PathLike[str] = "~/.ssh", passphrase: PassphraseSource = None
 ) -> PrivateKey:

@@ -12,21 +12,21 @@ from typing import Any
 
 from smartdc.errors import InputError
 
-__all__ = ["dicts", "flags", "lists", "mappings", "numbers", "several", "texts", "truths"]
+__all__ = ["as_list", "booleans", "dicts", "flags", "integers", "lists", "mappings", "strings"]
 
 
-def texts(**values: object) -> dict[str, Any]:
+def strings(**values: object) -> dict[str, Any]:
     """Take strings."""
     return {name: _checked(name, value, isinstance(value, str), "a string") for name, value in _said(values)}
 
 
-def numbers(**values: object) -> dict[str, Any]:
+def integers(**values: object) -> dict[str, Any]:
     """Take whole numbers, which True and False are not, also as the digits that settings and command lines have."""
     said = {name: int(value) if _is_digits(value) else value for name, value in _said(values)}
     return {name: _checked(name, value, _is_whole(value), "a whole number") for name, value in said.items()}
 
 
-def truths(**values: object) -> dict[str, Any]:
+def booleans(**values: object) -> dict[str, Any]:
     """Take True and False, both of which are sent."""
     return {name: _checked(name, value, isinstance(value, bool), "True or False") for name, value in _said(values)}
 
@@ -55,8 +55,8 @@ def mappings(**values: object) -> dict[str, Any]:
     return {name: _mapping(name, entries) for name, entries in dicts(**values).items()}
 
 
-def several(name: str, things: Any) -> list[Any]:
-    """Take one thing or several; a single text or dict, of which one could iterate too, is one thing."""
+def as_list(name: str, things: Any) -> list[Any]:
+    """Take one thing or as_list; a single text or dict, of which one could iterate too, is one thing."""
     if isinstance(things, (str, Mapping)):
         return [things]
     return list(_checked(name, things, isinstance(things, Iterable) and not isinstance(things, bytes), "a list"))
@@ -81,7 +81,7 @@ def _checked(name: str, value: Any, right: bool, wanted: str) -> Any:
 
 
 def _list(name: str, value: Any) -> list[str]:
-    items = several(name, value)
+    items = as_list(name, value)
     return [_checked(f"each of {name}", item, isinstance(item, str), "a string") for item in items]
 
 

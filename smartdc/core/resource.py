@@ -16,7 +16,7 @@ import requests
 
 from smartdc.errors import BadResponse, InputError, ResourceNotFound
 from smartdc.http import request as wire
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -88,7 +88,7 @@ class Addressable:
         return whole_number(response, "x-resource-count")
 
     @staticmethod
-    @forgetful
+    @without_frames
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
         """Return the answer if it is of the kind that the operation gives."""
         if not isinstance(decoded, kind) or (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
 from smartdc.machine.action import known
 from smartdc.machine.machine import HasMachines, Machine
@@ -45,7 +45,7 @@ class WaitsForMachines(HasMachines):
         when `timeout` seconds had passed (None waits for ever). The machines show what was seen last.
         """
         known(state)
-        named = typed.several("machines", machines)
+        named = arguments.as_list("machines", machines)
         if strange := [each for each in named if not isinstance(each, Machine)]:
             raise InputError(f"{strange[0]!r} is no Machine, such as machine(), machines() and create_machine() return")
         watch = _Watch(self, {machine.id: machine for machine in named}, state)

@@ -45,9 +45,9 @@ __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
 
-SKEW_LIMIT = 60.0
+MIN_CORRECTED_SKEW_SECONDS = 60.0
 """Seconds by which the server's clock must differ from ours before we believe it rather than our own."""
-SKEW_MOST = 1e10
+MAX_PLAUSIBLE_SKEW_SECONDS = 1e10
 """Seconds, about 317 years, by which no clock is wrong; who says so is."""
 MAX_ATTEMPTS = 5
 NO_ANSWER = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, OverflowError, answer.Unusable)
@@ -314,7 +314,7 @@ class _Call:
         if response.status_code not in {400, 401} or self.corrected or server is None:
             return False
         offset = server - self.session.clock.time()
-        if not SKEW_LIMIT < abs(offset - self._offset) < SKEW_MOST:
+        if not MIN_CORRECTED_SKEW_SECONDS < abs(offset - self._offset) < MAX_PLAUSIBLE_SKEW_SECONDS:
             return False
         self.corrected = True
         self.session.clock_offset = offset

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from smartdc.errors import SmartDCError
 
-__all__ = ["forgetful"]
+__all__ = ["without_frames"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +22,7 @@ FAILURES = (SmartDCError, Warning, KeyboardInterrupt)
 """What needs no frames to be understood; anything else is a mistake in a program, which does."""
 
 
-def forgetful(function: Callable[P, T]) -> Callable[P, T]:
+def without_frames(function: Callable[P, T]) -> Callable[P, T]:
     """Make `function` raise its errors without the frames that they come from."""
 
     @functools.wraps(function)

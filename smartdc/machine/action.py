@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import id_of
 from smartdc.errors import Gone, InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs
@@ -17,7 +17,7 @@ __all__ = ["STATES", "HasLifecycle", "known"]
 STATES = ("provisioning", "ready", "running", "stopping", "stopped", "offline", "deleted", "failed", "unknown")
 """Every state that CloudAPI tells of a machine."""
 
-RESTING = frozenset({"running", "stopped", "offline", "failed", "deleted"})
+STABLE_STATES = frozenset({"running", "stopped", "offline", "failed", "deleted"})
 """States in which a machine stays until something is done to it."""
 
 DEAD_ENDS = {
@@ -66,7 +66,7 @@ class HasLifecycle(HasJobs):
 
     def rename(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Give the machine another name: ``RenameMachine``. `wait` and `timeout` are those of `stop`."""
-        self._act("rename", wait, timeout, name=id_of(typed.texts(name=name).get("name")))
+        self._act("rename", wait, timeout, name=id_of(arguments.strings(name=name).get("name")))
 
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Let the account's firewall rules apply to the machine: ``EnableMachineFirewall``.
@@ -100,7 +100,7 @@ class HasLifecycle(HasJobs):
         With `wait` it returns when the machine is gone, or raises `WaitTimeout` after `timeout` seconds.
         """
         _, response = self._call("DELETE")
-        self._note("destroy", response)
+        self._remember("destroy", response)
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
@@ -149,12 +149,12 @@ class HasLifecycle(HasJobs):
         if now == state and not self._is_back_where_it_was():
             return True
         if now != state and now in DEAD_ENDS.get(state, {"failed", "deleted"}):
-            self._fail(f"cannot become {state}: it is {now}", self._why())
-        if not audit or now not in RESTING:
+            self._raise_wait_failed(f"cannot become {state}: it is {now}", self._failure_reason())
+        if not audit or now not in STABLE_STATES:
             return None
         end = self._end_of(self._last)
         if end is not None and not end.succeeded:
-            self._fail(f"did not become {state}: its {end.action} failed", end)
+            self._raise_wait_failed(f"did not become {state}: its {end.action} failed", end)
         return (now == state and end is not None) or None
 
     def _look(self, seen: Mapping[str, Any] | None = None) -> str:
@@ -178,11 +178,11 @@ class HasLifecycle(HasJobs):
     def _left(self, state: str) -> bool | None:
         """Fetch the machine and tell whether it is out of `state`, or None while that may still come."""
         now, last = self._look(), self._last
-        if last is None or now != last.state or now not in RESTING:
+        if last is None or now != last.state or now not in STABLE_STATES:
             return now != state or None
         end = self._end_of(last)
         if end is not None and not end.succeeded:
-            self._fail(f"stays {now}: its {end.action} failed", end)
+            self._raise_wait_failed(f"stays {now}: its {end.action} failed", end)
         return (now != state and end is not None) or None
 
     def _is_back_where_it_was(self) -> bool:
@@ -192,18 +192,18 @@ class HasLifecycle(HasJobs):
     def _act(self, action: str, wait: bool, timeout: float | None, **params: str) -> None:
         """Ask for an action, and wait for its job where that is wanted."""
         ask = {"action": action, **params}
-        self._do(action, lambda: self._call("POST", params=ask)[1], wait=wait, timeout=timeout)
+        self._request_job(action, lambda: self._call("POST", params=ask)[1], wait=wait, timeout=timeout)
 
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Ask for a setting, and wait until it shows; the audit tells of those that failed, but not of all."""
         _, response = self._call("POST", params={"action": action}, repeatable=True)
-        act = self._note(action, response)
+        act = self._remember(action, response)
 
         def look() -> bool | None:
             shown = self.refresh().get(field) == value
             end = None if shown else self._end_of(act)
             if end is not None and not end.succeeded:
-                self._fail(f"did not {action}", end)
+                self._raise_wait_failed(f"did not {action}", end)
             return shown or None
 
         if wait:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import id_of
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -33,8 +33,8 @@ def machine_wish(
     **rest: Any,
 ) -> dict[str, Any]:
     """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, ids for resources."""
-    typed.texts(name=name)
-    typed.dicts(metadata=metadata, tags=tags)
+    arguments.strings(name=name)
+    arguments.dicts(metadata=metadata, tags=tags)
     if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
         raise InputError(f"{name!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
     entries = wire.checked_entries(_with_passwords(metadata or {}), (), "metadata entry")
@@ -63,12 +63,12 @@ def mounts(volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dic
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
         wanted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
-        wanted = [typed.dicts(volume=each)["volume"] for each in typed.several("volumes", volumes)]
+        wanted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
     for each in wanted:
         place = each.get("mountpoint")
         if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):
             raise InputError(f"each of volumes has a name and a mountpoint that begins with '/', and not {place!r}")
-        typed.texts(mode=each.get("mode"), type=each.get("type"))
+        arguments.strings(mode=each.get("mode"), type=each.get("type"))
     return wanted
 
 
@@ -77,23 +77,23 @@ def disk_wish(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
     rest = {key: value for key, value in disk.items() if key not in {"boot", "block_size", "size"}}
     return wire.given(
         **{**rest, "image": image},
-        **typed.truths(boot=disk.get("boot")),
-        **typed.numbers(block_size=disk.get("block_size")),
+        **arguments.booleans(boot=disk.get("boot")),
+        **arguments.integers(block_size=disk.get("block_size")),
         size=disk_size(disk["size"]) if "size" in disk else None,
     )
 
 
 def locality_wish(locality: Mapping[str, Any]) -> dict[str, Any]:
     """Write which machines to be near to and far from, given by their ids or as dicts or resources."""
-    typed.dicts(locality=locality)
+    arguments.dicts(locality=locality)
     return {
         **locality,
         **{
-            key: [id_of(machine) for machine in typed.several(key, locality[key])]
+            key: [id_of(machine) for machine in arguments.as_list(key, locality[key])]
             for key in ("near", "far")
             if locality.get(key) is not None
         },
-        **typed.truths(strict=locality.get("strict")),
+        **arguments.booleans(strict=locality.get("strict")),
     }
 
 
@@ -111,12 +111,12 @@ def machine_filters(
     image: str | None,
 ) -> dict[str, Any]:
     """Build the query of ``ListMachines``: flat ``tag.`` keys, and flags that are true or absent."""
-    kind = typed.texts(machine_type=machine_type).get("machine_type")
+    kind = arguments.strings(machine_type=machine_type).get("machine_type")
     return {
         **wire.given(type=kind),
-        **typed.texts(name=name, state=state, brand=brand, image=image),
-        **typed.numbers(memory=memory),
-        **typed.truths(docker=docker),
-        **typed.flags(tombstone=tombstone, credentials=credentials),
-        **wire.flat("tag", typed.mappings(tags=tags).get("tags")),
+        **arguments.strings(name=name, state=state, brand=brand, image=image),
+        **arguments.integers(memory=memory),
+        **arguments.booleans(docker=docker),
+        **arguments.flags(tombstone=tombstone, credentials=credentials),
+        **wire.flat("tag", arguments.mappings(tags=tags).get("tags")),
     }

@@ -15,9 +15,9 @@ from smartdc.errors import BadResponse, InputError, TransportError, WaitError, W
 from smartdc.http import retry
 from smartdc.http.clock import ending_at
 from smartdc.http.transport import Deadline
-from smartdc.machine.last_seen import VISIBLE, Ledger
+from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.poll import BLIPS, DEFAULT_TIMEOUT, LEAST_LOOK
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, TRANSIENT_ERRORS
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SUBRESOURCES = ("alias", "customer_metadata", "destroyed", "nics", "owner_uuid",
 """What of a machine can be followed, in CloudAPI's words: ``alias`` is the name, ``customer_metadata`` the metadata,
 ``server_uuid`` the `compute_node`."""
 
-FEW = 4
+LIST_ABOVE = 4
 """Up to how many machines are looked at one by one rather than listed with all others."""
 
 REMEMBERED = 200
@@ -83,7 +83,7 @@ class Changefeed(Iterator[Change]):
         self.closed = False
         self._machines, self._subresources = machines, subresources
         self._deadline, self._outage = Deadline(timeout), outage
-        self._ledger = Ledger()
+        self._ledger = LastSeen()
         self._found: deque[Change] = deque()
         self._relisted: set[str] = set()
         self._heard: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
@@ -179,7 +179,7 @@ class Changefeed(Iterator[Change]):
         identifier = change.machine.id
         if identifier not in self._relisted:
             return False
-        if VISIBLE.keys() >= set(change.changed) and not self._ledger.differences(change.machine):
+        if CHANGE_DETECTORS.keys() >= set(change.changed) and not self._ledger.differences(change.machine):
             return True
         self._relisted.discard(identifier)
         return False
@@ -202,7 +202,7 @@ class Changefeed(Iterator[Change]):
         self._losses += 1
         try:
             self._connect(deadline)
-        except BLIPS:
+        except TRANSIENT_ERRORS:
             if self._outage is not None and clock.monotonic() - self._lost >= self._outage:
                 self.close()
                 raise
@@ -214,7 +214,7 @@ class Changefeed(Iterator[Change]):
         """Open a connection, say what is to be told, and find out what has changed before that."""
         clock, left, timeout = self.datacenter.clock, deadline.left(), self.datacenter.timeout
         if left is not None:
-            left = max(left, LEAST_LOOK)
+            left = max(left, MIN_LAST_CHECK_SECONDS)
             timeout = min(left, left if timeout is None else timeout)
         websocket = open_websocket(self.datacenter, "/changefeed", timeout)
         try:
@@ -249,7 +249,7 @@ class Changefeed(Iterator[Change]):
     def _look(self) -> Iterator[Machine]:
         """Yield the machines as they are now: those that are listed, and those that no longer are."""
         followed = self._machines
-        few = followed is not None and len(followed) <= FEW
+        few = followed is not None and len(followed) <= LIST_ABOVE
         listed = {} if few else {machine.id: machine for machine in self.datacenter.machines()}
         for machine in listed.values():
             if followed is None or machine.id in followed:

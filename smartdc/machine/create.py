@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import (
     CallError,
@@ -19,7 +19,7 @@ from smartdc.errors import (
     SmartDCError,
     WaitError,
 )
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 from smartdc.machine.body import disk_wish, locality_wish, machine_wish, mounts
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.create_once import Once, single
@@ -37,7 +37,7 @@ TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
 class CreatesMachines(HasMachines):
     """What machines can be provisioned in."""
 
-    @forgetful
+    @without_frames
     def create_machine(
         self,
         name: str | None = None,
@@ -121,10 +121,10 @@ class CreatesMachines(HasMachines):
             boot_script=boot_script,
             locality=None if locality is None else locality_wish(locality),
             volumes=None if volumes is None else self._mounts(volumes),
-            disks=None if disks is None else list(map(self._disk, typed.several("disks", disks))),
-            **typed.lists(affinity=affinity, default_networks=default_networks),
-            **typed.texts(brand=brand, bootrom=bootrom, password=password),
-            **typed.truths(
+            disks=None if disks is None else list(map(self._disk, arguments.as_list("disks", disks))),
+            **arguments.lists(affinity=affinity, default_networks=default_networks),
+            **arguments.strings(brand=brand, bootrom=bootrom, password=password),
+            **arguments.booleans(
                 firewall_enabled=firewall_enabled,
                 deletion_protection=deletion_protection,
                 delegate_dataset=delegate_dataset,
@@ -147,12 +147,12 @@ class CreatesMachines(HasMachines):
 
     def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
         """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
-        several = typed.several("networks", networks)
+        several = arguments.as_list("networks", networks)
         know = self._datacenter.network_id
         return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
-        return disk_wish(disk, self._image(typed.dicts(disk=disk)["disk"].get("image")))
+        return disk_wish(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
 
     def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Name the volumes to mount, which is all that CloudAPI knows them by here."""
@@ -171,7 +171,7 @@ class CreatesMachines(HasMachines):
 
     def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
         """Send a create, and establish what came of it where the answer does not tell."""
-        mark = str(typed.texts(token=token).get("token", new_token()))
+        mark = str(arguments.strings(token=token).get("token", new_token()))
         body = with_token(wish, mark)
         if token is not None and (known := self.machines_by_token(token)):
             return single(known)

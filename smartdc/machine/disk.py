@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs
@@ -72,7 +72,7 @@ class Disk(Resource):
         without `dangerous_allow_shrink`. With `wait` it returns when that is done, and raises `WaitFailed` when it
         failed or `WaitTimeout` after `timeout` seconds.
         """
-        wish = {**typed.numbers(size=size), **typed.truths(dangerous_allow_shrink=dangerous_allow_shrink)}
+        wish = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
 
         def ask() -> None:
             self._keep(self._post(data=wish, repeatable=True))
@@ -142,7 +142,7 @@ class HasDisks(HasJobs):
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        wish = {"size": disk_size(size), **typed.texts(pci_slot=pci_slot or None)}
+        wish = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
         before = {disk.id for disk in self.disks()}
         made: list[Disk] = []
 
@@ -188,7 +188,7 @@ class HasDisks(HasJobs):
         `reached` returns what is there then, False while the job is seen at work, and None when only the audit can
         tell whether it failed.
         """
-        before = len(self._entries(AUDITED)) if wait else 0
+        before = len(self._audit_entries(AUDITED)) if wait else 0
         ask()
         if not wait:
             return None
@@ -197,10 +197,10 @@ class HasDisks(HasJobs):
             found = reached()
             if found is not None:
                 return found or None
-            entries = self._entries(AUDITED)
+            entries = self._audit_entries(AUDITED)
             newer = entries[: len(entries) - before]
             if failure := next((entry for entry in newer if not entry.succeeded), None):
-                self._fail(problem, failure)
+                self._raise_wait_failed(problem, failure)
             return None
 
         found = self._poll(look, problem, timeout=timeout)

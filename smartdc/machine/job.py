@@ -16,7 +16,7 @@ from smartdc.core.resource import Field, Resource
 from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http.dates import parse_http_date
 from smartdc.machine.audit import AuditEntry, HasAudit
-from smartdc.waiting.create_once import SKEW
+from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.progress import Progress, Reporter, reporter
 
@@ -24,7 +24,9 @@ __all__ = ["Act", "HasJobs"]
 
 T = TypeVar("T")
 
-MOVES = frozenset({"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"})
+STATE_CHANGING_ACTIONS = frozenset(
+    {"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"}
+)
 """Actions that change a machine's state, if only for a while: waits for a state ask how the last of these went."""
 
 
@@ -50,35 +52,35 @@ class HasJobs(HasAudit, Resource):
     _last: Act | None = None
     _seen: Mapping[str, int] = {}
 
-    def _do(
+    def _request_job(
         self, action: str, ask: Callable[[], requests.Response], *, wait: bool, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
         """Ask for a job that the audit will call `action`, and wait for its end where that is wanted."""
         if not wait:
-            self._note(action, ask())
+            self._remember(action, ask())
             return
-        before = self._poll(lambda: self._entries(action), "has no audit", timeout=timeout, progress=False)
-        self._note(action, ask())
-        self._settle(action, len(before), timeout)
+        before = self._poll(lambda: self._audit_entries(action), "has no audit", timeout=timeout, progress=False)
+        self._remember(action, ask())
+        self._wait_for_audit(action, len(before), timeout)
 
-    def _note(self, action: str, response: requests.Response) -> Act:
+    def _remember(self, action: str, response: requests.Response) -> Act:
         """Write down what was asked for, and when by the server's clock; remember it if it changes the state."""
         if response.status_code == 200:
             asked = f"{response.request.method} {response.request.path_url}"
             raise BadResponse(f"{asked}: 200 is not how CloudAPI answers that it took a job")
         at = parse_http_date(response.headers.get("Date"))
         # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
-        at = self.datacenter.session.now() - SKEW if at is None else at
+        at = self.datacenter.session.now() - MAX_SKEW_SECONDS if at is None else at
         act = Act(action, at, self.state, self._seen.get(action, 0))
-        if action in MOVES:
+        if action in STATE_CHANGING_ACTIONS:
             self._last = act
         return act
 
-    def _settle(self, action: str, before: int, timeout: float | None) -> None:
+    def _wait_for_audit(self, action: str, before: int, timeout: float | None) -> None:
         """Wait until the audit has more entries of `action` than `before`, judge the newest, and fetch the machine."""
 
         def look() -> AuditEntry | None:
-            entries = self._entries(action)
+            entries = self._audit_entries(action)
             if len(entries) <= before:
                 return None
             if entries[0].succeeded:
@@ -87,7 +89,7 @@ class HasJobs(HasAudit, Resource):
 
         entry = self._poll(look, f"has not finished its {action}", timeout=timeout)
         if not entry.succeeded:
-            self._fail(f"did not {action}", entry)
+            self._raise_wait_failed(f"did not {action}", entry)
 
     def _poll(
         self,
@@ -113,7 +115,7 @@ class HasJobs(HasAudit, Resource):
             error.resource = self
             raise
 
-    def _entries(self, action: str) -> list[AuditEntry]:
+    def _audit_entries(self, action: str) -> list[AuditEntry]:
         entries = [entry for entry in self.audit() if entry.action == action]
         self._seen = {**self._seen, action: len(entries)}
         return entries
@@ -123,14 +125,14 @@ class HasJobs(HasAudit, Resource):
         if act is None:
             return None
         try:
-            entries = self._entries(act.action)
+            entries = self._audit_entries(act.action)
         except (ResourceNotFound, Gone):
             # It was deleted since it was looked at, as the next look tells.
             return None
         new = len(entries) > act.seen and entries[0].time.timestamp() >= act.at
         return entries[0] if new else None
 
-    def _why(self) -> AuditEntry | None:
+    def _failure_reason(self) -> AuditEntry | None:
         """Return what the audit tells of a state of no return; a machine that is gone may have no audit."""
         try:
             entries = self.audit()
@@ -139,7 +141,7 @@ class HasJobs(HasAudit, Resource):
         telling = (entry for entry in entries if not entry.succeeded or entry.action == "destroy")
         return next(telling, None)
 
-    def _fail(self, problem: str, reason: AuditEntry | None) -> NoReturn:
+    def _raise_wait_failed(self, problem: str, reason: AuditEntry | None) -> NoReturn:
         """Raise `WaitFailed` with what the audit says."""
         told = f" (the audit: {reason.action}, success {reason.get('success')}, {reason.get('time')})" if reason else ""
         raise WaitFailed(f"{self._called()} {problem}{told}", resource=self, reason=reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["VISIBLE", "Ledger"]
+__all__ = ["CHANGE_DETECTORS", "LastSeen"]
 
 Data = Mapping[str, Any]
 
@@ -16,7 +16,7 @@ def _nics(machine: Data) -> list[tuple[str, str, bool]]:
     return sorted((str(nic.get("mac")), str(nic.get("ip")), bool(nic.get("primary"))) for nic in told)
 
 
-VISIBLE: dict[str, Callable[[Data], Any]] = {
+CHANGE_DETECTORS: dict[str, Callable[[Data], Any]] = {
     "alias": lambda machine: machine.get("name"),
     "customer_metadata": lambda machine: machine.get("metadata"),
     "destroyed": lambda machine: machine.get("state") == "deleted",
@@ -28,7 +28,7 @@ VISIBLE: dict[str, Callable[[Data], Any]] = {
 """CloudAPI's names for what can change, with what shows it; nothing shows a change of ``owner_uuid``."""
 
 
-class Ledger:
+class LastSeen:
     """Machines by id, each as it was last seen; those that are deleted are forgotten."""
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ class Ledger:
         """Name what is different about a machine since it was last seen; all, where it never was."""
         before = self._seen.get(machine["id"])
         if before is not None:
-            return [name for name, shown in VISIBLE.items() if shown(before) != shown(machine)]
-        return [] if machine.get("state") == "deleted" else [name for name in VISIBLE if name != "destroyed"]
+            return [name for name, shown in CHANGE_DETECTORS.items() if shown(before) != shown(machine)]
+        return [] if machine.get("state") == "deleted" else [name for name in CHANGE_DETECTORS if name != "destroyed"]
 
     def note(self, machines: Iterable[Data]) -> None:
         """Write down machines as they are now."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, listed, only, whole_number
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
 from smartdc.machine.body import NAME, machine_filters
 from smartdc.machine.disk import HasDisks
@@ -97,7 +97,7 @@ class Machine(
         super().__init__(datacenter, machine_id, data)
 
     @classmethod
-    @forgetful
+    @without_frames
     def create_in_datacenter(cls, datacenter: DataCenter, **kwargs: Any) -> Machine:
         """Provision a machine: ``CreateMachine``, as `DataCenter.create_machine` with the same arguments."""
         return datacenter.create_machine(**kwargs)
@@ -179,7 +179,7 @@ class Machine(
 class HasMachines(Addressable):
     """What has machines."""
 
-    @forgetful
+    @without_frames
     def machines(
         self,
         machine_type: str | None = None,
@@ -219,7 +219,7 @@ class HasMachines(Addressable):
             brand=brand,
             docker=docker,
         )
-        cut = typed.numbers(limit=limit, offset=offset)
+        cut = arguments.integers(limit=limit, offset=offset)
         if paged:
             pages = [self._list("machines", params={**filters, **cut})]
         else:
@@ -290,7 +290,7 @@ class HasMachines(Addressable):
 
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
-        return self._get("machines", id_of(machine_id), params=typed.flags(credentials=credentials))
+        return self._get("machines", id_of(machine_id), params=arguments.flags(credentials=credentials))
 
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
         """Get a machine by its id, or by its name: ``GetMachine``, ``ListMachines``.

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Resource
 from smartdc.errors import InputError
 from smartdc.http import request as wire
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
     import os
@@ -43,9 +43,9 @@ class HasMetadata(Resource):
         """
         if key is not None:
             return self._call("GET", "metadata", checked_key(key))[0]
-        return self._keep_metadata(self._get("metadata", params=typed.flags(credentials=credentials)))
+        return self._keep_metadata(self._get("metadata", params=arguments.flags(credentials=credentials)))
 
-    @forgetful
+    @without_frames
     def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
         """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
 
@@ -72,7 +72,7 @@ class HasMetadata(Resource):
         rest = self._get("metadata")
         return self._keep_metadata({key: value for key, value in rest.items() if key in UNDELETABLE})
 
-    @forgetful
+    @without_frames
     def set_boot_script(self, filename: str | os.PathLike[str]) -> None:
         """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
@@ -253,8 +253,8 @@ class HasMigration(Resource):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        ways = {"action": "automatic" if typed.flags(automatic=automatic) else "begin"}
-        wish = {**ways, **typed.lists(affinity=affinity)}
+        ways = {"action": "automatic" if arguments.flags(automatic=automatic) else "begin"}
+        wish = {**ways, **arguments.lists(affinity=affinity)}
 
         def send() -> Migration:
             answer = self._post("migrate", data=wish)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.http import request as wire
@@ -112,7 +112,7 @@ class HasNics(HasJobs):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        wish = {"network": self._wanted(network, ip), **typed.truths(primary=primary)}
+        wish = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
         before = {nic.mac for nic in self.nics()}
         once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
         nic = once.run()
@@ -129,11 +129,11 @@ class HasNics(HasJobs):
         With `wait` it returns when that is done, and raises `WaitFailed` when it failed, or `WaitTimeout`.
         """
         names = "nics", plain(id_of(mac, "mac"))
-        self._do("remove_nics", lambda: self._call("DELETE", *names)[1], wait=wait, timeout=timeout)
+        self._request_job("remove_nics", lambda: self._call("DELETE", *names)[1], wait=wait, timeout=timeout)
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
         """Write down the network, and the address if one is asked for."""
-        typed.texts(ip=ip)
+        arguments.strings(ip=ip)
         if isinstance(network, Mapping) and "ipv4_uuid" in network:
             return {**network, **({} if ip is None else {"ipv4_ips": [ip]})}
         identity = self.datacenter.network_id(network)
@@ -144,7 +144,7 @@ class HasNics(HasJobs):
             data, response = self._call("POST", "nics", data=wish)
         except Redirected as there:
             return self._there_already(there, wish)
-        self._note("add_nics", response)
+        self._remember("add_nics", response)
         return Nic(self, data=self._expect(dict, data, response))
 
     def _there_already(self, there: Redirected, wish: Mapping[str, Any]) -> Nic:
@@ -180,7 +180,7 @@ class HasNics(HasJobs):
         try:
             return nic.status() != "provisioning" or None
         except ResourceNotFound:
-            self._fail(f"could not get the NIC {nic.mac}", self._why())
+            self._raise_wait_failed(f"could not get the NIC {nic.mac}", self._failure_reason())
 
 
 def plain(mac: str) -> str:

@@ -67,7 +67,7 @@ class Snapshot(Stateful):
         failed or `WaitTimeout` after `timeout` seconds.
         """
         ask = lambda: self._call("DELETE")[1]  # noqa: E731 (one line says it)
-        self.machine._do("delete_snapshot", ask, wait=wait, timeout=timeout)  # noqa: SLF001 (its own machine)
+        self.machine._request_job("delete_snapshot", ask, wait=wait, timeout=timeout)  # noqa: SLF001 (its own machine)
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
@@ -104,7 +104,7 @@ class HasSnapshots(HasJobs):
         is returned when it is ``created``, or `WaitFailed` (with what the audit says) or `WaitTimeout` is raised.
         """
         checked_timeout(timeout)
-        before = len(self._entries("create_snapshot")) if wait else 0
+        before = len(self._audit_entries("create_snapshot")) if wait else 0
         machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
         is_new = begin(self.datacenter.clock, self.datacenter.session.now)
 
@@ -117,7 +117,7 @@ class HasSnapshots(HasJobs):
 
         snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
         if wait:
-            self._settle("create_snapshot", before, timeout)
+            self._wait_for_audit("create_snapshot", before, timeout)
             snapshot.poll_until("created", timeout=timeout)
         return snapshot
 
@@ -131,5 +131,5 @@ class HasSnapshots(HasJobs):
         """
         snapshot = id_of(name, "name")
         ask = lambda: self._call("POST", "snapshots", snapshot)[1]  # noqa: E731 (one line says it)
-        self._do("rollback_snapshot", ask, wait=wait, timeout=timeout)
+        self._request_job("rollback_snapshot", ask, wait=wait, timeout=timeout)
         return self

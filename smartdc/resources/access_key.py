@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.http.dates import parse_date
 
@@ -43,13 +43,13 @@ class HasAccessKeys(Addressable):
 
         With `sync` CloudAPI asks its directory, not its cache.
         """
-        entries = self._list("accesskeys", params=typed.flags(sync=sync))
+        entries = self._list("accesskeys", params=arguments.flags(sync=sync))
         return [AccessKey(self, data=entry) for entry in entries]
 
     def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
         """Get an access key, its secret included: ``GetAccessKey``, ``GetUserAccessKey``."""
         name = id_of(key_id, "accesskeyid")
-        return AccessKey(self, data=self._get("accesskeys", name, params=typed.flags(sync=sync)))
+        return AccessKey(self, data=self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
     def create_access_key(self) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
@@ -88,7 +88,7 @@ class HasAccount(Addressable):
             country=country,
             phone=phone,
         )
-        switch = typed.truths(triton_cns_enabled=triton_cns_enabled)
+        switch = arguments.booleans(triton_cns_enabled=triton_cns_enabled)
         return Account(self, data=self._post(data={**changes, **switch}, repeatable=True))
 
     def limits(self) -> list[dict[str, Any]]:
@@ -103,4 +103,4 @@ class HasAccount(Addressable):
 
 def contact(**fields: Any) -> dict[str, Any]:
     """Return what was said of an account or user, under CloudAPI's names."""
-    return {CLOUDAPI_NAMES.get(name, name): value for name, value in typed.texts(**fields).items()}
+    return {CLOUDAPI_NAMES.get(name, name): value for name, value in arguments.strings(**fields).items()}

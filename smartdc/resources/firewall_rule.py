@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import Once
@@ -125,7 +125,7 @@ class CreatesFirewallRules(HasFirewallRules):
 
 
 def _wish(rule: str | None, enabled: bool | None, log: bool | None, description: str | None) -> dict[str, Any]:
-    return {**typed.texts(rule=rule, description=description), **typed.truths(enabled=enabled, log=log)}
+    return {**arguments.strings(rule=rule, description=description), **arguments.booleans(enabled=enabled, log=log)}
 
 
 def is_as_wished(rule: FirewallRule, wish: Mapping[str, Any]) -> bool:

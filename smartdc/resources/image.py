@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from warnings import warn
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError, ResourceNotFound
@@ -116,7 +116,7 @@ class Image(HasRoleTags, Stateful):
         what the names of the two files shall begin with. CloudAPI answers when they are written, which may take up
         to `timeout` seconds.
         """
-        params = {"action": "export", **typed.texts(manta_path=manta_path)}
+        params = {"action": "export", **arguments.strings(manta_path=manta_path)}
         return self._expect(
             dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
         )
@@ -153,8 +153,8 @@ class HasImages(Addressable):
         `search` is a regular expression that is tried, here, on `fields`.
         """
         params = wire.given(
-            **typed.texts(name=name, os=os, version=version, state=state, type=type),
-            **typed.truths(public=public),
+            **arguments.strings(name=name, os=os, version=version, state=state, type=type),
+            **arguments.booleans(public=public),
             owner=None if owner is None else id_of(owner),
         )
         return matching([Image(self, data=entry) for entry in self._list("images", params=params)], search, fields)
@@ -224,7 +224,7 @@ class HasImages(Addressable):
         the copy is looked for, and its becoming ``active`` waited for.
         """
         identity = id_of(image)
-        params = {"action": "import-from-datacenter", **typed.texts(datacenter=datacenter), "id": identity}
+        params = {"action": "import-from-datacenter", **arguments.strings(datacenter=datacenter), "id": identity}
 
         def send() -> Image:
             answer = self._datacenter.request("POST", "/images", params=params, timeout=timeout)
@@ -282,8 +282,8 @@ def _manifest(
 ) -> dict[str, Any]:
     """Write what an image shall say of itself."""
     return wire.given(
-        **typed.texts(name=name, version=version, **rest),
-        **typed.mappings(tags=tags),
+        **arguments.strings(name=name, version=version, **rest),
+        **arguments.mappings(tags=tags),
         acl=None if acl is None else _accounts(acl),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import BadResponse
 
@@ -36,7 +36,7 @@ class NetworkIP(Resource):
         Networks that are everybody's, and addresses that are managed or another account's, are refused
         (`InvalidArgument`). A machine keeps the address that it has.
         """
-        self._keep(self._put(data=typed.truths(reserved=reserved)))
+        self._keep(self._put(data=arguments.booleans(reserved=reserved)))
         return self
 
 
@@ -53,7 +53,7 @@ class HasIPs(Resource):
         is read up to its broadcast address. Where CloudAPI does not tell that, as it does only for networks on
         fabrics, and where an `offset` may lie behind it, it is read up to the first empty page.
         """
-        cut = typed.numbers(limit=limit, offset=offset)
+        cut = arguments.integers(limit=limit, offset=offset)
         if paged:
             pages = iter([self._list("ips", params=cut)])
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smartdc.auth.signing import public_blob_of
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import Once
@@ -41,12 +41,12 @@ class HasSSHKeys(Addressable):
 
     def ssh_keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
-        return [Key(self, data=entry) for entry in self._list("keys", params=typed.flags(sync=sync))]
+        return [Key(self, data=entry) for entry in self._list("keys", params=arguments.flags(sync=sync))]
 
     def key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> Key:
         """Get a key by its name or MD5 fingerprint: ``GetKey``, ``GetUserKey``."""
         name = id_of(key_id, "name", "fingerprint")
-        return Key(self, data=self._get("keys", name, params=typed.flags(sync=sync)))
+        return Key(self, data=self._get("keys", name, params=arguments.flags(sync=sync)))
 
     def add_key(self, key_id: str, key: str, *, attestation: Sequence[str] | None = None) -> Key:
         """Add the public key `key` (OpenSSH's one-line form) as `key_id`: ``CreateKey``, ``CreateUserKey``.
@@ -55,7 +55,7 @@ class HasSSHKeys(Addressable):
         before it accepts signatures by a new key. `attestation` are the certificates, in PEM, that a token which the
         key lives on gives for it.
         """
-        wish = {**typed.texts(name=key_id, key=key), **typed.lists(attestation=attestation)}
+        wish = {**arguments.strings(name=key_id, key=key), **arguments.lists(attestation=attestation)}
         blob = public_blob_of(key)
 
         def send() -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError
@@ -50,12 +50,12 @@ class Network(HasIPs, HasRoleTags):
 
         `resolvers` and `routes` take the place of those that are there. Other networks raise `InputError`.
         """
-        ends = typed.texts(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
+        ends = arguments.strings(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
         wish = {
-            **typed.texts(name=name, description=description),
+            **arguments.strings(name=name, description=description),
             **ends,
-            **typed.lists(resolvers=resolvers),
-            **typed.mappings(routes=routes),
+            **arguments.lists(resolvers=resolvers),
+            **arguments.mappings(routes=routes),
         }
         told = self.datacenter.request("PUT", self._on_fabric(), data=wish)
         self._keep(self._expect(dict, *told))
@@ -87,7 +87,7 @@ class HasNetworks(Addressable):
         Pools look like networks; their members are not listed. `search` is a regular expression that is tried, here,
         on `fields`.
         """
-        found = self._list("networks", params=typed.flags(fabric=fabric))
+        found = self._list("networks", params=arguments.flags(fabric=fabric))
         return matching([Network(self, data=entry) for entry in found], search, fields)
 
     def network(self, identifier: str | Mapping[str, Any]) -> Network:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.core.search import search as matching
 from smartdc.resources.role_tag import HasRoleTags
@@ -60,9 +60,9 @@ class HasPackages(Addressable):
         only one that a package is for. `search` is a regular expression that is tried, here, on `fields`.
         """
         params = {
-            **typed.texts(name=name, version=version, group=group, brand=brand),
-            **typed.numbers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
-            **typed.truths(flexible_disk=flexible_disk),
+            **arguments.strings(name=name, version=version, group=group, brand=brand),
+            **arguments.integers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
+            **arguments.booleans(flexible_disk=flexible_disk),
         }
         return matching([Package(self, data=entry) for entry in self._list("packages", params=params)], search, fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of, listed
 from smartdc.errors import InputError
 from smartdc.resources.role_tag import HasRoleTags
@@ -74,7 +74,7 @@ class HasPolicies(Addressable):
 
 
 def _wish(name: str | None, rules: str | Iterable[str] | None, description: str | None) -> dict[str, Any]:
-    return {**typed.texts(name=name, description=description), **typed.lists(rules=rules)}
+    return {**arguments.strings(name=name, description=description), **arguments.lists(rules=rules)}
 
 
 def _is_of(policy: Policy, wish: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, listed
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -120,16 +120,16 @@ def _wish(
     """Return the body in the form that the versions asked for call for."""
     if _writes_names(datacenter.session.headers.get("Accept-Version", "")):
         return wire.given(
-            **typed.texts(name=name),
+            **arguments.strings(name=name),
             members=_names("members", members, "login"),
             policies=_names("policies", policies, "name"),
             default_members=_names("default_members", default_members, "login"),
         )
     people = None if members is None and default_members is None else _members(members or (), default_members or ())
     return wire.given(
-        **typed.texts(name=name),
+        **arguments.strings(name=name),
         members=people,
-        policies=None if policies is None else list(map(_policy, typed.several("policies", policies))),
+        policies=None if policies is None else list(map(_policy, arguments.as_list("policies", policies))),
     )
 
 
@@ -139,12 +139,12 @@ def _writes_names(versions: str) -> bool:
 
 
 def _names(name: str, things: Names | None, key: str) -> list[str] | None:
-    return None if things is None else [id_of(thing, key) for thing in typed.several(name, things)]
+    return None if things is None else [id_of(thing, key) for thing in arguments.as_list(name, things)]
 
 
 def _members(members: Names, defaults: Names) -> list[dict[str, Any]]:
-    found = [_member(each) for each in typed.several("members", members)]
-    for wanted in map(_member, typed.several("default_members", defaults)):
+    found = [_member(each) for each in arguments.as_list("members", members)]
+    for wanted in map(_member, arguments.as_list("default_members", defaults)):
         twin = next((member for member in found if _same(member, wanted)), wanted)
         twin["default"] = True
         if twin is wanted:
@@ -157,7 +157,7 @@ def _member(thing: str | Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "subuser", "id" if is_uuid(id_of(thing)) else "login": id_of(thing)}
     id_of(thing, "id", "login")
     said = {key: thing[key] for key in ("type", "id", "login") if thing.get(key)}
-    return {"type": "subuser", **said, **typed.flags(default=thing.get("default"))}
+    return {"type": "subuser", **said, **arguments.flags(default=thing.get("default"))}
 
 
 def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, id_of
 
 __all__ = ["HasRoleTags", "HasTaggedCollections"]
@@ -53,7 +53,7 @@ class HasTaggedCollections(Addressable):
 
 
 def _tags(roles: Roles) -> dict[str, list[str]]:
-    return {HEADER: [id_of(role, "name") for role in typed.several("roles", roles)]}
+    return {HEADER: [id_of(role, "name") for role in arguments.as_list("roles", roles)]}
 
 
 def _names(answer: Mapping[str, Any]) -> list[str]:

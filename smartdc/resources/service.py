@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable
 from smartdc.errors import ConfigError, Redirected
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 
 __all__ = ["HasServices"]
 
@@ -51,7 +51,7 @@ class HasServices(Addressable):
         """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
         return list((self.ping().get("cloudapi") or {}).get("versions") or ())
 
-    @forgetful
+    @without_frames
     def foreign_datacenters(self, auth_token: str | Mapping[str, Any]) -> list[dict[str, Any]]:
         """List the data centres of other clouds that an application was let into: ``ListForeignDatacenters``.
 
@@ -61,7 +61,7 @@ class HasServices(Addressable):
         answer = self._call("GET", "foreigndatacenters", headers=_delegated(auth_token))
         return self._expect(list, *answer)
 
-    @forgetful
+    @without_frames
     def add_foreign_datacenter(
         self, name: str, url: str, token: str, *, auth_token: str | Mapping[str, Any]
     ) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ class HasServices(Addressable):
 
         Returns what CloudAPI lists afterwards. `auth_token` is that of `foreign_datacenters`.
         """
-        wish = typed.texts(name=name, url=url, token=token)
+        wish = arguments.strings(name=name, url=url, token=token)
         headers = _delegated(auth_token)
         return self._expect(
             list, *self._call("POST", "foreigndatacenters", data=wish, headers=headers, repeatable=True)

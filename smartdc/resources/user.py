@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.http.dates import parse_date
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 from smartdc.resources.access_key import HasAccessKeys
 from smartdc.resources.account import contact
 from smartdc.resources.key import HasSSHKeys
@@ -79,13 +79,13 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
         self._keep(self._post(data=changes, repeatable=True))
         return self
 
-    @forgetful
+    @without_frames
     def change_password(self, password: str) -> Self:
         """Give the user a new password and return it: ``ChangeUserPassword``.
 
         CloudAPI wants letters and digits, seven at least, and none of the last passwords.
         """
-        wish = typed.texts(password=password, password_confirmation=password)
+        wish = arguments.strings(password=password, password_confirmation=password)
         self._keep(self._post("change_password", data=wish))
         return self
 
@@ -107,9 +107,9 @@ class HasUsers(Addressable):
     def user(self, identifier: str | Mapping[str, Any], *, membership: bool = False) -> User:
         """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``."""
         name = id_of(identifier, "id", "login")
-        return User(self, data=self._get("users", name, params=typed.flags(membership=membership)))
+        return User(self, data=self._get("users", name, params=arguments.flags(membership=membership)))
 
-    @forgetful
+    @without_frames
     def create_user(
         self,
         login: str,
@@ -143,7 +143,7 @@ class HasUsers(Addressable):
             country=country,
             phone=phone,
         )
-        secret = typed.texts(password=password)
+        secret = arguments.strings(password=password)
         is_new = begin(self._datacenter.clock, self._datacenter.session.now)
 
         def send() -> User:

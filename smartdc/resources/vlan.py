@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
 from smartdc.http import request as wire
 from smartdc.resources.network import Network
@@ -19,7 +19,7 @@ VLANS = ("fabrics", "default", "vlans")
 SETTLE = 10.0
 """Seconds for which a VLAN or network that was accepted may not be listed yet."""
 
-TELLING = ("name", "subnet", "provision_start_ip", "provision_end_ip")
+IDENTIFYING_FIELDS = ("name", "subnet", "provision_start_ip", "provision_end_ip")
 """What of a network that was asked for is shown just as it was asked for."""
 
 
@@ -40,7 +40,7 @@ class Vlan(Resource):
 
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
-        self._keep(self._put(data=typed.texts(name=name, description=description)))
+        self._keep(self._put(data=arguments.strings(name=name, description=description)))
         return self
 
     def delete(self) -> None:
@@ -87,20 +87,24 @@ class Vlan(Resource):
                 `provision_start_ip` the gateway where none is given.
             description: what it is for; at most 64 characters.
         """
-        ends = typed.texts(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
+        ends = arguments.strings(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
         wish = {
-            **typed.texts(name=name, subnet=subnet, gateway=gateway, description=description),
+            **arguments.strings(name=name, subnet=subnet, gateway=gateway, description=description),
             **ends,
-            **typed.lists(resolvers=resolvers),
-            **typed.mappings(routes=routes),
-            **typed.truths(internet_nat=internet_nat),
+            **arguments.lists(resolvers=resolvers),
+            **arguments.mappings(routes=routes),
+            **arguments.booleans(internet_nat=internet_nat),
         }
 
         def send() -> Network:
             return Network(self.datacenter, data=self._post("networks", data=wish))
 
         def find() -> list[Network]:
-            return [network for network in self.networks() if all(network.get(key) == wish[key] for key in TELLING)]
+            return [
+                network
+                for network in self.networks()
+                if all(network.get(key) == wish[key] for key in IDENTIFYING_FIELDS)
+            ]
 
         return Once(send, find, self.datacenter.clock, SETTLE).run()
 
@@ -128,7 +132,7 @@ class HasVlans(Addressable):
         Its number is from 2 to 4,094 and new; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
         When the answer is lost, the VLAN is looked for before it is asked for again.
         """
-        wish = {**typed.numbers(vlan_id=vlan_id), **typed.texts(name=name, description=description)}
+        wish = {**arguments.integers(vlan_id=vlan_id), **arguments.strings(name=name, description=description)}
 
         def send() -> Vlan:
             return Vlan(self, data=self._post(*VLANS, data=wish))

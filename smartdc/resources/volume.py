@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -43,14 +43,14 @@ class Volume(Stateful):
 
     def update(self, *, name: str) -> Self:
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
-        answer, _ = self._call("POST", data=typed.texts(name=name), repeatable=True)
+        answer, _ = self._call("POST", data=arguments.strings(name=name), repeatable=True)
         if isinstance(answer, dict):
             return self._keep(answer)
         return self.refresh()
 
     def rename(self, name: str) -> Self:
         """Give the volume another name and return it: ``UpdateVolume``. `InUse` is raised while machines use it."""
-        return self.update(name=id_of(typed.texts(name=name).get("name")))
+        return self.update(name=id_of(arguments.strings(name=name).get("name")))
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the volume: ``DeleteVolume``.
@@ -86,8 +86,8 @@ class HasVolumes(Addressable):
         as a dict or as JSON.
         """
         condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
-        words = typed.texts(name=name, state=state, type=type, predicate=condition)
-        params = {**words, **typed.numbers(size=size)}
+        words = arguments.strings(name=name, state=state, type=type, predicate=condition)
+        params = {**words, **arguments.integers(size=size)}
         return [Volume(self, data=entry) for entry in self._list("volumes", params=params)]
 
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
@@ -127,9 +127,9 @@ class HasVolumes(Addressable):
         """
         checked_timeout(timeout)
         wish = wire.given(
-            **typed.texts(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
-            **typed.numbers(size=size),
-            **typed.lists(affinity=affinity),
+            **arguments.strings(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
+            **arguments.integers(size=size),
+            **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),
             tags=None if tags is None else _checked(tags),
         )
@@ -149,15 +149,15 @@ class HasVolumes(Addressable):
 
     def volume_sizes(self, type: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 (CloudAPI's word)
         """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
-        return self._list("volumesizes", params=typed.texts(type=type))
+        return self._list("volumesizes", params=arguments.strings(type=type))
 
     def _network_ids(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[str]:
-        return [self._datacenter.network_id(network) for network in typed.several("networks", networks)]
+        return [self._datacenter.network_id(network) for network in arguments.as_list("networks", networks)]
 
 
 def _checked(tags: Mapping[str, str]) -> dict[str, str]:
     """Refuse tags that are no strings: a volume's tags have no other type."""
-    typed.dicts(tags=tags)
+    arguments.dicts(tags=tags)
     if wrong := next((name for name, value in tags.items() if not isinstance(value, str)), None):
         raise InputError(f"the tag {wrong!r} of a volume must be a string, not {type(tags[wrong]).__name__}")
     return dict(tags)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 INTERVAL = 2.0
 """Seconds between two looks."""
 
-SKEW = 300.0
+MAX_SKEW_SECONDS = 300.0
 """Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
 
 
@@ -128,7 +128,7 @@ def begin(clock: Clock, now: Callable[[], float]) -> Callable[[datetime | None],
     began = clock.monotonic()
 
     def is_new(created: datetime | None) -> bool:
-        return created is None or created.timestamp() >= now() - (clock.monotonic() - began) - SKEW
+        return created is None or created.timestamp() >= now() - (clock.monotonic() - began) - MAX_SKEW_SECONDS
 
     return is_new
 

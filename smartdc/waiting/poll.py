@@ -8,17 +8,17 @@ from typing import TypeVar
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
 from smartdc.http.clock import Clock, ending_at
 
-__all__ = ["BLIPS", "DEFAULT_TIMEOUT", "checked_timeout", "checked_times", "poll"]
+__all__ = ["DEFAULT_TIMEOUT", "TRANSIENT_ERRORS", "checked_timeout", "checked_times", "poll"]
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds after which a wait gives up unless told otherwise."""
 
-BLIPS = (TransportError, BadResponse, ServerError, Throttled)
+TRANSIENT_ERRORS = (TransportError, BadResponse, ServerError, Throttled)
 """What may happen between two looks without saying anything about what is waited for."""
 
-LEAST_LOOK = 5.0
+MIN_LAST_CHECK_SECONDS = 5.0
 """Seconds that even the last look may take; a wait can be late by so many, and by no more."""
 
 LONGEST_PAUSE = 30.0
@@ -53,9 +53,9 @@ def poll(
             if rest is not None:
                 clock.sleep(rest)
             now = clock.monotonic()
-            with ending_at(None if timeout is None else max(started + timeout, now + LEAST_LOOK)):
+            with ending_at(None if timeout is None else max(started + timeout, now + MIN_LAST_CHECK_SECONDS)):
                 found, blip, pause = look(), None, interval
-        except BLIPS as error:
+        except TRANSIENT_ERRORS as error:
             found, blip, pause = None, error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
         except BaseException:
             if watch:

@@ -48,7 +48,9 @@ class Stateful(Resource):
         def look() -> bool | None:
             now = self._look()
             if state not in {now, "deleted"} and now in self.dead_ends:
-                raise WaitFailed(f"{self._called()} cannot become {state}: it is {now}{self._why()}", resource=self)
+                raise WaitFailed(
+                    f"{self._called()} cannot become {state}: it is {now}{self._failure_reason()}", resource=self
+                )
             return now == state or None
 
         def watch(elapsed: float, done: bool) -> None:
@@ -69,7 +71,7 @@ class Stateful(Resource):
             self._data["state"] = "deleted"
             return "deleted"
 
-    def _why(self) -> str:
+    def _failure_reason(self) -> str:
         """Return the reason for a failure, where the server gives one."""
         error = self.get("error")
         words = ": ".join(str(word) for word in error.values()) if isinstance(error, dict) else error

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from websockets.client import ClientProtocol
 
-__all__ = ["Line"]
+__all__ = ["WebSocketConnection"]
 
 PING_INTERVAL = 20.0
 """Seconds between two pings: the proxy in front of CloudAPI ends connections that are silent for 55."""
@@ -51,7 +51,7 @@ SIZE = 65_536
 WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Line:
+class WebSocketConnection:
     """A connection after its handshake; `events` are what came with that already."""
 
     _text = True

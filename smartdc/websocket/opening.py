@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from smartdc.errors import APIError, ConfigError, SmartDCError
 from smartdc.http import request as wire
-from smartdc.http.tracebacks import forgetful
+from smartdc.http.tracebacks import without_frames
 from smartdc.http.transport import Deadline
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["open_websocket"]
 
 
-@forgetful
+@without_frames
 def open_websocket(datacenter: DataCenter, path: str, timeout: float | None) -> WebSocket:
     """Ask for a WebSocket at a path below the account as for anything else: signed, in time, and tried again.
 

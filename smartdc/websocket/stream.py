@@ -22,7 +22,7 @@ from websockets.uri import parse_uri
 from smartdc.errors import CallTimeout, ConfigError, TransportError
 from smartdc.http.response import Unusable
 from smartdc.http.transport import Connection, Deadline, Headers, Transport
-from smartdc.websocket.connection import SIZE, Line
+from smartdc.websocket.connection import SIZE, WebSocketConnection
 
 if TYPE_CHECKING:
     import socket
@@ -73,7 +73,7 @@ class Handshake:
             events = _answer(sock, protocol, deadline)
             if protocol.handshake_exc is not None:
                 return _refused(_response(_refusal(protocol.handshake_exc), request))
-            self.websocket = WebSocket(Line(sock, protocol, events[1:]), request.path_url)
+            self.websocket = WebSocket(WebSocketConnection(sock, protocol, events[1:]), request.path_url)
             return _response(events[0], request)
         finally:
             if self.websocket is None:
@@ -88,7 +88,7 @@ class Handshake:
 class WebSocket:
     """A WebSocket that is open, until `close`, or until whoever has it forgets it."""
 
-    def __init__(self, line: Line, path: str) -> None:
+    def __init__(self, line: WebSocketConnection, path: str) -> None:
         self._line, self._path = line, path
         self._end = weakref.finalize(self, _close, line, os.getpid())
 
@@ -138,7 +138,7 @@ class WebSocket:
         return TransportError(words, method="GET", path=self._path)
 
 
-def _close(line: Line, pid: int) -> None:
+def _close(line: WebSocketConnection, pid: int) -> None:
     """Close a connection, but not that of a parent process."""
     if os.getpid() == pid:
         line.close()

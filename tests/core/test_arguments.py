@@ -8,25 +8,25 @@ from typing import Any
 import pytest
 
 from smartdc import InputError
-from smartdc.core import arguments as typed
+from smartdc.core import arguments
 
 RIGHT: dict[Callable[..., dict[str, Any]], list[tuple[Any, Any]]] = {
-    typed.texts: [("", ""), ("a", "a")],
-    typed.numbers: [(0, 0), (-1, -1), ("1024", 1024)],
-    typed.truths: [(True, True), (False, False)],
-    typed.flags: [(True, True), (30, True)],
-    typed.lists: [([], []), ("a", ["a"]), (("a", "b"), ["a", "b"]), (iter("ab"), ["a", "b"])],
-    typed.dicts: [({}, {}), ({"a": [1]}, {"a": [1]})],
-    typed.mappings: [({}, {}), ({"a": 1, "b": False, "c": 0.5, "d": ""}, {"a": 1, "b": False, "c": 0.5, "d": ""})],
+    arguments.strings: [("", ""), ("a", "a")],
+    arguments.integers: [(0, 0), (-1, -1), ("1024", 1024)],
+    arguments.booleans: [(True, True), (False, False)],
+    arguments.flags: [(True, True), (30, True)],
+    arguments.lists: [([], []), ("a", ["a"]), (("a", "b"), ["a", "b"]), (iter("ab"), ["a", "b"])],
+    arguments.dicts: [({}, {}), ({"a": [1]}, {"a": [1]})],
+    arguments.mappings: [({}, {}), ({"a": 1, "b": False, "c": 0.5, "d": ""}, {"a": 1, "b": False, "c": 0.5, "d": ""})],
 }
 WRONG: dict[Callable[..., dict[str, Any]], list[Any]] = {
-    typed.texts: [0, False, b"a", ["a"], {}],
-    typed.numbers: ["1.0", "-1", "", " 1", "²", "GiB", "9" * 5000, True, False, 1.0, b"1"],
-    typed.truths: ["true", "false", "", 0, 1, []],
-    typed.flags: ["true", "false", "", 1.0, []],
-    typed.lists: [b"a", {"a": "b"}, 5, True, [1], ["a", None], [["a"]]],
-    typed.dicts: ["a", [("a", "b")], 5, False],
-    typed.mappings: ["a", [("a", "b")], {1: "a"}, {"a": None}, {"a": ["b"]}, {"a": {}}, {"a": b"b"}],
+    arguments.strings: [0, False, b"a", ["a"], {}],
+    arguments.integers: ["1.0", "-1", "", " 1", "²", "GiB", "9" * 5000, True, False, 1.0, b"1"],
+    arguments.booleans: ["true", "false", "", 0, 1, []],
+    arguments.flags: ["true", "false", "", 1.0, []],
+    arguments.lists: [b"a", {"a": "b"}, 5, True, [1], ["a", None], [["a"]]],
+    arguments.dicts: ["a", [("a", "b")], 5, False],
+    arguments.mappings: ["a", [("a", "b")], {1: "a"}, {"a": None}, {"a": ["b"]}, {"a": {}}, {"a": b"b"}],
 }
 
 
@@ -54,24 +54,24 @@ def test_nothing(take: Callable[..., dict[str, Any]]) -> None:
 @pytest.mark.parametrize("value", [False, 0])
 def test_flag_that_is_off(value: Any) -> None:
     """CloudAPI takes "false" and "0" for true where there is a flag, so that one that is off is not sent."""
-    assert typed.flags(sync=value) == {}
+    assert arguments.flags(sync=value) == {}
 
 
 def test_values_are_not_told() -> None:
     """What was wrong may be a secret."""
     with pytest.raises(InputError) as caught:
-        typed.texts(password=b"secret")
+        arguments.strings(password=b"secret")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("given", "taken"), [("a", ["a"]), ({"id": "a"}, [{"id": "a"}]), (("a", "b"), ["a", "b"])])
 def test_one_thing_or_several(given: Any, taken: list[Any]) -> None:
     """A text and a dict are one thing, though one could iterate over them."""
-    assert typed.several("members", given) == taken
+    assert arguments.as_list("members", given) == taken
 
 
 @pytest.mark.parametrize("given", [5, None, b"a", True])
 def test_neither_one_thing_nor_several(given: Any) -> None:
     """What is neither is refused by name."""
     with pytest.raises(InputError, match="members must be a list"):
-        typed.several("members", given)
+        arguments.as_list("members", given)

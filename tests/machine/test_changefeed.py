@@ -26,7 +26,7 @@ from smartdc import (
 )
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
 from smartdc.machine.changefeed import SUBRESOURCES
-from smartdc.machine.last_seen import Ledger
+from smartdc.machine.last_seen import LastSeen
 from smartdc.websocket import connection as line
 
 HASTE = 0.05
@@ -662,6 +662,6 @@ def test_jobs_are_told_of_though_nobody_asks() -> None:
 @pytest.mark.parametrize("nics", [None, "none", 5, [None], ["one"]])
 def test_interfaces_that_nobody_can_read_are_none(nics: object) -> None:
     """Whatever a server says of a machine's interfaces does not end the comparison."""
-    ledger = Ledger()
+    ledger = LastSeen()
     ledger.note([{"id": "1", "nics": []}])
     assert ledger.differences({"id": "1", "nics": nics}) == []

@@ -240,7 +240,7 @@ def test_poll_while_of_an_action_that_was_over_at_once(machine: Machine, cloud: 
     assert (machine.state, cloud.clock.monotonic()) == ("running", 0)
 
 
-BLIPS: dict[str, Fault] = {
+TRANSIENT_ERRORS: dict[str, Fault] = {
     "500": Fault("GetMachine", status=500, times=12),
     "503": Fault("GetMachine", kind="unavailable", times=12),
     "502 in HTML": Fault("GetMachine", kind="html", times=12),
@@ -252,7 +252,7 @@ BLIPS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.parametrize("blip", BLIPS.values(), ids=BLIPS)
+@pytest.mark.parametrize("blip", TRANSIENT_ERRORS.values(), ids=TRANSIENT_ERRORS)
 @pytest.mark.parametrize("method", ["poll_until", "poll_while"])
 def test_blips_are_looked_past(machine: Machine, slow: Emulator, method: str, blip: Fault) -> None:
     """What goes wrong between two polls, longer than one call tries again, does not end the wait."""

@@ -134,7 +134,7 @@ def test_two_hundred_threads_get_their_own_answers(
 
 
 @pytest.fixture
-def forgetful() -> Iterator[RawServer]:
+def without_frames() -> Iterator[RawServer]:
     """A server that answers everybody with an empty list, and remembers nobody."""
 
     def act(line: Line) -> bool:
@@ -146,9 +146,9 @@ def forgetful() -> Iterator[RawServer]:
         yield server
 
 
-def test_twenty_thousand_calls_leave_nothing_behind(forgetful: RawServer, cloud: Emulator) -> None:
+def test_twenty_thousand_calls_leave_nothing_behind(without_frames: RawServer, cloud: Emulator) -> None:
     """A client that is used for long keeps as much memory and as many descriptors as one that was just made."""
-    with DataCenter(**{**cloud.connection(forgetful.url), "clock": None}) as dc:
+    with DataCenter(**{**cloud.connection(without_frames.url), "clock": None}) as dc:
         for _ in range(1_000):
             dc.request("GET", "/machines")
         memory, open_files = resident(), descriptors()
@@ -157,7 +157,7 @@ def test_twenty_thousand_calls_leave_nothing_behind(forgetful: RawServer, cloud:
 
         assert descriptors() == open_files
         assert resident() - memory < 8 * MIB
-    assert forgetful.connections == 1
+    assert without_frames.connections == 1
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "let go"])

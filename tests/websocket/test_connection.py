@@ -10,7 +10,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from smartdc.websocket import connection as line
-from smartdc.websocket.connection import Line
+from smartdc.websocket.connection import WebSocketConnection
 
 SIZE = 60_000
 FRAME = b"\x82\x7e" + SIZE.to_bytes(2, "big") + b"x" * SIZE
@@ -24,7 +24,7 @@ def test_what_nobody_takes_is_left_with_the_server(monkeypatch: pytest.MonkeyPat
     server, client = socket.socketpair()
     server.settimeout(0.3)
     sent, rest = 0, b""
-    ours = Line(client, ClientProtocol(parse_uri("ws://server.test/"), state=State.OPEN), [])
+    ours = WebSocketConnection(client, ClientProtocol(parse_uri("ws://server.test/"), state=State.OPEN), [])
     with server:
         while sent < 100 and not rest:
             sent, rest = sent + 1, send(server, FRAME)

@@ -18,7 +18,7 @@ from smartdc.emulator.pipeline.permissions import authorize
 from smartdc.emulator.pipeline.router import NOWHERE, ROUTER
 from smartdc.emulator.pipeline.routes import TYPED
 from smartdc.emulator.pipeline.throttle import check_rate
-from smartdc.emulator.signature.authorization_header import SKEW, parse_authorization
+from smartdc.emulator.signature.authorization_header import MAX_SKEW_SECONDS, parse_authorization
 from smartdc.emulator.signature.presigned import parse_presigned
 
 # EARLY: before the body is read
@@ -65,7 +65,7 @@ def check_date(call: Call) -> None:
     """Refuse an old Date, on requests without a signature too: 400 RequestExpired."""
     text = call.request.headers.get("date")
     sent = parse_date(text) if text else None
-    if sent is not None and call.now - sent > SKEW:
+    if sent is not None and call.now - sent > MAX_SKEW_SECONDS:
         raise ApiError(400, "RequestExpired", f"Date header {text} is too old")
 
 

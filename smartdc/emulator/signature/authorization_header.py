@@ -12,7 +12,7 @@ from smartdc.emulator.core.clock import parse_date
 from smartdc.emulator.core.public_key import HASHES
 from smartdc.emulator.core.reply import invalid_header
 
-SKEW = 300
+MAX_SKEW_SECONDS = 300
 """Seconds by which a signed date may differ from this side's clock."""
 
 ALGORITHMS = frozenset(
@@ -231,18 +231,18 @@ def _check_date(request: Signable, now: float) -> None:
     if sent is None:
         return
     skew = round(abs(now - sent) * 1000)
-    if skew > SKEW * 1000:
-        raise Unacceptable(f"clock skew of {skew / 1000:.15g}s was greater than {SKEW}s")
+    if skew > MAX_SKEW_SECONDS * 1000:
+        raise Unacceptable(f"clock skew of {skew / 1000:.15g}s was greater than {MAX_SKEW_SECONDS}s")
 
 
 def _check_lifetime(parameters: dict[str, str], now: float) -> None:
     created, expires = parameters.get("created", ""), parameters.get("expires", "")
     ahead = int(created) - int(now) if created.isdigit() else 0
-    if ahead > SKEW:
-        raise Unacceptable(f"Created lies in the future (with skew {ahead}s greater than allowed {SKEW}s")
+    if ahead > MAX_SKEW_SECONDS:
+        raise Unacceptable(f"Created lies in the future (with skew {ahead}s greater than allowed {MAX_SKEW_SECONDS}s")
     behind = int(now) - int(expires) if expires.isdigit() else 0
-    if behind > SKEW:
-        raise Unacceptable(f"Request expired with skew {behind}s greater than allowed {SKEW}s")
+    if behind > MAX_SKEW_SECONDS:
+        raise Unacceptable(f"Request expired with skew {behind}s greater than allowed {MAX_SKEW_SECONDS}s")
 
 
 def _check_covered(request: Signable, names: list[str]) -> None:
