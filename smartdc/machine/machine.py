@@ -1,4 +1,4 @@
-"""Find and describe machines."""
+"""`Machine`, and listing, counting and getting machines."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Machine(
 
 
 class HasMachines(Addressable):
-    """What has machines."""
+    """Mix-in for owners of machines."""
 
     @without_frames
     def machines(

@@ -1,21 +1,19 @@
-"""Plug machines into networks, and out of them."""
+"""Network interfaces: list, add and remove them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import Any
 
 from smartdc.core import arguments
-from smartdc.core.resource import Field, Resource, id_of
+from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.http import request as wire
-from smartdc.machine.job import HasJobs
+from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import Once
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
-
-if TYPE_CHECKING:
-    from smartdc.machine.machine import Machine
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]
 
@@ -25,7 +23,7 @@ SETTLE = 30.0
 _MAC = re.compile(r"[0-9a-f]{12}")
 
 
-class Nic(Resource):
+class Nic(MachinePart):
     """A network interface of a machine."""
 
     kind = "nics"
@@ -44,11 +42,6 @@ class Nic(Resource):
         """The address below the account, in which the MAC address has no colons."""
         return self._parent.path + wire.segments(self.kind, plain(str(self.mac)))
 
-    @property
-    def machine(self) -> Machine:
-        """The machine that it is part of."""
-        return cast("Machine", self._parent)
-
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
@@ -63,12 +56,12 @@ class Nic(Resource):
 
 
 class HasNics(HasJobs):
-    """What has network interfaces."""
+    """Mix-in for owners of network interfaces."""
 
     def nics(self) -> list[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
-        What the machine last told of them, without a request, is ``machine["nics"]``.
+        What the machine last said of them, without a request, is ``machine["nics"]``.
         """
         return [Nic(self, data=entry) for entry in self._list("nics")]
 
@@ -117,7 +110,7 @@ class HasNics(HasJobs):
         once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
         nic = once.run()
         if wait:
-            self._poll(lambda: self._plugged(nic), f"has no working NIC {nic.mac}", timeout=timeout)
+            poll(self, partial(self._has_plugged, nic), f"has no working NIC {nic.mac}", timeout=timeout)
             self.refresh()
         return nic
 
@@ -128,8 +121,8 @@ class HasNics(HasJobs):
 
         With `wait` it returns when that is done, and raises `WaitFailed` when it failed, or `WaitTimeout`.
         """
-        names = "nics", plain(id_of(mac, "mac"))
-        self._request_job("remove_nics", lambda: self._call("DELETE", *names)[1], wait=wait, timeout=timeout)
+        below = ("nics", plain(id_of(mac, "mac")))
+        self.request_job("remove_nics", *below, method="DELETE", wait=wait, timeout=timeout)
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
         """Write down the network, and the address if one is asked for."""
@@ -175,10 +168,10 @@ class HasNics(HasJobs):
         listed = {network.id for network in self.datacenter.networks()}
         return [nic for nic in new if nic.network not in listed]
 
-    def _plugged(self, nic: Nic) -> bool | None:
-        """Fetch an interface and tell whether the machine has it; one that is gone could not be added."""
+    def _has_plugged(self, nic: Nic) -> bool:
+        """Fetch an interface and return whether the machine has it; one that is gone could not be added."""
         try:
-            return nic.status() != "provisioning" or None
+            return nic.status() != "provisioning"
         except ResourceNotFound:
             self._raise_wait_failed(f"could not get the NIC {nic.mac}", self._failure_reason())
 
@@ -187,7 +180,7 @@ def plain(mac: str) -> str:
     """Write a MAC address as it stands in CloudAPI's addresses: twelve digits in lower case, without colons."""
     digits = mac.replace(":", "").replace("-", "").lower()
     if not _MAC.fullmatch(digits):
-        raise InputError(f"{mac!r} is no MAC address: twelve hexadecimal digits, with colons or without")
+        raise InputError(f"invalid MAC address {mac!r}; expected twelve hexadecimal digits, with or without colons")
     return digits
 
 

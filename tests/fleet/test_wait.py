@@ -112,7 +112,7 @@ def test_one_machine_is_a_fleet_too(dc: DataCenter, machines: list[Machine]) -> 
 @pytest.mark.parametrize("given", [["6a1dd8a5-22a9-4b0f-8f4b-4d1d4a1a5f5b"], "web-1", [""], 5, {}, [None]])
 def test_what_is_no_machine_is_refused(dc: DataCenter, cloud: Emulator, given: Any) -> None:
     """A wait is for machines, and not for their ids or names; nothing is sent."""
-    with pytest.raises(InputError, match=r"is no Machine|must be a list"):
+    with pytest.raises(InputError, match=r"is not a Machine|must be a list"):
         dc.wait_for(given, "running")
     assert len(cloud.trace) == 0
 

@@ -153,7 +153,7 @@ def test_machine_that_runs(machine: Machine, cloud: Emulator) -> None:
 def test_create_image_waits_no_longer_than_that(machine: Machine, cloud: Emulator) -> None:
     """A job of ``CreateImageFromMachine`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"image web \(.*\) is not active: not within 20 s"):
+    with pytest.raises(WaitTimeout, match=r"image web \(.*\) is not active after 20 s"):
         machine.create_image("web", "1.0.0", wait=True, timeout=20)
     assert 20 <= cloud.clock.monotonic() < 21
 
