@@ -9,7 +9,7 @@ from smartdc.core import arguments
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ AUDITED = "unknown"
 
 PENDING = frozenset({"creating", "resizing", "deleting"})
 """States of a disk while a job is at work on it."""
-
-SETTLE = 30.0
-"""Seconds for which a disk that was accepted may not be listed yet."""
 
 
 class Disk(Resource):
@@ -72,10 +69,10 @@ class Disk(Resource):
         without `dangerous_allow_shrink`. With `wait` it returns when that is done, and raises `WaitFailed` when it
         failed or `WaitTimeout` after `timeout` seconds.
         """
-        wish = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        body = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
 
         def ask() -> None:
-            self._keep(self._post(data=wish, repeatable=True))
+            self._keep(self._post(data=body, repeatable=True))
 
         def resized() -> bool | None:
             return False if self.status() in PENDING else self.size == size or None
@@ -110,8 +107,8 @@ class Disk(Resource):
         return [str(self.pci_slot), f"{self.size} MiB", self.id]
 
 
-class HasDisks(HasJobs):
-    """What has disks."""
+class HasDisks(CreatesOnce, HasJobs):
+    """Mix-in for owners of disks."""
 
     def disks(self) -> list[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
@@ -142,15 +139,15 @@ class HasDisks(HasJobs):
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        wish = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
+        body = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
         before = {disk.id for disk in self.disks()}
         made: list[Disk] = []
 
         def ask() -> None:
             if pci_slot:
-                made.append(self._create_as(wish, before))
+                made.append(self._create_as(body, before))
             else:
-                self._call("POST", "disks", data=wish)
+                self._call("POST", "disks", data=body)
 
         def there() -> Disk | bool | None:
             new = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
@@ -161,18 +158,19 @@ class HasDisks(HasJobs):
         )
         return done or made[0]
 
-    def _create_as(self, wish: Mapping[str, Any], before: set[str]) -> Disk:
+    def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
         """Ask for a disk in a slot, which is what it can be found by."""
-        machine, slot, size = cast("Machine", self), wish["pci_slot"], wish["size"]
 
-        def send() -> Disk:
-            return Disk(machine, data=self._post("disks", data=wish))
+        def matches(disk: Disk) -> bool:
+            same = disk.pci_slot == body["pci_slot"] and body["size"] in {disk.size, "remaining"}
+            return same and disk.id not in before
 
-        def find() -> list[Disk]:
-            new = [disk for disk in self.disks() if disk.id not in before]
-            return [disk for disk in new if disk.pci_slot == slot and size in {disk.size, "remaining"}]
-
-        return Once(send, find, self.datacenter.clock, SETTLE).run()
+        return self._create_once(
+            lambda: Disk(cast("Machine", self), data=self._post("disks", data=body)),
+            self.disks,
+            matches,
+            settle=JOB_SETTLE_SECONDS,
+        )
 
     def _change_disks(
         self,

@@ -17,13 +17,10 @@ from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
-
-SETTLE = 10.0
-"""Seconds for which a migration that was accepted may not be listed yet."""
 
 
 class Migration(Resource):
@@ -253,11 +250,11 @@ class HasMigration(Resource):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        ways = {"action": "automatic" if arguments.flags(automatic=automatic) else "begin"}
-        wish = {**ways, **arguments.lists(affinity=affinity)}
+        action = "automatic" if arguments.flags(automatic=automatic) else "begin"
+        body = {"action": action, **arguments.lists(affinity=affinity)}
 
         def send() -> Migration:
-            answer = self._post("migrate", data=wish)
+            answer = self._post("migrate", data=body)
             migration = Migration(self.datacenter, data=answer)
             migration._begun(answer)  # noqa: SLF001 (it is made here)
             return migration
@@ -267,7 +264,7 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = Once(send, find, self.datacenter.clock, SETTLE).run()
+        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS)
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:
