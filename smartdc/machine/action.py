@@ -37,7 +37,7 @@ class HasLifecycle(HasJobs):
     def status(self) -> str:
         """Fetch the machine again and return its state: ``GetMachine``."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def stop(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop the machine: ``StopMachine``.
@@ -164,7 +164,7 @@ class HasLifecycle(HasJobs):
         """
         if seen is not None:
             self._keep(seen)
-            return self._said("state")
+            return self._string("state")
         try:
             return self.status()
         except (ResourceNotFound, Gone):

@@ -49,7 +49,7 @@ class Nic(Resource):
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""

@@ -52,7 +52,7 @@ class Snapshot(Stateful):
     def status(self) -> str:
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def _called(self) -> str:
         return f"snapshot {self.name} of {self.machine.name}"

@@ -25,7 +25,7 @@ class Stateful(Resource):
     def status(self) -> str:
         """Fetch it again and return its state."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def poll_until(
         self,
