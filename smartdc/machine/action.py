@@ -168,7 +168,7 @@ class HasLifecycle(HasJobs):
     def take(self, data: Mapping[str, Any]) -> None:
         """Keep what a listing has just said of the machine, without a request."""
         self._keep(data)
-        self._said("state")
+        self._string("state")
 
     def _look_for(self, state: str) -> bool:
         self.look()

@@ -20,9 +20,9 @@ from smartdc.errors import (
     WaitError,
 )
 from smartdc.http.tracebacks import without_frames
-from smartdc.machine.body import disk_wish, locality_wish, machine_wish, mounts
+from smartdc.machine.body import disk_spec, locality_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.create_once import Once, single
+from smartdc.waiting.create_once import create_once, single
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]
@@ -35,7 +35,7 @@ TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
 
 
 class CreatesMachines(HasMachines):
-    """What machines can be provisioned in."""
+    """Mix-in for what machines can be provisioned in."""
 
     @without_frames
     def create_machine(
@@ -111,7 +111,7 @@ class CreatesMachines(HasMachines):
         """
         checked_times(settle=settle)
         checked_timeout(timeout)
-        wish = machine_wish(
+        body = machine_body(
             name=name,
             package=package,
             image=self._image(dataset if image is None else image),
@@ -119,7 +119,7 @@ class CreatesMachines(HasMachines):
             metadata=metadata,
             tags=tags,
             boot_script=boot_script,
-            locality=None if locality is None else locality_wish(locality),
+            locality=None if locality is None else locality_spec(locality),
             volumes=None if volumes is None else self._mounts(volumes),
             disks=None if disks is None else list(map(self._disk, arguments.as_list("disks", disks))),
             **arguments.lists(affinity=affinity, default_networks=default_networks),
@@ -132,7 +132,7 @@ class CreatesMachines(HasMachines):
                 encrypted=encrypted,
             ),
         )
-        machine = self._create_once(wish, token, settle)
+        machine = self._create_machine(body, token, settle)
         try:
             if wait:
                 machine.poll_until("running", timeout=timeout)
@@ -152,7 +152,7 @@ class CreatesMachines(HasMachines):
         return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
-        return disk_wish(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
+        return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
 
     def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Name the volumes to mount, which is all that CloudAPI knows them by here."""
@@ -169,16 +169,23 @@ class CreatesMachines(HasMachines):
         """
         return self.machines(tags={TOKEN_TAG: token}, tombstone=True)
 
-    def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
-        """Send a create, and establish what came of it where the answer does not tell."""
+    def _create_machine(self, unmarked: Mapping[str, Any], token: str | None, settle: float) -> Machine:
+        """Send a create, and find out what came of it where the answer does not tell.
+
+        The token is what makes this safe. It is in the body of both attempts, so a machine that bears it is ours, also
+        when CloudAPI answers that the name is taken. A caller's own token is looked up before anything is sent, since
+        an earlier process may have used it. When not even looking tells, the error carries the name and the token, and
+        the caller can look again later.
+        """
         mark = str(arguments.strings(token=token).get("token", new_token()))
-        body = with_token(wish, mark)
+        body = with_token(unmarked, mark)
         if token is not None and (known := self.machines_by_token(token)):
             return single(known)
         clock = self._datacenter.clock
-        once = Once(lambda: self._send_wish(body), lambda: self.machines_by_token(mark), clock, settle, unique=True)
         try:
-            return once.run()
+            return create_once(
+                lambda: self._send_body(body), lambda: self.machines_by_token(mark), clock, settle, unique=True
+            )
         except CallError as error:
             if error.applied is not False:
                 raise outcome_unknown(error, body["name"], mark) from error
@@ -196,7 +203,7 @@ class CreatesMachines(HasMachines):
         except CallError:
             return None
 
-    def _send_wish(self, body: Mapping[str, Any]) -> Machine:
+    def _send_body(self, body: Mapping[str, Any]) -> Machine:
         """Send a create; of a machine that CloudAPI accepted and could not read back, nobody knows the outcome."""
         try:
             return Machine(self._datacenter, data=self._post("machines", data=body))
@@ -211,15 +218,15 @@ def new_token() -> str:
     return f"t{uuid.uuid4().hex}"
 
 
-def with_token(wish: Mapping[str, Any], token: str) -> dict[str, Any]:
-    """Mark what is wanted with a token, and give it a name if it has none: both make it easier to find."""
+def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """Return a create's body with a token, and with a name if it has none: both make the machine easier to find."""
     if not TOKEN.fullmatch(token):
-        raise InputError(f"{token!r} is no token: a letter, then 5 to 63 letters, digits, '_' or '-'")
-    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **wish, f"tag.{TOKEN_TAG}": token}
+        raise InputError(f"invalid token {token!r}; expected a letter, then 5 to 63 letters, digits, '_' or '-'")
+    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **body, f"tag.{TOKEN_TAG}": token}
 
 
 def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:
-    """Say what to look for when nobody knows whether a machine was made."""
+    """Return the error that says what to look for when nobody knows whether a machine was made."""
     text = (
         f"nobody knows whether the machine {name!r} was made ({error}); "
         f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
@@ -227,5 +234,6 @@ def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnk
     unknown = CreateOutcomeUnknown(
         text, method=error.method, path=error.path, request_id=error.request_id, attempts=error.attempts
     )
-    unknown.name, unknown.token = name, token
+    unknown.name = name
+    unknown.token = token
     return unknown

@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from smartdc.core import arguments
 from smartdc.core.resource import Field, id_of
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
-
-if TYPE_CHECKING:
-    from smartdc.machine.machine import Machine
 
 __all__ = ["Disk", "HasDisks", "disk_size"]
 
@@ -29,9 +26,6 @@ AUDIT_NAME = "unknown"
 
 PENDING = frozenset({"creating", "resizing", "deleting"})
 """States of a disk while a job is at work on it."""
-
-SETTLE = 30.0
-"""Seconds for which a disk that was accepted may not be listed yet."""
 
 
 class JobOnDisk(Enum):
@@ -116,7 +110,7 @@ class Disk(MachinePart):
         return [str(self.pci_slot), f"{self.size} MiB", self.id]
 
 
-class HasDisks(HasJobs):
+class HasDisks(CreatesOnce, HasJobs):
     """Mix-in for owners of disks."""
 
     def disks(self) -> list[Disk]:
@@ -148,7 +142,7 @@ class HasDisks(HasJobs):
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        wish = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
+        body = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
         before = {disk.id for disk in self.disks()}
         new: list[Disk] = []
 
@@ -162,25 +156,26 @@ class HasDisks(HasJobs):
         wait = wait or not pci_slot
         jobs_before = self.count_disk_jobs() if wait else 0
         if pci_slot:
-            new.append(self._create_as(wish, before))
+            new.append(self._create_as(body, before))
         else:
-            self._call("POST", "disks", data=wish)
+            self._call("POST", "disks", data=body)
         if wait:
             self.wait_for_disk_job(creation, "has no new disk", jobs_before, timeout)
         return new[0]
 
-    def _create_as(self, wish: Mapping[str, Any], before: set[str]) -> Disk:
+    def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
         """Ask for a disk in a slot, which is what it can be found by."""
-        machine, slot, size = cast("Machine", self), wish["pci_slot"], wish["size"]
 
-        def send() -> Disk:
-            return Disk(machine, data=self._post("disks", data=wish))
+        def matches(disk: Disk) -> bool:
+            same = disk.pci_slot == body["pci_slot"] and body["size"] in {disk.size, "remaining"}
+            return same and disk.id not in before
 
-        def find() -> list[Disk]:
-            new = [disk for disk in self.disks() if disk.id not in before]
-            return [disk for disk in new if disk.pci_slot == slot and size in {disk.size, "remaining"}]
-
-        return Once(send, find, self.datacenter.clock, SETTLE).run()
+        return self._create_once(
+            lambda: Disk(self, data=self._post("disks", data=body)),
+            self.disks,
+            matches,
+            settle=JOB_SETTLE_SECONDS,
+        )
 
     def count_disk_jobs(self) -> int:
         """Return how many finished jobs the audit has that may have been on disks."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
+from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, listed, only, whole_number
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
-from smartdc.machine.body import NAME, machine_filters
+from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing
 from smartdc.machine.disk import HasDisks
 from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.machine.migration import HasMigration
@@ -180,24 +181,8 @@ class HasMachines(Addressable):
     """Mix-in for owners of machines."""
 
     @without_frames
-    def machines(
-        self,
-        machine_type: str | None = None,
-        name: str | None = None,
-        dataset: str | Mapping[str, Any] | None = None,
-        state: str | None = None,
-        memory: int | None = None,
-        tombstone: bool | int | None = None,
-        tags: Mapping[str, Any] | None = None,
-        credentials: bool = False,
-        paged: bool = False,
-        limit: int | None = None,
-        offset: int | None = None,
-        *,
-        image: str | Mapping[str, Any] | None = None,
-        brand: str | None = None,
-        docker: bool | None = None,
-    ) -> list[Machine]:
+    @parameters_of(MachineListing)
+    def machines(self, listing: MachineListing) -> list[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
         `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
@@ -207,24 +192,13 @@ class HasMachines(Addressable):
         that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
         lists every name that begins with `name`; those that only begin so are left out here.
         """
-        filters = machine_filters(
-            machine_type=machine_type,
-            name=name,
-            image=self._image(dataset if image is None else image),
-            state=state,
-            memory=memory,
-            tombstone=tombstone,
-            tags=tags,
-            credentials=credentials,
-            brand=brand,
-            docker=docker,
-        )
-        cut = arguments.integers(limit=limit, offset=offset)
-        if paged:
-            pages = [self._list("machines", params={**filters, **cut})]
+        query = self._query(listing)
+        cut = arguments.integers(limit=listing.limit, offset=listing.offset)
+        if listing.paged:
+            pages = [self._list("machines", params={**query, **cut})]
         else:
-            pages = [page for page, _ in self._pages(filters, limit, offset)]
-        entries = (data for page in pages for data in page if name is None or name == data.get("name"))
+            pages = [page for page, _ in self._pages(query, listing.limit, listing.offset)]
+        entries = (data for page in pages for data in page if listing.name is None or listing.name == data.get("name"))
         unique = {machine.id: machine for machine in self.machines_from(entries)}
         return list(unique.values())
 
@@ -232,40 +206,21 @@ class HasMachines(Addressable):
         """Make machines of what another list of CloudAPI told about them; nothing is sent."""
         return [Machine(self._datacenter, data=entry) for entry in entries]
 
-    def num_machines(
-        self,
-        machine_type: str | None = None,
-        dataset: str | Mapping[str, Any] | None = None,
-        state: str | None = None,
-        memory: int | None = None,
-        tombstone: bool | int | None = None,
-        tags: Mapping[str, Any] | None = None,
-        *,
-        name: str | None = None,
-        image: str | Mapping[str, Any] | None = None,
-        brand: str | None = None,
-        docker: bool | None = None,
-    ) -> int:
+    @parameters_of(MachineCount)
+    def num_machines(self, count: MachineCount) -> int:
         """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
 
         With a `name` they are listed instead, since CloudAPI would count every name that begins so.
         """
-        filters = machine_filters(
-            machine_type=machine_type,
-            name=name,
-            image=self._image(dataset if image is None else image),
-            state=state,
-            memory=memory,
-            tombstone=tombstone,
-            tags=tags,
-            credentials=False,
-            brand=brand,
-            docker=docker,
-        )
-        if name is not None:
-            pages = self._pages(filters, None, None)
-            return sum(entry.get("name") == name for page, _ in pages for entry in page)
-        return sum(count for _, count in self._pages(filters, None, None, method="HEAD"))
+        query = self._query(count)
+        if count.name is not None:
+            pages = self._pages(query, None, None)
+            return sum(entry.get("name") == count.name for page, _ in pages for entry in page)
+        return sum(length for _, length in self._pages(query, None, None, method="HEAD"))
+
+    def _query(self, filters: MachineFilters) -> dict[str, Any]:
+        """Build the query of a listing; only an image's name asks CloudAPI, for its id."""
+        return filters.query(self._image(filters.dataset if filters.image is None else filters.image))
 
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
         return None if image is None else self._datacenter.image_id(image)

@@ -18,13 +18,10 @@ from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
-
-SETTLE = 10.0
-"""Seconds for which a migration that was accepted may not be listed yet."""
 
 
 class Migration(Resource):
@@ -160,10 +157,10 @@ class Migration(Resource):
 
     def _act(self, action: str, wait: bool, timeout: float | None) -> Self:
         answer, response = self._datacenter.request("POST", self._path, data={"action": action})
-        self._begun(self._expect(dict, answer, response))
+        self.phase_started(self._expect(dict, answer, response))
         return self.wait(timeout=timeout) if wait else self
 
-    def _begun(self, answer: Mapping[str, Any]) -> None:
+    def phase_started(self, answer: Mapping[str, Any]) -> None:
         """Keep CloudAPI's answer to the start of a phase, which adds to the history in a moment."""
         self._keep(answer)
         # A pause is the one action that adds nothing: it ends what is there.
@@ -267,13 +264,13 @@ class HasMigration(Resource):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        ways = {"action": "automatic" if arguments.flags(automatic=automatic) else "begin"}
-        wish = {**ways, **arguments.lists(affinity=affinity)}
+        action = "automatic" if arguments.flags(automatic=automatic) else "begin"
+        body = {"action": action, **arguments.lists(affinity=affinity)}
 
         def send() -> Migration:
-            answer = self._post("migrate", data=wish)
+            answer = self._post("migrate", data=body)
             migration = Migration(self.datacenter, data=answer)
-            migration._begun(answer)  # noqa: SLF001 (it is made here)
+            migration.phase_started(answer)
             return migration
 
         before = {known.created for known in self._live_migrations()}
@@ -281,7 +278,7 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = Once(send, find, self.datacenter.clock, SETTLE).run()
+        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS)
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:

@@ -12,13 +12,10 @@ from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.machine.job import HasJobs, MachinePart
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]
-
-SETTLE = 30.0
-"""Seconds for which an interface that was accepted may not be listed yet."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 
@@ -45,7 +42,7 @@ class Nic(MachinePart):
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""
@@ -105,10 +102,14 @@ class HasNics(HasJobs):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        wish = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
+        body = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
         before = {nic.mac for nic in self.nics()}
-        once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
-        nic = once.run()
+        nic = create_once(
+            lambda: self._send_nic(body),
+            lambda: self._new_nics(body, before),
+            self.datacenter.clock,
+            JOB_SETTLE_SECONDS,
+        )
         if wait:
             poll(self, partial(self._has_plugged, nic), f"has no working NIC {nic.mac}", timeout=timeout)
             self.refresh()
@@ -132,25 +133,25 @@ class HasNics(HasJobs):
         identity = self.datacenter.network_id(network)
         return identity if ip is None else {"ipv4_uuid": identity, "ipv4_ips": [ip]}
 
-    def _send_nic(self, wish: Mapping[str, Any]) -> Nic:
+    def _send_nic(self, body: Mapping[str, Any]) -> Nic:
         try:
-            data, response = self._call("POST", "nics", data=wish)
+            data, response = self._call("POST", "nics", data=body)
         except Redirected as there:
-            return self._there_already(there, wish)
+            return self._there_already(there, body)
         self._remember("add_nics", response)
         return Nic(self, data=self._expect(dict, data, response))
 
-    def _there_already(self, there: Redirected, wish: Mapping[str, Any]) -> Nic:
+    def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:
         """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""
         found = (there.location or "").rpartition("/")[2]
         try:
-            nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(wish))
+            nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(body))
         except CallError as error:
             error.applied = None
             raise
-        ip = address_of(wish)
+        ip = address_of(body)
         for nic in nics:
-            if (ip is None or nic.ip == ip) and (nic.primary or not wish.get("primary")):
+            if (ip is None or nic.ip == ip) and (nic.primary or not body.get("primary")):
                 return nic
         there.applied = False if nics else None
         there.add_note(f"the machine is on that network already, and not as it was asked for: {nics}")
@@ -159,10 +160,10 @@ class HasNics(HasJobs):
     def _on(self, network: str) -> list[Nic]:
         return [nic for nic in self.nics() if nic.network == network]
 
-    def _new_nics(self, wish: Mapping[str, Any], before: set[str]) -> list[Nic]:
+    def _new_nics(self, body: Mapping[str, Any], before: set[str]) -> list[Nic]:
         """Return the new interfaces on a network; if it is a pool, they are on networks that are not listed."""
         new = [nic for nic in self.nics() if nic.mac not in before]
-        found = [nic for nic in new if nic.network == network_of(wish)]
+        found = [nic for nic in new if nic.network == network_of(body)]
         if found or not new:
             return found
         listed = {network.id for network in self.datacenter.networks()}
@@ -184,13 +185,13 @@ def plain(mac: str) -> str:
     return digits
 
 
-def network_of(wish: Mapping[str, Any]) -> str:
+def network_of(body: Mapping[str, Any]) -> str:
     """Return the id of the network that an interface was asked for on."""
-    network = wish["network"]
+    network = body["network"]
     return str(network if isinstance(network, str) else network["ipv4_uuid"])
 
 
-def address_of(wish: Mapping[str, Any]) -> str | None:
+def address_of(body: Mapping[str, Any]) -> str | None:
     """Return the address that was asked for, if one was."""
-    network = wish["network"]
+    network = body["network"]
     return None if isinstance(network, str) else next(iter(network.get("ipv4_ips") or ()), None)

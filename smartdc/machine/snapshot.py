@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core.resource import Field, id_of
 from smartdc.http.dates import parse_date
 from smartdc.machine.job import HasJobs, MachinePart
-from smartdc.waiting.create_once import Once, begin
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from smartdc.machine.machine import Machine
 
 __all__ = ["HasSnapshots", "Snapshot"]
-
-SETTLE = 30.0
-"""Seconds for which a snapshot that was accepted may not be listed yet."""
 
 
 class Snapshot(MachinePart, Stateful):
@@ -77,7 +74,7 @@ class Snapshot(MachinePart, Stateful):
         return [repr(self.name), str(self.state), "of", repr(self.machine.name)]
 
 
-class HasSnapshots(HasJobs):
+class HasSnapshots(CreatesOnce, HasJobs):
     """Mix-in for owners of snapshots."""
 
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -100,17 +97,14 @@ class HasSnapshots(HasJobs):
         """
         checked_timeout(timeout)
         before = len(self._audit_entries("create_snapshot")) if wait else 0
-        machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
-        is_new = begin(self.datacenter.clock, self.datacenter.session.now)
-
-        def send() -> Snapshot:
-            return Snapshot(machine, wish["name"], data=self._post("snapshots", data=wish))
-
-        def find() -> list[Snapshot]:
-            named = [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
-            return [snapshot for snapshot in named if is_new(snapshot.created)]
-
-        snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
+        body = {"name": id_of(name, "name")}
+        is_new = started_after(self.datacenter.clock, self.datacenter.session.now)
+        snapshot = self._create_once(
+            lambda: Snapshot(self, body["name"], data=self._post("snapshots", data=body)),
+            self.snapshots,
+            lambda snapshot: snapshot.name == body["name"] and is_new(snapshot.created),
+            settle=JOB_SETTLE_SECONDS,
+        )
         if wait:
             self._wait_for_audit("create_snapshot", before, timeout)
             snapshot.poll_until("created", timeout=timeout)

@@ -14,7 +14,7 @@ __all__ = ["HasConfig"]
 
 
 class HasConfig(Addressable):
-    """What has settings."""
+    """Mix-in for owners of settings."""
 
     def config(self) -> dict[str, Any]:
         """Return the settings: ``GetConfig``.

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
-if TYPE_CHECKING:
-    from smartdc.datacenter import DataCenter
-
 __all__ = ["HasImages", "HasImaging", "Image"]
 
-SETTLE = 30.0
-"""Seconds for which an image that was accepted may not be listed yet."""
 
-
-class Image(HasRoleTags, Stateful):
+class Image(CreatesOnce, HasRoleTags, Stateful):
     """A file system or a disk with an operating system on it."""
 
     kind = "images"
@@ -68,10 +62,10 @@ class Image(HasRoleTags, Stateful):
 
         `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace what is there.
         """
-        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
-        if not wish:
-            raise InputError("say what to change")
-        self._keep(self._post(data=wish, params={"action": "update"}, repeatable=True))
+        body = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+        if not body:
+            raise InputError("give a name, a version or another entry to change the image to")
+        self._keep(self._post(data=body, params={"action": "update"}, repeatable=True))
         return self
 
     def share(self, account: str | Mapping[str, Any]) -> Self:
@@ -105,9 +99,14 @@ class Image(HasRoleTags, Stateful):
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
             return Image(self.datacenter, data=self._expect(dict, *answer))
 
-        # The copy may turn up as late as its answer may come.
-        settle = max(SETTLE, DEFAULT_TIMEOUT if timeout is None else timeout)
-        return _active(_once(self.datacenter, send, self.name, self.version, settle), timeout)
+        copy = self._create_once(
+            send,
+            lambda: self.datacenter.images(name=self.name, version=self.version, state="all"),
+            only_new=True,
+            # The copy may turn up as late as its answer may come.
+            settle=max(JOB_SETTLE_SECONDS, DEFAULT_TIMEOUT if timeout is None else timeout),
+        )
+        return _active(copy, timeout)
 
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
@@ -129,8 +128,8 @@ class Image(HasRoleTags, Stateful):
         return [f"{self.name}@{self.version}", self.id]
 
 
-class HasImages(Addressable):
-    """What offers images."""
+class HasImages(CreatesOnce):
+    """Mix-in for what offers images."""
 
     def images(
         self,
@@ -204,12 +203,13 @@ class HasImages(Addressable):
         checked_timeout(timeout)
         text = id_of(machine)
         source = text if is_uuid(text) else self._datacenter.machine(text).id
-        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
-
-        def send() -> Image:
-            return Image(self._datacenter, data=self._post("images", data={"machine": source, **wish}))
-
-        image = _once(self._datacenter, send, name, version)
+        body = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+        image = self._create_once(
+            lambda: Image(self._datacenter, data=self._post("images", data={"machine": source, **body})),
+            lambda: self.images(name=name, version=version, state="all"),
+            only_new=True,
+            settle=JOB_SETTLE_SECONDS,
+        )
         if wait:
             image.poll_until("active", timeout=timeout)
         return image
@@ -236,7 +236,7 @@ class HasImages(Addressable):
             except ResourceNotFound:
                 return []
 
-        return _active(Once(send, find, self._datacenter.clock, SETTLE).run(), timeout)
+        return _active(create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS), timeout)
 
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
@@ -262,7 +262,7 @@ class HasImages(Addressable):
 
 
 class HasImaging(Resource):
-    """What an image can be made of."""
+    """Mix-in for what an image can be made of."""
 
     def create_image(self, name: str, version: str, **options: Any) -> Image:
         """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
@@ -291,25 +291,11 @@ def _manifest(
 def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] = ()) -> list[str]:
     """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
     if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
-        raise InputError("an acl is a list of accounts")
+        raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
     ids = [id_of(account) for account in accounts]
     if wrong := next((text for text in ids if not is_uuid(text)), None):
-        raise InputError(f"an image is shared with the UUID of an account, and {wrong!r} is none")
+        raise InputError(f"each account of an acl must be a UUID, got {wrong!r}")
     return [text for text in dict.fromkeys(ids) if text not in known]
-
-
-def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version: str, settle: float = SETTLE) -> Image:
-    """Make an image that is known by being new under its name and version, which others may share."""
-
-    def listed() -> list[Image]:
-        return datacenter.images(name=name, version=version, state="all")
-
-    before = {image.id for image in listed()}
-
-    def find() -> list[Image]:
-        return [image for image in listed() if image.id not in before]
-
-    return Once(send, find, datacenter.clock, settle).run()
 
 
 def _active(image: Image, timeout: float | None) -> Image:

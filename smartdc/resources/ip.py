@@ -41,7 +41,7 @@ class NetworkIP(Resource):
 
 
 class HasIPs(Resource):
-    """What has addresses."""
+    """Mix-in for owners of addresses."""
 
     def ips(self, *, paged: bool = False, limit: int | None = None, offset: int | None = None) -> list[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.

@@ -37,7 +37,7 @@ class Stateful(Resource):
     def status(self) -> str:
         """Fetch the resource again and return its state."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def look(self) -> str:
         """Fetch the resource again and return its state, which is ``deleted`` where CloudAPI has forgotten it."""
@@ -45,7 +45,7 @@ class Stateful(Resource):
             self.refresh()
         except (ResourceNotFound, Gone):
             self._data["state"] = "deleted"
-        return self._said("state")
+        return self._string("state")
 
     def poll_until(
         self,

@@ -244,7 +244,7 @@ def test_update_with_nothing(mine: Image, cloud: Emulator) -> None:
 def test_update_of_nothing(dc: DataCenter, mine: Image, cloud: Emulator) -> None:
     """``UpdateImage`` without anything to change is refused: here, and by the server."""
     before = len(cloud.trace)
-    with pytest.raises(InputError, match="say what to change"):
+    with pytest.raises(InputError, match="give a name, a version or another entry to change"):
         mine.update()
     assert len(cloud.trace) == before
     with pytest.raises(ValidationFailed, match="no parameters provided"):

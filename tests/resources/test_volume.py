@@ -244,7 +244,7 @@ def test_volume_that_is_not_there(dc: DataCenter) -> None:
     with pytest.raises(ResourceNotFound, match="could not be found") as caught:
         dc.volume(UNKNOWN)
     assert caught.value.code == "VolumeNotFound"
-    with pytest.raises(ResourceNotFound, match="no volume is called 'nothing'"):
+    with pytest.raises(ResourceNotFound, match="no volume named 'nothing'"):
         dc.volume("nothing")
 
 
