@@ -1,11 +1,4 @@
-"""Start, stop and change a machine, and wait for a state.
-
-Whether a machine is in a state, may still get there or never will is judged from two things: its state and the audit's
-entry for the last job requested from here. The state alone misleads twice. Right after a request the machine is still
-in its old state, which a failed start never leaves; and a round trip such as a reboot ends in the state it began in.
-So in a state that a machine stays in by itself, and only there, the audit is asked how that job ended: no entry yet
-means to wait on, a failure ends the wait with the entry as reason, and a success leaves the state to decide.
-"""
+"""Start, stop and change a machine, and wait for a state."""
 
 from __future__ import annotations
 
@@ -156,6 +149,10 @@ class HasLifecycle(HasJobs):
 
         Raises `WaitFailed` when it cannot, as far as its state and, unless `audit` is false, the audit show.
         """
+        # The state alone misleads twice. Right after a request the machine is still in its old state, which a failed
+        # start never leaves; and a round trip such as a reboot ends in the state it began in. So in a state that a
+        # machine stays in by itself, and only there, the audit is asked how the last job requested from here ended:
+        # no entry yet means to wait on, a failure ends the wait, and a success leaves the state to decide.
         now = self.state
         if now == state and not self._is_back_where_it_was():
             return True
@@ -179,6 +176,7 @@ class HasLifecycle(HasJobs):
 
         Where the state is what it was before the last job, only the audit knows whether that job is over.
         """
+        # In any other state the job has shown, or nothing was requested, and the state alone decides.
         now, job = self.look(), self._last_job
         if job is None or now != job.state_before or now not in STABLE_STATES:
             return now != state

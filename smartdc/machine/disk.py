@@ -137,7 +137,7 @@ class HasDisks(CreatesOnce, HasJobs):
 
         The machine must be stopped, of brand bhyve, and its package one with flexible disks. With a `pci_slot`, such
         as ``0:4:1``, the disk is returned ``creating``, and looked for in case the answer is lost before it is asked
-        for again. Without one CloudAPI chooses, and does not tell which disk it makes: so this returns, as with
+        for again. Without one CloudAPI chooses, and does not say which disk it makes: so this returns, as with
         `wait`, when there is a new disk. Raises `WaitFailed` when there will be none, and `WaitTimeout` after
         `timeout` seconds.
         """
@@ -164,7 +164,7 @@ class HasDisks(CreatesOnce, HasJobs):
         return new[0]
 
     def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
-        """Ask for a disk in a slot, which is what it can be found by."""
+        """Create a disk in a slot, which is what it can be found by."""
 
         def matches(disk: Disk) -> bool:
             same = disk.pci_slot == body["pci_slot"] and body["size"] in {disk.size, "remaining"}

@@ -155,7 +155,7 @@ class Machine(
             self.refresh(credentials=True)
         found = self._part("metadata").get("credentials") or {}
         if not isinstance(found, dict):
-            raise BadResponse(f"{self}: its credentials are no object")
+            raise BadResponse(f"{self}: its credentials are not an object")
         return dict(found)
 
     def __eq__(self, other: object) -> bool:
@@ -187,7 +187,7 @@ class HasMachines(Addressable):
 
         `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
         ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
-        `docker` tells containers from all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
+        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
         of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
         that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
         lists every name that begins with `name`; those that only begin so are left out here.
@@ -203,7 +203,7 @@ class HasMachines(Addressable):
         return list(unique.values())
 
     def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
-        """Make machines of what another list of CloudAPI told about them; nothing is sent."""
+        """Make machines of the entries of a listing; nothing is sent."""
         return [Machine(self._datacenter, data=entry) for entry in entries]
 
     @parameters_of(MachineCount)
@@ -228,20 +228,20 @@ class HasMachines(Addressable):
     def _pages(
         self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
     ) -> Iterator[tuple[list[Any], int]]:
-        """Yield every page and its length. CloudAPI tells no total: a page that is not full is the last."""
+        """Yield every page and its length. CloudAPI gives no total: a page that is not full is the last."""
         size, start = 1000 if limit is None else limit, offset or 0
         before: list[Any] = []
         for _ in range(MAX_PAGES):
             answer, response = self._call(method, "machines", params={**filters, "limit": size, "offset": start})
             page = self._expect(list, answer, response) if method == "GET" else []
             if page and page == before:
-                raise BadResponse("GET /machines: the server sends the same page again and again")
+                raise BadResponse("GET /machines: the server keeps sending the same page")
             count = len(page) if method == "GET" else self._counted(response)
             yield page, count
             if count == 0 or count < whole_number(response, "x-query-limit", size):
                 return
             start, before = start + count, page
-        raise BadResponse(f"{method} /machines: there is no end to the list after {start:,} machines")
+        raise BadResponse(f"{method} /machines: the list has not ended after {start:,} machines")
 
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""

@@ -44,7 +44,7 @@ class Migration(Resource):
     automatic = Field[bool]("whether each phase follows the other by itself")
     error = Field[str | None]("why it failed")
     progress_history = Field[list[dict[str, Any]]]("what it has done so far, a dict for each part of it")
-    created = Field[datetime]("when it was asked for", key="created_timestamp", read=parse_date)
+    created = Field[datetime]("when it was requested", key="created_timestamp", read=parse_date)
     started = Field[datetime | None]("when it began", key="started_timestamp", read=parse_date)
     finished = Field[datetime | None]("when its last phase ended", key="finished_timestamp", read=parse_date)
     duration_ms = Field[int | None]("how long it has worked, in milliseconds")

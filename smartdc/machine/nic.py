@@ -88,11 +88,11 @@ class HasNics(HasJobs):
         machine, or `WaitFailed` or `WaitTimeout` (after `timeout` seconds) is raised: ``GetNic``.
 
         A machine that is on the network already is left as it is, and the interface that it has there is returned;
-        `Redirected` is raised where that has not the `ip`, or is not `primary`, as wanted. Of a pool CloudAPI cannot
-        tell that: every call adds an interface.
+        `Redirected` is raised where that has not the `ip`, or is not `primary`, as wanted. With a pool CloudAPI
+        does not check that: every call adds an interface.
 
         When the answer is lost, the interface is looked for, among those that were not there before, before it is
-        asked for again.
+        sent again.
 
         Args:
             network: an id, a name, a dict or a `Network`, or a dict with ``ipv4_uuid`` and ``ipv4_ips``.
@@ -126,7 +126,7 @@ class HasNics(HasJobs):
         self.request_job("remove_nics", *below, method="DELETE", wait=wait, timeout=timeout)
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
-        """Write down the network, and the address if one is asked for."""
+        """Return the network as ``AddNic`` takes it, with the address if one is given."""
         arguments.strings(ip=ip)
         if isinstance(network, Mapping) and "ipv4_uuid" in network:
             return {**network, **({} if ip is None else {"ipv4_ips": [ip]})}
@@ -154,7 +154,7 @@ class HasNics(HasJobs):
             if (ip is None or nic.ip == ip) and (nic.primary or not body.get("primary")):
                 return nic
         there.applied = False if nics else None
-        there.add_note(f"the machine is on that network already, and not as it was asked for: {nics}")
+        there.add_note(f"the machine is already on that network, but not as requested: {nics}")
         raise there
 
     def _on(self, network: str) -> list[Nic]:
@@ -186,12 +186,12 @@ def plain(mac: str) -> str:
 
 
 def network_of(body: Mapping[str, Any]) -> str:
-    """Return the id of the network that an interface was asked for on."""
+    """Return the id of the network that an interface was requested on."""
     network = body["network"]
     return str(network if isinstance(network, str) else network["ipv4_uuid"])
 
 
 def address_of(body: Mapping[str, Any]) -> str | None:
-    """Return the address that was asked for, if one was."""
+    """Return the address that was requested, if one was."""
     network = body["network"]
     return None if isinstance(network, str) else next(iter(network.get("ipv4_ips") or ()), None)
