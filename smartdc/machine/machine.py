@@ -228,14 +228,19 @@ class HasMachines(Addressable):
     def _pages(
         self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
     ) -> Iterator[tuple[list[Any], int]]:
-        """Yield every page and its length. CloudAPI tells no total: a page that is not full is the last."""
+        """Yield every page and its length.
+
+        CloudAPI reports no total, and may apply a smaller limit than the one given (``x-query-limit``). So pages are
+        fetched one after the other, each from where the last one ended, until one is shorter than the limit that was
+        applied. A server that repeats a page, or never sends a short one, is a `BadResponse`.
+        """
         size, start = 1000 if limit is None else limit, offset or 0
         before: list[Any] = []
         for _ in range(MAX_PAGES):
             answer, response = self._call(method, "machines", params={**filters, "limit": size, "offset": start})
             page = self._expect(list, answer, response) if method == "GET" else []
             if page and page == before:
-                raise BadResponse("GET /machines: the server sends the same page again and again")
+                raise BadResponse("GET /machines: the server keeps sending the same page")
             count = len(page) if method == "GET" else self._counted(response)
             yield page, count
             if count == 0 or count < whole_number(response, "x-query-limit", size):

@@ -119,8 +119,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     def share(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
 
-        `account` is the account's UUID, or a dict or resource with it. Two who share the same image at the same
-        moment may undo each other's work, since CloudAPI only takes whole lists.
+        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at
+        the same time may undo each other's change, since CloudAPI only takes whole lists.
         """
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *_accounts([account], shared)])
@@ -230,7 +230,7 @@ class HasImages(CreatesOnce):
         Args:
             machine: its id, name, dict or resource.
             acl: the accounts that it is shared with: UUIDs, dicts or resources.
-            tags: what it can be told by; strings, numbers and booleans.
+            tags: what it can be found by; strings, numbers and booleans.
             homepage: where to read more; a URL.
             eula: where the licence is to be read; a URL.
             wait: whether to return only when machines can be made from it.
@@ -310,7 +310,7 @@ class HasImaging(Resource):
 
 
 def _accounts(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
-    """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
+    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
     if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
         raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
     ids = [id_of(account) for account in accounts]
