@@ -26,7 +26,8 @@ def parameters_of(
     """Make a method of one dataclass object a method of that dataclass's parameters."""
 
     def decorate(method: Callable[[S, D], R]) -> Callable[Concatenate[S, P], R]:
-        constructor, name = f"{dataclass.__qualname__}.__init__()", f"{method.__qualname__}()"
+        constructor = f"{dataclass.__qualname__}.__init__()"
+        name = f"{method.__qualname__}()"
 
         @functools.wraps(method)
         def wrapper(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -260,7 +260,8 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""
-        name, identifier = self.get("name"), str(self._data[self.id_key])
+        name = self.get("name")
+        identifier = str(self._data[self.id_key])
         return [identifier] if name is None or name == identifier else [repr(name), identifier]
 
 
@@ -313,7 +314,11 @@ R = TypeVar("R", bound=Resource)
 
 
 def only(things: list[R], name: str, kind: str) -> R:
-    """Return the only thing of a name; none raises `ResourceNotFound`, several are an `InputError` that lists them."""
+    """Return the only thing of a name; none raises `ResourceNotFound`, several are an `InputError` that lists them.
+
+    CloudAPI addresses most things by id alone, and the names of many are not unique. So a noun's method fetches what is
+    given by an id, looks a name up in a listing, and leaves it to this function never to choose among several.
+    """
     if not things:
         error = ResourceNotFound(f"no {kind} named {name!r}")
         error.status = 404

@@ -1,4 +1,4 @@
-"""Write down what machine is wanted, or which ones, the way CloudAPI takes it."""
+"""Build the bodies and queries of requests about machines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def machine_body(
     arguments.strings(name=name)
     arguments.dicts(metadata=metadata, tags=tags)
     if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
-        raise InputError(f"{name!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
+        raise InputError(f"invalid machine name {name!r}; expected letters, digits, '.', '_' and '-', at most 189")
     entries = wire.checked_entries(_with_passwords(metadata or {}), (), "metadata entry")
     for key in entries:
         checked_key(key)
@@ -62,28 +62,30 @@ def machine_body(
 
 
 def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write passwords by login, which CloudAPI takes as JSON within the metadata and keeps apart."""
+    """Encode passwords by login as JSON, as CloudAPI takes them within the metadata."""
     if not isinstance(metadata.get("credentials"), Mapping):
         return metadata
     return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
 
 
 def mounts(volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Take volumes by the places where they are mounted, or as CloudAPI does: a dict for each."""
+    """Return a dict for each volume to mount; they may be given by mountpoint, or as CloudAPI takes them."""
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
-        wanted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
+        mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
-        wanted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
-    for each in wanted:
+        mounted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
+    for each in mounted:
         place = each.get("mountpoint")
         if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):
-            raise InputError(f"each of volumes has a name and a mountpoint that begins with '/', and not {place!r}")
+            raise InputError(
+                f"each of volumes needs a name and a mountpoint that starts with '/', got mountpoint {place!r}"
+            )
         arguments.strings(mode=each.get("mode"), type=each.get("type"))
-    return wanted
+    return mounted
 
 
 def disk_spec(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
-    """Write what disk a machine shall have, as CloudAPI takes it: sizes are numbers of MiB, or ``remaining``."""
+    """Build the description of a disk: sizes are numbers of MiB, or ``remaining``."""
     rest = {key: value for key, value in disk.items() if key not in {"boot", "block_size", "size"}}
     return wire.given(
         **{**rest, "image": image},
@@ -94,7 +96,7 @@ def disk_spec(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
 
 
 def locality_spec(locality: Mapping[str, Any]) -> dict[str, Any]:
-    """Write which machines to be near to and far from, given by their ids or as dicts or resources."""
+    """Build a locality: which machines to be near to and far from, by ids, dicts or resources."""
     arguments.dicts(locality=locality)
     return {
         **locality,

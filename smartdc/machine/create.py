@@ -31,7 +31,7 @@ TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
 """The tag that a machine can be found by when the answer to its creation was lost."""
 
 TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
-"""What CloudAPI's filters take as a text and nothing else."""
+"""What CloudAPI's filters take as a string, and not as a number or boolean."""
 
 
 class CreatesMachines(HasMachines):
@@ -140,22 +140,25 @@ class CreatesMachines(HasMachines):
         except WaitError:
             raise
         except SmartDCError as error:
-            raise WaitError(f"{machine!r} was made, and then: {error}", resource=machine) from error
+            raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
         except BaseException as stop:
-            stop.add_note(f"{machine!r} was made before")
+            stop.add_note(f"{machine!r} was created before")
             raise
 
     def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
-        """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
-        several = arguments.as_list("networks", networks)
-        know = self._datacenter.network_id
-        return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
+        """Return the ids of one network or several; dicts that ask for an address (``ipv4_uuid``) go as they are."""
+        return [
+            dict(network)
+            if isinstance(network, Mapping) and "ipv4_uuid" in network
+            else self._datacenter.network_id(network)
+            for network in arguments.as_list("networks", networks)
+        ]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
         return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
 
     def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Name the volumes to mount, which is all that CloudAPI knows them by here."""
+        """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""
         return [{**mount, "name": self._volume_name(mount["name"])} for mount in mounts(volumes)]
 
     def _volume_name(self, volume: str | Mapping[str, Any]) -> str:
@@ -197,14 +200,14 @@ class CreatesMachines(HasMachines):
             raise
 
     def _holder_of(self, name: str) -> str | None:
-        """Return the id of the machine that has a name, as far as that can be told."""
+        """Return the id of the machine that has a name; None where that cannot be found out."""
         try:
             return next((machine.id for machine in self.machines(name=name)), None)
         except CallError:
             return None
 
     def _send_body(self, body: Mapping[str, Any]) -> Machine:
-        """Send a create; of a machine that CloudAPI accepted and could not read back, nobody knows the outcome."""
+        """Send a create; the outcome is unknown where CloudAPI could not read back the machine that it accepted."""
         try:
             return Machine(self._datacenter, data=self._post("machines", data=body))
         except ResourceNotFound as error:
@@ -214,7 +217,7 @@ class CreatesMachines(HasMachines):
 
 
 def new_token() -> str:
-    """Make a token that nobody has used before."""
+    """Return a new, unique token."""
     return f"t{uuid.uuid4().hex}"
 
 
@@ -226,9 +229,9 @@ def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:
 
 
 def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:
-    """Return the error that says what to look for when nobody knows whether a machine was made."""
+    """Return the error that says how to look again, when it is unknown whether a machine was created."""
     text = (
-        f"nobody knows whether the machine {name!r} was made ({error}); "
+        f"unknown whether the machine {name!r} was created ({error}); "
         f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
     )
     unknown = CreateOutcomeUnknown(

@@ -228,7 +228,12 @@ class HasMachines(Addressable):
     def _pages(
         self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
     ) -> Iterator[tuple[list[Any], int]]:
-        """Yield every page and its length. CloudAPI gives no total: a page that is not full is the last."""
+        """Yield every page and its length.
+
+        CloudAPI reports no total, and may apply a smaller limit than the one given (``x-query-limit``). So pages are
+        fetched one after the other, each from where the last one ended, until one is shorter than the limit that was
+        applied. A server that repeats a page, or never sends a short one, is a `BadResponse`.
+        """
         size, start = 1000 if limit is None else limit, offset or 0
         before: list[Any] = []
         for _ in range(MAX_PAGES):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
+from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError, ResourceNotFound
@@ -19,6 +21,61 @@ from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
 __all__ = ["HasImages", "HasImaging", "Image"]
+
+
+Accounts = Iterable[str | Mapping[str, Any]]
+"""Accounts by their UUIDs, or as dicts or resources that have them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDetails:
+    """What an image says of itself besides its name and version."""
+
+    description: str | None = None
+    homepage: str | None = None
+    eula: str | None = None
+    acl: Accounts | None = None
+    tags: Mapping[str, Any] | None = None
+
+    def body(self, name: str | None, version: str | None) -> dict[str, Any]:
+        """Return what was given, as CloudAPI takes it."""
+        strings = arguments.strings(
+            name=name, version=version, description=self.description, homepage=self.homepage, eula=self.eula
+        )
+        acl = None if self.acl is None else _accounts(self.acl)
+        return {**strings, **arguments.mappings(tags=self.tags), **wire.given(acl=acl)}
+
+
+@dataclass(frozen=True)
+class ImageChanges(ImageDetails):
+    """What can be changed of an image."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class NewImage(ImageDetails):
+    """What an image is created with."""
+
+    name: str
+    version: str
+    _: KW_ONLY
+    wait: bool = False
+    timeout: float | None = DEFAULT_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an image is made of."""
+
+    machine: str | Mapping[str, Any]
+
+
+# A dataclass takes the fields of its last base first.
+@dataclass(frozen=True)
+class NewImageOf(NewImage, Source):
+    """What an image of a machine is created with."""
 
 
 class Image(CreatesOnce, HasRoleTags, Stateful):
@@ -47,22 +104,13 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     acl = Field[list[str] | None]("the UUIDs of the accounts it is shared with")
     error = Field[dict[str, str] | None]("why it failed: code and message")
 
-    def update(
-        self,
-        name: str | None = None,
-        version: str | None = None,
-        *,
-        description: str | None = None,
-        homepage: str | None = None,
-        eula: str | None = None,
-        acl: Iterable[str | Mapping[str, Any]] | None = None,
-        tags: Mapping[str, Any] | None = None,
-    ) -> Self:
+    @parameters_of(ImageChanges)
+    def update(self, changes: ImageChanges) -> Self:
         """Change what the image says of itself, and return it: ``UpdateImage``.
 
         `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace what is there.
         """
-        body = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+        body = changes.body(changes.name, changes.version)
         if not body:
             raise InputError("give a name, a version or another entry to change the image to")
         self._keep(self._post(data=body, params={"action": "update"}, repeatable=True))
@@ -71,8 +119,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     def share(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
 
-        `account` is the account's UUID, or a dict or resource with it. Two who share the same image at the same
-        moment may undo each other's work, since CloudAPI only takes whole lists.
+        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at
+        the same time may undo each other's change, since CloudAPI only takes whole lists.
         """
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *_accounts([account], shared)])
@@ -171,20 +219,8 @@ class HasImages(CreatesOnce):
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
 
-    def create_image_from_machine(
-        self,
-        machine: str | Mapping[str, Any],
-        name: str,
-        version: str,
-        *,
-        description: str | None = None,
-        homepage: str | None = None,
-        eula: str | None = None,
-        acl: Iterable[str | Mapping[str, Any]] | None = None,
-        tags: Mapping[str, Any] | None = None,
-        wait: bool = False,
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Image:
+    @parameters_of(NewImageOf)
+    def create_image_from_machine(self, new: NewImageOf) -> Image:
         """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
 
         The machine should be stopped and prepared for it. When the answer is lost, the image is looked for by its
@@ -194,24 +230,24 @@ class HasImages(CreatesOnce):
         Args:
             machine: its id, name, dict or resource.
             acl: the accounts that it is shared with: UUIDs, dicts or resources.
-            tags: what it can be told by; strings, numbers and booleans.
+            tags: what it can be found by; strings, numbers and booleans.
             homepage: where to read more; a URL.
             eula: where the licence is to be read; a URL.
             wait: whether to return only when machines can be made from it.
             timeout: the most seconds to wait; None waits for ever.
         """
-        checked_timeout(timeout)
-        text = id_of(machine)
+        checked_timeout(new.timeout)
+        text = id_of(new.machine)
         source = text if is_uuid(text) else self._datacenter.machine(text).id
-        body = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
+        body = {"machine": source, **new.body(new.name, new.version)}
         image = self._create_once(
-            lambda: Image(self._datacenter, data=self._post("images", data={"machine": source, **body})),
-            lambda: self.images(name=name, version=version, state="all"),
+            lambda: Image(self._datacenter, data=self._post("images", data=body)),
+            lambda: self.images(name=new.name, version=new.version, state="all"),
             only_new=True,
             settle=JOB_SETTLE_SECONDS,
         )
-        if wait:
-            image.poll_until("active", timeout=timeout)
+        if new.wait:
+            image.poll_until("active", timeout=new.timeout)
         return image
 
     def import_image(
@@ -264,32 +300,17 @@ class HasImages(CreatesOnce):
 class HasImaging(Resource):
     """Mix-in for what an image can be made of."""
 
-    def create_image(self, name: str, version: str, **options: Any) -> Image:
+    @parameters_of(NewImage)
+    def create_image(self, new: NewImage) -> Image:
         """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
 
-        The options are those of `DataCenter.create_image_from_machine`, such as ``description=`` and ``wait=True``.
+        The arguments are those of `DataCenter.create_image_from_machine`.
         """
-        return self.datacenter.create_image_from_machine(self, name, version, **options)
+        return self.datacenter.create_image_from_machine(self, **vars(new))
 
 
-def _manifest(
-    name: str | None,
-    version: str | None,
-    *,
-    acl: Iterable[Any] | None,
-    tags: Mapping[str, Any] | None,
-    **rest: str | None,
-) -> dict[str, Any]:
-    """Write what an image shall say of itself."""
-    return wire.given(
-        **arguments.strings(name=name, version=version, **rest),
-        **arguments.mappings(tags=tags),
-        acl=None if acl is None else _accounts(acl),
-    )
-
-
-def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] = ()) -> list[str]:
-    """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
+def _accounts(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
+    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
     if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
         raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
     ids = [id_of(account) for account in accounts]

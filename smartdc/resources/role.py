@@ -27,8 +27,8 @@ Names = Iterable[str | Mapping[str, Any]]
 class Role(HasRoleTags, Resource):
     """What members of an account may take on.
 
-    From version 9 on members and policies are dicts, before they are texts; what `DataCenter` is told in
-    `api_version` decides, and by default it is dicts.
+    From version 9 of CloudAPI on, members and policies are dicts; before, they are strings. The `api_version` of the
+    `DataCenter` decides, and by default they are dicts.
     """
 
     kind = "roles"
@@ -109,7 +109,7 @@ def _body(
     policies: Names | None,
     default_members: Names | None,
 ) -> dict[str, Any]:
-    """Return the body in the form that the versions asked for call for."""
+    """Return the body in the form of the API versions that are asked for."""
     if _writes_names(datacenter.session.headers.get("Accept-Version", "")):
         return wire.given(
             **arguments.strings(name=name),

@@ -25,7 +25,7 @@ class HasRoleTags(Addressable):
     """Mix-in for what can be tagged with roles."""
 
     def role_tags(self) -> list[str]:
-        """Return the names of the roles it is tagged with, which CloudAPI tells whenever it shows the thing."""
+        """Return the names of the roles it is tagged with, which come with every ``Get`` of the thing."""
         return _tags_in(self._call("GET")[1])
 
     def set_role_tags(self, roles: Roles) -> list[str]:

@@ -17,7 +17,7 @@ VLANS = ("fabrics", "default", "vlans")
 """Where the VLANs are, below the account."""
 
 IDENTIFYING_FIELDS = ("name", "subnet", "provision_start_ip", "provision_end_ip")
-"""What of a network that was asked for is shown just as it was asked for."""
+"""Fields of a network that CloudAPI shows exactly as the create gave them."""
 
 
 class Vlan(CreatesOnce, Resource):
@@ -80,7 +80,7 @@ class Vlan(CreatesOnce, Resource):
             gateway: an address within the subnet that leads elsewhere.
             resolvers: the addresses of at most four DNS servers.
             routes: next hops by range in CIDR form.
-            internet_nat: whether the gateway reaches the internet by NAT, which is so unless False is said. True makes
+            internet_nat: whether the gateway reaches the internet by NAT, the default. True makes
                 `provision_start_ip` the gateway where none is given.
             description: what it is for; at most 64 characters.
         """

@@ -150,9 +150,10 @@ class CreatesOnce(Addressable):
         only_new: bool = False,
         settle: float = SETTLE_SECONDS,
     ) -> R:
-        """Create a thing once; when the answer is lost, look for one that `matches` in what `listing` returns.
+        """Create a thing once, and return it; when the answer is lost, it is looked for in what `listing` returns.
 
-        With `only_new` what is listed before the create is left out.
+        `matches` tells what may be of this create. Where something else may look the same, `only_new` leaves out what
+        is listed before the create is sent, which costs a listing; where things have dates, `started_after` does.
         """
         before = set(listing()) if only_new else set()
 

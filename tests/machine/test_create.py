@@ -354,7 +354,7 @@ def test_name_that_is_taken(create: Creator, cloud: Emulator) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "-web", "wéb", "x" * 190, "a/b"])
 def test_name_that_is_none_is_refused(create: Creator, cloud: Emulator, name: str) -> None:
     """A name that CloudAPI would refuse is refused before anything is sent."""
-    with pytest.raises(InputError, match="no name for a machine"):
+    with pytest.raises(InputError, match="invalid machine name"):
         create(name=name)
     assert not cloud.trace
 
@@ -363,7 +363,7 @@ def test_name_with_a_short_id(create: Creator, cloud: Emulator) -> None:
     """``CreateMachine`` fills in ``{{shortId}}``; that is counted as the eight characters that it will be."""
     machine = create(name="w" * 181 + "{{shortId}}")
     assert record(cloud, machine).name == "w" * 181 + machine.id[:8]
-    with pytest.raises(InputError, match="no name for a machine"):
+    with pytest.raises(InputError, match="invalid machine name"):
         create(name="w" * 182 + "{{shortId}}")
 
 

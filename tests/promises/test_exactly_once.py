@@ -267,7 +267,7 @@ def test_a_taken_name_is_told_also_when_nobody_knows_by_whom(cloud: Emulator, dc
 def test_what_fails_after_a_create_names_the_machine(cloud: Emulator, dc: DataCenter, more: dict[str, Any]) -> None:
     """``CreateMachine``: a machine that was made is in hand, also where what was to follow is refused."""
     cloud.faults.add(Fault("GetMachine", "status", times=None, status=403, code="NotAuthorized"))
-    with pytest.raises(WaitError, match="was made, and then") as caught:
+    with pytest.raises(WaitError, match="was created, but then") as caught:
         dc.create_machine(**WISH, **more)
 
     assert [caught.value.resource.id] == list(cloud.state.machines)
