@@ -125,10 +125,10 @@ def test_machines_of_another_data_centre_are_refused(cloud: Emulator, machines: 
 
 def test_progress_tells_how_many_have_arrived(dc: DataCenter, machines: list[Machine]) -> None:
     """Every look is told, the last one as such."""
-    told: list[Progress] = []
+    seen: list[Progress] = []
 
-    dc.wait_for(machines, "running", progress=told.append)
+    dc.wait_for(machines, "running", progress=seen.append)
 
-    assert str(told[0]) == "0 of 5 machines running [                    ] 0 s"
-    assert str(told[-1]) == "5 of 5 machines running after 6 s"
-    assert (told[0].done, told[-1].done) == (False, True)
+    assert str(seen[0]) == "0 of 5 machines running [                    ] 0 s"
+    assert str(seen[-1]) == "5 of 5 machines running after 6 s"
+    assert (seen[0].done, seen[-1].done) == (False, True)
