@@ -268,7 +268,7 @@ def test_account_of_somebody_else(cloud: Emulator, dc: DataCenter, other: record
         machine.stop()
         assert client.account().login == "project"
         assert client != dc
-        assert machine.address.endswith(f"/project/machines/{machine.id}")
+        assert machine.canonical_url.endswith(f"/project/machines/{machine.id}")
     assert {asked.account for asked in cloud.trace} == {"project"}
 
 

@@ -306,7 +306,7 @@ def test_add_nic_where_there_is_another(machine: Machine, wish: Any) -> None:
     machine.add_nic(FABRIC, wait=True)
     with pytest.raises(Redirected) as caught:
         machine.add_nic(FABRIC, **wish)
-    assert "not as it was asked for" in caught.value.__notes__[0]
+    assert "not as requested" in caught.value.__notes__[0]
 
 
 def test_add_nic_where_the_wanted_address_is(machine: Machine) -> None:

@@ -61,7 +61,7 @@ def test_vlan_by_name(dc: DataCenter, vlan: Vlan) -> None:
     """A name is looked for in ``ListFabricVLANs``, and must mean only one."""
     assert dc.vlan("web") == vlan
     dc.create_vlan(101, "web")
-    with pytest.raises(InputError, match="2 VLANs are called 'web'"):
+    with pytest.raises(InputError, match="2 VLANs are named 'web'"):
         dc.vlan("web")
 
 

@@ -122,7 +122,7 @@ def test_create_volume_that_fails(dc: DataCenter, cloud: Emulator) -> None:
 def test_create_volume_waits_no_longer_than_that(dc: DataCenter, cloud: Emulator) -> None:
     """A job of ``CreateVolume`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"volume data \(.*\) is not ready: not within 20 s") as caught:
+    with pytest.raises(WaitTimeout, match=r"volume data \(.*\) is not ready after 20 s") as caught:
         dc.create_volume("data", wait=True, timeout=20)
     assert caught.value.resource.name == "data"
     assert 20 <= cloud.clock.monotonic() < 21
@@ -244,7 +244,7 @@ def test_volume_that_is_not_there(dc: DataCenter) -> None:
     with pytest.raises(ResourceNotFound, match="could not be found") as caught:
         dc.volume(UNKNOWN)
     assert caught.value.code == "VolumeNotFound"
-    with pytest.raises(ResourceNotFound, match="no volume is called 'nothing'"):
+    with pytest.raises(ResourceNotFound, match="no volume named 'nothing'"):
         dc.volume("nothing")
 
 
@@ -431,7 +431,7 @@ def test_network_that_is_full(dc: DataCenter, cloud: Emulator) -> None:
 def test_poll_until_knows_the_states(volume: Volume, cloud: Emulator) -> None:
     """To wait for a state that no volume is ever in is refused before anything is sent."""
     before = len(cloud.trace)
-    with pytest.raises(InputError, match="'done' is no state of a volume; these are: creating, ready"):
+    with pytest.raises(InputError, match="unknown volume state 'done'; expected one of creating, ready"):
         volume.poll_until("done")
     assert len(cloud.trace) == before
 
