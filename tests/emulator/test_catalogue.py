@@ -52,10 +52,10 @@ def test_account_is_updated(ask: Asker) -> None:
     assert ask.post("/my", {"triton_cns_enabled": False}).json()["triton_cns_enabled"] is False
 
 
-def test_account_checks_its_flag(ask: Asker) -> None:
-    """Nothing else is changed with a wrong one."""
-    assert refusal(ask.post("/my", {"triton_cns_enabled": "yes", "city": "x"})) == ARGUMENT
-    assert refusal(ask.post("/my", {"triton_cns_enabled": "True"})) == ARGUMENT
+@pytest.mark.parametrize("value", ["yes", "True", "", None, 1, [], ["true"], {}, {"true": True}], ids=str)
+def test_account_checks_its_flag(ask: Asker, value: Any) -> None:
+    """Nothing else is changed with a wrong one, whatever its JSON type."""
+    assert refusal(ask.post("/my", {"triton_cns_enabled": value, "city": "x"})) == ARGUMENT
     assert "city" not in ask.get("/my").json()
 
 

@@ -296,6 +296,8 @@ def test_action_that_is_none(dc: DataCenter, machine: Machine) -> None:
         dc.request("POST", f"{machine.path}/migrate")
     with pytest.raises(InvalidArgument, match="jump is not a valid migration action"):
         dc.request("POST", f"{machine.path}/migrate", data={"action": "jump"})
+    with pytest.raises(InvalidArgument, match="is not a valid migration action"):
+        dc.request("POST", f"{machine.path}/migrate", data={"action": ["begin"]})
 
 
 @pytest.mark.parametrize("phase", ["begin", "sync", "switch"])

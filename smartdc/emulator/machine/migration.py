@@ -74,7 +74,7 @@ def migrate(call: Call) -> Reply:
     action = call.params.get("action")
     if not action:
         raise missing_parameter('"action" must be specified')
-    if action not in ACTIONS:
+    if not isinstance(action, str) or action not in ACTIONS:
         raise invalid_argument(f"{action} is not a valid migration action")
     refuse_unallocated(call, "migrate")
     return ACTIONS[action](call)

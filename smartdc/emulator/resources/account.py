@@ -38,7 +38,7 @@ def update_account(call: Call) -> Reply:
     enabled = call.params.get("triton_cns_enabled")
     if isinstance(enabled, bool):
         enabled = "true" if enabled else "false"
-    if "triton_cns_enabled" in call.params and enabled not in FLAGS:
+    if "triton_cns_enabled" in call.params and not (isinstance(enabled, str) and enabled in FLAGS):
         raise invalid_argument('triton_cns_enabled must be either "true" or "false"')
     for name in (*ALIASES, *CHANGEABLE):
         if value := call.params.get(name):
