@@ -25,7 +25,7 @@ from smartdc.emulator.resources.role_tag import follow_role_tags
 from smartdc.emulator.signature.host_check import check_host
 from smartdc.emulator.signature.throwaway_key import throwaway_key
 from smartdc.emulator.state.feed import Feed
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 from smartdc.emulator.state.state import State
 from smartdc.emulator.state.transitions import AT_ONCE, Policy, Transitions
 
@@ -115,7 +115,7 @@ class Emulator:
             return {"location": url, **arguments}
         return {"location": f"http://{IN_PROCESS_HOST}", **arguments, "adapter": EmulatorAdapter(self)}
 
-    def populate(self, count: int, **choice: Any) -> list[Machine]:
+    def populate(self, count: int, **choice: Any) -> list[MachineRecord]:
         """Put so many machines there at once; the choices are those of ``State.populate``."""
         with self._lock:
             return self.state.populate(count, **choice)

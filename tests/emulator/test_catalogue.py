@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kits.emulator_signer import Asker, public_line, refusal
 from smartdc.emulator import Emulator
-from smartdc.emulator.state.records import Image
+from smartdc.emulator.state.records import ImageRecord
 
 ARGUMENT = (409, "InvalidArgument")
 NOT_FOUND = (404, "ResourceNotFound")
@@ -133,7 +133,7 @@ def test_own_key_can_be_deleted(ask: Asker) -> None:
 # Images
 
 
-def image(ask: Asker, name: str = "base-64-lts") -> Image:
+def image(ask: Asker, name: str = "base-64-lts") -> ImageRecord:
     """Return an image by name."""
     found = ask.cloud.state.image_named(name)
     assert found

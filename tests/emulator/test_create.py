@@ -10,7 +10,7 @@ import requests
 
 from kits.emulator_signer import Asker, refusal
 from smartdc.emulator import ByScript, Emulator
-from smartdc.emulator.state.records import Image, Network, Package
+from smartdc.emulator.state.records import ImageRecord, NetworkRecord, PackageRecord
 
 ARGUMENT = (409, "InvalidArgument")
 MISSING = (409, "MissingParameter")
@@ -24,21 +24,21 @@ def ask(cloud: Emulator) -> Asker:
     return Asker(cloud)
 
 
-def image(ask: Asker, name: str = "base-64-lts") -> Image:
+def image(ask: Asker, name: str = "base-64-lts") -> ImageRecord:
     """Return an image by name."""
     found = ask.cloud.state.image_named(name)
     assert found
     return found
 
 
-def package(ask: Asker, name: str) -> Package:
+def package(ask: Asker, name: str) -> PackageRecord:
     """Return a package by name."""
     found = ask.cloud.state.package_named(name)
     assert found
     return found
 
 
-def network(ask: Asker, name: str) -> Network:
+def network(ask: Asker, name: str) -> NetworkRecord:
     """Return a network by name."""
     return next(each for each in ask.cloud.state.networks.values() if each.name == name)
 

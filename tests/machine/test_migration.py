@@ -28,7 +28,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
-from smartdc.emulator.state.storage import Migration as MigrationRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 

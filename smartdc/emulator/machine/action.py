@@ -7,7 +7,7 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missi
 from smartdc.emulator.machine.machine import MACHINE, NAME, gone, unallocated
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine, Package
+from smartdc.emulator.state.records import MachineRecord, PackageRecord
 
 MAX_NAME = 189
 MAX_DNS_NAME = 63
@@ -51,7 +51,7 @@ def rename(call: Call) -> Reply:
         raise missing_parameter("New name must be specified")
     check_length(call, str(name))
 
-    def renamed(machine: Machine) -> None:
+    def renamed(machine: MachineRecord) -> None:
         machine.name = str(name)
 
     return _act(call, "rename", renamed, refuse=_check_name)
@@ -115,7 +115,7 @@ def check_dns_length(call: Call, name: str) -> None:
 def _act(
     call: Call,
     action: str,
-    effect: Callable[[Machine], None],
+    effect: Callable[[MachineRecord], None],
     *,
     word: str = "update",
     refuse: Callable[[Call], None] | None = None,
@@ -135,15 +135,15 @@ def _switch(call: Call, attribute: str, action: str, *, on: bool) -> Reply:
     return _act(call, action, lambda machine: setattr(machine, attribute, on))
 
 
-def _running(machine: Machine) -> None:
+def _running(machine: MachineRecord) -> None:
     machine.state = "running"
 
 
-def _stopped(machine: Machine) -> None:
+def _stopped(machine: MachineRecord) -> None:
     machine.state = "stopped"
 
 
-def _fit(machine: Machine, package: Package) -> None:
+def _fit(machine: MachineRecord, package: PackageRecord) -> None:
     machine.package, machine.memory, machine.disk = package.id, package.memory, package.disk
     machine.flexible = machine.brand == "bhyve"
 
@@ -152,7 +152,7 @@ def _check_name(call: Call) -> None:
     check_name(call, call.params["name"], UPDATE)
 
 
-def _check_resize(call: Call) -> Package:
+def _check_resize(call: Call) -> PackageRecord:
     if call.machine.brand == "kvm":
         raise invalid_argument("resize is not supported for KVM virtualmachines")
     package = require_package(call)
@@ -171,7 +171,7 @@ def _check_resize(call: Call) -> Package:
     return package
 
 
-def require_package(call: Call) -> Package:
+def require_package(call: Call) -> PackageRecord:
     """Return the package that the parameters name; none, an unknown or an inactive one is a 409."""
     name = call.params.get("package")
     if not name:
@@ -183,7 +183,7 @@ def require_package(call: Call) -> Package:
     return call.package
 
 
-def _check_bhyve(call: Call, package: Package) -> None:
+def _check_bhyve(call: Call, package: PackageRecord) -> None:
     """Refuse to shrink a machine below its disks, and to change memory or processors of one that does not stand."""
     machine = call.machine
     if machine.brand != "bhyve":

@@ -2,10 +2,10 @@
 
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import HVM, Image, Package
+from smartdc.emulator.state.records import HVM, ImageRecord, PackageRecord
 
 
-def choose_brand(call: Call, image: Image, package: Package) -> str:
+def choose_brand(call: Call, image: ImageRecord, package: PackageRecord) -> str:
     """Return the brand on which request, image and package agree: 409 InvalidArgument when they do not."""
     asked = call.params.get("brand")
     required = image.requirements.get("brand")
@@ -23,7 +23,7 @@ def choose_brand(call: Call, image: Image, package: Package) -> str:
     return brand
 
 
-def _default(call: Call, image: Image) -> str:
+def _default(call: Call, image: ImageRecord) -> str:
     settings = call.settings
     return settings.default_hvm_brand if image.type == "zvol" else settings.default_container_brand
 

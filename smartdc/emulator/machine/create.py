@@ -18,7 +18,7 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import Image, Machine, Package, Person
+from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
 
 PARAMETERS = "Invalid VM parameters"
 
@@ -59,7 +59,7 @@ def create_machine(call: Call) -> Reply:
     return Reply(201, first_view(machine, call), call.location("machines", identity))
 
 
-def _mount_volumes(call: Call, machine: Machine) -> None:
+def _mount_volumes(call: Call, machine: MachineRecord) -> None:
     """Let a new machine use the volumes that its creation names; VMAPI would also make those that are not there."""
     names = [wanted.get("name") for wanted in call.params.get("volumes") or [] if isinstance(wanted, dict)]
     for volume in call.state.volumes.values():
@@ -67,7 +67,7 @@ def _mount_volumes(call: Call, machine: Machine) -> None:
             volume.refs.append(machine.id)
 
 
-def _require_image(call: Call) -> Image:
+def _require_image(call: Call) -> ImageRecord:
     params = call.params
     refuse_two_images(call)
     name = params.get("image") or params.get("dataset")
@@ -85,12 +85,12 @@ def _require_image(call: Call) -> Image:
     return call.image
 
 
-def _is_shared(call: Call, image: Image) -> bool:
+def _is_shared(call: Call, image: ImageRecord) -> bool:
     foreign = image.owner not in (call.account.id, catalogue.ADMIN)
     return call.range.allows("9.0.0") and foreign and call.account.id in image.acl
 
 
-def _root_keys(call: Call, image: Image) -> str:
+def _root_keys(call: Call, image: ImageRecord) -> str:
     """Return the keys for root, the account's and its administrators', or nothing where an image takes a password."""
     if image.requirements.get("password"):
         if not (call.params.get("password") or call.params.get("administrator_pw")):
@@ -120,7 +120,7 @@ def _check_switches(call: Call, brand: str) -> None:
         )
 
 
-def _check_fit(call: Call, image: Image, package: Package) -> None:
+def _check_fit(call: Call, image: ImageRecord, package: PackageRecord) -> None:
     if call.params.get("affinity") and call.params.get("locality"):
         raise invalid_argument('cannot specify both "locality" (deprecated) and "affinity"')
     least = image.requirements.get("min_ram", 0)
@@ -183,11 +183,13 @@ def _require_network(networks: list[Wanted]) -> None:
         raise validation_failed(f"{PARAMETERS}: Invalid networks", "networks", "Invalid", reason)
 
 
-def _make(call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout) -> Machine:
+def _make(
+    call: Call, identity: str, name: str, brand: str, image: ImageRecord, package: PackageRecord, layout: Layout
+) -> MachineRecord:
     now = call.state.clock.time()
     params = call.params
     identify(layout.disks, identity)
-    return Machine(
+    return MachineRecord(
         identity,
         call.account.id,
         name,
@@ -208,7 +210,7 @@ def _make(call: Call, identity: str, name: str, brand: str, image: Image, packag
     )
 
 
-def _plug(call: Call, machine: Machine, networks: list[Wanted]) -> None:
+def _plug(call: Call, machine: MachineRecord, networks: list[Wanted]) -> None:
     primary = next((wanted for wanted in networks if wanted.network.public), networks[0])
     try:
         for wanted in networks:
@@ -219,11 +221,11 @@ def _plug(call: Call, machine: Machine, networks: list[Wanted]) -> None:
         raise
 
 
-def _provisioned(machine: Machine) -> None:
+def _provisioned(machine: MachineRecord) -> None:
     machine.state = "running"
 
 
-def _fail(call: Call, machine: Machine) -> None:
+def _fail(call: Call, machine: MachineRecord) -> None:
     machine.state = "failed"
     call.state.release(machine.nics)
     machine.nics = []

@@ -16,7 +16,7 @@ from smartdc.emulator.machine.disks import MAX_DISKS, disk_id
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 DISKS = f"{MACHINE}/disks"
@@ -33,23 +33,23 @@ class DiskJob:
     slot: str | None
     size: int = 0
 
-    def __call__(self, machine: Machine) -> None:
+    def __call__(self, machine: MachineRecord) -> None:
         """Do it."""
         {"creating": self._create, "resizing": self._resize, "deleting": self._delete}[self.task](machine)
 
-    def _create(self, machine: Machine) -> None:
+    def _create(self, machine: MachineRecord) -> None:
         slot = self.slot or _free_slot(machine)
         if _in_slot(machine, slot) or self.size > _space(machine):
             raise JobFailed(f"no place for another disk in {slot}")
         machine.disks.append({"size": self.size, "block_size": 4096, "id": disk_id(machine.id, slot), "pci_slot": slot})
 
-    def _resize(self, machine: Machine) -> None:
+    def _resize(self, machine: MachineRecord) -> None:
         disk = _in_slot(machine, self.slot)
         if not disk or self.size - disk["size"] > _space(machine):
             raise JobFailed(f"the disk in {self.slot} cannot have {self.size} MiB")
         disk["size"] = self.size
 
-    def _delete(self, machine: Machine) -> None:
+    def _delete(self, machine: MachineRecord) -> None:
         machine.disks = [disk for disk in machine.disks if disk["pci_slot"] != self.slot]
 
 
@@ -118,7 +118,7 @@ def delete_disk(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(disk: dict[str, Any], machine: Machine) -> dict[str, Any]:
+def view(disk: dict[str, Any], machine: MachineRecord) -> dict[str, Any]:
     """Return the disk as CloudAPI writes it; without a job its state is the machine's."""
     tasks = {job.slot: job.task for job in reversed(_pending(machine)) if job.task != "creating"}
     return {
@@ -131,11 +131,11 @@ def view(disk: dict[str, Any], machine: Machine) -> dict[str, Any]:
     }
 
 
-def _young(machine: Machine, slot: str, size: int) -> dict[str, Any]:
+def _young(machine: MachineRecord, slot: str, size: int) -> dict[str, Any]:
     return {"id": disk_id(machine.id, slot), "pci_slot": slot, "size": size, "boot": False, "state": "creating"}
 
 
-def _pending(machine: Machine) -> list[DiskJob]:
+def _pending(machine: MachineRecord) -> list[DiskJob]:
     return [job.effect for job in machine.pending if isinstance(job.effect, DiskJob)]
 
 
@@ -147,15 +147,15 @@ def _require(call: Call) -> dict[str, Any]:
     raise not_found("disk not found")
 
 
-def _in_slot(machine: Machine, slot: str | None) -> dict[str, Any] | None:
+def _in_slot(machine: MachineRecord, slot: str | None) -> dict[str, Any] | None:
     return next((disk for disk in machine.disks if disk["pci_slot"] == slot), None)
 
 
-def _free_slot(machine: Machine) -> str:
+def _free_slot(machine: MachineRecord) -> str:
     return next(slot for slot in (f"0:4:{place}" for place in range(MAX_DISKS + 1)) if not _in_slot(machine, slot))
 
 
-def _space(machine: Machine) -> int:
+def _space(machine: MachineRecord) -> int:
     return machine.disk - sum(int(disk["size"]) for disk in machine.disks)
 
 
@@ -182,7 +182,7 @@ def _check_new(call: Call) -> tuple[int, str | None]:
     return size, slot
 
 
-def _check_slot(machine: Machine, slot: str) -> None:
+def _check_slot(machine: MachineRecord, slot: str) -> None:
     """Refuse a slot that is taken, or not for disks."""
     bus, device, _ = map(int, slot.split(":"))
     message = "Invalid VM update parameters"

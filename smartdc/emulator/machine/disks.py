@@ -6,7 +6,7 @@ from typing import Any
 from smartdc.emulator.core.ids import fixed_uuid
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, validation_failed
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import HVM, Image, Package
+from smartdc.emulator.state.records import HVM, ImageRecord, PackageRecord
 
 MAX_DISKS = 8
 BLOCK_SIZES = tuple(2**power for power in range(9, 18))
@@ -21,7 +21,7 @@ class Layout:
     flexible: bool = False
 
 
-def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layout:
+def choose_disks(call: Call, image: ImageRecord, package: PackageRecord, brand: str) -> Layout:
     """Return the disks that request and package make together: 409 when they do not fit."""
     if brand not in HVM:
         return Layout(package.disk)
@@ -39,7 +39,7 @@ def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layo
     return _finish(Layout(package.disk, _check(asked, image, package), flexible=True), image)
 
 
-def _check(asked: Any, image: Image, package: Package) -> list[dict[str, Any]]:
+def _check(asked: Any, image: ImageRecord, package: PackageRecord) -> list[dict[str, Any]]:
     if not isinstance(asked, list) or not all(isinstance(disk, dict) for disk in asked):
         raise ApiError(500, "InternalError", "Internal Error")
     if len(asked) > MAX_DISKS:
@@ -66,7 +66,7 @@ def _check_blocks(disks: list[dict[str, Any]]) -> None:
             )
 
 
-def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
+def _fill(disks: list[dict[str, Any]], image: ImageRecord, package: PackageRecord) -> None:
     """Put a number wherever a size is left out or ``remaining``."""
     disks[0].setdefault("size", image.size)
     if any("size" not in disk for disk in disks):
@@ -82,7 +82,7 @@ def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
             raise _too_large()
 
 
-def _finish(layout: Layout, image: Image) -> Layout:
+def _finish(layout: Layout, image: ImageRecord) -> Layout:
     """Write the disks as CloudAPI shows them; the first one boots the image."""
     boot, *others = layout.disks
     first = {"size": boot.get("size", image.size), "block_size": 4096, "boot": True, "image": image.id}

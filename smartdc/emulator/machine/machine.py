@@ -12,12 +12,12 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, valid
 from smartdc.emulator.machine.view import view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 MACHINES = "/:account/machines"
 MACHINE = "/:account/machines/:machine"
 
-Test = Callable[[Machine], bool]
+Test = Callable[[MachineRecord], bool]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 BRANDS = ("bhyve", "joyent", "joyent-minimal", "kvm", "lx")
@@ -89,12 +89,12 @@ def unallocated(action: str) -> ApiError:
     return ApiError(409, "UnallocatedVM", f"Cannot call {action} for a VM that has not been provisioned yet")
 
 
-def _destroy(call: Call, machine: Machine) -> None:
+def _destroy(call: Call, machine: MachineRecord) -> None:
     machine.state = "deleted"
     call.state.release(machine.nics)
 
 
-def _page(call: Call, machines: list[Machine], headers: dict[str, str]) -> Reply:
+def _page(call: Call, machines: list[MachineRecord], headers: dict[str, str]) -> Reply:
     for machine in machines:
         call.transitions.read(machine)
     headers["x-resource-count"] = str(len(machines))

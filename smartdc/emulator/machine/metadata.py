@@ -7,7 +7,7 @@ from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.machine.view import stripped_credentials
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 METADATA = f"{MACHINE}/metadata"
 METADATUM = f"{MACHINE}/metadata/:key"
@@ -84,7 +84,7 @@ def check_metadata(given: dict[str, Any], message: str, field: str) -> None:
             raise validation_failed(message, f"{field}.{key}", "Invalid", "Forbidden Data Type")
 
 
-def _internal(machine: Machine) -> dict[str, Any]:
+def _internal(machine: MachineRecord) -> dict[str, Any]:
     """Return what machines are not shown of themselves: the passwords, and whether they are encrypted."""
     return stripped_credentials(machine) | ({"encrypted": True} if machine.encrypted else {})
 

@@ -22,8 +22,8 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.stream import KIND, Tell, lines, send_chunks
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import Job, Machine
-from smartdc.emulator.state.storage import Migration
+from smartdc.emulator.state.records import Job, MachineRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 MIGRATE = f"{MACHINE}/migrate"
 OTHER_NODE = fixed_uuid("another compute node")
@@ -93,7 +93,7 @@ def watch(call: Call) -> Reply:
     return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, tell))
 
 
-def _teller(call: Call, migration: Migration) -> Tell:
+def _teller(call: Call, migration: MigrationRecord) -> Tell:
     """Return what tells news of a migration; entries of phases that ended before are none."""
     told = [dict(entry) for entry in migration.history]
     if told and migration.state == "running":
@@ -113,7 +113,7 @@ def _teller(call: Call, migration: Migration) -> Tell:
     return tell
 
 
-def view(migration: Migration) -> dict[str, Any]:
+def view(migration: MigrationRecord) -> dict[str, Any]:
     """Return the migration as CloudAPI writes it."""
     shown: dict[str, Any] = {"automatic": migration.automatic, "created_timestamp": iso(migration.created)}
     if migration.error:
@@ -129,7 +129,7 @@ def view(migration: Migration) -> dict[str, Any]:
 
 def _begin(call: Call, *, automatic: bool = False) -> Reply:
     known = _check_begin(call)
-    migration = known or Migration(call.machine.id, call.account.id, automatic, call.now)
+    migration = known or MigrationRecord(call.machine.id, call.account.id, automatic, call.now)
     call.state.migrations[call.machine.id] = migration
     migration.phase, migration.state, migration.error = "begin", "running", None
     for phase in AUTOMATIC if migration.automatic else AUTOMATIC[:1]:
@@ -204,14 +204,14 @@ ACTIONS: dict[str, Callable[[Call], Reply]] = {
 }
 
 
-def _require(call: Call, machine: Machine) -> Migration:
+def _require(call: Call, machine: MachineRecord) -> MigrationRecord:
     migration = call.state.migrations.get(machine.id)
     if not migration:
         raise not_found("migration not found")
     return migration
 
 
-def _check_begin(call: Call) -> Migration | None:
+def _check_begin(call: Call) -> MigrationRecord | None:
     """Refuse a migration that may not begin, and return the one that is to be tried again, if there is one."""
     if not call.settings.user_migrations:
         raise _precondition("User migration on this VM not allowed")
@@ -229,7 +229,7 @@ def _precondition(message: str) -> ApiError:
     return ApiError(412, "PreconditionFailed", message)
 
 
-def _started(call: Call, migration: Migration, phase: str) -> Reply:
+def _started(call: Call, migration: MigrationRecord, phase: str) -> Reply:
     """Answer with the record as it was, but for phase and state; what the phase itself writes comes a moment later."""
     answer = {**view(migration), "phase": phase, "state": "running"}
     if call.machine.pending[0].action == f"migrate-{phase}":
@@ -240,20 +240,20 @@ def _started(call: Call, migration: Migration, phase: str) -> Reply:
 # Phases: what becomes of them
 
 
-def _queue(call: Call, migration: Migration, phase: str) -> None:
+def _queue(call: Call, migration: MigrationRecord, phase: str) -> None:
     during = "stopping" if phase == "switch" else None
     job = _queue_job(call, phase, lambda machine: _succeed(call, migration, phase, machine), during=during)
     job.undo = lambda machine: _fail(call, migration, phase, job, machine)
 
 
-def _queue_job(call: Call, phase: str, effect: Callable[[Machine], None], **options: Any) -> Job:
+def _queue_job(call: Call, phase: str, effect: Callable[[MachineRecord], None], **options: Any) -> Job:
     job = call.queue(f"migrate-{phase}", effect, **options)
     # CloudAPI tells VMAPI nothing of who asked for a migration.
     job.caller = {"type": "operator"}
     return job
 
 
-def _succeed(call: Call, migration: Migration, phase: str, machine: Machine) -> None:
+def _succeed(call: Call, migration: MigrationRecord, phase: str, machine: MachineRecord) -> None:
     now = machine.updated
     _open(migration, phase, now)
     if phase == "switch":
@@ -269,7 +269,7 @@ def _succeed(call: Call, migration: Migration, phase: str, machine: Machine) -> 
         _open(migration, machine.pending[0].action.removeprefix("migrate-"), now)
 
 
-def _fail(call: Call, migration: Migration, phase: str, job: Job, machine: Machine) -> None:
+def _fail(call: Call, migration: MigrationRecord, phase: str, job: Job, machine: MachineRecord) -> None:
     now = call.state.clock.time()
     _open(migration, phase, now)
     migration.history[-1]["error"] = job.error
@@ -278,7 +278,7 @@ def _fail(call: Call, migration: Migration, phase: str, job: Job, machine: Machi
     _forget(machine, list(machine.pending))
 
 
-def _forget(machine: Machine, jobs: list[Job]) -> None:
+def _forget(machine: MachineRecord, jobs: list[Job]) -> None:
     """Drop the phases that were to follow by themselves: CloudAPI would not have queued them yet."""
     for job in jobs:
         if job.action.startswith("migrate-"):
@@ -286,18 +286,18 @@ def _forget(machine: Machine, jobs: list[Job]) -> None:
             machine.jobs.remove(job)
 
 
-def _open(migration: Migration, phase: str, now: float) -> None:
+def _open(migration: MigrationRecord, phase: str, now: float) -> None:
     """Write down that a phase begins, unless that is done; a switch begins with a last sync."""
     if not migration.history or migration.history[-1]["state"] != "running":
         _write(migration, "sync" if phase == "switch" else phase, now)
 
 
-def _write(migration: Migration, phase: str, now: float) -> None:
+def _write(migration: MigrationRecord, phase: str, now: float) -> None:
     entry = {"type": "progress", "current_progress": 1, "message": MESSAGES[phase], "phase": phase, "state": "running"}
     migration.history.append({**entry, "started_timestamp": iso(now), "total_progress": 100})
     migration.phase, migration.state, migration.error = phase, "running", None
 
 
-def _close(migration: Migration, state: str, now: float) -> None:
+def _close(migration: MigrationRecord, state: str, now: float) -> None:
     migration.history[-1] |= {"current_progress": 100, "state": state, "finished_timestamp": iso(now)}
     migration.finished = now

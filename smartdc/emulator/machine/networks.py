@@ -6,7 +6,7 @@ from typing import Any
 from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 MAX_PUBLIC = 1
 
@@ -15,7 +15,7 @@ MAX_PUBLIC = 1
 class Wanted:
     """A network to plug into, and the address to have there when one is asked for."""
 
-    network: Network
+    network: NetworkRecord
     ip: str | None = None
 
 
@@ -46,7 +46,7 @@ def check_networks(call: Call, networks: list[Wanted]) -> None:
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
 
 
-def check_address(network: Network, ip: str | None) -> None:
+def check_address(network: NetworkRecord, ip: str | None) -> None:
     """Refuse an address that the network does not have, or has for itself."""
     if ip is None:
         return

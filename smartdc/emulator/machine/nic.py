@@ -10,7 +10,7 @@ from smartdc.emulator.machine.networks import check_address, check_network_objec
 from smartdc.emulator.machine.view import nic_view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine, Network, Nic
+from smartdc.emulator.state.records import MachineRecord, NetworkRecord, NicRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 NICS = f"{MACHINE}/nics"
@@ -81,7 +81,7 @@ def _asked(call: Call) -> tuple[str, str | None]:
     return check_network_object(call, network if isinstance(network, dict) else {})
 
 
-def _require_network(call: Call, identity: str) -> Network:
+def _require_network(call: Call, identity: str) -> NetworkRecord:
     """Return the network or pool; one that belongs to others is refused in two ways."""
     network = call.state.networks.get(identity)
     if not network or (network.members and not network.visible_to(call.account.id)):
@@ -91,7 +91,7 @@ def _require_network(call: Call, identity: str) -> Network:
     return network
 
 
-def _there_already(call: Call, identity: str) -> Nic | None:
+def _there_already(call: Call, identity: str) -> NicRecord | None:
     """Return the interface on that network; a pool has none, as interfaces are on its members."""
     found = [nic for nic in _nics_of(call.machine) if nic.network == identity]
     if len(found) > 1:
@@ -99,7 +99,7 @@ def _there_already(call: Call, identity: str) -> Nic | None:
     return found[0] if found else None
 
 
-def _check_address(network: Network, ip: str | None) -> None:
+def _check_address(network: NetworkRecord, ip: str | None) -> None:
     """Refuse an address that cannot be had: 404, 409, 422."""
     check_address(network, ip)
     if ip in network.taken:
@@ -107,7 +107,7 @@ def _check_address(network: Network, ip: str | None) -> None:
         raise ApiError(422, "InvalidParameters", "Invalid parameters", reasons)
 
 
-def _require(call: Call) -> tuple[Machine, Nic]:
+def _require(call: Call) -> tuple[MachineRecord, NicRecord]:
     text = call.text("mac")
     if not _MAC.match(text):
         raise invalid_argument("mac has invalid format")
@@ -119,31 +119,31 @@ def _require(call: Call) -> tuple[Machine, Nic]:
     return found
 
 
-def _nics_of(machine: Machine) -> list[Nic]:
+def _nics_of(machine: MachineRecord) -> list[NicRecord]:
     return [] if machine.state in ("deleted", "failed") else machine.nics
 
 
-def _location(call: Call, nic: Nic) -> dict[str, str]:
+def _location(call: Call, nic: NicRecord) -> dict[str, str]:
     return call.location("machines", call.machine.id, "nics", nic.mac.replace(":", ""))
 
 
-def _while_it_reboots(machine: Machine) -> str | None:
+def _while_it_reboots(machine: MachineRecord) -> str | None:
     return "ready" if machine.state == "running" else None
 
 
-def _plug(machine: Machine, nic: Nic) -> None:
+def _plug(machine: MachineRecord, nic: NicRecord) -> None:
     nic.ready = True
     for other in machine.nics if nic.primary else ():
         other.primary = other is nic
 
 
-def _unplug(call: Call, machine: Machine, nic: Nic) -> None:
+def _unplug(call: Call, machine: MachineRecord, nic: NicRecord) -> None:
     if nic not in machine.nics:
         raise JobFailed(f"NIC {nic.mac} is not on this machine")
     _drop(call, machine, nic)
 
 
-def _drop(call: Call, machine: Machine, nic: Nic) -> None:
+def _drop(call: Call, machine: MachineRecord, nic: NicRecord) -> None:
     """Take an interface away, and give its address back unless somebody else has that by now."""
     machine.nics = [other for other in machine.nics if other is not nic]
     network = call.state.networks.get(nic.network)

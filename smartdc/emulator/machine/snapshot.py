@@ -9,7 +9,7 @@ from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Job, Machine, Snapshot
+from smartdc.emulator.state.records import Job, MachineRecord, SnapshotRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 SNAPSHOTS = f"{MACHINE}/snapshots"
@@ -69,7 +69,7 @@ def delete_snapshot(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(snapshot: Snapshot, execution: str | None) -> dict[str, Any]:
+def view(snapshot: SnapshotRecord, execution: str | None) -> dict[str, Any]:
     """Return the snapshot as CloudAPI writes it; without a job there is no state."""
     shown: dict[str, Any] = {"name": snapshot.name}
     if execution:
@@ -87,21 +87,21 @@ def _check_brand(call: Call, action: str) -> None:
         raise ApiError(409, "BrandNotSupported", f"{words} with delegated datasets")
 
 
-def _find(machine: Machine, name: str) -> Snapshot | None:
+def _find(machine: MachineRecord, name: str) -> SnapshotRecord | None:
     return next((snapshot for snapshot in machine.snapshots if snapshot.name == name), None)
 
 
-def _newest_job(machine: Machine, name: str) -> Job | None:
+def _newest_job(machine: MachineRecord, name: str) -> Job | None:
     return next((job for job in reversed(machine.jobs) if job.snapshot == name), None)
 
 
-def _take(machine: Machine, name: str) -> None:
+def _take(machine: MachineRecord, name: str) -> None:
     if _find(machine, name):
         raise JobFailed(f"snapshot {name} exists")
-    machine.snapshots.append(Snapshot(name, machine.updated))
+    machine.snapshots.append(SnapshotRecord(name, machine.updated))
 
 
-def _roll_back(machine: Machine, name: str) -> None:
+def _roll_back(machine: MachineRecord, name: str) -> None:
     names = [snapshot.name for snapshot in machine.snapshots]
     if name not in names:
         machine.state = "stopped"
@@ -110,5 +110,5 @@ def _roll_back(machine: Machine, name: str) -> None:
     machine.state = "running"
 
 
-def _drop(machine: Machine, name: str) -> None:
+def _drop(machine: MachineRecord, name: str) -> None:
     machine.snapshots = [snapshot for snapshot in machine.snapshots if snapshot.name != name]

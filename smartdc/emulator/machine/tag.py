@@ -9,7 +9,7 @@ from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.machine.metadata import check_metadata
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 TAGS = f"{MACHINE}/tags"
 TAG = f"{MACHINE}/tags/:tag"
@@ -143,12 +143,12 @@ def _check_lost(message: str, lost: list[str]) -> None:
         raise _invalid(message, f'Special tag "{reserved}" may not be deleted')
 
 
-def _replace(machine: Machine, lost: list[str], given: dict[str, Any]) -> None:
+def _replace(machine: MachineRecord, lost: list[str], given: dict[str, Any]) -> None:
     _forget(machine, *lost)
     machine.tags.update(given)
 
 
-def _forget(machine: Machine, *keys: str) -> None:
+def _forget(machine: MachineRecord, *keys: str) -> None:
     for key in keys:
         machine.tags.pop(key, None)
 

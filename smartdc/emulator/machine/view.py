@@ -4,10 +4,10 @@ from typing import Any
 
 from smartdc.emulator.core.clock import iso
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import Machine, Nic
+from smartdc.emulator.state.records import MachineRecord, NicRecord
 
 
-def view(machine: Machine, call: Call, *, alone: bool = True) -> dict[str, Any]:
+def view(machine: MachineRecord, call: Call, *, alone: bool = True) -> dict[str, Any]:
     """Return the machine's JSON for a call; ``alone`` when it is not one of a list."""
     package = call.state.packages.get(machine.package)
     nics = [] if machine.state == "provisioning" else [nic for nic in machine.nics if nic.ready]
@@ -49,13 +49,13 @@ def view(machine: Machine, call: Call, *, alone: bool = True) -> dict[str, Any]:
     return shown
 
 
-def first_view(machine: Machine, call: Call) -> dict[str, Any]:
+def first_view(machine: MachineRecord, call: Call) -> dict[str, Any]:
     """Return the JSON that answers a create: it is written before the package is looked up, and names none."""
     shown = view(machine, call, alone=False)
     return {name: value for name, value in shown.items() if name not in ("flexible", "free_space")} | {"package": ""}
 
 
-def nic_view(nic: Nic, machine: Machine) -> dict[str, Any]:
+def nic_view(nic: NicRecord, machine: MachineRecord) -> dict[str, Any]:
     """Return a network interface as CloudAPI writes it; it is up when its machine is."""
     state = "stopped" if machine.state in ("stopped", "failed", "deleted") else "running"
     shown = {
@@ -69,24 +69,24 @@ def nic_view(nic: Nic, machine: Machine) -> dict[str, Any]:
     return shown | ({"gateway": nic.gateway} if nic.gateway else {})
 
 
-def dns_names(machine: Machine, call: Call) -> list[str]:
+def dns_names(machine: MachineRecord, call: Call) -> list[str]:
     """Return the names that CNS gives to a machine: by its id and by its own name."""
     zone = f"{call.account.id}.{call.settings.datacenter}.cns.emulator.invalid"
     return [f"{machine.id}.inst.{zone}", f"{machine.name}.inst.{zone}"]
 
 
-def stripped_credentials(machine: Machine) -> dict[str, Any]:
+def stripped_credentials(machine: MachineRecord) -> dict[str, Any]:
     """Return the passwords by login, without the ``_pw`` that marks them inside."""
     return {name.removesuffix("_pw"): value for name, value in machine.credentials.items() if name.endswith("_pw")}
 
 
-def _metadata(machine: Machine, call: Call) -> dict[str, Any]:
+def _metadata(machine: MachineRecord, call: Call) -> dict[str, Any]:
     if call.params.get("credentials") and (passwords := stripped_credentials(machine)):
         return {**machine.metadata, "credentials": passwords}
     return machine.metadata
 
 
-def _primary(nics: list[Nic]) -> Nic:
+def _primary(nics: list[NicRecord]) -> NicRecord:
     return next((nic for nic in nics if nic.primary), nics[0])
 
 
@@ -96,7 +96,7 @@ def _is_first_version(call: Call) -> bool:
     return text == "7.0" or (text.startswith("7.0.") and text[4:].isdigit())
 
 
-def _bhyve(machine: Machine) -> dict[str, Any]:
+def _bhyve(machine: MachineRecord) -> dict[str, Any]:
     extra: dict[str, Any] = {"flexible": machine.flexible}
     if machine.flexible:
         extra["free_space"] = machine.disk - sum(disk["size"] for disk in machine.disks)

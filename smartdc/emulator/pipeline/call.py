@@ -10,7 +10,15 @@ from smartdc.emulator.core.settings import Settings
 from smartdc.emulator.core.versions import Range, parse_range
 from smartdc.emulator.pipeline.router import NOWHERE, Match
 from smartdc.emulator.signature.authorization_header import Credentials, Signable
-from smartdc.emulator.state.records import Account, Image, Job, Machine, Package, Role, User
+from smartdc.emulator.state.records import (
+    AccountRecord,
+    ImageRecord,
+    Job,
+    MachineRecord,
+    PackageRecord,
+    RoleRecord,
+    UserRecord,
+)
 from smartdc.emulator.state.state import State
 from smartdc.emulator.state.transitions import Transitions
 
@@ -37,15 +45,15 @@ class Call:
     past_body: bool = False
     """Whether the body is read, from when on answers carry the full set of headers."""
 
-    found_caller: Account | None = None
-    user: User | None = None
+    found_caller: AccountRecord | None = None
+    user: UserRecord | None = None
     """The sub-user of the calling account that signed, if it was one."""
-    active_roles: list[Role] | None = None
+    active_roles: list[RoleRecord] | None = None
     """The roles that let the caller in; None for who needs none."""
-    found_account: Account | None = None
-    found_machine: Machine | None = None
-    image: Image | None = None
-    package: Package | None = None
+    found_account: AccountRecord | None = None
+    found_machine: MachineRecord | None = None
+    image: ImageRecord | None = None
+    package: PackageRecord | None = None
     request_id: str = ""
 
     # What a handler can rely on
@@ -56,19 +64,19 @@ class Call:
         return self.state.settings
 
     @property
-    def caller(self) -> Account:
+    def caller(self) -> AccountRecord:
         """The account that signed; without one it is a 401."""
         if not self.found_caller:
             raise ApiError(401, "InvalidCredentials", "You must make authenticated requests to use CloudAPI")
         return self.found_caller
 
     @property
-    def account(self) -> Account:
+    def account(self) -> AccountRecord:
         """The account the call is about, which is the caller unless the path says otherwise."""
         return self.found_account or self.caller
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> MachineRecord:
         """The machine the call is about; without one it is a 404."""
         if not self.found_machine:
             raise ApiError(404, "ResourceNotFound", "VM not found")
@@ -100,12 +108,12 @@ class Call:
     def queue(
         self,
         action: str,
-        effect: Callable[[Machine], None],
+        effect: Callable[[MachineRecord], None],
         *,
-        machine: Machine | None = None,
+        machine: MachineRecord | None = None,
         needs: tuple[str, ...] = (),
         during: str | None = None,
-        undo: Callable[[Machine], None] | None = None,
+        undo: Callable[[MachineRecord], None] | None = None,
         snapshot: str | None = None,
     ) -> Job:
         """Queue a job on the call's machine; ``action`` is what the audit will call it."""

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from smartdc.emulator.core.reply import ApiError, not_authorized
 from smartdc.emulator.grammar.policy_rule import Rule, parse_rule
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import Account, Role
+from smartdc.emulator.state.records import AccountRecord, RoleRecord
 
 ADMINISTRATOR = "administrator"
 
@@ -72,7 +72,7 @@ def resource_of(call: Call) -> str:
     return unquote("/".join(["", *names]))
 
 
-def tagged_roles(call: Call) -> list[Role]:
+def tagged_roles(call: Call) -> list[RoleRecord]:
     """Return the roles on what the call is about; those that were deleted since are none."""
     account = call.account
     tags = call.machine.role_tags if on_machine(call) else account.role_tags.get(resource_of(call), [])
@@ -84,7 +84,7 @@ def on_machine(call: Call) -> bool:
     return bool(call.found_machine) and call.request.path.split("/")[2:3] == ["machines"]
 
 
-def _active_roles(call: Call) -> list[Role]:
+def _active_roles(call: Call) -> list[RoleRecord]:
     """Return the roles that count; one that the caller is no member of is a 403."""
     member, roles, asked = (call.user or call.caller).id, call.account.roles.values(), call.text("as-role")
     if not asked:
@@ -95,7 +95,7 @@ def _active_roles(call: Call) -> list[Role]:
     return [mine[name] for name in asked.split(",")]
 
 
-def _may(call: Call, roles: list[Role]) -> bool:
+def _may(call: Call, roles: list[RoleRecord]) -> bool:
     """Judge by the roles; where only conditions would decide, which nothing here evaluates, it is a 501."""
     if not (call.caller.approved and call.account.approved):
         return False
@@ -114,7 +114,7 @@ def _may(call: Call, roles: list[Role]) -> bool:
     return bool(fitting)
 
 
-def _rules(account: Account, role: Role) -> Iterator[Rule]:
+def _rules(account: AccountRecord, role: RoleRecord) -> Iterator[Rule]:
     for policy in role.policies:
         if policy in account.policies:
             yield from map(parse_rule, account.policies[policy].rules)

@@ -7,7 +7,7 @@ from smartdc.emulator.core.reply import Reply, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.key import location_of, owner_of
-from smartdc.emulator.state.records import AccessKey, Person
+from smartdc.emulator.state.records import AccessKeyRecord, Person
 
 KEYS = "/:account/accesskeys"
 KEY = "/:account/accesskeys/:accesskeyid"
@@ -35,7 +35,7 @@ def get_access_key(call: Call) -> Reply:
 def create_access_key(call: Call) -> Reply:
     """Create an access key; there is nothing to say about it."""
     owner, (name, *secret) = owner_of(call), (call.state.ids.uuid("access key").replace("-", "") for _ in range(3))
-    key = AccessKey(name, "".join(secret), call.state.clock.time())
+    key = AccessKeyRecord(name, "".join(secret), call.state.clock.time())
     owner.access_keys[key.id] = key
     return Reply(201, view(key, owner), location_of(call, "accesskeys", key.id))
 
@@ -48,7 +48,7 @@ def delete_access_key(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(key: AccessKey, owner: Person) -> dict[str, Any]:
+def view(key: AccessKeyRecord, owner: Person) -> dict[str, Any]:
     """Return the access key as CloudAPI writes it, which is the directory's entry with all that is in it."""
     return {
         "dn": f"accesskeyid={key.id}, uuid={owner.id}, ou=users, o=smartdc",
@@ -61,7 +61,7 @@ def view(key: AccessKey, owner: Person) -> dict[str, Any]:
     }
 
 
-def _require(call: Call) -> AccessKey:
+def _require(call: Call) -> AccessKeyRecord:
     name = call.text("accesskeyid")
     key = owner_of(call).access_keys.get(name)
     if not key:

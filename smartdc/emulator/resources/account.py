@@ -7,7 +7,7 @@ from smartdc.emulator.core.reply import Reply, invalid_argument
 from smartdc.emulator.core.versions import SERVED
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Account, Machine
+from smartdc.emulator.state.records import AccountRecord, MachineRecord
 
 ACCOUNT = "/:account"
 OPTIONAL = ("companyName", "firstName", "lastName", "address", "city", "state", "postalCode", "country", "phone")
@@ -64,13 +64,13 @@ def _used(call: Call, limit: dict[str, Any]) -> int:
     return sum(machine.disk for machine in machines) // 1024 if limit.get("by") == "quota" else len(machines)
 
 
-def _concerns(call: Call, limit: dict[str, Any], machine: Machine) -> bool:
+def _concerns(call: Call, limit: dict[str, Any], machine: MachineRecord) -> bool:
     check, image = limit.get("check", ""), call.state.images.get(machine.image)
     known = {"brand": machine.brand, "os": image.os if image else None, "image": image.name if image else None}
     return check not in known or limit.get(check) in ("any", known[check])
 
 
-def view(account: Account) -> dict[str, Any]:
+def view(account: AccountRecord) -> dict[str, Any]:
     """Return the account as CloudAPI writes it; empty fields are left out."""
     shown: dict[str, Any] = {"id": account.id, "login": account.login, "email": account.profile.get("email", "")}
     shown |= {name: account.profile[name] for name in OPTIONAL if account.profile.get(name)}

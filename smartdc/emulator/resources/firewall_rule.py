@@ -10,7 +10,7 @@ from smartdc.emulator.machine.machine import MACHINE, tag_text
 from smartdc.emulator.machine.view import view as machine_view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import FirewallRule, Machine
+from smartdc.emulator.state.records import FirewallRuleRecord, MachineRecord
 
 RULES = "/:account/fwrules"
 RULE = f"{RULES}/:id"
@@ -45,7 +45,7 @@ def create_rule(call: Call) -> Reply:
         "log": params.get("log") or False,
         "description": params.get("description") or "",
     }
-    rule = FirewallRule(call.state.ids.uuid("firewall rule"), call.account.id, **_checked(asked))
+    rule = FirewallRuleRecord(call.state.ids.uuid("firewall rule"), call.account.id, **_checked(asked))
     call.state.firewall_rules[rule.id] = rule
     return Reply(201, view(rule))
 
@@ -97,7 +97,7 @@ def list_rule_machines(call: Call) -> Reply:
     return Reply(200, shown, {"x-resource-count": str(len(shown))})
 
 
-def view(rule: FirewallRule) -> dict[str, Any]:
+def view(rule: FirewallRuleRecord) -> dict[str, Any]:
     """Return the rule as CloudAPI writes it."""
     shown: dict[str, Any] = {"id": rule.id, "rule": str(rule.rule), "enabled": rule.enabled, "log": rule.log}
     if rule.owner is None:
@@ -105,7 +105,7 @@ def view(rule: FirewallRule) -> dict[str, Any]:
     return {**shown, "description": rule.description} if rule.description else shown
 
 
-def _changed(rule: FirewallRule, changes: dict[str, Any]) -> Reply:
+def _changed(rule: FirewallRuleRecord, changes: dict[str, Any]) -> Reply:
     for name, value in _checked(changes).items():
         setattr(rule, name, value)
     return Reply(200, view(rule))
@@ -134,7 +134,7 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _require_own(call: Call) -> FirewallRule:
+def _require_own(call: Call) -> FirewallRuleRecord:
     """Return a rule of the account; the operator's are refused like those of others: 403."""
     rule = _require(call)
     if rule.owner is None:
@@ -142,7 +142,7 @@ def _require_own(call: Call) -> FirewallRule:
     return rule
 
 
-def _require(call: Call) -> FirewallRule:
+def _require(call: Call) -> FirewallRuleRecord:
     if not UUID.fullmatch(call.text("id")):
         raise _invalid(("uuid", "Invalid UUID"))
     rule = call.state.firewall_rules.get(call.text("id"))
@@ -153,7 +153,7 @@ def _require(call: Call) -> FirewallRule:
     return rule
 
 
-def _concerns(rule: Rule, machine: Machine) -> bool:
+def _concerns(rule: Rule, machine: MachineRecord) -> bool:
     return rule.concerns(machine.id, {name: tag_text(value) for name, value in machine.tags.items()})
 
 

@@ -6,7 +6,7 @@ from smartdc.emulator.core.clock import iso
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Image
+from smartdc.emulator.state.records import ImageRecord
 
 IMAGES = "/:account/images"
 IMAGE = f"{IMAGES}/:dataset"
@@ -54,7 +54,7 @@ def delete_image(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(image: Image, call: Call) -> dict[str, Any]:
+def view(image: ImageRecord, call: Call) -> dict[str, Any]:
     """Return the image as CloudAPI writes it for the caller's version."""
     made = image.state not in YOUNG
     shown: dict[str, Any] = {"id": image.id, "name": image.name, "version": image.version}
@@ -78,14 +78,14 @@ def view(image: Image, call: Call) -> dict[str, Any]:
     return {**shown, **_rights(image)} if call.since("7.1.0") else shown
 
 
-def require_image(call: Call) -> Image:
+def require_image(call: Call) -> ImageRecord:
     """Return the image that the call is about: 404."""
     if not call.image:
         raise not_found(f"{call.text('dataset')} not found")
     return call.image
 
 
-def require_owner(call: Call) -> Image:
+def require_owner(call: Call) -> ImageRecord:
     """Return the image that the call is about, if it is the account's: 404, 422 NotImageOwner."""
     image = require_image(call)
     if image.owner != call.account.id:
@@ -94,14 +94,14 @@ def require_owner(call: Call) -> Image:
     return image
 
 
-def _seen(image: Image, call: Call) -> dict[str, Any]:
+def _seen(image: ImageRecord, call: Call) -> dict[str, Any]:
     """Return the image, and count that it was looked at while it is being made."""
     if maker := call.state.workers.get(image.id):
         call.transitions.read(maker)
     return view(image, call)
 
 
-def _rights(image: Image) -> dict[str, Any]:
+def _rights(image: ImageRecord) -> dict[str, Any]:
     shown: dict[str, Any] = {"owner": image.owner, "public": image.public, "state": image.state}
     return {
         **shown,
@@ -109,7 +109,7 @@ def _rights(image: Image) -> dict[str, Any]:
     }
 
 
-def _sha1(image: Image) -> str:
+def _sha1(image: ImageRecord) -> str:
     """Return 40 digits that stand for a file nobody will ever fetch."""
     return (image.id.replace("-", "") * 2)[:40]
 
@@ -133,11 +133,11 @@ def _kind(call: Call) -> str:
     return _OLD_TYPES[asked]
 
 
-def _fits_type(image: Image, kind: str) -> bool:
+def _fits_type(image: ImageRecord, kind: str) -> bool:
     return image.type != kind[1:] if kind.startswith("!") else image.type == kind
 
 
-def _passes(image: Image, call: Call) -> bool:
+def _passes(image: ImageRecord, call: Call) -> bool:
     public = call.text("public")
     exact = ((call.text(field), getattr(image, field)) for field in ("os", "owner"))
     return (
@@ -152,7 +152,7 @@ def _is_called(text: str, asked: str) -> bool:
     return not asked or (asked[1:] in text if asked.startswith("~") else asked == text)
 
 
-def _fits_state(image: Image, call: Call) -> bool:
+def _fits_state(image: ImageRecord, call: Call) -> bool:
     """Say whether an image is in the state that is asked for; disabled ones of others are not listed by it."""
     state = call.text("state") or "active"
     if state == "disabled" and image.owner != call.account.id:

@@ -13,7 +13,7 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.image import IMAGE, IMAGES, require_image, require_owner, view
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import Image, Machine
+from smartdc.emulator.state.records import ImageRecord, MachineRecord
 from smartdc.emulator.state.storage import worker
 from smartdc.emulator.state.transitions import JobFailed
 
@@ -38,7 +38,7 @@ def create_image(call: Call) -> Reply:
     machine = _require_machine(call)
     manifest = _manifest(call)
     source = call.state.images.get(machine.image) or _nothing(call, machine)
-    image = Image(call.state.ids.uuid("image"), "", "", source.os, source.type, call.account.id, call.now)
+    image = ImageRecord(call.state.ids.uuid("image"), "", "", source.os, source.type, call.account.id, call.now)
     image.state, image.public, image.origin, image.size = "creating", False, source.id, source.size
     image.requirements = dict(source.requirements)
     _change(image, manifest)
@@ -127,7 +127,7 @@ def clone_image(call: Call) -> Reply:
     return Reply(200, view(_clone(call, image, "active"), call))
 
 
-def _require_machine(call: Call) -> Machine:
+def _require_machine(call: Call) -> MachineRecord:
     identity = call.text("machine")
     wrong = [{"field": "vm_uuid", "code": "Invalid"}]
     if not UUID.fullmatch(identity):
@@ -140,9 +140,9 @@ def _require_machine(call: Call) -> Machine:
     return machine
 
 
-def _nothing(call: Call, machine: Machine) -> Image:
+def _nothing(call: Call, machine: MachineRecord) -> ImageRecord:
     """Return what stands for the image of a machine that nobody has any more."""
-    return Image(machine.image, "", "", "other", "zvol" if machine.hvm else "zone-dataset", "", call.now)
+    return ImageRecord(machine.image, "", "", "other", "zvol" if machine.hvm else "zone-dataset", "", call.now)
 
 
 def _check_datacenter(call: Call, name: str) -> None:
@@ -176,19 +176,19 @@ def _fits(name: str, value: Any) -> bool:
     return bool(urlsplit(value).netloc) if name in ("homepage", "eula") else bool(value) or name == "description"
 
 
-def _change(image: Image, manifest: dict[str, Any]) -> None:
+def _change(image: ImageRecord, manifest: dict[str, Any]) -> None:
     empty: dict[str, Any] = {"acl": [], "tags": {}}
     for name, value in manifest.items():
         setattr(image, name, empty.get(name, "") if value is None else value)
 
 
-def _finish(call: Call, image: Image, machine: Machine) -> None:
+def _finish(call: Call, image: ImageRecord, machine: MachineRecord) -> None:
     if machine.state != "stopped":
         raise JobFailed("VmNotStopped: the machine must be stopped")
     image.state, image.published = "active", call.state.workers.pop(image.id).updated
 
 
-def _fail(call: Call, image: Image, reason: str) -> None:
+def _fail(call: Call, image: ImageRecord, reason: str) -> None:
     """Keep the reason for those who ask, in so far as CloudAPI passes it on."""
     del call.state.workers[image.id]
     code, _, words = reason.partition(": ")
@@ -198,7 +198,7 @@ def _fail(call: Call, image: Image, reason: str) -> None:
         image.error = {"code": code, "message": words}
 
 
-def _clone(call: Call, image: Image, state: str) -> Image:
+def _clone(call: Call, image: ImageRecord, state: str) -> ImageRecord:
     origin = call.state.images.get(image.origin or "")
     if origin and origin.owner != catalogue.ADMIN:
         origin = _clone(call, origin, "disabled")

@@ -13,7 +13,7 @@ from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.schema import whole
 from smartdc.emulator.resources.network import NETWORKS, require_network
 from smartdc.emulator.resources.vlan import refused
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 IPS = f"{NETWORKS}/:id/ips"
 IP = f"{IPS}/:ip_address"
@@ -57,7 +57,7 @@ def update_ip(call: Call) -> Reply:
     return Reply(200, view(call, network, address))
 
 
-def view(call: Call, network: Network, address: str) -> dict[str, Any]:
+def view(call: Call, network: NetworkRecord, address: str) -> dict[str, Any]:
     """Return an address as CloudAPI writes it; whose it is, is told only where that is a customer."""
     managed = address in network.managed
     shown: dict[str, Any] = {"ip": address, "reserved": managed or address in network.reserved, "managed": managed}
@@ -69,7 +69,7 @@ def view(call: Call, network: Network, address: str) -> dict[str, Any]:
     return shown
 
 
-def _rows(call: Call, network: Network) -> set[str]:
+def _rows(call: Call, network: NetworkRecord) -> set[str]:
     """Return the addresses that NAPI has a row for; two stand just outside what machines get."""
     if not network.owners:
         return {address for address in network.taken if _owner(call, network, address) == call.account.id}
@@ -77,17 +77,17 @@ def _rows(call: Call, network: Network) -> set[str]:
     return edges | network.managed | network.reserved | network.freed | network.taken.keys()
 
 
-def _is_used(network: Network, address: str) -> bool:
+def _is_used(network: NetworkRecord, address: str) -> bool:
     return address in network.taken or address in network.reserved or address in network.managed
 
 
-def _owner(call: Call, network: Network, address: str) -> str | None:
+def _owner(call: Call, network: NetworkRecord, address: str) -> str | None:
     """Return the account that an address is in use by."""
     holder = call.state.holder(network.taken.get(address, ""))
     return holder.owner if holder else None
 
 
-def _reserve(network: Network, address: str, reserved: bool) -> None:
+def _reserve(network: NetworkRecord, address: str, reserved: bool) -> None:
     if reserved:
         network.reserved.add(address)
     elif address in network.reserved:
@@ -95,14 +95,14 @@ def _reserve(network: Network, address: str, reserved: bool) -> None:
         network.freed.add(address)
 
 
-def _require_network(call: Call) -> Network:
+def _require_network(call: Call) -> NetworkRecord:
     network = require_network(call, call.text("id"))
     if network.members:
         raise invalid_argument(f"cannot get IPs in a network pool: {network.id}")
     return network
 
 
-def _require_address(call: Call, network: Network) -> str:
+def _require_address(call: Call, network: NetworkRecord) -> str:
     try:
         address = IPv4Address(call.text("ip_address"))
     except AddressValueError:

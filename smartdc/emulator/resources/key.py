@@ -6,7 +6,7 @@ from smartdc.emulator.core.reply import Reply, invalid_argument, missing_paramet
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.user import require_user
-from smartdc.emulator.state.records import Key, Person
+from smartdc.emulator.state.records import KeyRecord, Person
 
 KEYS = "/:account/keys"
 KEY = "/:account/keys/:name"
@@ -65,12 +65,12 @@ def location_of(call: Call, *names: str) -> dict[str, str]:
     return call.location(*(("users", user) if user else ()), *names)
 
 
-def view(key: Key) -> dict[str, str]:
+def view(key: KeyRecord) -> dict[str, str]:
     """Return the key as CloudAPI writes it."""
     return {"name": key.name, "fingerprint": key.public.fingerprint, "key": key.public.text}
 
 
-def _require(call: Call) -> Key:
+def _require(call: Call) -> KeyRecord:
     name = call.text("name")
     key = owner_of(call).key(name)
     if not key:

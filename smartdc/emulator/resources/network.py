@@ -10,7 +10,7 @@ from smartdc.emulator.pipeline.schema import ADDRESS, IDENTITY, NAME, Form, Sche
 from smartdc.emulator.resources.network_check import check_created, check_resolvers, check_updated
 from smartdc.emulator.resources.vlan import GET as ON_VLAN
 from smartdc.emulator.resources.vlan import ID, VLAN, check_fabrics, networks_on, require_vlan
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 NETWORKS = "/:account/networks"
 FABRIC_NETWORKS = f"{VLAN}/networks"
@@ -75,7 +75,7 @@ def create_fabric_network(call: Call) -> Reply:
     vlan = require_vlan(call, params)
     check_created(call, params)
     nat = params.get("internet_nat")
-    network = Network(
+    network = NetworkRecord(
         call.state.ids.uuid("network"),
         params["name"],
         IPv4Network(params["subnet"]),
@@ -127,7 +127,7 @@ def delete_fabric_network(call: Call) -> Reply:
     return Reply(204)
 
 
-def require_network(call: Call, identity: str) -> Network:
+def require_network(call: Call, identity: str) -> NetworkRecord:
     """Return a network or pool that the account can see: 404."""
     found = next((network for network in visible(call) if network.id == identity), None)
     if not found:
@@ -135,12 +135,12 @@ def require_network(call: Call, identity: str) -> Network:
     return found
 
 
-def visible(call: Call) -> list[Network]:
+def visible(call: Call) -> list[NetworkRecord]:
     """Return the networks and pools that the account may use."""
     return call.state.networks_of(call.account)
 
 
-def view(network: Network, call: Call, *, suffixes: bool = True) -> dict[str, Any]:
+def view(network: NetworkRecord, call: Call, *, suffixes: bool = True) -> dict[str, Any]:
     """Return the network as CloudAPI writes it; those on fabrics show more."""
     shown: dict[str, Any] = {"id": network.id, "name": network.name, "public": network.public}
     if network.description:
@@ -153,7 +153,7 @@ def view(network: Network, call: Call, *, suffixes: bool = True) -> dict[str, An
     return shown
 
 
-def _fabric_view(network: Network) -> dict[str, Any]:
+def _fabric_view(network: NetworkRecord) -> dict[str, Any]:
     shown = {
         "fabric": True,
         "internet_nat": network.internet_nat,
@@ -167,7 +167,7 @@ def _fabric_view(network: Network) -> dict[str, Any]:
     return shown | gateway | ({"routes": network.routes} if network.routes else {})
 
 
-def _change(network: Network, params: dict[str, Any]) -> None:
+def _change(network: NetworkRecord, params: dict[str, Any]) -> None:
     network.name = params.get("name", network.name)
     network.description = params.get("description", network.description)
     network.start = params.get("provision_start_ip", network.start)
@@ -177,7 +177,7 @@ def _change(network: Network, params: dict[str, Any]) -> None:
         network.routes = params["routes"]
 
 
-def _require_fabric_network(call: Call, params: dict[str, Any]) -> Network:
+def _require_fabric_network(call: Call, params: dict[str, Any]) -> NetworkRecord:
     vlan = require_vlan(call, params)
     found = next((network for network in networks_on(call, vlan) if network.id == params["id"]), None)
     if not found:
@@ -185,6 +185,6 @@ def _require_fabric_network(call: Call, params: dict[str, Any]) -> Network:
     return found
 
 
-def _macs_on(call: Call, network: Network) -> list[str]:
+def _macs_on(call: Call, network: NetworkRecord) -> list[str]:
     holders = [call.state.holder(machine) for machine in set(network.taken.values())]
     return sorted(nic.mac for holder in holders if holder for nic in holder.nics if nic.network == network.id)

@@ -7,7 +7,7 @@ from typing import Any
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.resources.vlan import check_texts, refused
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 MAX_RESOLVERS = 4
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -27,7 +27,7 @@ def check_created(call: Call, params: dict[str, Any]) -> None:
     _check_name(call, params["name"], None)
 
 
-def check_updated(call: Call, params: dict[str, Any], network: Network) -> None:
+def check_updated(call: Call, params: dict[str, Any], network: NetworkRecord) -> None:
     """Refuse a change that leaves a network unfit."""
     _check_common(params)
     if "provision_start_ip" in params or "provision_end_ip" in params:
@@ -98,7 +98,7 @@ def _check_neighbours(call: Call, subnet: IPv4Network) -> None:
         raise invalid_argument(", ".join(fault for _ in overlapping))
 
 
-def _check_name(call: Call, name: str, but: Network | None) -> None:
+def _check_name(call: Call, name: str, but: NetworkRecord | None) -> None:
     mine = [each for each in call.state.networks.values() if each.fabric and call.account.id in each.owners]
     if any(each.name == name and each is not but for each in mine):
         raise refused("name", "Already exists")

@@ -7,9 +7,9 @@ from typing import Any
 from smartdc.emulator.core.reply import Reply, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Package
+from smartdc.emulator.state.records import PackageRecord
 
-_EXACT: dict[str, Callable[[Package], Any]] = {
+_EXACT: dict[str, Callable[[PackageRecord], Any]] = {
     "brand": lambda package: package.brand,
     "memory": lambda package: package.memory,
     "disk": lambda package: package.disk,
@@ -39,7 +39,7 @@ def get_package(call: Call) -> Reply:
     return Reply(200, view(call.package))
 
 
-def view(package: Package) -> dict[str, Any]:
+def view(package: PackageRecord) -> dict[str, Any]:
     """Return the package as CloudAPI writes it."""
     shown: dict[str, Any] = {} if package.brand is None else {"brand": package.brand}
     shown |= {
@@ -60,7 +60,7 @@ def view(package: Package) -> dict[str, Any]:
     return shown
 
 
-def _passes(package: Package, call: Call) -> bool:
+def _passes(package: PackageRecord, call: Call) -> bool:
     params = call.params
     return (
         all(str(read(package)) == str(params[name]) for name, read in _EXACT.items() if params.get(name))

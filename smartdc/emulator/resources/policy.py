@@ -8,7 +8,7 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missi
 from smartdc.emulator.grammar.policy_rule import parse_rule
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Account, Policy
+from smartdc.emulator.state.records import AccountRecord, PolicyRecord
 
 POLICIES = "/:account/policies"
 POLICY = "/:account/policies/:policy"
@@ -40,7 +40,7 @@ def create_policy(call: Call) -> Reply:
         raise missing_parameter(f"Request is missing required parameters: {', '.join(missing)}")
     rules = _rules(call)
     _check_name(call.account, call.text("name"))
-    policy = Policy(call.state.ids.uuid("policy"), call.text("name"), rules, call.text("description") or None)
+    policy = PolicyRecord(call.state.ids.uuid("policy"), call.text("name"), rules, call.text("description") or None)
     call.account.policies[policy.id] = policy
     return Reply(201, view(policy), call.location("policies", policy.id))
 
@@ -80,7 +80,7 @@ def delete_policy(call: Call) -> Reply:
     return Reply(204)
 
 
-def named(account: Account, name: str) -> Policy | None:
+def named(account: AccountRecord, name: str) -> PolicyRecord | None:
     """Find a policy by name or id."""
     policies = account.policies
     return policies.get(name) or next((policy for policy in policies.values() if policy.name == name), None)
@@ -94,7 +94,7 @@ def as_texts(value: Any) -> list[str]:
     return list(map(str, value if isinstance(value, list) else [value]))
 
 
-def view(policy: Policy) -> dict[str, Any]:
+def view(policy: PolicyRecord) -> dict[str, Any]:
     """Return the policy as CloudAPI writes it."""
     shown: dict[str, Any] = {"name": policy.name, "id": policy.id, "rules": policy.rules}
     return {**shown, "description": policy.description} if policy.description else shown
@@ -128,6 +128,6 @@ def _unknown(call: Call, given: dict[str, Any]) -> ApiError:
     return missing_parameter("Request is missing a required parameter (" + "\n".join(missing) + ")")
 
 
-def _check_name(account: Account, name: str, but: Policy | None = None) -> None:
+def _check_name(account: AccountRecord, name: str, but: PolicyRecord | None = None) -> None:
     if any(policy.name == name and policy is not but for policy in account.policies.values()):
         raise invalid_argument("Name is not unique")

@@ -12,7 +12,7 @@ from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.policy import GONE
 from smartdc.emulator.resources.role_body import read_wish, writes_names
-from smartdc.emulator.state.records import Account, Role
+from smartdc.emulator.state.records import AccountRecord, RoleRecord
 
 ROLES = "/:account/roles"
 ROLE = "/:account/roles/:role"
@@ -37,7 +37,7 @@ def create_role(call: Call) -> Reply:
     if not wish.get("name"):
         raise missing_parameter("Request is missing required parameter: name")
     _check_name(call.account, wish["name"])
-    role = Role(call.state.ids.uuid("role"), **wish)
+    role = RoleRecord(call.state.ids.uuid("role"), **wish)
     call.account.roles[role.id] = role
     return Reply(201, view(role, call), call.location("roles", role.id))
 
@@ -66,7 +66,7 @@ def delete_role(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(role: Role, call: Call) -> dict[str, Any]:
+def view(role: RoleRecord, call: Call) -> dict[str, Any]:
     """Return the role as CloudAPI writes it for the caller's versions; an empty one looks the same in all of them."""
     shown: dict[str, Any] = {"name": role.name, "id": role.id}
     policies = [call.account.policies[id_] for id_ in role.policies if id_ in call.account.policies]
@@ -94,7 +94,7 @@ def _people(call: Call, ids: list[str]) -> list[dict[str, Any]]:
     return [{"id": member.id, "login": member.login, "type": kind} for kind, member in (*users, *accounts) if member]
 
 
-def _require(call: Call) -> Role:
+def _require(call: Call) -> RoleRecord:
     name, roles = call.text("role"), call.account.roles
     role = roles.get(name) or next((role for role in roles.values() if role.name == name), None)
     if not role:
@@ -102,6 +102,6 @@ def _require(call: Call) -> Role:
     return role
 
 
-def _check_name(account: Account, name: str | None, but: Role | None = None) -> None:
+def _check_name(account: AccountRecord, name: str | None, but: RoleRecord | None = None) -> None:
     if any(role.name == name and role is not but for role in account.roles.values()):
         raise invalid_argument("Name is not unique")

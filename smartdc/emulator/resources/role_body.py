@@ -9,7 +9,7 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.resources.policy import as_texts
 from smartdc.emulator.resources.policy import named as policy_named
-from smartdc.emulator.state.records import Account
+from smartdc.emulator.state.records import AccountRecord
 
 Reference = dict[str, Any]
 """What names a policy, by ``id`` or ``name``, or a member, by ``type`` and ``id`` or ``login``."""
@@ -143,7 +143,7 @@ def _member_id(call: Call, member: Reference) -> str | None:
     return found.id if found else None
 
 
-def _policy_id(account: Account, policy: Reference) -> str | None:
+def _policy_id(account: AccountRecord, policy: Reference) -> str | None:
     """Return the id of a policy, by its name where that finds one and else by its id."""
     found = policy_named(account, policy.get("name") or "") or account.policies.get(policy.get("id") or "")
     return found.id if found else None

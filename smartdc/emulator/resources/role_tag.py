@@ -8,7 +8,7 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, not_f
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import manages_access, on_machine, resource_of, tagged_roles
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Account, Role
+from smartdc.emulator.state.records import AccountRecord, RoleRecord
 
 log = logging.getLogger("smartdc.emulator")
 
@@ -77,7 +77,7 @@ def _tag_along(call: Call, created: dict[str, Any]) -> None:
         _keep(call, f"{resource_of(call)}/{new}" if new else resource_of(call), roles)
 
 
-def _wanted(call: Call, given: Any, there: list[Role]) -> list[Role] | None:
+def _wanted(call: Call, given: Any, there: list[RoleRecord]) -> list[RoleRecord] | None:
     """Return the roles that are named, in a parameter or the header, or else those there, or else the caller's."""
     header = call.request.headers.get(HEADER)
     if given not in (None, "", False, 0):
@@ -85,7 +85,7 @@ def _wanted(call: Call, given: Any, there: list[Role]) -> list[Role] | None:
     return _roles(call.account, header.split(",")) if header else there or call.active_roles
 
 
-def _roles(account: Account, names: list[Any]) -> list[Role]:
+def _roles(account: AccountRecord, names: list[Any]) -> list[RoleRecord]:
     """Return the roles of these names; one that nobody has is a 409."""
     known = {role.name: role for role in account.roles.values()}
     names = list(dict.fromkeys(map(str, names)))
@@ -94,7 +94,7 @@ def _roles(account: Account, names: list[Any]) -> list[Role]:
     return [known[name] for name in names]
 
 
-def _keep(call: Call, resource: str, roles: list[Role]) -> None:
+def _keep(call: Call, resource: str, roles: list[RoleRecord]) -> None:
     tags = [role.id for role in roles]
     if on_machine(call):
         call.machine.role_tags = tags

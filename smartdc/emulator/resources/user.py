@@ -9,7 +9,7 @@ from smartdc.emulator.core.reply import Reply, invalid_argument, missing_paramet
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.account import ALIASES, OPTIONAL
-from smartdc.emulator.state.records import Account, User
+from smartdc.emulator.state.records import AccountRecord, UserRecord
 
 USERS = "/:account/users"
 USER = "/:account/users/:uuid"
@@ -92,7 +92,7 @@ def delete_user(call: Call) -> Reply:
     return Reply(204)
 
 
-def require_user(call: Call, parameter: str) -> User:
+def require_user(call: Call, parameter: str) -> UserRecord:
     """Return the user whose login or id a parameter gives: 404."""
     name = call.text(parameter)
     user = call.account.user(name)
@@ -101,14 +101,14 @@ def require_user(call: Call, parameter: str) -> User:
     return user
 
 
-def view(user: User) -> dict[str, Any]:
+def view(user: UserRecord) -> dict[str, Any]:
     """Return the user as CloudAPI writes it; empty fields are left out."""
     shown = {"id": user.id, "login": user.login, "email": user.profile.get("email", "")}
     shown |= {name: user.profile[name] for name in OPTIONAL if user.profile.get(name)}
     return {**shown, "updated": iso(user.updated), "created": iso(user.created)}
 
 
-def _membership(account: Account, user: User) -> dict[str, list[str]]:
+def _membership(account: AccountRecord, user: UserRecord) -> dict[str, list[str]]:
     roles = account.roles.values()
     return {
         "roles": [role.name for role in roles if user.id in role.members],
@@ -122,7 +122,7 @@ def _changes(call: Call) -> dict[str, str]:
     return {ALIASES.get(name, name): value for name, value in given.items()}
 
 
-def _require_by_id(call: Call) -> User:
+def _require_by_id(call: Call) -> UserRecord:
     name = call.text("uuid")
     if name not in call.account.users:
         raise not_found(f'user with uuid "{name}" does not exist')
@@ -147,7 +147,7 @@ def _check_email_is_free(call: Call, email: str) -> None:
         raise invalid_argument("user is invalid")
 
 
-def _check_login(account: Account, login: str) -> None:
+def _check_login(account: AccountRecord, login: str) -> None:
     if not LOGIN.fullmatch(login) or login == "local":
         raise invalid_argument(f"login: {login} is invalid")
     if any(user.login.lower() == login.lower() for user in account.users.values()):

@@ -6,7 +6,7 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, not_f
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.schema import NAME, Form, Schema, check_schema, whole
-from smartdc.emulator.state.records import Network, Vlan
+from smartdc.emulator.state.records import NetworkRecord, VlanRecord
 
 VLANS = "/:account/fabrics/default/vlans"
 VLAN = f"{VLANS}/:vlan_id"
@@ -37,7 +37,7 @@ def create_vlan(call: Call) -> Reply:
     check_texts(params)
     if (call.account.id, number) in call.state.vlans:
         raise refused("vlan_id", "VLAN ID is already in use")
-    vlan = Vlan(call.account.id, number, params["name"], params.get("description"))
+    vlan = VlanRecord(call.account.id, number, params["name"], params.get("description"))
     call.state.vlans[call.account.id, number] = vlan
     return Reply(201, view(vlan))
 
@@ -72,7 +72,7 @@ def delete_vlan(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(vlan: Vlan) -> dict[str, Any]:
+def view(vlan: VlanRecord) -> dict[str, Any]:
     """Return the VLAN as CloudAPI writes it."""
     shown: dict[str, Any] = {"name": vlan.name, "vlan_id": vlan.vlan_id}
     return shown if vlan.description is None else {**shown, "description": vlan.description}
@@ -84,7 +84,7 @@ def check_fabrics(call: Call) -> None:
         raise ApiError(501, "NotImplementedError", "fabrics not enabled for this datacenter")
 
 
-def require_vlan(call: Call, params: dict[str, Any]) -> Vlan:
+def require_vlan(call: Call, params: dict[str, Any]) -> VlanRecord:
     """Return the VLAN that the parameters name: 404."""
     vlan = call.state.vlans.get((call.account.id, _number(params)))
     if not vlan:
@@ -92,7 +92,7 @@ def require_vlan(call: Call, params: dict[str, Any]) -> Vlan:
     return vlan
 
 
-def networks_on(call: Call, vlan: Vlan) -> list[Network]:
+def networks_on(call: Call, vlan: VlanRecord) -> list[NetworkRecord]:
     """Return the networks on a VLAN."""
     fabric = [network for network in call.state.networks.values() if network.fabric and vlan.owner in network.owners]
     return [network for network in fabric if network.vlan_id == vlan.vlan_id]

@@ -19,7 +19,7 @@ from smartdc.emulator.resources.volume_check import (
     refuse,
     type_errors,
 )
-from smartdc.emulator.state.storage import Volume, worker
+from smartdc.emulator.state.storage import VolumeRecord, worker
 from smartdc.emulator.state.transitions import JobFailed
 
 VOLUMES = "/:account/volumes"
@@ -62,7 +62,9 @@ def create_volume(call: Call) -> Reply:
         sizes = ", ".join(map(str, SIZES))
         message = f"Volume size {size} is not available. Available sizes are: {sizes}"
         raise _refused("creating", "VolumeSizeNotAvailable", message)
-    volume = Volume(identity, call.account.id, name, size, networks, call.now, tags=dict(params.get("tags") or {}))
+    volume = VolumeRecord(
+        identity, call.account.id, name, size, networks, call.now, tags=dict(params.get("tags") or {})
+    )
     call.state.volumes[identity] = volume
     maker = call.state.workers[identity] = worker(identity, call.account.id, call.now)
     call.queue("create_volume", lambda _: _finish(call, volume), machine=maker, undo=lambda _: _fail(volume))
@@ -105,7 +107,7 @@ def list_volume_sizes(call: Call) -> Reply:
     return Reply(200, [{"size": size, "type": TYPES[0]} for size in SIZES], {"x-resource-count": str(len(SIZES))})
 
 
-def view(volume: Volume, call: Call) -> dict[str, Any]:
+def view(volume: VolumeRecord, call: Call) -> dict[str, Any]:
     """Return the volume as CloudAPI writes it."""
     shown: dict[str, Any] = {"name": volume.name, "owner_uuid": volume.owner, "size": volume.size, "type": volume.type}
     shown |= {"state": volume.state, "networks": volume.networks}
@@ -119,18 +121,18 @@ def view(volume: Volume, call: Call) -> dict[str, Any]:
     return {**shown, "created": iso(volume.created)}
 
 
-def users_of(volume: Volume, call: Call) -> list[str]:
+def users_of(volume: VolumeRecord, call: Call) -> list[str]:
     """Return the ids of the living machines that mount a volume."""
     machines = call.state.machines
     return [identity for identity in volume.refs if identity in machines and machines[identity].alive]
 
 
-def _seen(call: Call, volume: Volume) -> dict[str, Any]:
+def _seen(call: Call, volume: VolumeRecord) -> dict[str, Any]:
     call.transitions.read(call.state.workers[volume.id])
     return view(volume, call)
 
 
-def _require(call: Call, doing: str) -> Volume:
+def _require(call: Call, doing: str) -> VolumeRecord:
     identity = call.text("id")
     refuse(id_errors(identity))
     volume = call.state.volumes.get(identity)
@@ -150,7 +152,7 @@ def _long_name(call: Call, identity: str) -> str:
     return (identity + call.state.ids.uuid("volume name")).replace("-", "")
 
 
-def _check_unused(call: Call, volume: Volume, doing: str) -> None:
+def _check_unused(call: Call, volume: VolumeRecord, doing: str) -> None:
     if users := users_of(volume, call):
         raise _refused(doing, "VolumeInUse", f"Volume with name {volume.name} is used by vms: {', '.join(users)}")
 
@@ -178,7 +180,7 @@ def _networks(call: Call) -> list[str]:
 # Jobs
 
 
-def _finish(call: Call, volume: Volume) -> None:
+def _finish(call: Call, volume: VolumeRecord) -> None:
     """Give the volume its address; one that is to be deleted in the meantime is left alone."""
     if volume.state != "creating":
         return
@@ -190,12 +192,12 @@ def _finish(call: Call, volume: Volume) -> None:
     volume.state, volume.path = "ready", f"{maker.nics[0].ip}:/exports/data"
 
 
-def _fail(volume: Volume) -> None:
+def _fail(volume: VolumeRecord) -> None:
     if volume.state == "creating":
         volume.state = "failed"
 
 
-def _drop(call: Call, volume: Volume) -> None:
+def _drop(call: Call, volume: VolumeRecord) -> None:
     call.state.release(call.state.workers.pop(volume.id).nics)
     del call.state.volumes[volume.id]
 

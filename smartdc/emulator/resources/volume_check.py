@@ -8,7 +8,7 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.grammar import volume_predicate as predicate
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.storage import Volume
+from smartdc.emulator.state.storage import VolumeRecord
 
 TYPES = ("tritonnfs",)
 STATES = ("creating", "ready", "failed", "deleting")
@@ -133,7 +133,7 @@ def refuse(errors: list[str]) -> None:
         raise invalid_argument(", ".join(errors))
 
 
-def passes(volume: Volume, query: dict[str, Any]) -> bool:
+def passes(volume: VolumeRecord, query: dict[str, Any]) -> bool:
     """Say whether a volume is as the query wants it."""
     name = str(query.get("name", ""))
     exact = {"size": str(volume.size), "state": volume.state, "type": volume.type}
@@ -151,7 +151,7 @@ def _is_called(name: str, pattern: str) -> bool:
     return name.startswith(middle) if pattern.endswith("*") else name == middle
 
 
-def fields_of(volume: Volume) -> dict[str, Any]:
+def fields_of(volume: VolumeRecord) -> dict[str, Any]:
     """Return what a condition can be about."""
     network = next(iter(volume.networks))
     fields = {name: getattr(volume, name) for name in ("id", "name", "size", "state", "type")}

@@ -5,7 +5,7 @@ from typing import Any
 
 from smartdc.emulator.core.clock import START
 from smartdc.emulator.core.ids import fixed_uuid
-from smartdc.emulator.state.records import Image, Network, Package
+from smartdc.emulator.state.records import ImageRecord, NetworkRecord, PackageRecord
 
 ADMIN = fixed_uuid("admin")
 """The account that owns the public images; nobody can log in with it."""
@@ -21,8 +21,8 @@ VLAN = 2
 _DAY = 86_400.0
 
 
-def _image(name: str, version: str, system: str, kind: str, description: str, **more: object) -> Image:
-    image = Image(
+def _image(name: str, version: str, system: str, kind: str, description: str, **more: object) -> ImageRecord:
+    image = ImageRecord(
         fixed_uuid(f"image {name} {version}"), name, version, system, kind, ADMIN, START - 90 * _DAY, description
     )
     for attribute, value in more.items():
@@ -30,7 +30,7 @@ def _image(name: str, version: str, system: str, kind: str, description: str, **
     return image
 
 
-def images() -> dict[str, Image]:
+def images() -> dict[str, ImageRecord]:
     """Return fresh images by id: containers, Linux containers and virtual machines."""
     shelf = [
         _image("base-64-lts", "24.4.1", "smartos", "zone-dataset", "A SmartOS image with build tools.",
@@ -55,15 +55,15 @@ def images() -> dict[str, Image]:
     return {image.id: image for image in shelf}
 
 
-def _package(name: str, memory: int, disk: int, vcpus: int = 0, **more: object) -> Package:
+def _package(name: str, memory: int, disk: int, vcpus: int = 0, **more: object) -> PackageRecord:
     version = str(more.get("version", "1.0.0"))
-    package = Package(fixed_uuid(f"package {name} {version}"), name, memory, disk, vcpus)
+    package = PackageRecord(fixed_uuid(f"package {name} {version}"), name, memory, disk, vcpus)
     for attribute, value in more.items():
         setattr(package, attribute, value)
     return package
 
 
-def packages() -> dict[str, Package]:
+def packages() -> dict[str, PackageRecord]:
     """Return fresh packages by id; the ``b1`` ones are for bhyve and have flexible disks."""
     shelf = [
         _package("g1-nano", 256, 5_120, description="256 MiB of memory, 5 GiB of disk"),
@@ -85,13 +85,13 @@ def packages() -> dict[str, Package]:
     return {package.id: package for package in shelf}
 
 
-def network(name: str, subnet: str, **more: Any) -> Network:
+def network(name: str, subnet: str, **more: Any) -> NetworkRecord:
     """Return a fresh network, whose gateway is the first address of the subnet."""
     range_ = IPv4Network(subnet)
-    return Network(fixed_uuid(f"network {name}"), name, range_, str(range_[1]), **more)
+    return NetworkRecord(fixed_uuid(f"network {name}"), name, range_, str(range_[1]), **more)
 
 
-def networks() -> dict[str, Network]:
+def networks() -> dict[str, NetworkRecord]:
     """Return fresh networks by id: two public ones, and a private one that all accounts share.
 
     The public addresses are those that RFC 2544 sets apart for tests: they lead to nobody.
@@ -104,7 +104,7 @@ def networks() -> dict[str, Network]:
     return {each.id: each for each in shelf}
 
 
-def fabric(login: str, account: str) -> Network:
+def fabric(login: str, account: str) -> NetworkRecord:
     """Return the network that a new account, with this login and id, has on its fabric."""
     made = network("My-Fabric-Network", "192.168.128.0/22", fabric=True, vlan_id=VLAN, owners=[account])
     made.id, made.resolvers = fixed_uuid(f"network fabric of {login}"), ["8.8.8.8", "8.8.4.4"]

@@ -14,7 +14,7 @@ HVM = ("kvm", "bhyve")
 
 
 @dataclass(slots=True)
-class Key:
+class KeyRecord:
     """An SSH key of an account or a user."""
 
     name: str
@@ -22,7 +22,7 @@ class Key:
 
 
 @dataclass(slots=True)
-class AccessKey:
+class AccessKeyRecord:
     """A key for services in the manner of S3; it signs nothing here."""
 
     id: str
@@ -39,11 +39,11 @@ class Person:
     created: float
     updated: float
     profile: dict[str, str] = field(default_factory=dict)
-    keys: dict[str, Key] = field(default_factory=dict)
-    access_keys: dict[str, AccessKey] = field(default_factory=dict)
+    keys: dict[str, KeyRecord] = field(default_factory=dict)
+    access_keys: dict[str, AccessKeyRecord] = field(default_factory=dict)
     disabled: bool = False
 
-    def key(self, name: str) -> Key | None:
+    def key(self, name: str) -> KeyRecord | None:
         """Find a key by its exact name or MD5 fingerprint."""
         if found := self.keys.get(name):
             return found
@@ -51,14 +51,14 @@ class Person:
 
 
 @dataclass(slots=True)
-class User(Person):
+class UserRecord(Person):
     """A sub-user of an account; ``passwords`` are digests, the newest last."""
 
     passwords: list[bytes] = field(default_factory=list, repr=False)
 
 
 @dataclass(slots=True)
-class Policy:
+class PolicyRecord:
     """Rules about what may be done."""
 
     id: str
@@ -68,7 +68,7 @@ class Policy:
 
 
 @dataclass(slots=True)
-class Role:
+class RoleRecord:
     """Who may do what policies say; members and policies are ids."""
 
     id: str
@@ -79,27 +79,27 @@ class Role:
 
 
 @dataclass(slots=True)
-class Account(Person):
+class AccountRecord(Person):
     """A customer."""
 
     cns_enabled: bool = False
     approved: bool = True
     operator: bool = False
     default_network: str | None = None
-    users: dict[str, User] = field(default_factory=dict)
+    users: dict[str, UserRecord] = field(default_factory=dict)
     """The users by id, as the roles and policies."""
-    roles: dict[str, Role] = field(default_factory=dict)
-    policies: dict[str, Policy] = field(default_factory=dict)
+    roles: dict[str, RoleRecord] = field(default_factory=dict)
+    policies: dict[str, PolicyRecord] = field(default_factory=dict)
     role_tags: dict[str, list[str]] = field(default_factory=dict)
     """The ids of the roles on each path, such as ``/demo/users``; machines keep their own."""
 
-    def user(self, name: str) -> User | None:
+    def user(self, name: str) -> UserRecord | None:
         """Find a user by login or id."""
         return self.users.get(name) or next((user for user in list(self.users.values()) if user.login == name), None)
 
 
 @dataclass(slots=True)
-class Image:
+class ImageRecord:
     """An image; ``type`` is IMGAPI's, ``size`` the disk in MiB that a zvol holds."""
 
     id: str
@@ -129,7 +129,7 @@ class Image:
 
 
 @dataclass(slots=True)
-class Package:
+class PackageRecord:
     """A package; memory, disk and swap in MiB."""
 
     id: str
@@ -152,7 +152,7 @@ class Package:
 
 
 @dataclass(slots=True)
-class Vlan:
+class VlanRecord:
     """A VLAN on the fabric of an account."""
 
     owner: str
@@ -162,7 +162,7 @@ class Vlan:
 
 
 @dataclass(slots=True)
-class Network:
+class NetworkRecord:
     """A network with the addresses it has given out; one without owners is everybody's.
 
     A pool has members, the ids of networks, and gives out their addresses.
@@ -227,7 +227,7 @@ class Network:
 
 
 @dataclass(slots=True)
-class Nic:
+class NicRecord:
     """A network interface of a machine."""
 
     mac: str
@@ -241,7 +241,7 @@ class Nic:
 
 
 @dataclass(slots=True)
-class FirewallRule:
+class FirewallRuleRecord:
     """A rule of the firewall; one without an owner is the operator's, and global."""
 
     id: str
@@ -253,7 +253,7 @@ class FirewallRule:
 
 
 @dataclass(slots=True)
-class Snapshot:
+class SnapshotRecord:
     """A snapshot of a machine; size in bytes."""
 
     name: str
@@ -266,16 +266,16 @@ class Job:
     """Something a machine was asked to do; ``action`` is its name in the audit."""
 
     id: str
-    machine: "Machine"
+    machine: "MachineRecord"
     action: str
     queued: float
     caller: dict[str, Any]
-    effect: Callable[["Machine"], None]
+    effect: Callable[["MachineRecord"], None]
     needs: tuple[str, ...] = ()
     """States the machine must be in when the job starts; none means any."""
     during: str | None = None
     """The state the machine shows while the job runs."""
-    undo: Callable[["Machine"], None] | None = None
+    undo: Callable[["MachineRecord"], None] | None = None
     """What a failure does to the machine, beyond the audit entry."""
     snapshot: str | None = None
     """The snapshot this job is about."""
@@ -288,7 +288,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Machine:
+class MachineRecord:
     """A machine; memory and disk in MiB, ``state`` in CloudAPI's words."""
 
     id: str
@@ -305,9 +305,9 @@ class Machine:
     tags: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     credentials: dict[str, Any] = field(default_factory=dict)
-    nics: list[Nic] = field(default_factory=list)
+    nics: list[NicRecord] = field(default_factory=list)
     disks: list[dict[str, Any]] = field(default_factory=list)
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[SnapshotRecord] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     pending: deque[Job] = field(default_factory=deque)
     firewall_enabled: bool = False

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 
 @dataclass(slots=True)
-class Volume:
+class VolumeRecord:
     """A volume; size in MiB."""
 
     id: str
@@ -26,7 +26,7 @@ class Volume:
 
 
 @dataclass(slots=True)
-class Migration:
+class MigrationRecord:
     """The migration of a machine; ``phase`` is the one it is in or was in last."""
 
     machine: str
@@ -42,9 +42,9 @@ class Migration:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def worker(identity: str, owner: str, now: float) -> Machine:
+def worker(identity: str, owner: str, now: float) -> MachineRecord:
     """Return a machine that no list shows: what makes a volume or an image does it as a job of its own machine.
 
     It has the id of what it makes, so that a script can release its jobs by that.
     """
-    return Machine(identity, owner, identity, "joyent-minimal", "", "", 0, 0, now, now, "running")
+    return MachineRecord(identity, owner, identity, "joyent-minimal", "", "", 0, 0, now, now, "running")

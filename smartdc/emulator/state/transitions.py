@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from smartdc.emulator.core.clock import Clock
-from smartdc.emulator.state.records import Job, Machine
+from smartdc.emulator.state.records import Job, MachineRecord
 
 
 class JobFailed(Exception):
@@ -61,7 +61,7 @@ AT_ONCE = AfterReads(0)
 """The default: the very next request sees the outcome."""
 
 
-def _unseen(machine: Machine, now: float) -> AbstractContextManager[None]:  # noqa: ARG001
+def _unseen(machine: MachineRecord, now: float) -> AbstractContextManager[None]:  # noqa: ARG001
     return nullcontext()
 
 
@@ -84,9 +84,9 @@ class Transitions:
     policy: Policy = AT_ONCE
     policies: dict[str, Policy] = field(default_factory=dict)
     lock: "threading.RLock" = field(default_factory=threading.RLock, repr=False)
-    watch: Callable[[Machine, float], AbstractContextManager[None]] = field(default=_unseen, repr=False)
+    watch: Callable[[MachineRecord, float], AbstractContextManager[None]] = field(default=_unseen, repr=False)
     """What is around every change that a job makes to its machine."""
-    _pending: dict[str, Machine] = field(default_factory=dict)
+    _pending: dict[str, MachineRecord] = field(default_factory=dict)
     _failures: list[_Failure] = field(default_factory=list)
 
     def fail(self, action: str, message: str = "Failed on request", times: int = 1) -> None:
@@ -126,7 +126,7 @@ class Transitions:
                     break
                 self._finish(job, end)
 
-    def read(self, machine: Machine) -> None:
+    def read(self, machine: MachineRecord) -> None:
         """Count that a machine was shown to somebody."""
         if machine.pending:
             machine.pending[0].reads += 1
