@@ -16,7 +16,7 @@ from urllib3.exceptions import InvalidHeader
 from smartdc.emulator.core.clock import Clock
 from smartdc.emulator.core.message import Request, Response, merge_headers
 from smartdc.emulator.doors.wsgi import reason
-from smartdc.emulator.faults.adapter import Patience, Trouble, fail_at_once, spoil
+from smartdc.emulator.faults.adapter import AdapterFaultContext, ReadTimeout, corrupt, fail_at_once
 from smartdc.emulator.faults.plan import Fault
 
 
@@ -51,16 +51,16 @@ class EmulatorAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> requests.Response:
         """Answer a prepared request; the read timeout counts, by the emulator's clock."""
-        asked = read_request(request)
-        if fault := self.core.interrupt() or self.core.interrupt(asked):
+        parsed = read_request(request)
+        if fault := self.core.interrupt() or self.core.interrupt(parsed):
             fail_at_once(request, fault)
-        patience = Patience(self.core.clock, timeout[1] if isinstance(timeout, tuple) else timeout)
-        response = self.core.handle(asked, patience.wait)
+        read_timeout = ReadTimeout(self.core.clock, timeout[1] if isinstance(timeout, tuple) else timeout)
+        response = self.core.handle(parsed, read_timeout.wait)
         body: io.IOBase = io.BytesIO(response.body)
         if response.fault:
-            body = spoil(Trouble(request, response, response.fault, patience))
-        if patience.exhausted:
-            raise requests.ReadTimeout(f"Read timed out. (read timeout={patience.limit})", request=request)
+            body = corrupt(AdapterFaultContext(request, response, response.fault, read_timeout))
+        if read_timeout.exhausted:
+            raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout.limit})", request=request)
         return self.build_response(request, _raw(request, response, body))
 
 

@@ -17,7 +17,7 @@ from smartdc.emulator.doors.adapter import Core
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.emulator.doors.wsgi import reason
 from smartdc.emulator.faults.plan import CERTIFICATES
-from smartdc.emulator.faults.server import cut_handshake, reset_at_close, spoil
+from smartdc.emulator.faults.server import corrupt, cut_handshake, reset_at_close
 
 log = logging.getLogger("smartdc.emulator")
 
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         response = self.server.core.handle(request, self._pause)
         if response.fault:
-            spoil(self, response, response.fault)
+            corrupt(self, response, response.fault)
         else:
             if response.status:
                 self.send(response)

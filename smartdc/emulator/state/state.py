@@ -1,6 +1,5 @@
-"""The one State of an emulator: who is there, what they have, and the books that must balance."""
+"""The state of an emulator: accounts, machines, networks and everything else that it remembers."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +28,7 @@ from smartdc.emulator.state.storage import MigrationRecord, VolumeRecord
 
 
 class State:
-    """Everything an emulator knows; a reset replaces it by a new one."""
+    """Everything an emulator knows; a reset replaces it with a new one."""
 
     def __init__(self, seed: int, clock: Clock) -> None:
         self.clock = clock
@@ -38,26 +37,26 @@ class State:
         self.accounts: dict[str, AccountRecord] = {}
         self.machines: dict[str, MachineRecord] = {}
         self.feed = Feed(self.machines, clock.time)
-        """Who listens to changes of machines."""
+        """The listeners to changes of machines."""
         self.images = catalogue.images()
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
         self.volumes: dict[str, VolumeRecord] = {}
         self.migrations: dict[str, MigrationRecord] = {}
-        """The migrations by the id of the machine."""
+        """Migrations by machine id."""
         self.workers: dict[str, MachineRecord] = {}
-        """Hidden machines that make volumes and images, by the id of what they make."""
+        """Hidden machines whose jobs make volumes and images, by the id of the volume or image."""
         self.images_elsewhere: dict[str, dict[str, ImageRecord]] = {}
-        """What can be imported: images by id, by the name of the data centre that has them."""
+        """Images that can be imported, by data centre and id."""
         self.vlans: dict[tuple[str, int], VlanRecord] = {}
-        """The VLANs by the id of their account and their own."""
+        """VLANs by account id and VLAN id."""
         self.firewall_rules: dict[str, FirewallRuleRecord] = {}
         self.buckets: dict[tuple[str, str], Bucket] = {}
 
     # Accounts
 
     def add_account(self, login: str, public_key: str | None = None, **profile: str) -> AccountRecord:
-        """Create an account, with a key when one is given, and return it."""
+        """Create an account, with an SSH key if one is given, and return it."""
         now = self.clock.time()
         profile = {"email": f"{login}@example.com", **profile}
         account = AccountRecord(self.ids.uuid("account"), login, now, now, profile)
@@ -68,7 +67,7 @@ class State:
         return account
 
     def _connect(self, account: AccountRecord) -> None:
-        """Let a new account use the private network that all share, and give it a fabric with a network."""
+        """Give a new account access to the shared private network, and a fabric with a network."""
         self.networks[catalogue.INTERNAL].owners.append(account.id)
         fabric = catalogue.fabric(account.login, account.id)
         self.networks[fabric.id] = fabric
@@ -76,7 +75,7 @@ class State:
         account.default_network = fabric.id
 
     def account(self, name: str) -> AccountRecord | None:
-        """Find an account by login or id."""
+        """Return the account with this login or id."""
         if found := self.accounts.get(name):
             return found
         return next((account for account in list(self.accounts.values()) if account.id == name), None)
@@ -84,7 +83,7 @@ class State:
     def add_user(
         self, login: str, public_key: str | None = None, *, account: AccountRecord | None = None, **profile: str
     ) -> UserRecord:
-        """Create a user, with a key when one is given, and return it; the default account is the first."""
+        """Create a sub-user, with an SSH key if one is given, and return it; the default account is the first."""
         owner = account or next(iter(self.accounts.values()))
         now = self.clock.time()
         user = UserRecord(self.ids.uuid("user"), login, now, now, {"email": f"{login}@example.com", **profile})
@@ -94,7 +93,7 @@ class State:
         return user
 
     def add_key(self, owner: Person, text: str, name: str | None = None) -> KeyRecord:
-        """Give an account or a user a key from its OpenSSH line; a bad or known one is refused as CloudAPI does."""
+        """Add an SSH key from its OpenSSH line; an invalid or known one is refused as CloudAPI does: 409 InvalidArgument."""
         try:
             public = PublicKey(text)
         except ValueError as error:
@@ -108,15 +107,15 @@ class State:
     # Machines
 
     def machines_of(self, account: AccountRecord) -> list[MachineRecord]:
-        """Return the account's machines, oldest first, deleted ones too."""
+        """Return the account's machines, oldest first, including deleted ones."""
         return [machine for machine in self.machines.values() if machine.owner == account.id]
 
     def name_taken(self, account: AccountRecord, name: str) -> bool:
-        """Say whether a living machine of the account has the name."""
+        """Return whether a living machine of the account has the name."""
         return any(machine.name == name and machine.alive for machine in self.machines_of(account))
 
     def package_named(self, name: str, account: AccountRecord | None = None) -> PackageRecord | None:
-        """Find the newest active package of a name that the account may use."""
+        """Return the newest active package of a name that the account may use."""
         found = [
             package
             for package in self.packages.values()
@@ -125,7 +124,7 @@ class State:
         return max(found, key=_release, default=None)
 
     def image_named(self, name: str) -> ImageRecord | None:
-        """Find the newest active image of a name."""
+        """Return the newest active image of a name."""
         found = [image for image in self.images.values() if image.name == name and image.state == "active"]
         return max(found, key=lambda image: image.published, default=None)
 
@@ -141,14 +140,14 @@ class State:
         metadata: Mapping[str, Any] | None = None,
         account: AccountRecord | None = None,
     ) -> list[MachineRecord]:
-        """Put machines there without asking the API, and return them.
+        """Create machines without API requests, and return them.
 
-        ``{n}`` in the name counts from 0; image and package go by name; the default account is the first.
+        ``{n}`` in the name counts from 0; image and package are names; the default account is the first.
         """
         owner = account or next(iter(self.accounts.values()))
         chosen, size = self.image_named(image), self.package_named(package)
         if not chosen or not size:
-            raise ValueError(f"There is no active image {image!r} or no active package {package!r} here.")
+            raise ValueError(f"no active image {image!r} or no active package {package!r}")
         network = next(net for net in self.networks.values() if net.public)
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
@@ -189,25 +188,25 @@ class State:
         return machine
 
     def add_machine(self, machine: MachineRecord) -> None:
-        """Put a machine there, and tell whoever listens."""
+        """Add a machine, and publish it to the changefeed."""
         self.machines[machine.id] = machine
         self.feed.announce(machine)
 
     # Networks and addresses
 
     def networks_of(self, account: AccountRecord) -> list[NetworkRecord]:
-        """Return the networks and pools that the account can see; pools hide their members."""
+        """Return the networks and pools that the account can see, without the members of the pools."""
         visible = [network for network in self.networks.values() if network.visible_to(account.id)]
         members = {member for network in visible for member in network.members}
         return [network for network in visible if network.id not in members]
 
     def holder(self, machine: str) -> MachineRecord | None:
-        """Return the machine that an address is taken for; it may be a hidden one."""
+        """Return the machine that an address is taken for, which may be a hidden one."""
         hidden = (worker for worker in self.workers.values() if worker.id == machine)
         return self.machines.get(machine) or next(hidden, None)
 
     def add_pool(self, name: str, *subnets: str, account: AccountRecord | None = None) -> NetworkRecord:
-        """Create a pool with a network for each subnet, such as ``10.99.0.0/24``; by default it is everybody's."""
+        """Create a pool with one network per subnet, such as ``10.99.0.0/24``; by default every account can use it."""
         owners = [account.id] if account else []
         members = [
             catalogue.network(f"{name}-{number}", subnet, owners=owners) for number, subnet in enumerate(subnets)
@@ -219,7 +218,7 @@ class State:
     def new_nic(
         self, network: NetworkRecord, machine: str, *, primary: bool = False, ip: str | None = None
     ) -> NicRecord:
-        """Take an address from a network for a machine's id and return the interface that has it."""
+        """Take an address from a network for a machine id, and return the interface with it; full networks are a 507 or 422."""
         network = self._with_room(network)
         address = ip or _free_address(network)
         network.taken[address] = machine
@@ -229,14 +228,14 @@ class State:
         )
 
     def release(self, nics: list[NicRecord]) -> None:
-        """Give back the addresses of these interfaces."""
+        """Free the addresses of these interfaces."""
         for nic in nics:
             network = self.networks[nic.network]
             if network.taken.pop(nic.ip, None):
                 network.freed.add(nic.ip)
 
     def _with_room(self, network: NetworkRecord) -> NetworkRecord:
-        """Return the network, or of a pool the first member that is not full."""
+        """Return the network, or the first member of a pool that is not full; if all are full it is a 422."""
         members = [self.networks[member] for member in network.members]
         roomy = next((member for member in members if _look_for_address(member) is not None), None)
         if members and not roomy:
@@ -245,36 +244,13 @@ class State:
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
         return roomy or network
 
-    # Books
-
-    def books(self) -> dict[str, Any]:
-        """Count what there is, and list under ``errors`` what does not add up; that list should be empty."""
-        held = {
-            (nic.network, nic.ip): machine.id
-            for machine in (*self.machines.values(), *self.workers.values())
-            if machine.alive
-            for nic in machine.nics
-        }
-        taken = {(network.id, ip): owner for network in self.networks.values() for ip, owner in network.taken.items()}
-        names = Counter((machine.owner, machine.name) for machine in self.machines.values() if machine.alive)
-        macs = Counter(nic.mac for machine in self.machines.values() for nic in machine.nics)
-        errors = [f"address {ip} of network {network}" for (network, ip), _ in held.items() ^ taken.items()]
-        errors += [f"name {name} is there {count} times" for (_, name), count in names.items() if count > 1]
-        errors += [f"MAC {mac} is there {count} times" for mac, count in macs.items() if count > 1]
-        return {
-            "machines": dict(Counter(machine.state for machine in self.machines.values())),
-            "addresses": len(taken),
-            "jobs": dict(Counter(job.execution for machine in self.machines.values() for job in machine.jobs)),
-            "errors": errors,
-        }
-
 
 def _release(package: PackageRecord) -> list[int]:
     return [int(part) for part in package.version.split(".")]
 
 
 def _free_address(network: NetworkRecord) -> str:
-    """Take the next free address; the search starts where the last one ended and wraps around once."""
+    """Return the next free address; the search continues where the last one ended and wraps around once."""
     found = _look_for_address(network)
     if found is None:
         raise ApiError(507, "SubnetFull", "no more free IPs")
@@ -283,7 +259,7 @@ def _free_address(network: NetworkRecord) -> str:
 
 
 def _look_for_address(network: NetworkRecord) -> int | None:
-    """Return how far from the first address the next free one is; None when all are in use."""
+    """Return the offset of the next free address from the first one; None if all are in use."""
     first, closed = network.first, network.managed
     size = int(network.last) - int(first) + 1
     places = ((network.given + step) % size for step in range(size))
