@@ -7,15 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from smartdc.emulator.core.clock import VirtualClock, http_date, iso
-from smartdc.emulator.core.ids import UUID, fixed_uuid
-from smartdc.emulator.core.reply import (
-    ApiError,
-    Reply,
-    invalid_argument,
-    missing_parameter,
-    not_found,
-    validation_failed,
-)
+from smartdc.emulator.core.ids import fixed_uuid
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
@@ -49,12 +42,7 @@ def list_migrations(call: Call) -> Reply:
 @operation("GetMigration", "GET", "/:account/migrations/:machine")
 def get_migration(call: Call) -> Reply:
     """Return the migration of a machine."""
-    identity = call.text("machine")
-    if not UUID.fullmatch(identity):
-        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
-    machine = call.state.machines.get(identity)
-    if not machine or machine.owner != call.account.id:
-        raise not_found("VM not found")
+    machine = call.find_machine(call.text("machine"))
     migration = _require(call, machine)
     call.transitions.read(machine)
     return Reply(200, view(migration))

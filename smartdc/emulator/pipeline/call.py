@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.message import Request
-from smartdc.emulator.core.reply import ApiError
+from smartdc.emulator.core.reply import ApiError, not_found, validation_failed
 from smartdc.emulator.core.settings import Settings
 from smartdc.emulator.core.versions import Range, parse_range
 from smartdc.emulator.pipeline.router import NOWHERE, Match
@@ -100,6 +101,15 @@ class Call:
         """Return a parameter as text, empty when it is not there."""
         value = self.params.get(name)
         return value if isinstance(value, str) else "" if value is None else str(value)
+
+    def find_machine(self, identity: str) -> MachineRecord:
+        """Return the account's machine with an id: 404, or 409 if the id is not a UUID."""
+        if not UUID.fullmatch(identity):
+            raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
+        machine = self.state.machines.get(identity)
+        if not machine or machine.owner != self.account.id:
+            raise not_found("VM not found")
+        return machine
 
     def location(self, *segments: str) -> dict[str, str]:
         """Return the Location header for a path below the account."""

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from smartdc.emulator.core.clock import http_date, parse_date
 from smartdc.emulator.core.ids import UUID
-from smartdc.emulator.core.reply import ApiError, invalid_credentials, not_authorized, not_found, validation_failed
+from smartdc.emulator.core.reply import ApiError, invalid_credentials, not_authorized, not_found
 from smartdc.emulator.core.versions import parse_range
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.decode import FORM, media_type, parse_body, parse_query
@@ -152,15 +152,9 @@ def load_machine(call: Call) -> None:
     """Load the machine that the parameters name: 404, or 409 when the id is no UUID."""
     if "/machines" not in call.request.path or not call.text("machine"):
         return
-    name = call.text("machine")
-    if not UUID.fullmatch(name):
-        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
-    machine = call.state.machines.get(name)
-    if not machine or machine.owner != call.account.id:
-        raise not_found("VM not found")
-    call.found_machine = machine
+    call.found_machine = call.find_machine(call.text("machine"))
     if call.reading:
-        call.transitions.read(machine)
+        call.transitions.read(call.found_machine)
 
 
 def refuse_writes(call: Call) -> None:

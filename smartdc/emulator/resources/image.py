@@ -1,4 +1,4 @@
-"""Images: what a machine is made from."""
+"""Images: listed, read and deleted."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from smartdc.emulator.state.records import ImageRecord
 
 IMAGES = "/:account/images"
 IMAGE = f"{IMAGES}/:dataset"
-YOUNG = ("creating", "failed")
-"""States of images that are not made, and of which little is known."""
-STATES = ("active", "unactivated", "disabled", "all", *YOUNG)
-"""The states that a list can be asked for."""
+UNFINISHED = ("creating", "failed")
+"""States of images that are not made yet, of which CloudAPI shows little."""
+STATES = ("active", "unactivated", "disabled", "all", *UNFINISHED)
+"""The states that a list can be filtered by."""
 _OLD_TYPES = {"smartmachine": "zone-dataset", "virtualmachine": "zvol"}
 _SHOWN_REQUIREMENTS = {
     "max_memory": "max_ram",
@@ -35,18 +35,18 @@ def list_images(call: Call) -> Reply:
         for image in call.state.images.values()
         if image.visible_to(call.account.id) and _fits_type(image, kind) and _passes(image, call)
     ]
-    return Reply(200, [_seen(image, call) for image in sorted(found, key=lambda image: image.published)])
+    return Reply(200, [_read_view(image, call) for image in sorted(found, key=lambda image: image.published)])
 
 
 @operation("GetImage", "GET", IMAGE, head="HeadImage")
 def get_image(call: Call) -> Reply:
-    """Return one image; only its id in lower case finds it."""
-    return Reply(200, _seen(require_image(call), call))
+    """Return one image, by its id in lower case only."""
+    return Reply(200, _read_view(require_image(call), call))
 
 
 @operation("DeleteImage", "DELETE", IMAGE)
 def delete_image(call: Call) -> Reply:
-    """Delete an image of one's own that no other is based on."""
+    """Delete an image of the account that no other is based on."""
     image = require_owner(call)
     if any(other.origin == image.id for other in call.state.images.values()):
         raise ApiError(422, "ImageHasDependentImages", f'image "{image.id}" has dependent images')
@@ -56,37 +56,48 @@ def delete_image(call: Call) -> Reply:
 
 def view(image: ImageRecord, call: Call) -> dict[str, Any]:
     """Return the image as CloudAPI writes it for the caller's version."""
-    made = image.state not in YOUNG
     shown: dict[str, Any] = {"id": image.id, "name": image.name, "version": image.version}
-    shown |= {"os": image.os} if made else {}
-    shown["requirements"] = {
-        name: image.requirements[source]
-        for name, source in _SHOWN_REQUIREMENTS.items()
-        if image.requirements.get(source) and made
-    }
-    if made:
-        old = "virtualmachine" if image.type == "zvol" else "smartmachine"
-        shown["type"] = image.type if call.since("8.0.0") else old
-    if image.type == "zvol" and made:
-        shown["image_size"] = image.size
-    if image.description:
-        shown["description"] = image.description
-    if made:
-        shown["files"] = [{"compression": "gzip", "sha1": _sha1(image), "size": 100_000_000 + image.size}]
-    shown |= {name: getattr(image, name) for name in ("tags", "homepage") if getattr(image, name)}
-    shown |= {"published_at": iso(image.published)} if made else {}
+    if image.state in UNFINISHED:
+        shown |= {"requirements": {}, **_present(image, "description", "tags", "homepage")}
+    else:
+        shown |= _finished_view(image, call)
     return {**shown, **_rights(image)} if call.since("7.1.0") else shown
 
 
+def _finished_view(image: ImageRecord, call: Call) -> dict[str, Any]:
+    """Return the fields of an image that is made; types had other names before version 8."""
+    requirements = {
+        name: image.requirements[source]
+        for name, source in _SHOWN_REQUIREMENTS.items()
+        if image.requirements.get(source)
+    }
+    old = "virtualmachine" if image.type == "zvol" else "smartmachine"
+    shown: dict[str, Any] = {
+        "os": image.os,
+        "requirements": requirements,
+        "type": image.type if call.since("8.0.0") else old,
+    }
+    if image.type == "zvol":
+        shown["image_size"] = image.size
+    shown |= _present(image, "description")
+    shown["files"] = [{"compression": "gzip", "sha1": _sha1(image), "size": 100_000_000 + image.size}]
+    return {**shown, **_present(image, "tags", "homepage"), "published_at": iso(image.published)}
+
+
+def _present(image: ImageRecord, *names: str) -> dict[str, Any]:
+    """Return those of the attributes that are not empty."""
+    return {name: getattr(image, name) for name in names if getattr(image, name)}
+
+
 def require_image(call: Call) -> ImageRecord:
-    """Return the image that the call is about: 404."""
+    """Return the image that the path names: 404."""
     if not call.image:
         raise not_found(f"{call.text('dataset')} not found")
     return call.image
 
 
 def require_owner(call: Call) -> ImageRecord:
-    """Return the image that the call is about, if it is the account's: 404, 422 NotImageOwner."""
+    """Return the image that the path names, which must be the account's: 404, 422 NotImageOwner."""
     image = require_image(call)
     if image.owner != call.account.id:
         message = f"account {call.account.id} is not the owner of image {image.id}"
@@ -94,28 +105,25 @@ def require_owner(call: Call) -> ImageRecord:
     return image
 
 
-def _seen(image: ImageRecord, call: Call) -> dict[str, Any]:
-    """Return the image, and count that it was looked at while it is being made."""
+def _read_view(image: ImageRecord, call: Call) -> dict[str, Any]:
+    """Return the image's JSON, and count the read for the job that makes it."""
     if maker := call.state.workers.get(image.id):
         call.transitions.read(maker)
     return view(image, call)
 
 
 def _rights(image: ImageRecord) -> dict[str, Any]:
-    shown: dict[str, Any] = {"owner": image.owner, "public": image.public, "state": image.state}
-    return {
-        **shown,
-        **{name: getattr(image, name) for name in ("eula", "acl", "origin", "error") if getattr(image, name)},
-    }
+    shown = {"owner": image.owner, "public": image.public, "state": image.state}
+    return {**shown, **_present(image, "eula", "acl", "origin", "error")}
 
 
 def _sha1(image: ImageRecord) -> str:
-    """Return 40 digits that stand for a file nobody will ever fetch."""
+    """Return 40 hexadecimal digits in place of a real checksum."""
     return (image.id.replace("-", "") * 2)[:40]
 
 
 def _check_filters(call: Call) -> None:
-    """Refuse words that IMGAPI does not know: 422 InvalidParameter."""
+    """Refuse unknown values of the filters: 422 InvalidParameter."""
     state, public = call.text("state"), call.text("public")
     if state and state not in STATES:
         raise ApiError(422, "InvalidParameter", f'invalid state: "{state}"', [{"field": "state", "code": "Invalid"}])
@@ -153,8 +161,8 @@ def _is_called(text: str, asked: str) -> bool:
 
 
 def _fits_state(image: ImageRecord, call: Call) -> bool:
-    """Say whether an image is in the state that is asked for; disabled ones of others are not listed by it."""
+    """Return whether an image passes the filter on the state; disabled images of other accounts never do."""
     state = call.text("state") or "active"
     if state == "disabled" and image.owner != call.account.id:
         return False
-    return state in ("all", image.state) or (state == "unactivated" and image.state in YOUNG)
+    return state in ("all", image.state) or (state == "unactivated" and image.state in UNFINISHED)

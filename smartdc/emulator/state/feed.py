@@ -148,12 +148,11 @@ class Feed:
 
 def facts(machine: MachineRecord) -> dict[str, Any]:
     """Return what can change about a machine, part by part, as it is now."""
-    nics = [] if machine.state == "provisioning" else [nic for nic in machine.nics if nic.ready]
     return {
         "alias": machine.name,
         "customer_metadata": dict(machine.metadata),
         "destroyed": machine.state == "deleted",
-        "nics": [(nic.mac, nic.ip, nic.network, nic.primary) for nic in nics],
+        "nics": [(nic.mac, nic.ip, nic.network, nic.primary) for nic in machine.ready_nics],
         "owner_uuid": machine.owner,
         "server_uuid": machine.compute_node,
         "state": machine.state,

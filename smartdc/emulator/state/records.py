@@ -329,6 +329,11 @@ class MachineRecord:
         """Whether it is neither deleted nor failed, which VMAPI calls active."""
         return self.state not in ("deleted", "failed")
 
+    @property
+    def ready_nics(self) -> list[NicRecord]:
+        """The interfaces that are shown: none before the machine is provisioned."""
+        return [] if self.state == "provisioning" else [nic for nic in self.nics if nic.ready]
+
 
 @dataclass(slots=True)
 class Bucket:
