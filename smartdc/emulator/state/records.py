@@ -1,4 +1,4 @@
-"""The things an emulator remembers, one small class per noun, without any behaviour of the API."""
+"""The records of an emulator's state, one small class per resource, without any behaviour of the API."""
 
 from collections import deque
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class KeyRecord:
 
 @dataclass(slots=True)
 class AccessKeyRecord:
-    """A key for services in the manner of S3; it signs nothing here."""
+    """An access key for S3-compatible services; the emulator only stores it."""
 
     id: str
     secret: str = field(repr=False)
@@ -32,7 +32,7 @@ class AccessKeyRecord:
 
 @dataclass(slots=True)
 class Person:
-    """What accounts and users have in common; ``profile`` holds email, companyName and the like under CloudAPI's names."""
+    """The common part of accounts and sub-users; ``profile`` holds email, companyName and so on under CloudAPI's names."""
 
     id: str
     login: str
@@ -44,7 +44,7 @@ class Person:
     disabled: bool = False
 
     def key(self, name: str) -> KeyRecord | None:
-        """Find a key by its exact name or MD5 fingerprint."""
+        """Return the key with this name or MD5 fingerprint."""
         if found := self.keys.get(name):
             return found
         return next((key for key in list(self.keys.values()) if key.public.fingerprint == name), None)
@@ -59,7 +59,7 @@ class UserRecord(Person):
 
 @dataclass(slots=True)
 class PolicyRecord:
-    """Rules about what may be done."""
+    """A policy: rules about what may be done."""
 
     id: str
     name: str
@@ -69,7 +69,7 @@ class PolicyRecord:
 
 @dataclass(slots=True)
 class RoleRecord:
-    """Who may do what policies say; members and policies are ids."""
+    """A role: who may do what its policies allow; members and policies are ids."""
 
     id: str
     name: str
@@ -80,27 +80,27 @@ class RoleRecord:
 
 @dataclass(slots=True)
 class AccountRecord(Person):
-    """A customer."""
+    """An account."""
 
     cns_enabled: bool = False
     approved: bool = True
     operator: bool = False
     default_network: str | None = None
     users: dict[str, UserRecord] = field(default_factory=dict)
-    """The users by id, as the roles and policies."""
+    """Users by id, as are roles and policies."""
     roles: dict[str, RoleRecord] = field(default_factory=dict)
     policies: dict[str, PolicyRecord] = field(default_factory=dict)
     role_tags: dict[str, list[str]] = field(default_factory=dict)
     """The ids of the roles on each path, such as ``/demo/users``; machines keep their own."""
 
     def user(self, name: str) -> UserRecord | None:
-        """Find a user by login or id."""
+        """Return the user with this login or id."""
         return self.users.get(name) or next((user for user in list(self.users.values()) if user.login == name), None)
 
 
 @dataclass(slots=True)
 class ImageRecord:
-    """An image; ``type`` is IMGAPI's, ``size`` the disk in MiB that a zvol holds."""
+    """An image; ``type`` is IMGAPI's, ``size`` that of a zvol's disk in MiB."""
 
     id: str
     name: str
@@ -120,10 +120,10 @@ class ImageRecord:
     origin: str | None = None
     eula: str = ""
     error: dict[str, str] | None = None
-    """Why it failed: code and message."""
+    """The code and message of its failure."""
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may see the image; until it is made only its owner may."""
+        """Return whether the account with this id may see the image; until it is made only its owner may."""
         shared = self.state in ("active", "disabled") and (self.public or account in self.acl)
         return self.owner == account or shared
 
@@ -147,7 +147,7 @@ class PackageRecord:
     owners: list[str] = field(default_factory=list)
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may use the package."""
+        """Return whether the account with this id may use the package."""
         return not self.owners or account in self.owners
 
 
@@ -163,9 +163,9 @@ class VlanRecord:
 
 @dataclass(slots=True)
 class NetworkRecord:
-    """A network with the addresses it has given out; one without owners is everybody's.
+    """A network and its addresses in use; without owners it is open to every account.
 
-    A pool has members, the ids of networks, and gives out their addresses.
+    A pool has members, which are ids of networks, and allocates their addresses.
     """
 
     id: str
@@ -178,30 +178,30 @@ class NetworkRecord:
     owners: list[str] = field(default_factory=list)
     vlan_id: int | None = None
     start: str = ""
-    """The first address that machines get; by default the sixth of the subnet."""
+    """The first address for machines; by default the sixth of the subnet."""
     end: str = ""
-    """The last address that machines get; by default the last but the broadcast address."""
+    """The last address for machines; by default the one before the broadcast address."""
     resolvers: list[str] = field(default_factory=list)
     routes: dict[str, str] = field(default_factory=dict)
     internet_nat: bool = True
     members: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
-    """The machine's id under each address that is in use."""
+    """The machine id by address in use."""
     reserved: set[str] = field(default_factory=set)
-    """Addresses that are given out only to who asks for them."""
+    """Addresses that are allocated only on request."""
     freed: set[str] = field(default_factory=set)
-    """Addresses that were in use or reserved once: the books keep a row for each."""
+    """Addresses that were in use or reserved before: NAPI keeps a row for each."""
     given: int = 0
-    """How far from the first address the search for a free one goes on."""
+    """The offset from the first address at which the search for a free one continues."""
 
     @property
     def first(self) -> IPv4Address:
-        """The first address that machines get."""
+        """The first address for machines."""
         return IPv4Address(self.start) if self.start else self.subnet[5]
 
     @property
     def last(self) -> IPv4Address:
-        """The last address that machines get."""
+        """The last address for machines."""
         return IPv4Address(self.end) if self.end else self.subnet[-2]
 
     @property
@@ -211,18 +211,18 @@ class NetworkRecord:
         return own | {address for address in self.resolvers if IPv4Address(address) in self.subnet}
 
     def gives(self, address: str, managed: set[str]) -> bool:
-        """Say whether an address may be given to who does not ask for it."""
+        """Return whether an address may be allocated without being requested."""
         return not (address in self.taken or address in self.reserved or address in managed)
 
     def objection(self, address: str) -> str | None:
-        """Say why an address cannot be of this network; None when it can."""
+        """Return why an address does not belong to this network; None if it does."""
         try:
             return None if IPv4Address(address) in self.subnet else "IP is not in subnet"
         except AddressValueError:
             return "Invalid IP address"
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may use the network."""
+        """Return whether the account with this id may use the network."""
         return not self.owners or account in self.owners
 
 
@@ -237,12 +237,12 @@ class NicRecord:
     gateway: str | None
     primary: bool = False
     ready: bool = True
-    """Whether the machine has it yet; one that is being added is known before."""
+    """False while the job that adds it has not ended."""
 
 
 @dataclass(slots=True)
 class FirewallRuleRecord:
-    """A rule of the firewall; one without an owner is the operator's, and global."""
+    """A firewall rule; without an owner it is a global one of the operator."""
 
     id: str
     owner: str | None
@@ -263,7 +263,7 @@ class SnapshotRecord:
 
 @dataclass(slots=True)
 class Job:
-    """Something a machine was asked to do; ``action`` is its name in the audit."""
+    """A job on a machine; ``action`` is its name in the audit."""
 
     id: str
     machine: "MachineRecord"
@@ -272,13 +272,13 @@ class Job:
     caller: dict[str, Any]
     effect: Callable[["MachineRecord"], None]
     needs: tuple[str, ...] = ()
-    """States the machine must be in when the job starts; none means any."""
+    """The states in which the job can start; empty for any."""
     during: str | None = None
-    """The state the machine shows while the job runs."""
+    """The machine's state while the job runs."""
     undo: Callable[["MachineRecord"], None] | None = None
-    """What a failure does to the machine, beyond the audit entry."""
+    """What a failure does to the machine, besides the audit entry."""
     snapshot: str | None = None
-    """The snapshot this job is about."""
+    """The name of the snapshot that the job is about."""
     execution: str = "queued"
     started: float = 0.0
     finished: float = 0.0
@@ -321,7 +321,7 @@ class MachineRecord:
 
     @property
     def hvm(self) -> bool:
-        """Whether this is a hardware virtual machine."""
+        """Whether it is a hardware virtual machine."""
         return self.brand in HVM
 
     @property
@@ -337,7 +337,7 @@ class MachineRecord:
 
 @dataclass(slots=True)
 class Bucket:
-    """What is left of a rate limit's burst, and when that was counted."""
+    """A token bucket: what is left of the burst, and when it was counted (seconds)."""
 
     tokens: float
     counted: float
