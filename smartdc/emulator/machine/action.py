@@ -1,4 +1,4 @@
-"""Actions on a machine: each is a job that is accepted first and may fail later, as the audit tells."""
+"""Actions on a machine: each is a job, accepted first, that may fail later; the audit has the outcome."""
 
 from collections.abc import Callable
 from functools import partial
@@ -59,25 +59,25 @@ def rename(call: Call) -> Reply:
 
 @operation("EnableMachineFirewall", "POST", MACHINE, action="enable_firewall")
 def enable_firewall(call: Call) -> Reply:
-    """Switch the firewall on; the audit calls this unknown, and a repetition is no job at all."""
+    """Enable the firewall; the audit calls this ``unknown``, and a repetition queues no job."""
     return gone(call) or _switch(call, "firewall_enabled", "unknown", on=True)
 
 
 @operation("DisableMachineFirewall", "POST", MACHINE, action="disable_firewall")
 def disable_firewall(call: Call) -> Reply:
-    """Switch the firewall off."""
+    """Disable the firewall."""
     return gone(call) or _switch(call, "firewall_enabled", "unknown", on=False)
 
 
 @operation("EnableMachineDeletionProtection", "POST", MACHINE, action="enable_deletion_protection")
 def enable_deletion_protection(call: Call) -> Reply:
-    """Protect a machine from deletion; alone among the actions it does not look whether the machine is gone."""
+    """Protect a machine from deletion; unlike the other actions this does not check for deleted machines."""
     return _switch(call, "deletion_protection", "enable_deletion_protection", on=True)
 
 
 @operation("DisableMachineDeletionProtection", "POST", MACHINE, action="disable_deletion_protection")
 def disable_deletion_protection(call: Call) -> Reply:
-    """Let a machine be deleted again."""
+    """Remove the protection from deletion."""
     return _switch(call, "deletion_protection", "disable_deletion_protection", on=False)
 
 
@@ -88,7 +88,7 @@ def refuse_unallocated(call: Call, action: str) -> None:
 
 
 def check_name(call: Call, name: object, message: str) -> str:
-    """Return a name that VMAPI takes, or refuse one that is malformed or taken: 409 ValidationFailed."""
+    """Return a name that VMAPI accepts; a malformed or used one is a 409 ValidationFailed."""
     if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
         raise validation_failed(message, "alias", "Invalid", "Invalid alias")
     if call.state.name_taken(call.account, name):
@@ -97,14 +97,14 @@ def check_name(call: Call, name: object, message: str) -> str:
 
 
 def check_length(call: Call, name: str) -> None:
-    """Refuse a name that CloudAPI itself finds too long: 409 InvalidArgument."""
+    """Refuse a name that is too long for CloudAPI itself: 409 InvalidArgument."""
     if len(name) > MAX_NAME:
         raise invalid_argument(f"Name cannot be longer than {MAX_NAME} characters.")
     check_dns_length(call, name)
 
 
 def check_dns_length(call: Call, name: str) -> None:
-    """Refuse a name that cannot be a DNS label, for accounts that use CNS: 409 InvalidArgument."""
+    """Refuse a name too long for a DNS label, in accounts that use CNS: 409 InvalidArgument."""
     if call.account.cns_enabled and len(name) > MAX_DNS_NAME:
         raise invalid_argument(
             f"Name cannot be longer than {MAX_DNS_NAME} characters, because you have triton_cns_enabled set "
@@ -172,7 +172,7 @@ def _check_resize(call: Call) -> PackageRecord:
 
 
 def require_package(call: Call) -> PackageRecord:
-    """Return the package that the parameters name; none, an unknown or an inactive one is a 409."""
+    """Return the package that the parameters name; a missing, unknown or inactive one is a 409."""
     name = call.params.get("package")
     if not name:
         raise missing_parameter("package must be specified")
@@ -184,7 +184,7 @@ def require_package(call: Call) -> PackageRecord:
 
 
 def _check_bhyve(call: Call, package: PackageRecord) -> None:
-    """Refuse to shrink a machine below its disks, and to change memory or processors of one that does not stand."""
+    """Refuse to shrink below the size of the disks, and to change memory or CPUs of a machine that is not stopped."""
     machine = call.machine
     if machine.brand != "bhyve":
         return

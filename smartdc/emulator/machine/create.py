@@ -1,4 +1,4 @@
-"""CreateMachine: CloudAPI's long row of checks, in its order, and the machine that passes them."""
+"""CreateMachine: CloudAPI's checks in its order, and the new machine."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from smartdc.emulator.machine.brand import choose_brand
 from smartdc.emulator.machine.disks import Layout, choose_disks, identify
 from smartdc.emulator.machine.machine import MACHINES, refuse_two_images
 from smartdc.emulator.machine.metadata import check_metadata
-from smartdc.emulator.machine.networks import Wanted, check_networks, choose_networks
+from smartdc.emulator.machine.networks import RequestedNetwork, check_networks, choose_networks
 from smartdc.emulator.machine.tag import check_triton
 from smartdc.emulator.machine.view import first_view
 from smartdc.emulator.pipeline.call import Call
@@ -25,7 +25,11 @@ PARAMETERS = "Invalid VM parameters"
 
 @operation("CreateMachine", "POST", MACHINES)
 def create_machine(call: Call) -> Reply:
-    """Create a machine; the answer shows it as ``provisioning``, and a job makes it run or fail."""
+    """Create a machine; the answer shows it as ``provisioning``, and a job makes it run or fail.
+
+    The order of the checks is CloudAPI's, and decides which of several mistakes is reported. Nothing is changed before
+    the last check has passed: addresses are taken last, and given back if there are too few.
+    """
     image = _require_image(call)
     package = require_package(call)
     root_keys = _root_keys(call, image)
@@ -60,8 +64,8 @@ def create_machine(call: Call) -> Reply:
 
 
 def _mount_volumes(call: Call, machine: MachineRecord) -> None:
-    """Let a new machine use the volumes that its creation names; VMAPI would also make those that are not there."""
-    names = [wanted.get("name") for wanted in call.params.get("volumes") or [] if isinstance(wanted, dict)]
+    """Register a new machine with the volumes that it mounts; VMAPI would also create missing ones."""
+    names = [each.get("name") for each in call.params.get("volumes") or [] if isinstance(each, dict)]
     for volume in call.state.volumes.values():
         if volume.owner == machine.owner and volume.name in names:
             volume.refs.append(machine.id)
@@ -91,7 +95,7 @@ def _is_shared(call: Call, image: ImageRecord) -> bool:
 
 
 def _root_keys(call: Call, image: ImageRecord) -> str:
-    """Return the keys for root, the account's and its administrators', or nothing where an image takes a password."""
+    """Return root's SSH keys, the account's and its administrators'; none if the image requires a password."""
     if image.requirements.get("password"):
         if not (call.params.get("password") or call.params.get("administrator_pw")):
             raise missing_parameter(f"{image.id} requires a password")
@@ -103,7 +107,7 @@ def _root_keys(call: Call, image: ImageRecord) -> str:
 
 
 def _administrators(call: Call) -> list[Person]:
-    """Return the users and accounts that have the role of that name by default, and so may log in to every machine."""
+    """Return the default members of the role ``administrator``, who may log in to every machine."""
     roles = (role for role in call.account.roles.values() if role.name == ADMINISTRATOR)
     people = (
         call.account.users.get(each) or call.state.account(each) for role in roles for each in role.default_members
@@ -145,7 +149,7 @@ def _check_volumes(call: Call, brand: str) -> None:
 
 
 def _flat(call: Call, prefix: str) -> dict[str, Any]:
-    """Return the parameters under a prefix; a nested object of the same name is ignored, as CloudAPI does."""
+    """Return the parameters with a prefix, without it; a nested object of that name is ignored, as in CloudAPI."""
     found = {key[len(prefix) :]: value for key, value in call.params.items() if key[: len(prefix)] == prefix != key}
     if prefix == "tag.":
         return found
@@ -153,7 +157,7 @@ def _flat(call: Call, prefix: str) -> dict[str, Any]:
 
 
 def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Take the passwords out of the metadata, where they are JSON text, into a place that is not shown."""
+    """Remove the passwords, which are JSON text, from the metadata and return them."""
     text = metadata.pop("credentials", None)
     try:
         given = json.loads(text) if isinstance(text, str) else text
@@ -165,7 +169,7 @@ def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, Any]) -> None:
-    """Check what CloudAPI leaves to VMAPI."""
+    """Check what VMAPI checks after CloudAPI."""
     check_name(call, name, f"{PARAMETERS}: Invalid machine name")
     check_metadata(metadata, PARAMETERS, "customer_metadata")
     check_metadata(tags, PARAMETERS, "tags")
@@ -176,8 +180,8 @@ def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, A
         )
 
 
-def _require_network(networks: list[Wanted]) -> None:
-    """Refuse a machine without any network: VMAPI looks for the primary one, and stumbles."""
+def _require_network(networks: list[RequestedNetwork]) -> None:
+    """Refuse a machine without networks, as VMAPI does when it fails to find the primary one."""
     if not networks:
         reason = "Cannot set property 'primary' of undefined"
         raise validation_failed(f"{PARAMETERS}: Invalid networks", "networks", "Invalid", reason)
@@ -210,11 +214,11 @@ def _make(
     )
 
 
-def _plug(call: Call, machine: MachineRecord, networks: list[Wanted]) -> None:
-    primary = next((wanted for wanted in networks if wanted.network.public), networks[0])
+def _plug(call: Call, machine: MachineRecord, networks: list[RequestedNetwork]) -> None:
+    primary = next((each for each in networks if each.network.public), networks[0])
     try:
-        for wanted in networks:
-            nic = call.state.new_nic(wanted.network, machine.id, primary=wanted is primary, ip=wanted.ip)
+        for each in networks:
+            nic = call.state.new_nic(each.network, machine.id, primary=each is primary, ip=each.ip)
             machine.nics.append(nic)
     except ApiError:
         call.state.release(machine.nics)

@@ -1,4 +1,4 @@
-"""One call on its way through the stages: what is known about it so far, and what handlers ask of it."""
+"""A call on its way through the stages: what is known about it so far, and what handlers need of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ _ANY_VERSION = parse_range("*")
 
 @dataclass(slots=True)
 class Call:
-    """A request with everything the stages found out; a handler gets it when it is complete."""
+    """A request and what the stages found out about it; handlers get it when it is complete."""
 
     request: Request
     state: State
     transitions: Transitions
     now: float
     name: str | None = None
-    """The name of the operation, as far as the request tells."""
+    """The operation's name, if the request tells it."""
     match: Match = NOWHERE
     range: Range = _ANY_VERSION
     accept: str = "application/json"
@@ -44,48 +44,48 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     past_body: bool = False
-    """Whether the body is read, from when on answers carry the full set of headers."""
+    """Whether the body was read; from then on responses have CloudAPI's full set of headers."""
 
     found_caller: AccountRecord | None = None
     user: UserRecord | None = None
-    """The sub-user of the calling account that signed, if it was one."""
+    """The sub-user that signed; None if the account itself did."""
     active_roles: list[RoleRecord] | None = None
-    """The roles that let the caller in; None for who needs none."""
+    """The roles that granted access; None for a caller that needs none."""
     found_account: AccountRecord | None = None
     found_machine: MachineRecord | None = None
     image: ImageRecord | None = None
     package: PackageRecord | None = None
     request_id: str = ""
 
-    # What a handler can rely on
+    # For handlers
 
     @property
     def settings(self) -> Settings:
-        """The switches of the data centre."""
+        """The settings of the data centre."""
         return self.state.settings
 
     @property
     def caller(self) -> AccountRecord:
-        """The account that signed; without one it is a 401."""
+        """The account that signed; without a signature it is a 401."""
         if not self.found_caller:
             raise ApiError(401, "InvalidCredentials", "You must make authenticated requests to use CloudAPI")
         return self.found_caller
 
     @property
     def account(self) -> AccountRecord:
-        """The account the call is about, which is the caller unless the path says otherwise."""
+        """The account of the path, which is usually the caller."""
         return self.found_account or self.caller
 
     @property
     def machine(self) -> MachineRecord:
-        """The machine the call is about; without one it is a 404."""
+        """The machine of the path; without one it is a 404."""
         if not self.found_machine:
             raise ApiError(404, "ResourceNotFound", "VM not found")
         return self.found_machine
 
     @property
     def signable(self) -> Signable:
-        """What a signature can cover."""
+        """The parts of the request that a signature can cover."""
         return Signable(self.request.method, self.request.target, self.request.headers)
 
     @property
@@ -94,11 +94,11 @@ class Call:
         return self.request.method in ("GET", "HEAD")
 
     def since(self, version: str) -> bool:
-        """Say whether the caller's version range has what came with this version."""
+        """Return whether the caller's version range includes or exceeds this version."""
         return self.range.reaches(version)
 
     def text(self, name: str) -> str:
-        """Return a parameter as text, empty when it is not there."""
+        """Return a parameter as a string, empty if it is missing."""
         value = self.params.get(name)
         return value if isinstance(value, str) else "" if value is None else str(value)
 
@@ -143,6 +143,6 @@ class Call:
         return job
 
     def _context(self) -> dict[str, Any]:
-        """Return what the audit will tell about the caller."""
+        """Return the caller as the audit shows it."""
         key_id = self.credentials.key_id if self.credentials else None
         return {"type": "signature", "ip": self.request.remote, "keyId": key_id}

@@ -27,8 +27,8 @@ _SHOWN_REQUIREMENTS = {
 
 @operation("ListImages", "GET", IMAGES, head="HeadImages")
 def list_images(call: Call) -> Reply:
-    """Return the images that pass the filters, oldest first: active ones, and no Docker images, unless asked for."""
-    kind = _kind(call)
+    """Return the images that pass the filters, oldest first: active ones, and no Docker images, unless given for."""
+    kind = _type_filter(call)
     _check_filters(call)
     found = [
         image
@@ -132,13 +132,13 @@ def _check_filters(call: Call) -> None:
         raise ApiError(422, "InvalidParameter", message, [{"field": "public", "code": "Invalid"}])
 
 
-def _kind(call: Call) -> str:
-    asked = call.text("type")
-    if not asked or call.since("8.0.0"):
-        return asked or "!docker"
-    if asked not in _OLD_TYPES:
-        raise invalid_argument(f"image type {asked} is not a valid type")
-    return _OLD_TYPES[asked]
+def _type_filter(call: Call) -> str:
+    given = call.text("type")
+    if not given or call.since("8.0.0"):
+        return given or "!docker"
+    if given not in _OLD_TYPES:
+        raise invalid_argument(f"image type {given} is not a valid type")
+    return _OLD_TYPES[given]
 
 
 def _fits_type(image: ImageRecord, kind: str) -> bool:
@@ -149,15 +149,15 @@ def _passes(image: ImageRecord, call: Call) -> bool:
     public = call.text("public")
     exact = ((call.text(field), getattr(image, field)) for field in ("os", "owner"))
     return (
-        all(not asked or asked == value for asked, value in exact)
+        all(not given or given == value for given, value in exact)
         and all(_is_called(getattr(image, field), call.text(field)) for field in ("name", "version"))
         and _fits_state(image, call)
         and (not public or public == ("true" if image.public else "false"))
     )
 
 
-def _is_called(text: str, asked: str) -> bool:
-    return not asked or (asked[1:] in text if asked.startswith("~") else asked == text)
+def _is_called(text: str, given: str) -> bool:
+    return not given or (given[1:] in text if given.startswith("~") else given == text)
 
 
 def _fits_state(image: ImageRecord, call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""Networks that machines can be plugged into, and those on fabrics, which their owners make and change."""
+"""Networks, and those on fabrics, which accounts create and change themselves."""
 
 from ipaddress import IPv4Network
 from typing import Any
@@ -43,7 +43,7 @@ UPDATE: Schema = {
     "provision_end_ip": QUAD,
     "vlan_id": ID,
 }
-"""In the order in which CloudAPI looks at them, which decides what it complains of first."""
+"""In CloudAPI's order of checks, which decides the first mistake it reports."""
 
 
 @operation("ListNetworks", "GET", NETWORKS, head="HeadNetworks")
@@ -55,7 +55,7 @@ def list_networks(call: Call) -> Reply:
 
 @operation("GetNetwork", "GET", f"{NETWORKS}/:network", head="HeadNetwork")
 def get_network(call: Call) -> Reply:
-    """Return one network; the members of a pool are not there on their own."""
+    """Return one network; members of a pool are a 404."""
     return Reply(200, view(require_network(call, call.text("network")), call))
 
 
@@ -69,7 +69,7 @@ def list_fabric_networks(call: Call) -> Reply:
 
 @operation("CreateFabricNetwork", "POST", FABRIC_NETWORKS)
 def create_fabric_network(call: Call) -> Reply:
-    """Make a network on a VLAN; where NAT is asked for without a gateway, the first address becomes that."""
+    """Create a network on a VLAN; with NAT and no gateway the first address becomes the gateway."""
     check_fabrics(call)
     params = check_resolvers(check_schema(call, CREATE))
     vlan = require_vlan(call, params)
@@ -99,7 +99,7 @@ def get_fabric_network(call: Call) -> Reply:
 
 @operation("UpdateFabricNetwork", "PUT", FABRIC_NETWORK)
 def update_fabric_network(call: Call) -> Reply:
-    """Change what can be changed of a network; subnet, gateway and NAT cannot."""
+    """Change a network, except its subnet, gateway and NAT."""
     check_fabrics(call)
     if call.body.get("id"):
         raise invalid_argument('property "id": cannot be set')
@@ -112,7 +112,7 @@ def update_fabric_network(call: Call) -> Reply:
 
 @operation("DeleteFabricNetwork", "DELETE", FABRIC_NETWORK)
 def delete_fabric_network(call: Call) -> Reply:
-    """Delete a network that no machine is on, and that is not the account's default."""
+    """Delete a network without machines that is not the account's default."""
     check_fabrics(call)
     params = check_schema(call, GET)
     default = call.account.default_network
@@ -141,7 +141,7 @@ def visible(call: Call) -> list[NetworkRecord]:
 
 
 def view(network: NetworkRecord, call: Call, *, suffixes: bool = True) -> dict[str, Any]:
-    """Return the network as CloudAPI writes it; those on fabrics show more."""
+    """Return the JSON of a network; those on fabrics have more fields."""
     shown: dict[str, Any] = {"id": network.id, "name": network.name, "public": network.public}
     if network.description:
         shown["description"] = network.description

@@ -1,4 +1,4 @@
-"""Policies: rules about what may be done, to be given to roles."""
+"""Policies: rules about what may be done, used by roles."""
 
 import json
 from contextlib import suppress
@@ -25,7 +25,7 @@ def list_policies(call: Call) -> Reply:
 
 @operation("GetPolicy", "GET", POLICY, head="HeadPolicy")
 def get_policy(call: Call) -> Reply:
-    """Return the policy of a name or id."""
+    """Return the policy with a name or id."""
     name = call.text("policy")
     found = named(call.account, name)
     if not found:
@@ -35,7 +35,7 @@ def get_policy(call: Call) -> Reply:
 
 @operation("CreatePolicy", "POST", POLICIES)
 def create_policy(call: Call) -> Reply:
-    """Create a policy; its name is free once for each account."""
+    """Create a policy; its name must be unique within the account."""
     if missing := [f"{name} is required" for name in ("name", "rules") if not call.params.get(name)]:
         raise missing_parameter(f"Request is missing required parameters: {', '.join(missing)}")
     rules = _rules(call)
@@ -47,10 +47,10 @@ def create_policy(call: Call) -> Reply:
 
 @operation("UpdatePolicy", "POST", POLICY)
 def update_policy(call: Call) -> Reply:
-    """Change what is given; an empty description is none. Only the id finds the policy.
+    """Change the given fields of a policy, by its id only; an empty description removes it.
 
-    An id that nobody has makes CloudAPI add the policy under it, and its directory then misses what only a create
-    gives; without any change the answer is empty.
+    With an unknown id CloudAPI adds a policy, and its directory then reports what only a create sets as missing;
+    without any change the answer is empty.
     """
     given: dict[str, Any] = {name: call.params[name] for name in CHANGEABLE if name in call.params}
     rules = _rules(call) if given.get("rules") else None
@@ -70,7 +70,7 @@ def update_policy(call: Call) -> Reply:
 
 @operation("DeletePolicy", "DELETE", POLICY)
 def delete_policy(call: Call) -> Reply:
-    """Delete a policy, which takes it from its roles too. Only the id finds it."""
+    """Delete a policy, by its id only, and remove it from its roles."""
     account = call.account
     policy = account.policies.pop(call.text("policy"), None)
     if not policy:
@@ -81,13 +81,13 @@ def delete_policy(call: Call) -> Reply:
 
 
 def named(account: AccountRecord, name: str) -> PolicyRecord | None:
-    """Find a policy by name or id."""
+    """Return the policy with a name or id; None if there is none."""
     policies = account.policies
     return policies.get(name) or next((policy for policy in policies.values() if policy.name == name), None)
 
 
 def as_texts(value: Any) -> list[str]:
-    """Return the texts of a parameter that may be a list, one text, or JSON in a text."""
+    """Return the strings of a parameter that may be a list, one string, or JSON in a string."""
     if isinstance(value, str):
         with suppress(ValueError):
             value = json.loads(value)
@@ -95,13 +95,13 @@ def as_texts(value: Any) -> list[str]:
 
 
 def view(policy: PolicyRecord) -> dict[str, Any]:
-    """Return the policy as CloudAPI writes it."""
+    """Return the JSON of a policy."""
     shown: dict[str, Any] = {"name": policy.name, "id": policy.id, "rules": policy.rules}
     return {**shown, "description": policy.description} if policy.description else shown
 
 
 def _rules(call: Call) -> list[str]:
-    """Return the rules; what is no rule, and a rule that is there twice, is a 409."""
+    """Return the rules; invalid and repeated ones are a 409."""
     rules = as_texts(call.params["rules"])
     if mistakes := [mistake for rule in rules if (mistake := _mistake(rule))]:
         raise invalid_argument(", ".join(mistakes))

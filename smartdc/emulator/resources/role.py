@@ -26,7 +26,7 @@ def list_roles(call: Call) -> Reply:
 
 @operation("GetRole", "GET", ROLE, head="HeadRole")
 def get_role(call: Call) -> Reply:
-    """Return the role of a name or id."""
+    """Return the role with a name or id."""
     return Reply(200, view(_require(call), call))
 
 

@@ -1,4 +1,4 @@
-"""The VLANs on an account's fabric."""
+"""VLANs on an account's fabric."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def list_vlans(call: Call) -> Reply:
 
 @operation("CreateFabricVLAN", "POST", VLANS)
 def create_vlan(call: Call) -> Reply:
-    """Make a VLAN; its number must be new, its name need not be."""
+    """Create a VLAN; its id must be new, its name need not be."""
     check_fabrics(call)
     params = check_schema(call, CREATE)
     number = _number(params)
@@ -51,7 +51,7 @@ def get_vlan(call: Call) -> Reply:
 
 @operation("UpdateFabricVLAN", "PUT", VLAN)
 def update_vlan(call: Call) -> Reply:
-    """Change name and description; the answer is a 202, and the change is made."""
+    """Change name and description; the answer is a 202, though the change is made at once."""
     check_fabrics(call)
     params = check_schema(call, UPDATE)
     vlan = require_vlan(call, params)
@@ -73,13 +73,13 @@ def delete_vlan(call: Call) -> Reply:
 
 
 def view(vlan: VlanRecord) -> dict[str, Any]:
-    """Return the VLAN as CloudAPI writes it."""
+    """Return the JSON of a VLAN."""
     shown: dict[str, Any] = {"name": vlan.name, "vlan_id": vlan.vlan_id}
     return shown if vlan.description is None else {**shown, "description": vlan.description}
 
 
 def check_fabrics(call: Call) -> None:
-    """Refuse everything about fabrics where there are none: 501."""
+    """Refuse operations on fabrics in a data centre without fabrics: 501."""
     if not call.settings.fabrics:
         raise ApiError(501, "NotImplementedError", "fabrics not enabled for this datacenter")
 
@@ -99,7 +99,7 @@ def networks_on(call: Call, vlan: VlanRecord) -> list[NetworkRecord]:
 
 
 def check_texts(params: dict[str, Any]) -> None:
-    """Refuse names and descriptions that NAPI finds too short or too long."""
+    """Refuse names and descriptions that are too short or too long for NAPI."""
     for field in ("description", "name"):
         text = params.get(field)
         if text is not None and not text.strip():
@@ -109,7 +109,7 @@ def check_texts(params: dict[str, Any]) -> None:
 
 
 def refused(field: str, reason: str) -> ApiError:
-    """Return the 409 that CloudAPI makes of every refusal of NAPI."""
+    """Return the 409 that CloudAPI turns every refusal of NAPI into."""
     return invalid_argument(f'property "{field}": {reason}')
 
 
