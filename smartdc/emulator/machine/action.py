@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
-from smartdc.emulator.machine.machine import MACHINE, NAME, gone, unallocated
+from smartdc.emulator.machine.machine import MACHINE, NAME, deleted_reply, unallocated
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state.records import MachineRecord, PackageRecord
@@ -17,25 +17,25 @@ UPDATE = "Invalid VM update parameters"
 @operation("StartMachine", "POST", MACHINE, action="start")
 def start(call: Call) -> Reply:
     """Start a stopped machine; the job of any other fails."""
-    return gone(call) or _act(call, "start", _running, word="start", needs=("stopped",))
+    return deleted_reply(call) or _act(call, "start", _running, word="start", needs=("stopped",))
 
 
 @operation("StopMachine", "POST", MACHINE, action="stop")
 def stop(call: Call) -> Reply:
     """Stop a running machine; the job of any other fails."""
-    return gone(call) or _act(call, "stop", _stopped, word="stop", needs=("running",), during="stopping")
+    return deleted_reply(call) or _act(call, "stop", _stopped, word="stop", needs=("running",), during="stopping")
 
 
 @operation("RebootMachine", "POST", MACHINE, action="reboot")
 def reboot(call: Call) -> Reply:
     """Reboot a running machine; the job of any other fails."""
-    return gone(call) or _act(call, "reboot", _running, word="reboot", needs=("running",), during="ready")
+    return deleted_reply(call) or _act(call, "reboot", _running, word="reboot", needs=("running",), during="ready")
 
 
 @operation("ResizeMachine", "POST", MACHINE, action="resize")
 def resize(call: Call) -> Reply:
     """Give a machine another package."""
-    if answer := gone(call):
+    if answer := deleted_reply(call):
         return answer
     package = _check_resize(call)
     return _act(call, "resize", lambda machine: _fit(machine, package), refuse=partial(_check_bhyve, package=package))
@@ -44,7 +44,7 @@ def resize(call: Call) -> Reply:
 @operation("RenameMachine", "POST", MACHINE, action="rename")
 def rename(call: Call) -> Reply:
     """Give a machine another name."""
-    if answer := gone(call):
+    if answer := deleted_reply(call):
         return answer
     name = call.params.get("name")
     if not name:
@@ -60,13 +60,13 @@ def rename(call: Call) -> Reply:
 @operation("EnableMachineFirewall", "POST", MACHINE, action="enable_firewall")
 def enable_firewall(call: Call) -> Reply:
     """Enable the firewall; the audit calls this ``unknown``, and a repetition queues no job."""
-    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=True)
+    return deleted_reply(call) or _switch(call, "firewall_enabled", "unknown", on=True)
 
 
 @operation("DisableMachineFirewall", "POST", MACHINE, action="disable_firewall")
 def disable_firewall(call: Call) -> Reply:
     """Disable the firewall."""
-    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=False)
+    return deleted_reply(call) or _switch(call, "firewall_enabled", "unknown", on=False)
 
 
 @operation("EnableMachineDeletionProtection", "POST", MACHINE, action="enable_deletion_protection")

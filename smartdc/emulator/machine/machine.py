@@ -50,14 +50,14 @@ def list_machines(call: Call) -> Reply:
 @operation("GetMachine", "GET", MACHINE, head="HeadMachine")
 def get_machine(call: Call) -> Reply:
     """Return one machine; a deleted one is a 410 whose body is the machine."""
-    return gone(call) or Reply(200, view(call.machine, call))
+    return deleted_reply(call) or Reply(200, view(call.machine, call))
 
 
 @operation("DeleteMachine", "DELETE", MACHINE)
 def delete_machine(call: Call) -> Reply:
     """Queue the deletion of a machine, in any state."""
     machine = call.machine
-    if answer := gone(call):
+    if answer := deleted_reply(call):
         return answer
     if machine.deletion_protection:
         raise ApiError(
@@ -67,7 +67,7 @@ def delete_machine(call: Call) -> Reply:
         return Reply(204)
     if not machine.compute_node:
         raise ApiError(409, "ConflictError", "Cannot delete a VM with no server_uuid")
-    call.queue("destroy", lambda gone: _destroy(call, gone))
+    call.queue("destroy", lambda machine: _destroy(call, machine))
     return Reply(204)
 
 
@@ -77,7 +77,7 @@ def refuse_two_images(call: Call) -> None:
         raise invalid_argument("image and dataset are mutually exclusive parameters.")
 
 
-def gone(call: Call) -> Reply | None:
+def deleted_reply(call: Call) -> Reply | None:
     """Return the 410 of a deleted machine; None for any other."""
     if call.machine.state == "deleted":
         return Reply(410, view(call.machine, call))

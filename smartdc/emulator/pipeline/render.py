@@ -68,5 +68,5 @@ def _full_headers(call: Call, body: bytes) -> list[tuple[str, str]]:
 
 
 def _connection(call: Call) -> str:
-    asked = call.request.headers.get("connection", "keep-alive").lower()
-    return "close" if asked == "close" else "Keep-Alive"
+    requested = call.request.headers.get("connection", "keep-alive").lower()
+    return "close" if requested == "close" else "Keep-Alive"

@@ -35,7 +35,7 @@ def images() -> dict[str, ImageRecord]:
     found = [
         _image("base-64-lts", "24.4.1", "smartos", "zone-dataset", "A SmartOS image with build tools.",
                homepage="https://docs.tritondatacenter.com/images/smartos/base"),
-        _image("minimal-64-lts", "24.4.1", "smartos", "zone-dataset", "A SmartOS image with little in it."),
+        _image("minimal-64-lts", "24.4.1", "smartos", "zone-dataset", "A minimal SmartOS image."),
         _image("base-64-lts", "23.4.0", "smartos", "zone-dataset", "An older SmartOS image.",
                published=START - 460 * _DAY),
         _image("debian-12", "20251101", "linux", "lx-dataset", "Debian 12 as a Linux container.",
@@ -46,11 +46,11 @@ def images() -> dict[str, ImageRecord]:
                requirements={"brand": "bhyve", "bootrom": "uefi"}, size=10_240),
         _image("ubuntu-certified-22.04", "20251015", "linux", "zvol", "Ubuntu 22.04 as a KVM machine.",
                requirements={"brand": "kvm"}, size=10_240),
-        _image("windows-server-2022", "20251020", "windows", "zvol", "Windows, which wants a password.",
+        _image("windows-server-2022", "20251020", "windows", "zvol", "Windows Server 2022; requires a password.",
                requirements={"brand": "bhyve", "password": True, "min_ram": 4096}, size=40_960),
-        _image("base-64-lts", "21.4.1", "smartos", "zone-dataset", "Withdrawn: it can no longer be chosen.",
+        _image("base-64-lts", "21.4.1", "smartos", "zone-dataset", "Disabled: no longer available for new machines.",
                state="disabled", published=START - 1200 * _DAY),
-        _image("alpine", "3.20", "linux", "docker", "A Docker image: only listed when asked for by type."),
+        _image("alpine", "3.20", "linux", "docker", "A Docker image, listed only by its type."),
     ]  # fmt: skip
     return {image.id: image for image in found}
 
@@ -73,9 +73,9 @@ def packages() -> dict[str, PackageRecord]:
         _package("g1-large", 8192, 204_800, 4, description="8 GiB of memory, 200 GiB of disk"),
         _package("k1-small", 2048, 51_200, 1, group="kvm", brand="kvm", description="For KVM machines"),
         _package("b1-small", 2048, 51_200, 2, group="bhyve", brand="bhyve", flexible_disk=True,
-                 description="For bhyve machines with disks to their owner's taste"),
+                 description="For bhyve machines with flexible disks"),
         _package("b1-large", 8192, 204_800, 4, group="bhyve", brand="bhyve", flexible_disk=True,
-                 description="For bhyve machines with disks to their owner's taste"),
+                 description="For bhyve machines with flexible disks"),
         _package("b1-fixed", 4096, 102_400, 2, group="bhyve", brand="bhyve", flexible_disk=False,
                  description="For bhyve machines with one disk"),
         _package("g2-trial", 1024, 20_480, 1, version="0.9.0", description="On trial, ninth version"),
