@@ -1,4 +1,4 @@
-"""All the nouns; to import this module is to put their handlers on the routes."""
+"""All modules with handlers; importing this one registers the handlers on their routes."""
 
 from smartdc.emulator.machine import action as machine_action
 from smartdc.emulator.machine import audit, changefeed, disk, machine, metadata, migration, nic, snapshot, tag, vnc
@@ -58,4 +58,4 @@ NOUNS = (
     vnc,
     volume,
 )
-"""The modules that hold handlers."""
+"""The modules with handlers."""

@@ -28,7 +28,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
-from smartdc.emulator.state.storage import Migration as MigrationRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
@@ -296,6 +296,8 @@ def test_action_that_is_none(dc: DataCenter, machine: Machine) -> None:
         dc.request("POST", f"{machine.path}/migrate")
     with pytest.raises(InvalidArgument, match="jump is not a valid migration action"):
         dc.request("POST", f"{machine.path}/migrate", data={"action": "jump"})
+    with pytest.raises(InvalidArgument, match="is not a valid migration action"):
+        dc.request("POST", f"{machine.path}/migrate", data={"action": ["begin"]})
 
 
 @pytest.mark.parametrize("phase", ["begin", "sync", "switch"])

@@ -24,7 +24,7 @@ from peers.parameter_facts import FACTS, LEFT_OUT
 from smartdc import DataCenter, InputError, InvalidCredentials
 from smartdc.emulator import AT_ONCE, Emulator
 from smartdc.emulator.pipeline.routes import rows
-from smartdc.emulator.pipeline.trace import Asked
+from smartdc.emulator.pipeline.trace import TraceEntry
 
 OURS = frozenset({"wait", "timeout", "paged", "search", "fields", "token", "settle", "auth_token"})
 """Arguments that say how to call and not what to ask for, and two that become a tag and a header."""
@@ -128,12 +128,12 @@ def entries_of(call: partial[Any]) -> set[str]:
     return {argument.name for argument in arguments if argument.kind is argument.VAR_KEYWORD}
 
 
-def asked_of(cloud: Emulator, operation: str) -> list[Asked]:
+def asked_of(cloud: Emulator, operation: str) -> list[TraceEntry]:
     """Return what arrived for an operation."""
     return [asked for asked in cloud.trace if asked.operation == operation]
 
 
-def arrived(asked: Asked, *, on: bool) -> Iterator[tuple[str, str]]:
+def arrived(asked: TraceEntry, *, on: bool) -> Iterator[tuple[str, str]]:
     """Yield each parameter that arrived, with its place and type."""
     assert asked.status < 400 or asked.status == 401, asked
     for place, values in (("query", asked.query), ("body", asked.body)):

@@ -30,7 +30,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator, Fault
-from smartdc.emulator.state.records import Image as ImageRecord
+from smartdc.emulator.state.records import ImageRecord
 
 JILL = "11111111-1111-4111-8111-111111111111"
 JACK = "22222222-2222-4222-8222-222222222222"

@@ -23,7 +23,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator, Fault
-from smartdc.emulator.state.storage import Volume as VolumeRecord
+from smartdc.emulator.state.storage import VolumeRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
@@ -167,7 +167,7 @@ def test_create_volume_of_a_name_that_is_taken(dc: DataCenter, volume: Volume, c
     assert caught.value.code == "VolumeAlreadyExists"
     volume.delete()
     assert dc.create_volume("data", wait=True).id != volume.id
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 def test_create_volume_without_a_fabric_network(dc: DataCenter, cloud: Emulator) -> None:
@@ -372,7 +372,7 @@ def test_delete(volume: Volume, cloud: Emulator) -> None:
     volume.delete()
     cloud.transitions.release(action="delete_volume")
     assert books(cloud) == []
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 def test_delete_and_wait(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
@@ -393,7 +393,7 @@ def test_delete_of_a_young_volume(dc: DataCenter, cloud: Emulator) -> None:
     for _ in range(2):
         cloud.transitions.release()
     assert books(cloud) == []
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 def test_volume_in_use(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
