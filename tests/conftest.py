@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import responses
 
-from kits.doors import DOORS, Stage
+from kits.doors import DOORS, SharedServer
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
 
@@ -29,12 +29,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
+def shared_server() -> Iterator[SharedServer]:
     """A server that is started once, since starting one costs more than most tests."""
-    stage = Stage()
-    with Server(stage) as server:
-        stage.url = server.url
-        yield stage
+    shared_server = SharedServer()
+    with Server(shared_server) as server:
+        shared_server.url = server.url
+        yield shared_server
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +61,10 @@ def door(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def dc(cloud: Emulator, door: str, stage: Stage) -> Iterator[DataCenter]:
+def dc(cloud: Emulator, door: str, shared_server: SharedServer) -> Iterator[DataCenter]:
     """A client of the emulated cloud; a test that uses it runs once for each door."""
-    stage.cloud = cloud
-    with DataCenter(**cloud.connection(stage.url if door == "http" else None)) as client:
+    shared_server.cloud = cloud
+    with DataCenter(**cloud.connection(shared_server.url if door == "http" else None)) as client:
         yield client
 
 

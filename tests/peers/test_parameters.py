@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kits.doors import Stage
+from kits.doors import SharedServer
 from peers.node_twins import MACHINE_TWINS, Twin
 from peers.node_twins_account import ACCOUNT_TWINS
 from peers.node_world import World, arrange
@@ -47,11 +47,11 @@ WRONG = {bool: "false", int: "1 GiB", str: b"x", list: 5, tuple: 5, dict: 5}
 
 
 @pytest.fixture
-def world(dc: DataCenter, cloud: Emulator, door: str, stage: Stage) -> World:
+def world(dc: DataCenter, cloud: Emulator, door: str, shared_server: SharedServer) -> World:
     """A cloud with one thing or two of every kind, whose jobs end at once."""
     cloud.transitions.policy = AT_ONCE
     arrange(cloud, dc)
-    return World(dc, cloud, cloud.connection(stage.url if door == "http" else None))
+    return World(dc, cloud, cloud.connection(shared_server.url if door == "http" else None))
 
 
 @pytest.mark.parametrize("on", [True, False])
