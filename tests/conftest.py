@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import responses
 
+from kits.distribution import ScopeScheduling, put_longest_first
 from kits.doors import DOORS, SharedServer
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
@@ -18,6 +19,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--campaign", type=int, default=1_500, metavar="N", help="how many calls the campaign's storm makes"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeScheduling | None:
+    """Take the place of ``--dist load``, which ``-n`` means by itself."""
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return ScopeScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the workers of pytest-xdist begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        put_longest_first(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
