@@ -15,9 +15,13 @@ from smartdc.emulator import Emulator, Server, VirtualClock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the campaign be as long as one likes."""
+    """Add the option for the length of the campaign."""
     parser.addoption(
-        "--campaign", type=int, default=1_500, metavar="N", help="how many calls the campaign's storm makes"
+        "--campaign",
+        type=int,
+        default=1_500,
+        metavar="N",
+        help="how many calls the campaign makes with random failures",
     )
 
 
@@ -37,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell the figures of the tests that have some."""
+    """Print the figures of the tests that record some."""
     for report in (report for several in terminalreporter.stats.values() for report in several):
         figures = dict(getattr(report, "user_properties", ())).get("figures")
         if figures and report.when == "teardown":
