@@ -31,10 +31,9 @@ Schema = Mapping[str, Form]
 
 def check_schema(call: Call, schema: Schema) -> dict[str, Any]:
     """Return the parameters except the account; the first invalid one is a 409 InvalidArgument."""
-    params = {name: value for name, value in call.params.items() if name != "account"}
-    for name, fault in _faults(params, schema):
+    for name, fault in _faults(call.params, schema):
         raise invalid_argument(f'property "{name}": {fault}')
-    return params
+    return {name: value for name, value in call.params.items() if name != "account"}
 
 
 def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]:
@@ -43,7 +42,7 @@ def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]
             yield from _faults_of(name, params[name], form)
         elif form.required:
             yield name, "is missing and it is required"
-    for name in params.keys() - schema.keys():
+    for name in params.keys() - schema.keys() - {"account"}:
         yield name.lower(), "unsupported property"
 
 
