@@ -1,9 +1,15 @@
-"""Follow the changes of machines as they happen, and through lost connections."""
+"""Follow the changes of machines as they happen, and through lost connections.
+
+All times here are moments on the data centre's clock, of which `math.inf` never comes; only the WebSocket itself waits
+by the system's. Where the two differ, because somebody gave a clock of their own, a wait for a message that was in vain
+is the end of the time that it was given.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,10 +17,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core.resource import id_of, is_uuid
-from smartdc.errors import BadResponse, InputError, TransportError, WaitError, WaitTimeout
+from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
 from smartdc.http import retry
 from smartdc.http.clock import ending_at
-from smartdc.http.transport import Deadline
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, TRANSIENT_ERRORS
@@ -33,39 +38,42 @@ SUBRESOURCES = ("alias", "customer_metadata", "destroyed", "nics", "owner_uuid",
 ``server_uuid`` the `compute_node`."""
 
 LIST_ABOVE = 4
-"""Up to how many machines are looked at one by one rather than listed with all others."""
+"""Above how many followed machines all machines are listed, rather than each of them fetched."""
 
 REMEMBERED = 200
-"""How many messages back a repetition is known for what it is."""
+"""How many messages back a repetition is recognised."""
+
+RECHECK_SECONDS = 5.0
+"""Seconds after a message that cannot be read until the machines are compared: it may have been about any of them."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something that became different about a machine."""
+    """A change of a machine."""
 
     published: datetime
-    """When CloudAPI told of it, by its clock; of a `relisted` one, when it was found."""
+    """When CloudAPI reported it, by its clock; for a `relisted` one, when it was found."""
     machine: Machine
-    """The machine as it was then; a feed tells neither its package nor its DNS names: `Machine.refresh` fetches them."""
+    """The machine as it was then, without its package and its DNS names: `Machine.refresh` fetches them."""
     changed: tuple[str, ...]
     """What changed, in CloudAPI's words: mostly some of `SUBRESOURCES`."""
     raw_state: str | None = None
     """The state in the words of VMAPI, such as ``shutting_down``, which knows more of them."""
     relisted: bool = False
-    """Whether it happened while there was no connection, and was found by comparing the machine with what it was."""
+    """Whether it happened while there was no connection, and was found by comparing the machine with its last state."""
 
 
 class Changefeed(Iterator[Change]):
     """The changes of an account's machines from now on, one after the other: ``GetChangefeed``.
 
-    It is an iterator and a context manager. When the connection is lost it is made again; what has changed meanwhile is
-    found by listing the machines, and told as `Change.relisted`: `machine` then is as it is now, so that of several
-    changes only the outcome is told, and a machine that came and went is not. After that a change may be told that is
-    older than what was found, but the last one of a machine is always its newest.
+    It is an iterator and a context manager. When the connection is lost, the feed reconnects and lists the machines;
+    what has changed meanwhile is reported as `Change.relisted`. `Change.machine` then is the machine as it is now: of
+    several changes only the outcome is reported, and a machine that came and went is not. After that an older change
+    may follow, but the last one reported of a machine is always its newest.
 
-    One thread at a time may iterate; any may `close` it.
+    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to go on.
     """
 
     _websocket: WebSocket | None = None
@@ -82,19 +90,22 @@ class Changefeed(Iterator[Change]):
         self.datacenter = datacenter
         self.closed = False
         self._machines, self._subresources = machines, subresources
-        self._deadline, self._outage = Deadline(timeout), outage
-        self._ledger = LastSeen()
+        self._clock = datacenter.clock
+        self._end, self._outage = self._moment(timeout), self._or_never(outage)
+        self._last_seen = LastSeen()
+        self._message: str | bytes | None = None
+        self._recheck = math.inf
         self._found: deque[Change] = deque()
         self._relisted: set[str] = set()
         self._heard: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
-        self._losses, self._lost = 0, 0.0
-        self._connect(self._deadline)
+        self._losses, self._lost_at = 0, 0.0
+        self._connect(self._end)
         self._found.clear()
         self._relisted.clear()
 
     def __next__(self) -> Change:
         """Return the next change; the iteration ends when the time is up, or the feed is closed."""
-        change = self._next(self._deadline)
+        change = self._next(self._end)
         if change is None:
             self.close()
             raise StopIteration
@@ -102,15 +113,15 @@ class Changefeed(Iterator[Change]):
 
     def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Change:
         """Return the next change, or raise `WaitTimeout` when there is none within `timeout` seconds."""
-        change = self._next(Deadline(timeout))
+        change = self._next(self._moment(timeout))
         if change is None and self.closed:
             raise WaitError("the changefeed is closed")
         if change is None:
-            raise WaitTimeout(f"nothing has changed within {timeout:g} s")
+            raise WaitTimeout(f"no machine has changed within {timeout:g} s")
         return change
 
     def close(self) -> None:
-        """End it: the connection is closed, and whoever waits for a change is told that there are no more."""
+        """Close the connection, and end the iteration of whoever waits for a change."""
         self.closed = True
         if self._websocket:
             self._websocket.close()
@@ -122,146 +133,168 @@ class Changefeed(Iterator[Change]):
         self.close()
 
     def __repr__(self) -> str:
-        """Show whose changes it tells, and whether it still does."""
+        """Show the data centre, and whether the feed is closed."""
         return f"<{type(self).__name__} of {self.datacenter!r}{', closed' if self.closed else ''}>"
 
-    def _next(self, deadline: Deadline) -> Change | None:
-        """Return the next change, or None when it is too late or the feed is closed."""
+    def _next(self, end: float) -> Change | None:
+        """Return the next change, or None when the time is up or the feed is closed."""
         while not self.closed:
             if self._found:
-                return self._found.popleft()
-            if deadline.passed():
+                change = self._found[0]
+                # Not popleft(): an interrupt can come right after a call, and would lose what that returned.
+                del self._found[0]
+                return change
+            if self._clock.monotonic() >= end or not self._hear(end):
                 break
-            self._hear(deadline)
         return None
 
-    def _hear(self, deadline: Deadline) -> None:
-        """Wait for a message and take in what it tells, or connect again where the connection is gone."""
-        if self._websocket is None:
-            self._reconnect(deadline)
-            return
-        try:
-            message = self._websocket.receive(deadline.left())
-        except TimeoutError:
-            return
-        except TransportError as error:
-            self._lose(str(error))
-            return
-        if message is None:
+    def _hear(self, end: float) -> bool:
+        """Take in the next message, or reconnect where the connection is lost; return False when the time is up."""
+        websocket = self._websocket
+        if websocket is None:
+            self._reconnect(end)
+            return True
+        if self._message is None:
+            moment = min(end, self._recheck)
+            try:
+                # Kept until it has been taken in, so that an interrupt does not lose it.
+                self._message = websocket.receive(self._left(moment))
+            except CallTimeout:
+                if moment == end:
+                    return False
+                self._lose("a message could not be read")
+                return True
+            except TransportError as error:
+                self._lose(str(error))
+                return True
+        if self._message is None:
             self._lose("the server has closed it")
         else:
-            self._losses = 0
-            self._take(message)
+            self._take(self._message)
+            self._message = None
+        return True
 
     def _take(self, message: str | bytes) -> None:
         try:
-            told = json.loads(message)
-            change = self._read(told)
-            key = (told["published"], change.machine.id, change.raw_state, change.changed)
+            report = json.loads(message)
+            change = self._read(report)
+            key = (report["published"], change.machine.id, change.raw_state, change.changed)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError, BadResponse):
-            log.warning("the changefeed tells something that is no change of a machine; it is passed over")
+            log.warning("the changefeed sent a message that is not a change of a machine; it is passed over")
+            self._recheck = min(self._recheck, self._moment(RECHECK_SECONDS))
             return
+        self._losses = 0
         if key not in self._heard and not self._is_known(change):
             self._found.append(change)
         self._heard.append(key)
-        self._ledger.note([change.machine])
+        self._last_seen.note([change.machine])
 
-    def _read(self, told: Mapping[str, Any]) -> Change:
+    def _read(self, report: Mapping[str, Any]) -> Change:
         return Change(
-            EPOCH + timedelta(milliseconds=int(told["published"])),
-            Machine(self.datacenter, data={**told["resourceObject"], "id": told["changedResourceId"]}),
-            tuple(told["changeKind"]["subResources"]),
-            told.get("resourceState"),
+            EPOCH + timedelta(milliseconds=int(report["published"])),
+            Machine(self.datacenter, data={**report["resourceObject"], "id": report["changedResourceId"]}),
+            tuple(report["changeKind"]["subResources"]),
+            report.get("resourceState"),
         )
 
     def _is_known(self, change: Change) -> bool:
-        """Tell whether a change was found by listing already, before the message about it came."""
+        """Tell whether listing has found the change already, before the message about it came."""
         identifier = change.machine.id
         if identifier not in self._relisted:
             return False
-        if CHANGE_DETECTORS.keys() >= set(change.changed) and not self._ledger.differences(change.machine):
+        if CHANGE_DETECTORS.keys() >= set(change.changed) and not self._last_seen.differences(change.machine):
             return True
         self._relisted.discard(identifier)
         return False
 
     def _lose(self, reason: str) -> None:
-        """Let go of a connection that is gone."""
+        """Drop a connection that is lost, or that cannot be relied on."""
         if not self.closed:
-            log.warning("the changefeed lost its connection (%s); connecting again", reason)
-        if self._websocket:
-            self._websocket.close()
-        self._websocket, self._lost = None, self.datacenter.clock.monotonic()
+            log.warning("the changefeed lost its connection (%s); reconnecting", reason)
+        websocket, self._websocket = self._websocket, None
+        self._lost_at, self._recheck = self._clock.monotonic(), math.inf
+        if websocket:
+            websocket.abandon()
 
-    def _reconnect(self, deadline: Deadline) -> None:
-        """Try once to connect again, after a pause; give up when the outage has lasted too long."""
-        clock, left = self.datacenter.clock, deadline.left()
+    def _reconnect(self, end: float) -> None:
+        """Try once to reconnect, after a pause; give up when the outage has lasted too long, or on a refusal."""
         pause = retry.backoff(self._losses, self.datacenter.session.rng)
-        clock.sleep(pause if left is None else min(pause, left))
+        self._clock.sleep(min(pause, max(end - self._clock.monotonic(), 0.0)))
         if self.closed:
             return
         self._losses += 1
         try:
-            self._connect(deadline)
+            self._connect(end)
         except TRANSIENT_ERRORS:
-            if self._outage is not None and clock.monotonic() - self._lost >= self._outage:
+            if self._clock.monotonic() >= self._lost_at + self._outage:
                 self.close()
                 raise
-        except BaseException:
+        except SmartDCError:
             self.close()
             raise
 
-    def _connect(self, deadline: Deadline) -> None:
-        """Open a connection, say what is to be told, and find out what has changed before that."""
-        clock, left, timeout = self.datacenter.clock, deadline.left(), self.datacenter.timeout
-        if left is not None:
-            left = max(left, MIN_LAST_CHECK_SECONDS)
-            timeout = min(left, left if timeout is None else timeout)
-        websocket = open_websocket(self.datacenter, "/changefeed", timeout)
+    def _connect(self, end: float) -> None:
+        """Open a connection, register what is to be reported, and find what has changed before that."""
+        last = max(end, self._clock.monotonic() + MIN_LAST_CHECK_SECONDS)
+        moment = min(last, self._moment(self.datacenter.timeout))
+        websocket = open_websocket(self.datacenter, "/changefeed", self._left(moment))
         try:
-            websocket.send(json.dumps(self._registration()))
-            # There is no answer to this but that of a ping. From then on nothing is missed.
-            websocket.settle(timeout)
-            with ending_at(None if left is None else clock.monotonic() + left):
+            websocket.send(json.dumps(self._registration()), self._left(moment))
+            # A registration is not answered, but a ping after it is. From then on nothing is missed.
+            websocket.settle(self._left(moment))
+            with ending_at(None if last == math.inf else last):
                 self._compare()
         except BaseException:
-            websocket.close()
+            websocket.abandon()
             raise
         self._websocket = websocket
         if self.closed:
             websocket.close()
 
+    def _moment(self, seconds: float | None) -> float:
+        return self._clock.monotonic() + self._or_never(seconds)
+
+    @staticmethod
+    def _or_never(seconds: float | None) -> float:
+        return math.inf if seconds is None else seconds
+
+    def _left(self, moment: float) -> float | None:
+        """Return the seconds until a moment, and never less than one thousandth: the attempt itself finds out."""
+        return None if moment == math.inf else max(moment - self._clock.monotonic(), 0.001)
+
     def _registration(self) -> dict[str, Any]:
-        wish: dict[str, Any] = {"resource": "vm", "subResources": list(self._subresources)}
-        return wish if self._machines is None else {**wish, "vms": sorted(self._machines)}
+        body: dict[str, Any] = {"resource": "vm", "subResources": list(self._subresources)}
+        return body if self._machines is None else {**body, "vms": sorted(self._machines)}
 
     def _compare(self) -> None:
-        """Look at all machines, and keep what is different about them as changes to be told."""
+        """Fetch all machines, and keep what is different about them as changes to be reported."""
         now = EPOCH + timedelta(seconds=self.datacenter.session.now())
         machines = list(self._look())
         found = [Change(now, machine, self._differences(machine), relisted=True) for machine in machines]
-        self._ledger.note(machines)
+        # Noted last: should an interrupt come between, a change is reported twice rather than never.
         self._found.extend(change for change in found if change.changed)
         self._relisted = {change.machine.id for change in self._found if change.relisted}
+        self._last_seen.note(machines)
 
     def _differences(self, machine: Machine) -> tuple[str, ...]:
-        return tuple(name for name in self._ledger.differences(machine) if name in self._subresources)
+        return tuple(name for name in self._last_seen.differences(machine) if name in self._subresources)
 
     def _look(self) -> Iterator[Machine]:
-        """Yield the machines as they are now: those that are listed, and those that no longer are."""
+        """Yield the machines as they are now, those included that were seen before and are no longer listed."""
         followed = self._machines
         few = followed is not None and len(followed) <= LIST_ABOVE
         listed = {} if few else {machine.id: machine for machine in self.datacenter.machines()}
         for machine in listed.values():
             if followed is None or machine.id in followed:
                 yield machine
-        for identifier in sorted(set(followed or ()) if few else set(self._ledger) - listed.keys()):
-            machine = Machine(self.datacenter, data=self._ledger.get(identifier))
-            machine.look()
+        for identifier in sorted(set(followed or ()) if few else set(self._last_seen) - listed.keys()):
+            machine = Machine(self.datacenter, data=self._last_seen.get(identifier))
+            machine.look()  # it may be gone, which is no error here
             yield machine
 
 
 class HasChangefeed(HasMachines):
-    """What tells of the changes of its machines."""
+    """Mix-in for owners of a changefeed."""
 
     def changefeed(
         self,
@@ -273,20 +306,19 @@ class HasChangefeed(HasMachines):
     ) -> Changefeed:
         """Follow the changes of machines from now on: ``GetChangefeed``, and ``ListMachines`` or ``GetMachine``.
 
-        It is connected when it is returned, and tells of all that happens from then on. It needs the extra
+        The feed is connected when it is returned, and reports all that happens from then on. It needs the extra
         ``smartdc[changefeed]``.
 
         Args:
             machines: those to follow, or one: each an id, a name, a dict or a resource; None follows all.
             subresources: what to follow of them: some of `SUBRESOURCES`; None follows all.
             timeout: the seconds after which the iteration ends; None never ends it.
-            outage: the most seconds that connecting again may take in vain, before the last reason for that is
-                raised; None tries for ever.
+            outage: the seconds for which reconnecting may fail before the last failure is raised; None tries for ever.
         """
         parts = _checked(subresources)
         followed = None if machines is None else frozenset(self._ids(machines))
         if followed is not None and not followed:
-            raise InputError("no machine would ever change: give at least one, or None for all")
+            raise InputError("machines must not be empty: give at least one, or None for all")
         return Changefeed(self._datacenter, followed, parts, timeout, outage)
 
     def _ids(self, machines: Iterable[str | Mapping[str, Any]] | str | Mapping[str, Any]) -> list[str]:
@@ -296,11 +328,11 @@ class HasChangefeed(HasMachines):
 
 
 def _checked(subresources: Iterable[str] | str | None) -> tuple[str, ...]:
-    """Refuse names that CloudAPI does not know: it would drop the whole registration without a word."""
+    """Refuse names that CloudAPI does not know: it would silently ignore the whole registration."""
     if subresources is None:
         return SUBRESOURCES
     names = tuple([subresources] if isinstance(subresources, str) else subresources)
     unknown = [name for name in names if name not in SUBRESOURCES]
     if unknown or not names:
-        raise InputError(f"{unknown or 'nothing'} cannot be followed; these can: {', '.join(SUBRESOURCES)}")
+        raise InputError(f"subresources must be some of {', '.join(SUBRESOURCES)}, got {unknown or 'none'}")
     return names

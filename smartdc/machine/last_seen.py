@@ -1,4 +1,4 @@
-"""Remember machines as they were last seen, and tell what is different about them now."""
+"""Remember machines as they were last seen, and find what is different about them now."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Data = Mapping[str, Any]
 
 
 def _nics(machine: Data) -> list[tuple[str, str, bool]]:
-    nics = machine["nics"] if isinstance(machine["nics"], list) else []
-    told = [nic for nic in nics if isinstance(nic, Mapping)]
-    return sorted((str(nic.get("mac")), str(nic.get("ip")), bool(nic.get("primary"))) for nic in told)
+    nics = machine.get("nics")
+    sound = [nic for nic in nics if isinstance(nic, Mapping)] if isinstance(nics, list) else []
+    return sorted((str(nic.get("mac")), str(nic.get("ip")), bool(nic.get("primary"))) for nic in sound)
 
 
 CHANGE_DETECTORS: dict[str, Callable[[Data], Any]] = {
     "alias": lambda machine: machine.get("name"),
     "customer_metadata": lambda machine: machine.get("metadata"),
     "destroyed": lambda machine: machine.get("state") == "deleted",
-    "nics": lambda machine: _nics({"nics": machine.get("nics")}),
+    "nics": _nics,
     "server_uuid": lambda machine: machine.get("compute_node"),
     "state": lambda machine: machine.get("state"),
     "tags": lambda machine: machine.get("tags"),
 }
-"""CloudAPI's names for what can change, with what shows it; nothing shows a change of ``owner_uuid``."""
+"""CloudAPI's names for what can change, each with the value that shows it; nothing shows ``owner_uuid``."""
 
 
 class LastSeen:
@@ -38,18 +38,18 @@ class LastSeen:
         return iter(self._seen)
 
     def get(self, identifier: str) -> Data:
-        """Return a machine as it was last seen, as far as that is known."""
+        """Return a machine as it was last seen, or just its id."""
         return self._seen.get(identifier, {"id": identifier})
 
     def differences(self, machine: Data) -> list[str]:
         """Name what is different about a machine since it was last seen; all, where it never was."""
         before = self._seen.get(machine["id"])
         if before is not None:
-            return [name for name, shown in CHANGE_DETECTORS.items() if shown(before) != shown(machine)]
+            return [name for name, value in CHANGE_DETECTORS.items() if value(before) != value(machine)]
         return [] if machine.get("state") == "deleted" else [name for name in CHANGE_DETECTORS if name != "destroyed"]
 
     def note(self, machines: Iterable[Data]) -> None:
-        """Write down machines as they are now."""
+        """Remember machines as they are now."""
         for machine in machines:
             if machine.get("state") == "deleted":
                 self._seen.pop(machine["id"], None)

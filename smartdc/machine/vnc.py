@@ -1,4 +1,4 @@
-"""See the screen of a hardware virtual machine: a byte stream in which VNC is spoken."""
+"""The screen of a hardware virtual machine: a byte stream that carries the VNC protocol."""
 
 from __future__ import annotations
 
@@ -16,54 +16,63 @@ if TYPE_CHECKING:
 __all__ = ["HasVnc", "VncStream"]
 
 TOO_LONG = "control frame too long"
-"""How a goodbye is refused that is longer than WebSocket allows: that of CloudAPI is, when it failed after the handshake."""
+"""How a close frame is refused that is longer than WebSocket allows: CloudAPI's is, when it fails after the handshake."""
 
 
 class VncStream(io.RawIOBase):
     """The bytes of a VNC connection (RFB, RFC 6143), in both directions.
 
-    It is a raw binary stream as those of `io`: `read` waits until there is something and returns at most so many bytes,
-    and none when the other side has ended. For exact amounts wrap it in an `io.BufferedReader`. One thread may read
-    while another writes.
+    It is a raw binary stream like those of `io`: `read` waits for data and returns at most so many bytes, and none at
+    the end of the stream. For exact amounts wrap it in an `io.BufferedReader`. One thread may read while another
+    writes. An interrupt loses no bytes.
     """
 
     def __init__(self, websocket: WebSocket, path: str, timeout: float | None = None) -> None:
         super().__init__()
         self.timeout = timeout
-        """The most seconds that a read waits, before it raises `CallTimeout`; None waits while the connection lives."""
+        """Seconds that a read or a write may take before it raises `CallTimeout`; None waits while the connection lives.
+
+        A write that takes longer also ends the connection, since nobody knows how much of it has arrived.
+        """
         self._websocket, self._path = websocket, path
-        self._left = b""
+        self._left: str | bytes | None = b""
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Say that it can be written to."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read what is there, at most as much as fits in, and return how much that was."""
+        """Read what is there into a buffer, and return how many bytes that were."""
         self._check_open()
         room = memoryview(buffer).cast("B")
         while room and not self._left:
-            message = self._receive()
-            if message is None:
+            # Kept at once, and cut only when it has been copied: an interrupt in between loses nothing.
+            self._left = self._receive()
+            if self._left is None:
+                self._raise_problem()
                 return 0
-            self._left = message
-        given, self._left = self._left[: len(room)], self._left[len(room) :]
-        room[: len(given)] = given
-        return len(given)
+        data = self._left or b""
+        if isinstance(data, str):
+            self._left = b""
+            raise BadResponse(f"GET {self._path}: expected bytes, got a text message", method="GET", path=self._path)
+        size = min(len(data), len(room))
+        room[:size] = data[:size]
+        self._left = data[size:]
+        return size
 
     def write(self, data: Any, /) -> int:
         """Send bytes, all of them."""
         self._check_open()
         sent = bytes(data)
-        self._websocket.send(sent)
+        self._websocket.send(sent, self.timeout)
         return len(sent)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if not self.closed:
             self._websocket.close()
         super().close()
@@ -72,19 +81,19 @@ class VncStream(io.RawIOBase):
         if self.closed:
             raise ValueError("I/O operation on closed file")
 
-    def _receive(self) -> bytes | None:
-        """Return the bytes of the next message, or None when the other side has ended."""
+    def _receive(self) -> str | bytes | None:
+        """Return the next message, or None when the server has closed the connection."""
         try:
-            message = self._websocket.receive(self.timeout)
+            return self._websocket.receive(self.timeout)
         except TransportError as error:
             if TOO_LONG in str(error):
-                raise self._failure("CloudAPI found no way to the screen of the machine") from None
+                raise self._failure("CloudAPI could not connect to the screen of the machine") from None
             raise
-        if isinstance(message, str):
-            raise BadResponse(f"GET {self._path}: VNC is bytes, and a text came", method="GET", path=self._path)
-        if message is None and (words := _problem(self._websocket.reason)):
+
+    def _raise_problem(self) -> None:
+        """Raise what CloudAPI closed the connection for, if that is an error."""
+        if words := _problem(self._websocket.reason):
             raise self._failure(words)
-        return message
 
     def _failure(self, words: str) -> ServerError:
         error = ServerError(f"GET {self._path}: {words}", method="GET", path=self._path)
@@ -93,26 +102,26 @@ class VncStream(io.RawIOBase):
 
 
 def _problem(reason: str) -> str | None:
-    """Return what went wrong, if that is what CloudAPI closed the connection for: then the reason is JSON."""
+    """Return the error in the reason of a close frame, which then is JSON; None if there is none."""
     try:
-        told = json.loads(reason)
-    except ValueError:
+        report = json.loads(reason)
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict) or told.get("type") != "error":
+    if not isinstance(report, dict) or report.get("type") != "error":
         return None
-    error = told.get("error")
+    error = report.get("error")
     return str((error.get("message") if isinstance(error, dict) else error) or "the connection failed")
 
 
 class HasVnc(Resource):
-    """What has a screen."""
+    """Mix-in for owners of a screen."""
 
     def vnc(self, *, timeout: float | None = None) -> VncStream:
-        """Connect to the machine's screen, and return the stream in which VNC is spoken: ``ConnectMachineVNC``.
+        """Connect to the machine's screen, and return the stream that carries the VNC protocol: ``ConnectMachineVNC``.
 
         Only ``bhyve`` and ``kvm`` machines have one, while they run: `BadRequest` or `MachineNotReady` is raised for
-        others. `timeout` is the most seconds that a read waits; None waits while the connection lives. It needs the
-        extra ``smartdc[changefeed]``.
+        others. `timeout` is how many seconds a read or a write may take; None waits while the connection lives. It
+        needs the extra ``smartdc[changefeed]``.
         """
         path = f"{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)

@@ -1,1 +1,1 @@
-"""Connections that stay open: the changefeed and the screens of machines."""
+"""WebSockets, for the changefeed and the screens of machines: opening, connection, stream."""

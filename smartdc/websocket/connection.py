@@ -1,267 +1,327 @@
-"""Keep one WebSocket going: a thread of its own reads, writes and pings, and others put in and take out messages.
+"""Keep one WebSocket going: one thread reads, writes and pings; other threads hand over and take out messages.
 
-All reading and writing is done by that one thread, without ever blocking: OpenSSL does not bear two threads on one
-connection, and a thread that is stuck in a read cannot be ended. So nothing here lasts longer than it may.
+`websockets` has a client with threads and a keep-alive of its own, `websockets.sync.client`. It is not used because, as
+of 17.4, it does not keep our promises:
+
+- `send` blocks without a deadline and holds the lock that its keep-alive and `close` need: when a server takes nothing,
+  all three hang for ever, and so does `close` under a flood of pings.
+- Its queue counts frames, not bytes: 16 messages of 16 MiB are 256 MiB, and one more waits.
+- While its queue is full it reads nothing, pongs included, and then takes the server for dead: a program that is busy
+  for a while loses the connection.
+- An interrupt in `send` leaves half a frame on the wire, and the connection open; one in `recv` loses fragments.
+- It reads and writes TLS from two threads at once, which OpenSSL does not allow.
+
+So only its parser of the protocol is used here, which does no I/O.
+
+How the loop works: the one thread owns the socket, the parser, the heartbeat and everything that is not yet written,
+and never blocks on any of them: it waits in `select` until there is something to read or write, somebody has rung the
+bell, or the next deadline. It reads one piece a turn, however fast a server sends. Other threads share nothing with it
+but two deques (orders go in, messages come out) and flags that one side writes; there is no lock that a slow server, an
+interrupt or a finalizer could leave taken. Who waits, waits on a queue of its own, at which the loop rings after each
+turn. So a caller's deadline holds whatever the server does, and the loop ends by itself when the server stalls.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import selectors
 import socket
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
-from websockets.frames import Frame, Opcode
+from websockets.exceptions import ConnectionClosedOK
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
+from smartdc.websocket.heartbeat import PONG_PATIENCE, Heartbeat
+from smartdc.websocket.inbox import DATA_OPCODES, Inbox
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from websockets.client import ClientProtocol
 
-__all__ = ["WebSocketConnection"]
-
-PING_INTERVAL = 20.0
-"""Seconds between two pings: the proxy in front of CloudAPI ends connections that are silent for 55."""
-
-PONG_PATIENCE = 40.0
-"""Seconds for which the answer to a ping is waited for, so that a connection without one is let go within 60."""
+__all__ = ["PIECE_BYTES", "ConnectionLost", "TimedOut", "WebSocketConnection"]
 
 SEND_PATIENCE = 60.0
 """Seconds for which a server may take nothing of what is sent."""
 
 CLOSE_PATIENCE = 3.0
-"""Seconds that a server has to say goodbye."""
+"""Seconds that a server has to answer a close frame and end the connection."""
 
-QUEUE = 1024
-"""How many messages may wait to be taken out before no more are read."""
-
-HOLD = 16 * 2**20
-"""How large they may be together."""
-
-SIZE = 65_536
+PIECE_BYTES = 65_536
 """How many bytes are read or written at a time."""
 
-WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+MAX_PONG_BYTES = 65_536
+"""How many bytes of pongs may wait to be written before nothing more is read."""
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class TimedOut(TimeoutError):
+    """The caller's time-out passed; a class of its own, since an alarm of the caller's may raise `TimeoutError` too."""
+
+
+class ConnectionLost(ConnectionError):
+    """The connection is over, and not because the server closed it in order."""
+
+
+class _Order:
+    """What another thread wants sent: a message, done when it is written, or a ping, done when it is answered."""
+
+    __slots__ = ("done", "message", "ping")
+
+    def __init__(self, message: str | bytes | None) -> None:
+        self.message, self.ping, self.done = message, 0, False
 
 
 class WebSocketConnection:
     """A connection after its handshake; `events` are what came with that already."""
 
-    _text = True
-    """Whether the message that is being put together is one."""
-
     def __init__(self, sock: socket.socket, protocol: ClientProtocol, events: Iterable[Any]) -> None:
         self._sock, self._protocol = sock, protocol
-        self._changed = threading.Condition()
-        self._messages: deque[str | bytes] = deque()
-        self._held = 0
-        self._pieces: list[bytes] = []
-        self._out = bytearray()
-        self._unanswered: dict[bytes, float] = {}
-        self._pings = 0
         now = time.monotonic()
-        self._next_ping, self._progress, self._end = now + PING_INTERVAL, now, float("inf")
-        self._over = False
+        self._inbox, self._heartbeat = Inbox(), Heartbeat(now)
+        self._orders: deque[_Order] = deque()
+        self._unwritten: deque[_Order] = deque()
+        self._unanswered: deque[_Order] = deque()
+        self._out, self._pong_bytes, self._progress = bytearray(), 0, now
+        self._end = math.inf
+        self._has_more = False
+        self._closing = self._abandoned = self._over = False
         self._problem = ""
+        self._waiters: list[SimpleQueue[None]] = []
         self._waker, self._bell = socket.socketpair()
         for each in (sock, self._waker, self._bell):
             each.setblocking(False)
         self._sort(events)
+        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="smartdc-websocket", daemon=True)
         self._thread.start()
 
     # From any thread
 
-    def send(self, message: str | bytes) -> None:
-        """Send a message, and return when it is on its way."""
-        with self._changed:
-            self._check()
-            if isinstance(message, str):
-                self._protocol.send_text(message.encode())
-            else:
-                self._protocol.send_binary(message)
-            self._collect()
-            self._wake()
-            self._wait_for(lambda: not self._out, None)
-            if self._out:
-                raise self._closed()
+    def send(self, message: str | bytes, timeout: float | None) -> None:
+        """Send a message, and return when it is on its way.
 
-    def receive(self, timeout: float | None) -> str | bytes | None:
-        """Return the next message, or None when the server has closed the connection; `TimeoutError`."""
-        with self._changed:
-            self._wait_for(lambda: self._messages, timeout)
-            if self._messages:
-                if not self._has_room():
-                    self._wake()
-                message = self._messages.popleft()
-                self._held -= len(message)
-                return message
-            if isinstance(self._protocol.close_exc, ConnectionClosedOK) and not self._problem:
-                return None
-            raise self._closed()
+        `TimedOut` ends the connection, since half a message cannot be withdrawn.
+        """
+        try:
+            self._carry_out(_Order(message), timeout)
+        except TimedOut:
+            self._abandoned = True
+            self._wake()
+            raise
 
     def settle(self, timeout: float | None) -> None:
         """Wait until the server has read all that was sent: it answers a ping after what came before."""
-        with self._changed:
-            self._check()
-            payload = self._ping()
-            self._wake()
-            self._wait_for(lambda: payload not in self._unanswered, timeout)
-            self._check()
+        self._carry_out(_Order(None), timeout)
 
-    def close(self) -> None:
-        """Say goodbye, and wait for the server to do so too, but not for long."""
-        with self._changed:
-            if self._protocol.state is State.OPEN:
-                self._protocol.send_close(1000)
-                self._collect()
-            self._end = min(self._end, time.monotonic() + CLOSE_PATIENCE)
+    def receive(self, timeout: float | None) -> str | bytes | None:
+        """Return the next message, or None when the server has closed the connection.
+
+        One thread at a time may receive. An interrupt loses no message.
+        """
+        if not self._inbox.is_full():
+            # The loop may have stopped reading, and can go on since the last message was taken.
             self._wake()
-        if threading.current_thread() is not self._thread:
-            # It ends within its patience, unless an interrupt has left the lock taken, which it would wait for.
+        self._wait_for(self._inbox.has_message, timeout)
+        if self._inbox.has_message():
+            return self._inbox.take()
+        if isinstance(self._protocol.close_exc, ConnectionClosedOK) and not self._problem:
+            return None
+        raise self._lost()
+
+    def close(self, *, wait: bool = True) -> None:
+        """Send a close frame; the connection ends when the server has answered it, or after `CLOSE_PATIENCE` seconds."""
+        if os.getpid() != self._pid:
+            # A forked child leaves its parent's connection alone.
+            return
+        self._closing = True
+        self._wake()
+        if wait and threading.current_thread() is not self._thread:
             self._thread.join(2 * CLOSE_PATIENCE)
 
     @property
     def reason(self) -> str:
-        """What the server said when it closed the connection."""
+        """The reason that the server gave when it closed the connection."""
         return self._protocol.close_reason or ""
 
+    def _carry_out(self, order: _Order, timeout: float | None) -> None:
+        self._orders.append(order)
+        self._wake()
+        self._wait_for(lambda: order.done, timeout)
+        if not order.done:
+            raise self._lost()
+
+    def _wait_for(self, condition: Callable[[], bool], timeout: float | None) -> None:
+        """Wait until it has come true, or the connection is over."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        # Neither Condition nor Event: an interrupt at the wrong moment leaves their lock taken.
+        waiter: SimpleQueue[None] = SimpleQueue()
+        self._waiters.append(waiter)
+        try:
+            while not (condition() or self._over):
+                left = min(end - time.monotonic(), threading.TIMEOUT_MAX)
+                if left <= 0:
+                    raise TimedOut
+                with contextlib.suppress(Empty):
+                    waiter.get(timeout=left)
+        finally:
+            self._waiters.remove(waiter)
+
     def _wake(self) -> None:
+        # A full pipe wakes as well, and a closed one has nobody to wake.
         with contextlib.suppress(OSError):
             self._waker.send(b"!")
 
-    def _wait_for(self, condition: Callable[[], object], timeout: float | None) -> None:
-        """Wait until it has come true, or the connection is over."""
-        if not self._changed.wait_for(lambda: condition() or self._over, timeout):
-            raise TimeoutError("timed out")
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(self._problem or str(self._protocol.close_exc))
 
-    def _check(self) -> None:
-        if self._over or self._protocol.state is not State.OPEN:
-            self._wait_for(lambda: False, None)
-            raise self._closed()
-
-    def _closed(self) -> ConnectionError:
-        told: ConnectionClosed = self._protocol.close_exc
-        return ConnectionError(self._problem or str(told))
-
-    # From the line's own thread, and `_changed` held
+    # From the connection's own thread
 
     def _run(self) -> None:
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._bell, selectors.EVENT_READ)
-                while time.monotonic() < self._end:
+                while time.monotonic() < self._end and not self._abandoned:
                     self._turn(selector)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # ValueError: the socket was closed by somebody else.
             self._problem = self._problem or str(error)
         finally:
             for each in (self._sock, self._waker, self._bell):
                 each.close()
-            with self._changed:
-                self._protocol.receive_eof()
-                self._over = True
-                self._changed.notify_all()
+            self._protocol.receive_eof()
+            self._over = True
+            self._notify()
 
     def _turn(self, selector: selectors.BaseSelector) -> None:
-        """Wait until there is something to do, and do it."""
-        with self._changed:
-            wanted = (selectors.EVENT_READ if self._has_room() else 0) | (selectors.EVENT_WRITE if self._out else 0)
-            pause = max(self._next_deadline() - time.monotonic(), 0.0)
+        """Wait until there is something to do, and do a bounded amount of it."""
+        self._select(selector)
+        self._take_orders()
+        self._read()
+        self._watch(time.monotonic())
+        self._write()
+        self._finish_orders()
+        self._notify()
+
+    def _select(self, selector: selectors.BaseSelector) -> None:
+        may_read = self._may_read()
+        wanted = (selectors.EVENT_READ if may_read else 0) | (selectors.EVENT_WRITE if self._out else 0)
+        # TLS may hold more than the last piece, which select() does not see.
+        pause = 0.0 if self._has_more and may_read else max(self._next_deadline() - time.monotonic(), 0.0)
         if wanted:
             selector.register(self._sock, wanted)
-        selector.select(pause)
+        selector.select(None if pause == math.inf else pause)
         if wanted:
             selector.unregister(self._sock)
-        with self._changed:
-            with contextlib.suppress(BlockingIOError):
-                self._bell.recv(SIZE)
-            self._read()
-            self._watch()
-            self._write()
-            self._changed.notify_all()
+        with contextlib.suppress(BlockingIOError):
+            self._bell.recv(PIECE_BYTES)
 
-    def _has_room(self) -> bool:
-        return len(self._messages) < QUEUE and self._held < HOLD
+    def _may_read(self) -> bool:
+        return (self._closing or not self._inbox.is_full()) and self._pong_bytes < MAX_PONG_BYTES
 
     def _next_deadline(self) -> float:
-        oldest = next(iter(self._unanswered.values()), float("inf"))
-        stalled = self._progress + SEND_PATIENCE if self._out else float("inf")
-        return min(self._end, self._next_ping, oldest + PONG_PATIENCE, stalled)
+        stalled = self._progress + SEND_PATIENCE if self._out else math.inf
+        return min(self._end, self._heartbeat.next_moment, stalled)
+
+    def _take_orders(self) -> None:
+        """Have the protocol write what others want sent; what it can no longer send stays undone."""
+        while self._orders and self._protocol.state is State.OPEN:
+            order = self._orders.popleft()
+            if order.message is None:
+                self._ping()
+                order.ping = self._heartbeat.sent
+                self._unanswered.append(order)
+                continue
+            if isinstance(order.message, str):
+                self._protocol.send_text(order.message.encode())
+            else:
+                self._protocol.send_binary(order.message)
+            self._unwritten.append(order)
+        if self._closing:
+            self._end = min(self._end, time.monotonic() + CLOSE_PATIENCE)
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+
+    def _finish_orders(self) -> None:
+        if not self._out:
+            self._pong_bytes = 0
+            while self._unwritten:
+                self._unwritten.popleft().done = True
+        while self._unanswered and self._unanswered[0].ping <= self._heartbeat.answered:
+            self._unanswered.popleft().done = True
+
+    def _notify(self) -> None:
+        for waiter in tuple(self._waiters):
+            waiter.put(None)
 
     def _read(self) -> None:
-        with contextlib.suppress(*WAIT):
-            while self._has_room():
-                data = self._sock.recv(SIZE)
-                if not data:
-                    self._end = 0.0
-                    return
-                self._protocol.receive_data(data)
-                self._sort(self._protocol.events_received())
+        """Read one piece, so that a server that sends without end does not keep the loop from anything else."""
+        self._has_more = False
+        if not self._may_read():
+            return
+        with contextlib.suppress(*WOULD_BLOCK):
+            data = self._sock.recv(PIECE_BYTES)
+            if not data:
+                self._end = -math.inf
+                return
+            self._has_more = True
+            self._protocol.receive_data(data)
+            self._sort(self._protocol.events_received())
 
     def _sort(self, events: Iterable[Any]) -> None:
-        """Put messages together, and note which pings are answered."""
+        """Put messages together, and note which pings are answered and which answers are owed."""
         for frame in events:
             if not isinstance(frame, Frame):
                 continue
-            data = bytes(frame.data)
-            if frame.opcode is Opcode.PONG and data in self._unanswered:
-                while next(iter(self._unanswered)) != data:
-                    del self._unanswered[next(iter(self._unanswered))]
-                del self._unanswered[data]
-            if frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
-                self._text, self._pieces = frame.opcode is Opcode.TEXT, []
-            if frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
-                self._pieces.append(data)
-                if frame.fin:
-                    whole, self._pieces = b"".join(self._pieces), []
-                    message = whole.decode("utf-8", "replace") if self._text else whole
-                    self._messages.append(message)
-                    self._held += len(message)
+            if frame.opcode is Opcode.PONG:
+                self._heartbeat.pong(bytes(frame.data), time.monotonic())
+            elif frame.opcode is Opcode.PING:
+                self._pong_bytes += len(frame.data) + 6
+            elif frame.opcode in DATA_OPCODES and not self._closing:
+                try:
+                    self._inbox.add(frame)
+                except UnicodeDecodeError:
+                    self._problem = "a text message is not valid UTF-8"
+                    self._protocol.fail(CloseCode.INVALID_DATA)
+                    return
 
-    def _watch(self) -> None:
-        """Ping when it is time, and see what took too long."""
-        now = time.monotonic()
+    def _watch(self, now: float) -> None:
+        """Ping when it is time, and give up on a server that lets a deadline pass."""
         if self._protocol.close_expected():
-            self._end, self._next_ping = min(self._end, now + CLOSE_PATIENCE), float("inf")
-        elif now >= self._next_ping and self._protocol.state is State.OPEN:
+            self._end = min(self._end, now + CLOSE_PATIENCE)
+            self._heartbeat.stop()
+        elif self._heartbeat.is_due(now) and self._protocol.state is State.OPEN:
             self._ping()
-        if not self._has_room():
+        if self._inbox.is_full():
             # Answers may wait to be read as well, which is not the server's fault.
-            self._unanswered = dict.fromkeys(self._unanswered, now)
-        oldest = next(iter(self._unanswered.values()), now)
-        if now >= oldest + PONG_PATIENCE:
+            self._heartbeat.excuse(now)
+        if self._heartbeat.is_dead(now):
             self._give_up(f"a ping was not answered within {PONG_PATIENCE:g} s")
         if self._out and now >= self._progress + SEND_PATIENCE:
             self._give_up(f"the server has taken nothing for {SEND_PATIENCE:g} s")
 
     def _give_up(self, problem: str) -> None:
-        self._problem, self._end = problem, 0.0
+        self._problem, self._end = problem, -math.inf
 
-    def _ping(self) -> bytes:
-        self._pings += 1
-        payload, now = b"%d" % self._pings, time.monotonic()
-        self._protocol.send_ping(payload)
-        self._unanswered[payload], self._next_ping = now, now + PING_INTERVAL
-        self._collect()
-        return payload
+    def _ping(self) -> None:
+        self._protocol.send_ping(self._heartbeat.ping(time.monotonic()))
 
-    def _collect(self) -> None:
-        """Take over what the protocol wants to be sent; the end of the stream is the server's to make."""
+    def _write(self) -> None:
+        """Write what the socket takes; the end of the stream is the server's to make."""
         if not self._out:
             self._progress = time.monotonic()
         for data in self._protocol.data_to_send():
             self._out += data
-
-    def _write(self) -> None:
-        self._collect()
-        with contextlib.suppress(*WAIT):
+        with contextlib.suppress(*WOULD_BLOCK):
             while self._out:
-                del self._out[: self._sock.send(self._out[:SIZE])]
+                del self._out[: self._sock.send(self._out[:PIECE_BYTES])]
                 self._progress = time.monotonic()

@@ -1,4 +1,4 @@
-"""Turn a call into a WebSocket, and tell why where CloudAPI refuses to."""
+"""Open a WebSocket: one call of the session's, with the reason where CloudAPI refuses it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smartdc.datacenter import DataCenter
-    from smartdc.websocket.stream import Handshake, WebSocket
+    from smartdc.websocket.handshake import Handshake
+    from smartdc.websocket.stream import WebSocket
 
 __all__ = ["open_websocket"]
 
 
 @without_frames
 def open_websocket(datacenter: DataCenter, path: str, timeout: float | None) -> WebSocket:
-    """Ask for a WebSocket at a path below the account as for anything else: signed, in time, and tried again.
+    """Open a WebSocket at a path below the account by a request like any other: signed, within `timeout`, and retried.
 
-    A refusal has no body there, so the same is asked without a WebSocket, to raise the error that has the reason.
+    CloudAPI refuses an upgrade without a body, so the same request is then sent without the upgrade, to raise the
+    error that has the reason.
     """
     handshake, deadline = _library()(datacenter.session), Deadline(timeout)
     try:
@@ -38,23 +40,22 @@ def _ask(datacenter: DataCenter, path: str, timeout: float | None, **options: An
 
 
 def _with_reason(refusal: APIError, ask: Callable[[], None]) -> APIError:
-    """Return the error that tells why, if asking in the usual way brings one of the same status."""
+    """Return the error that has the reason, if the request without the upgrade fails with the same status."""
     if refusal.data or refusal.status >= 500:
         return refusal
     try:
         ask()
-    except APIError as told:
-        return told if told.status == refusal.status else refusal
+    except APIError as error:
+        return error if error.status == refusal.status else refusal
     except SmartDCError:
         pass
     return refusal
 
 
 def _library() -> type[Handshake]:
-    """Import what speaks WebSocket."""
-    # The package is an extra: who needs no WebSocket need not have it.
+    """Import the handshake only here: `websockets` is an extra, and need not be installed for anything else."""
     try:
-        from smartdc.websocket.stream import Handshake  # noqa: PLC0415
+        from smartdc.websocket.handshake import Handshake  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError(f"WebSockets need the package {error.name}: pip install 'smartdc[changefeed]'") from None
     return Handshake

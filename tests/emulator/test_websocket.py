@@ -487,6 +487,27 @@ def test_many_connections_are_told_the_same(cloud: Emulator, server: Server) -> 
     eventually(lambda: not len(cloud.changefeed))
 
 
+def test_changes_do_not_wait_for_a_slow_reader(cloud: Emulator, server: Server) -> None:
+    """Who changes machines holds the lock that the thread of the connection waits for; what was sent arrives later."""
+    identity, count = machine(cloud), 5_000
+
+    def change_all() -> None:
+        with cloud.transitions.lock:
+            for number in range(count):
+                change(cloud, identity, name=f"zone-{number}")
+
+    with dial(cloud, server) as feed:
+        feed.send(EVERYTHING)
+        eventually(lambda: cloud.changefeed.registered)
+        changing = threading.Thread(target=change_all, daemon=True)
+        changing.start()
+        changing.join(3 * PATIENCE)
+        assert not changing.is_alive()
+        found = [json.loads(feed.recv(PATIENCE))["resourceObject"]["name"] for _ in range(count)]
+
+    assert found == [f"zone-{number}" for number in range(count)]
+
+
 def test_strangers_are_refused(cloud: Emulator, server: Server) -> None:
     """A signature is wanted here too, and another library's client understands the refusal."""
     with pytest.raises(InvalidStatus) as caught:

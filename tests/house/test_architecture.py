@@ -43,7 +43,7 @@ MAX_LINES = 400
 LAZY = {
     "auth/identity.py": {"smartdc.auth.private_key"},  # OpenSSL is loaded when a key is needed, not before
     "emulator/pipeline/upgrade.py": {"smartdc.emulator.pipeline.websocket"},  # websockets is an extra
-    "websocket/opening.py": {"smartdc.websocket.stream", "websockets"},  # an extra: it may not be installed
+    "websocket/opening.py": {"smartdc.websocket.handshake", "websockets"},  # an extra: it may not be installed
 }
 """Imports that wait inside a function."""
 

@@ -1,4 +1,4 @@
-"""The line of a WebSocket reads no more than it may hold, and loses nothing of what it leaves unread."""
+"""The connection of a WebSocket reads no more than it may hold, and loses nothing of what it leaves unread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from websockets.client import ClientProtocol
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from smartdc.websocket import connection as line
+from smartdc.websocket import inbox
 from smartdc.websocket.connection import WebSocketConnection
 
 SIZE = 60_000
@@ -17,10 +17,10 @@ FRAME = b"\x82\x7e" + SIZE.to_bytes(2, "big") + b"x" * SIZE
 """A message from a server, of so many bytes."""
 
 
-@pytest.mark.parametrize(("bound", "value"), [("HOLD", 3 * SIZE), ("QUEUE", 3)])
+@pytest.mark.parametrize(("bound", "value"), [("MAX_BYTES", 3 * SIZE), ("MAX_MESSAGES", 3)])
 def test_what_nobody_takes_is_left_with_the_server(monkeypatch: pytest.MonkeyPatch, bound: str, value: int) -> None:
     """The server cannot send on until messages are taken, and then it can, and all of them arrive."""
-    monkeypatch.setattr(line, bound, value)
+    monkeypatch.setattr(inbox, bound, value)
     server, client = socket.socketpair()
     server.settimeout(0.3)
     sent, rest = 0, b""

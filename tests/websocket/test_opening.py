@@ -42,8 +42,7 @@ from smartdc import (
 )
 from smartdc.emulator import Emulator, Fault, Server
 from smartdc.http.proxy import proxies_of
-from smartdc.websocket import connection as line
-from smartdc.websocket import stream as websocket
+from smartdc.websocket import connection, handshake
 from smartdc.websocket.opening import open_websocket
 
 
@@ -181,9 +180,9 @@ def offered() -> Iterator[Callable[..., Any]]:
 @pytest.mark.parametrize(
     ("act", "kind", "words"),
     [
-        (reply(200, []), BadResponse, "the answer is no WebSocket"),
-        (raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), BadResponse, "the answer to the handshake is none"),
-        (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), BadResponse, "the answer to the handshake is none"),
+        (reply(200, []), BadResponse, "the server answered without opening a WebSocket"),
+        (raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), BadResponse, "invalid answer to the WebSocket handshake"),
+        (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), BadResponse, "invalid answer to the WebSocket handshake"),
         (reply(302, headers=["Location: http://elsewhere.test/"]), Redirected, "redirects are not followed"),
         (close, TransportError, "the connection was closed before there was a whole answer"),
         (raw(b"HTTP/1.1 101 Swi"), TransportError, "the connection was closed before there was a whole answer"),
@@ -235,7 +234,7 @@ def test_a_quiet_feed_outlives_the_time_that_a_call_may_take(cloud: Emulator, dc
 
 def test_a_server_that_does_not_read_is_no_feed(offered: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A handshake that nobody follows up is found out by the ping that goes with the registration."""
-    monkeypatch.setattr(line, "CLOSE_PATIENCE", 0.05)
+    monkeypatch.setattr(connection, "CLOSE_PATIENCE", 0.05)
     dc, _ = offered(accept(then=deaf), timeout=0.25)
     with pytest.raises(CallTimeout, match=r"a ping was not answered within 0\.25 s"):
         dc.changefeed()
@@ -321,7 +320,7 @@ def test_other_proxies_are_refused(environment: pytest.MonkeyPatch, proxy: str) 
     environment.setenv("http_proxy", proxy)
     with (
         DataCenter("http://cloud.test", login="demo") as dc,
-        pytest.raises(ConfigError, match="proxies that speak http, and not") as caught,
+        pytest.raises(ConfigError, match="work only through http:// proxies") as caught,
     ):
         dc.changefeed()
 
@@ -372,7 +371,7 @@ def test_an_adapter_of_ones_own_has_no_feed() -> None:
     with (
         RawServer(reply(body=[])) as server,
         DataCenter(server.url, login="demo", adapter=HTTPAdapter()) as dc,
-        pytest.raises(BadResponse, match="the answer is no WebSocket"),
+        pytest.raises(BadResponse, match="the server answered without opening a WebSocket"),
     ):
         dc.changefeed()
 
@@ -455,7 +454,7 @@ def test_a_forked_child_leaves_the_feed_alone(changes: Changefeed, cloud: Emulat
 def test_signatures_are_told_to_no_log(dc: DataCenter, cloud: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     """Nor is what machines are given, though the library for WebSockets would tell both at DEBUG."""
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("smartdc.websocket.stream").setLevel(logging.DEBUG)
+    logging.getLogger("smartdc.websocket.handshake").setLevel(logging.DEBUG)
     [there] = cloud.populate(1, metadata={"user-data": "hush"})
     with dc.changefeed() as changes:
         change(cloud, there.id, name="web-2")
@@ -491,7 +490,7 @@ def test_an_interrupt_shows_no_signature(dc: DataCenter, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     before = in_use()
-    monkeypatch.setattr(websocket, "_answer", interrupted)
+    monkeypatch.setattr(handshake, "_answer", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         dc.changefeed()
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
@@ -508,7 +507,7 @@ def test_a_closed_websocket_is_closed(cloud: Emulator, dc: DataCenter) -> None:
     with pytest.raises(TransportError, match="the connection was lost"):
         ended.settle(1)
     with pytest.raises(TransportError, match="the connection was lost"):
-        ended.send("x")
+        ended.send("x", 1)
     assert ended.receive(1) is None
     eventually(lambda: not len(cloud.changefeed))
 
@@ -518,7 +517,7 @@ def test_a_closed_websocket_is_closed(cloud: Emulator, dc: DataCenter) -> None:
 
 def test_without_the_library_there_is_no_feed(dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
     """What to install is said before anything is sent."""
-    monkeypatch.delitem(sys.modules, "smartdc.websocket.stream")
+    monkeypatch.delitem(sys.modules, "smartdc.websocket.handshake")
     monkeypatch.setitem(sys.modules, "websockets.client", None)
     with pytest.raises(ConfigError, match=r"pip install 'smartdc\[changefeed\]'"):
         dc.changefeed()

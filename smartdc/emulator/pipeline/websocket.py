@@ -30,6 +30,8 @@ class WebSocket:
         self._protocol = ServerProtocol(state=State.OPEN, max_size=None)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waker, self._bell = socket.socketpair()
+        # Who wakes may hold the lock of the transitions, which the thread that is woken waits for.
+        self._waker.setblocking(False)
         self._fragments: list[bytes] = []
         self._opcode = Opcode.TEXT
         self._deadline = float("inf")
@@ -118,11 +120,12 @@ class WebSocket:
                 yield whole.decode("utf-8", "replace") if self._opcode is Opcode.TEXT else whole
 
     def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data:
-                self._connection.sendall(data)
-            else:
-                self._broken = True
+        pieces = self._protocol.data_to_send()
+        # In one go: small writes one after the other wait for the acknowledgement of the one before.
+        if data := b"".join(pieces):
+            self._connection.sendall(data)
+        if b"" in pieces:
+            self._broken = True
 
     def _end(self, reason: str) -> None:
         self._protocol.send_close(1000, reason)
