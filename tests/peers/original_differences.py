@@ -258,7 +258,7 @@ UNSEEN = (
     "with `allow_agent=True`, the agent's first RSA key signs",
     'a dataset has a URN, and `dataset="sdc:sdc:base64:1.8.4"` means it',
     'an error says "409 Client Error"',
-    "`update` of a package or an account is a local act on a dict",
+    "`update()` of an image or an account is a local act on a dict",
     "`public_ips` and `private_ips` are lists, on Python 3 filter objects",
     "`Snapshot.start()` returns the machine, although it is documented to return itself",
     "Python 2.6 and 2.7",
