@@ -87,8 +87,11 @@ def _another_key() -> str:
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + " laptop"
 
 
-def play(python: str, library: Path, folder: Path) -> dict[str, dict[str, Any]]:
-    """Have an interpreter make all steps with the library in a folder, and return what came of them, by script and step."""
+def play(python: str, library: Path, folder: Path) -> dict[str, Any]:
+    """Have an interpreter make all steps with the library in a folder, and return what came of them.
+
+    Under ``scripts`` that is by script and step; under ``signatures`` are the methods of its classes.
+    """
     task = folder / "task.json"
     with stage(folder) as told:
         task.write_text(json.dumps(told), encoding="utf-8")
@@ -97,11 +100,11 @@ def play(python: str, library: Path, folder: Path) -> dict[str, dict[str, Any]]:
                        "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
         played = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert played.returncode == 0, played.stderr.decode()
-    outcomes: dict[str, dict[str, Any]] = json.loads(played.stdout)
-    return outcomes
+    record: dict[str, Any] = json.loads(played.stdout)
+    return record
 
 
-def recorded() -> dict[str, dict[str, Any]]:
-    """Return what came of the steps with py-smartdc 0.2.0, as the live run wrote it down."""
-    record: dict[str, dict[str, Any]] = json.loads(RECORD.read_text(encoding="utf-8"))
+def recorded() -> dict[str, Any]:
+    """Return what `play` returned with py-smartdc 0.2.0, as the live run wrote it down."""
+    record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
     return record

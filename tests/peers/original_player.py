@@ -15,6 +15,7 @@ from __future__ import print_function
 import ast
 import contextlib
 import datetime as dt
+import inspect
 import io
 import json
 import os
@@ -187,6 +188,25 @@ def names_in(thing):
     return sorted(name for name in dir(thing) if not name.startswith("_"))
 
 
+def _parameters(method):
+    if not hasattr(inspect, "signature"):
+        return inspect.getargspec(method).args[1:]
+    several = inspect.signature(method).parameters.values()
+    return [each.name for each in several if each.kind is each.POSITIONAL_OR_KEYWORD and each.name != "self"]
+
+
+def signatures():
+    """Return the public methods of the three classes, each with the names of its positional parameters."""
+    return {
+        cls.__name__: {
+            name: _parameters(getattr(cls, name))
+            for name in ["__init__"] + names_in(cls)  # noqa: RUF005 (Python 2)
+            if inspect.isroutine(getattr(cls, name))
+        }
+        for cls in (smartdc.DataCenter, smartdc.Machine, smartdc.Snapshot)
+    }
+
+
 def main(task):
     """Play the scripts of a task, which is a file of JSON, and print what came of them as JSON."""
     with io.open(task, encoding="utf-8") as file:
@@ -194,7 +214,7 @@ def main(task):
     cloud = Cloud(told["url"], told["token"])
     given, hidden = told["given"], told["hidden"]
     scripts = {name: play(steps, cloud, given, hidden) for name, steps in told["scripts"].items()}
-    print(json.dumps(scripts, sort_keys=True))  # noqa: T201 (a command prints)
+    print(json.dumps({"scripts": scripts, "signatures": signatures()}, sort_keys=True))  # noqa: T201 (a command prints)
 
 
 if __name__ == "__main__":

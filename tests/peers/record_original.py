@@ -32,7 +32,7 @@ def main() -> None:
         subprocess.run([*install, *ORIGINAL], check=True)
         record = play(python2, library, Path(name))
     RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print({name: len(steps) for name, steps in record.items()})  # noqa: T201 (a command prints)
+    print({name: len(steps) for name, steps in record["scripts"].items()})  # noqa: T201 (a command prints)
 
 
 if __name__ == "__main__":

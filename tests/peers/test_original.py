@@ -23,16 +23,42 @@ LIMITS = {"machine": 13, "datacenter": 16}
 """How many differences may be allowed in each script."""
 
 
+RECORDED = recorded()
+METHODS = [(cls, method) for cls, methods in RECORDED["signatures"].items() for method in methods]
+
+
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What comes of all steps with this library, in a process of its own."""
+def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What comes of the scripts with this library, in a process of its own."""
     return play(sys.executable, ROOT, tmp_path_factory.mktemp("original"))
 
 
-@pytest.fixture(scope="module")
-def theirs() -> dict[str, dict[str, Any]]:
+@pytest.fixture
+def ours(played: dict[str, Any]) -> dict[str, Any]:
+    """What comes of all steps with this library."""
+    return dict(played["scripts"])
+
+
+@pytest.fixture
+def theirs() -> dict[str, Any]:
     """What came of all steps with the original."""
-    return recorded()
+    return dict(RECORDED["scripts"])
+
+
+@pytest.mark.parametrize(("cls", "method"), [each for each in METHODS if each != ("DataCenter", "api")])
+def test_parameters(cls: str, method: str, played: dict[str, Any]) -> None:
+    """Every method of the original but `api` is there, and takes at the same places what it took."""
+    names = RECORDED["signatures"][cls][method]
+    assert played["signatures"][cls][method][: len(names)] == names
+
+
+@pytest.mark.parametrize(("cls", "method"), METHODS)
+def test_scripts_visit(cls: str, method: str) -> None:
+    """The scripts call every method of the original, and give every parameter by its name."""
+    text = "\n".join(source for steps in SCRIPTS.values() for _, source in steps)
+    call = f"{cls}(" if method == "__init__" else f".{method}"
+    assert call in text
+    assert [name for name in RECORDED["signatures"][cls][method] if f"{name}=" not in text] == []
 
 
 def marked(script: str, name: str) -> Any:
