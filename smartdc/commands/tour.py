@@ -133,7 +133,7 @@ def play(screen: Screen, tour: str = TOUR, real: Clock | None = None) -> None:
         _greet(screen, server.url)
         with DataCenter(**{**cloud.connection(server.url), "clock": clock}) as dc:
             _play(screen, cloud, tour, _names(dc, Path(folder)))
-    _check_books(cloud)
+    _check_state(cloud)
     _part(screen, cloud)
 
 
@@ -208,10 +208,10 @@ def _check(example: doctest.Example, answer: str, error: str) -> None:
         )
 
 
-def _check_books(cloud: Emulator) -> None:
-    books = cloud.books()
-    if books["errors"] or set(books["machines"]) - {"deleted"}:
-        raise TourStopped(f"The emulator's books do not balance: {books}")
+def _check_state(cloud: Emulator) -> None:
+    violations, machines = cloud.check_invariants(), cloud.summary()["machines"]
+    if violations or set(machines) - {"deleted"}:
+        raise TourStopped(f"The tour left something behind: machines {machines}, violated invariants {violations}")
 
 
 def _requests(trace: Sequence[Any]) -> Iterator[tuple[str, str]]:

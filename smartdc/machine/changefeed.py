@@ -289,7 +289,7 @@ class Changefeed(Iterator[Change]):
                 yield machine
         for identifier in sorted(set(followed or ()) if few else set(self._last_seen) - listed.keys()):
             machine = Machine(self.datacenter, data=self._last_seen.get(identifier))
-            machine._look()  # noqa: SLF001 (it may be gone, which is no error here)
+            machine.look()  # it may be gone, which is no error here
             yield machine
 
 
