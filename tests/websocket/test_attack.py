@@ -21,7 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from kits.doors import Stage
+from kits.doors import SharedServer
 from kits.feed import PATIENCE, accept, change, eventually, in_use, nothing_is_left
 from kits.http import Clock, Line, RawServer, close, dribble, reply
 from kits.websocket_attacker import BINARY, CLOSE, PING, PONG, TEXT, Flood, Spoil, SpoilingProxy, frame
@@ -417,10 +417,10 @@ def test_interrupts_lose_no_byte_of_a_screen(
 
 
 def test_interrupts_lose_no_change(
-    cloud: Emulator, stage: Stage, interrupts: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+    cloud: Emulator, shared_server: SharedServer, interrupts: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever iterates again after Ctrl-C gets them all, in order, and at most the interrupted one twice."""
-    stage.cloud, chance, count = cloud, random.Random(1), 400  # noqa: S311
+    shared_server.cloud, chance, count = cloud, random.Random(1), 400  # noqa: S311
     monkeypatch.setattr(inbox, "MAX_MESSAGES", 5)
     [there] = cloud.populate(1, name="web-0")
     names: list[str] = []
@@ -434,7 +434,7 @@ def test_interrupts_lose_no_change(
         while not names or names[-1] != f"web-{count}":
             names.append(changes.wait(PATIENCE).machine.name)
 
-    with DataCenter(**cloud.connection(stage.url)) as dc, dc.changefeed() as changes:
+    with DataCenter(**cloud.connection(shared_server.url)) as dc, dc.changefeed() as changes:
         working = threading.Thread(target=work)
         working.start()
         hits, end = 0, time.monotonic() + 3 * PATIENCE
@@ -448,9 +448,9 @@ def test_interrupts_lose_no_change(
     assert len(names) <= count + hits
 
 
-def test_an_alarm_of_the_callers_own_is_not_ours(cloud: Emulator, stage: Stage) -> None:
+def test_an_alarm_of_the_callers_own_is_not_ours(cloud: Emulator, shared_server: SharedServer) -> None:
     """A TimeoutError that a signal handler raises is neither a lost connection nor the end of the time."""
-    stage.cloud = cloud
+    shared_server.cloud = cloud
 
     def alarm(*_: object) -> None:
         raise TimeoutError("the caller's own")
@@ -459,7 +459,7 @@ def test_an_alarm_of_the_callers_own_is_not_ours(cloud: Emulator, stage: Stage) 
         pytest.skip("only the main thread can be interrupted by a signal")
     before = signal.signal(signal.SIGALRM, alarm)
     try:
-        with DataCenter(**cloud.connection(stage.url)) as dc, dc.changefeed() as changes:
+        with DataCenter(**cloud.connection(shared_server.url)) as dc, dc.changefeed() as changes:
             signal.setitimer(signal.ITIMER_REAL, HASTE)
             with pytest.raises(TimeoutError, match="the caller's own"):
                 changes.wait(PATIENCE)
@@ -558,10 +558,10 @@ def test_a_screen_has_deadlines_in_a_flood(attacked: Callable[..., Any]) -> None
 
 
 @pytest.fixture
-def proxy(stage: Stage, cloud: Emulator) -> Iterator[SpoilingProxy]:
+def proxy(shared_server: SharedServer, cloud: Emulator) -> Iterator[SpoilingProxy]:
     """What is between the client and the cloud."""
-    stage.cloud = cloud
-    with SpoilingProxy(int(stage.url.rpartition(":")[2])) as proxy:
+    shared_server.cloud = cloud
+    with SpoilingProxy(int(shared_server.url.rpartition(":")[2])) as proxy:
         yield proxy
 
 
@@ -661,14 +661,14 @@ def test_no_last_state_is_missed_behind_a_proxy_that_breaks_at_random(
 
 
 def test_a_quiet_feed_survives_a_proxy_that_cuts_the_silent(
-    stage: Stage, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
+    shared_server: SharedServer, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pings are what it hears; 55 seconds are half a second here."""
-    stage.cloud = cloud
+    shared_server.cloud = cloud
     monkeypatch.setattr(heartbeat, "PING_INTERVAL", 0.05)
     [there] = cloud.populate(1, name="web-1")
     with (
-        SpoilingProxy(int(stage.url.rpartition(":")[2]), idle=0.5) as proxy,
+        SpoilingProxy(int(shared_server.url.rpartition(":")[2]), idle=0.5) as proxy,
         DataCenter(**cloud.connection(proxy.url)) as dc,
         dc.changefeed() as changes,
     ):
@@ -681,14 +681,14 @@ def test_a_quiet_feed_survives_a_proxy_that_cuts_the_silent(
 
 
 def test_a_proxy_that_cuts_all_the_same_hides_nothing(
-    stage: Stage, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
+    shared_server: SharedServer, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where pings do not count, the feed connects again, and finds what has changed."""
-    stage.cloud = cloud
+    shared_server.cloud = cloud
     monkeypatch.setattr(heartbeat, "PING_INTERVAL", 60)
     [there] = cloud.populate(1, name="web-1")
     with (
-        SpoilingProxy(int(stage.url.rpartition(":")[2]), idle=0.05) as proxy,
+        SpoilingProxy(int(shared_server.url.rpartition(":")[2]), idle=0.05) as proxy,
         DataCenter(**cloud.connection(proxy.url)) as dc,
         dc.changefeed() as changes,
     ):
