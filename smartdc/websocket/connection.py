@@ -165,8 +165,8 @@ class WebSocketConnection:
         end = math.inf if timeout is None else time.monotonic() + timeout
         # Neither Condition nor Event: an interrupt at the wrong moment leaves their lock taken.
         waiter: SimpleQueue[None] = SimpleQueue()
-        self._waiters.append(waiter)
         try:
+            self._waiters.append(waiter)
             while not (condition() or self._over):
                 left = min(end - time.monotonic(), threading.TIMEOUT_MAX)
                 if left <= 0:
@@ -174,7 +174,8 @@ class WebSocketConnection:
                 with contextlib.suppress(Empty):
                     waiter.get(timeout=left)
         finally:
-            self._waiters.remove(waiter)
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
 
     def _wake(self) -> None:
         # A full pipe wakes as well, and a closed one has nobody to wake.
@@ -261,7 +262,8 @@ class WebSocketConnection:
 
     def _notify(self) -> None:
         for waiter in tuple(self._waiters):
-            waiter.put(None)
+            if waiter.empty():
+                waiter.put(None)
 
     def _read(self) -> None:
         """Read one piece, so that a server that sends without end does not keep the loop from anything else."""
