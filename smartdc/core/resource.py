@@ -236,7 +236,7 @@ class Resource(Addressable, Mapping[str, Any]):
     @property
     def address(self) -> str:
         """The whole address, with ``my`` resolved to the account as far as that is known; equality goes by it."""
-        return self.datacenter.home + self.path
+        return self.datacenter.account_url + self.path
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -140,7 +140,7 @@ def _typo_in_a_boolean(scene: Scene) -> Arguments:
     return {}
 
 
-@cause("settings", "verify='/no/bundle' is no CA bundle", "give True, False or the path")
+@cause("settings", "verify must be True, False or the path of a CA bundle", "got '/no/bundle'")
 def _bundle_missing(scene: Scene) -> Arguments:
     return scene.given(verify="/no/bundle")
 

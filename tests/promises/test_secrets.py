@@ -541,7 +541,7 @@ def test_logs(scene: Scene, watch: Watch, door: str, capfd: pytest.CaptureFixtur
             dc.machine(UNKNOWN)
         assert dc.explain_auth().ok
     told = "\n".join(watch.lines)
-    assert "smartdc.http.session" in told
+    assert "smartdc.http.call" in told
     assert "smartdc.auth.signing" in told
     assert ("urllib3.connectionpool" in told) is (door == "http")
     assert scene.secrets.seen_in(told) == set()
