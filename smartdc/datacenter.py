@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
-from smartdc import __version__
 from smartdc.auth.explain import Explanation, Finding, examine
 from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
-from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment, lacking
+from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment, missing_settings
 from smartdc.errors import ConfigError, SmartDCError
 from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.session import Session
-from smartdc.http.settings import Headers, Setting, Settings
+from smartdc.http.settings import Headers, Setting, Settings, default_headers
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.create import CreatesMachines
@@ -73,7 +72,7 @@ class DataCenter(
     HasRoleTags,
     HasTaggedCollections,
 ):
-    """A data centre: where everything begins.
+    """One data centre of a cloud, and every operation of its CloudAPI.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
     one carries no key: it finds it again where it is unpickled, if it was named by a path or is in an agent.
@@ -89,17 +88,17 @@ class DataCenter(
         verify: whether to check the server's certificate, or the path of the CA bundle to check it against.
         verbose: print a line on stderr for each request.
         profile: the name of a profile of the ``triton`` command, or ``env``; None takes the environment where it
-            says where, or else the command's current profile.
+            has a URL, or else the command's current profile.
         user: the sub-user whose key it is.
         roles: the roles to take on, where they are not the default ones.
-        passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
+        passphrase: decrypts the key: a string, or a function of the key's name.
         timeout: the most seconds that a call may take, retries included; None for ever.
         api_version: the range of CloudAPI versions to ask for.
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
-        progress: what waits tell how they get on: a function of a `Progress`, or True for a line on the terminal.
-        clock: what tells and passes the time.
-        rng: what spreads retries.
+        progress: called with a `Progress` while waiting; True shows a line on the terminal.
+        clock: where the time is read, and which sleeps.
+        rng: spreads retries.
         adapter: a `requests` adapter that carries the calls.
         pool_size: the most connections, and so the most requests at the same time.
 
@@ -150,13 +149,13 @@ class DataCenter(
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
         place = location or found.url
         if not place:
-            raise ConfigError(f"nothing says where the data centre is: {HOW_TO}")
+            raise ConfigError(f"no location given: {HOW_TO}")
         places = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
         insecure = found.insecure and not location and verify is True
         settings = Settings(
             base_url(place, places),
             auth=auth,
-            headers={**_headers(api_version or self.API_VERSION), **(headers or {})},
+            headers={**default_headers(api_version or self.API_VERSION), **(headers or {})},
             timeout=timeout,
             verify=False if insecure else verify,
             verbose=verbose,
@@ -195,7 +194,7 @@ class DataCenter(
 
     @property
     def settings(self) -> Settings:
-        """All that this data centre goes by; to set one of them, replace the whole or use the attribute of its name."""
+        """The current settings; each can be changed by replacing the whole, or as the attribute of its name."""
         return self.session.settings
 
     @settings.setter
@@ -238,7 +237,7 @@ class DataCenter(
 
     @property
     def clock(self) -> Clock:
-        """What tells and passes the time."""
+        """Where the time is read, and which sleeps."""
         return self.session.clock
 
     @without_frames
@@ -253,13 +252,13 @@ class DataCenter(
         timeout: float | None = None,
         repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
-        """Send any request to CloudAPI, and return the decoded answer and the `requests.Response`.
+        """Send any request to CloudAPI, and return the decoded response and the `requests.Response`.
 
         Args:
             method: the HTTP verb.
             path: what follows the account in the URL, such as ``/machines``; '' is the account itself.
             headers: sent in this request only.
-            data: the body: anything that can be written as JSON; at most 100,000 bytes.
+            data: the body: anything that can be encoded as JSON; at most 100,000 bytes.
             params: the query; None is left out, True and False become ``true`` and ``false``.
             timeout: the most seconds that the call may take, retries included.
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
@@ -298,9 +297,10 @@ class DataCenter(
         data centre's roles belong.
         """
         if not isinstance(self.auth, Identity):
-            raise ConfigError("only a DataCenter that has a key of its own can sign URLs: give key_id= or secret=")
+            raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
         until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
-        methods, below = [method] if isinstance(method, str) else list(method), encoding.checked_path(path)
+        methods = [method] if isinstance(method, str) else list(method)
+        below = encoding.checked_path(path)
         return presigned(
             self.url + below,
             methods,
@@ -365,15 +365,6 @@ class DataCenter(
         self.session = Session(settings)
 
 
-def _headers(api_version: str) -> dict[str, str]:
-    return {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "Accept-Version": api_version,
-        "User-Agent": f"smartdc/{__version__}",
-    }
-
-
 def explain_auth(**arguments: Any) -> Explanation:
     """Explain where, who and with which key ``DataCenter(**arguments)`` would be, and whether that works.
 
@@ -382,14 +373,6 @@ def explain_auth(**arguments: Any) -> Explanation:
     try:
         dc = DataCenter(**arguments)
     except SmartDCError as error:
-        return Explanation((Finding("settings", False, str(error), _advice(arguments.get("profile"))),))
+        return Explanation((Finding("settings", False, str(error), missing_settings(arguments.get("profile"))),))
     with dc:
         return examine(dc)
-
-
-def _advice(profile: str | None) -> str:
-    """Say what is missing in an environment that says only half of what is needed."""
-    try:
-        return lacking(chosen(profile, os.environ))
-    except SmartDCError:
-        return ""

@@ -355,7 +355,7 @@ def test_key_belongs_to_the_login_unless_it_says_otherwise() -> None:
     assert (
         repr(DataCenter("http://127.0.0.1:1", f"/bob/keys/{md5}", login="demo").auth) == f"<Identity /bob/keys/{md5}>"
     )
-    with pytest.raises(ConfigError, match="nothing says whose key it is"):
+    with pytest.raises(ConfigError, match="no account to sign for"):
         DataCenter("http://127.0.0.1:1", md5)
 
 

@@ -1,4 +1,4 @@
-"""What a `DataCenter` and its session go by, as one value that is never changed, only replaced."""
+"""The settings of a `DataCenter` and its session, as one value that is never changed, only replaced."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from requests.structures import CaseInsensitiveDict
 
+from smartdc import __version__
 from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from smartdc.auth.profile import Profile
     from smartdc.waiting.progress import Reporter
 
-__all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_seconds"]
+__all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_seconds", "default_headers"]
 
 T = TypeVar("T")
 
@@ -43,6 +44,16 @@ class Headers(CaseInsensitiveDict[str]):
         return twin
 
 
+def default_headers(api_version: str) -> dict[str, str]:
+    """Return what every request says about the responses that it takes, and by what it was sent."""
+    return {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Accept-Version": api_version,
+        "User-Agent": f"smartdc/{__version__}",
+    }
+
+
 def checked_seconds(timeout: float | None) -> float | None:
     """Return a timeout, or raise InputError for one that the operating system would not take."""
     if timeout is None or (isinstance(timeout, (int, float)) and 0 < timeout <= MAX_TIMEOUT_SECONDS):
@@ -54,7 +65,7 @@ def checked_seconds(timeout: float | None) -> float | None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Settings:
-    """All that a `DataCenter` was given or found out when it was made, or was set on it since.
+    """The settings that a `DataCenter` was made with, or that were set on it since.
 
     Args:
         base_url: where CloudAPI is, without a slash at the end.
@@ -63,20 +74,20 @@ class Settings:
         timeout: the most seconds that a call may take, retries included; None for ever.
         verify: True, False or the path of a CA bundle.
         verbose: print a line on stderr for each attempt.
-        clock: what tells and passes the time.
-        rng: what spreads retries; None makes one for each session.
+        clock: where the time is read, and which sleeps.
+        rng: spreads retries; None makes one for each session.
         adapter: carries the requests in place of a `Transport`.
         pool_size: the most connections, and so the most requests at the same time.
         max_response: the most bytes of a response.
-        location: how the place was named.
+        location: the URL, host or name that `base_url` was resolved from.
         known_locations: names for URLs.
         login: the account to act on.
         active_roles: the roles to take on.
-        profile: where settings come from that were not given.
+        profile: the source of settings that were not given.
         user: the sub-user whose key it is, unless the profile says so.
-        passphrase: what an encrypted key is opened with.
+        passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
-        progress: to whom waits report.
+        progress: called with a `Progress` while waiting.
     """
 
     base_url: str

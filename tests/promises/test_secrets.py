@@ -337,7 +337,7 @@ def test_frames_of_mistakes_are_kept(scene: Scene) -> None:
 def test_reason_of_a_failing_prompt_is_kept(scene: Scene) -> None:
     """What fails to find a passphrase is the cause of the error, with its own frames."""
     with pytest.raises(
-        KeyFileError, match="asking for its passphrase failed: LookupError: the keyring is lock"
+        KeyFileError, match="the passphrase callback failed: LookupError: the keyring is lock"
     ) as caught:
         load_private_key(scene.text(), fail)
     assert isinstance(caught.value.__cause__, LookupError)
