@@ -194,7 +194,7 @@ class DataCenter(
 
     @property
     def settings(self) -> Settings:
-        """The current settings; each can be changed by replacing the whole, or as the attribute of its name."""
+        """The current settings, which can be replaced; place, adapter and pool belong to a data centre for its whole life."""
         return self.session.settings
 
     @settings.setter

@@ -1,4 +1,4 @@
-"""Explain how a data centre is reached and signed for: what comes from where, what works, and what to do if not."""
+"""Diagnose how a data centre is reached and authenticated: the source of each setting, what works, and what to do."""
 
 from __future__ import annotations
 
@@ -32,19 +32,18 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "Finding", "examine"]
 
 MAX_SKEW_SECONDS = 300
-"""Seconds by which CloudAPI lets the clocks differ."""
-PATIENCE = 10.0
-"""Seconds that each question to the server may take."""
+"""Largest difference between the clocks that CloudAPI accepts."""
+PING_TIMEOUT_SECONDS = 10.0
 
 POLICY = re.compile(r"\(\w+\)$")
-"""How CloudAPI ends a refusal that a policy is behind: with the name of what was to be done."""
+"""CloudAPI ends a refusal by policy with the name of the action, in parentheses."""
 
 MARKS = {True: "ok", None: "note", False: "FAILED"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `ok` is None where it works but deserves a word."""
+    """The result of one check: `ok` is None where it works but deserves a note."""
 
     subject: str
     ok: bool | None
@@ -58,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything that was looked at, in order; it ends where looking further would tell nothing."""
+    """The results of all checks, in order, up to the first failure."""
 
     findings: tuple[Finding, ...]
 
@@ -69,19 +68,19 @@ class Explanation:
 
     @property
     def problem(self) -> Finding | None:
-        """What failed."""
+        """The check that failed."""
         return next((finding for finding in self.findings if finding.ok is False), None)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings))
 
     def __repr__(self) -> str:
-        """Show how it ends: who types at a prompt was told the rest, and sees this once more."""
+        """Show the result only: at a prompt this follows what `explain_auth` has printed."""
         return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
 def examine(dc: DataCenter) -> Explanation:
-    """Look at everything that signing depends on, first here and then at the server; a failure ends the search."""
+    """Check all that signing depends on, first locally and then at the server, up to the first failure."""
     findings: list[Finding] = []
     for look in (_location, _account, _key, _key_id, _server, _answer):
         for finding in look(dc):
@@ -92,7 +91,7 @@ def examine(dc: DataCenter) -> Explanation:
 
 
 def _from(dc: DataCenter, setting: str, used: object) -> str:
-    """Say where a setting comes from, if it is the profile's that is used."""
+    """Return where a setting comes from, if it is the profile's that is used."""
     origin = dc.profile.origins.get(setting)
     return f" (from {origin})" if origin and getattr(dc.profile, setting) == used else ""
 
@@ -125,7 +124,7 @@ def _elsewhere(dc: DataCenter, auth: Identity) -> bool:
 
 
 def _of_no_use(dc: DataCenter, auth: Identity) -> Iterator[Finding]:
-    """Note what is said of the caller and has no effect."""
+    """Note settings that have no effect."""
     if auth.unused_user:
         text = f"{auth.unused_user} is not used: the key id names the signer"
         yield Finding("user", None, text, "give the key's name or fingerprint alone as key_id=, or no user")
@@ -138,7 +137,7 @@ def _of_no_use(dc: DataCenter, auth: Identity) -> Iterator[Finding]:
 
 
 def _key(dc: DataCenter) -> Iterator[Finding]:
-    """Find the private key; what cannot be had says so in its own words."""
+    """Find the private key; a failure is shown in the words of its error."""
     if not isinstance(dc.auth, Identity):
         return
     try:
@@ -156,7 +155,7 @@ def _key(dc: DataCenter) -> Iterator[Finding]:
 
 
 def _how_to_find(auth: Identity, error: Exception) -> str:
-    """Say what to do about a private key that cannot be had."""
+    """Return what to do about a private key that cannot be found or used."""
     if isinstance(error, ConfigError):
         return "give the key id of this private key, or the private key that has this fingerprint"
     if isinstance(error, PassphraseRequired):
@@ -174,10 +173,10 @@ def _key_id(dc: DataCenter) -> Iterator[Finding]:
 
 
 def _server(dc: DataCenter) -> Iterator[Finding]:
-    """Ask for what needs no signature, and compare the clocks."""
+    """Call ``Ping``, which needs no signature, and compare the clocks."""
     try:
         with closing(dc.unsigned()) as session:
-            answer, response = session.request("GET", "/--ping", timeout=PATIENCE)
+            answer, response = session.request("GET", "/--ping", timeout=PING_TIMEOUT_SECONDS)
     except TLSError as error:
         advice = "verify= takes the path of your CA's bundle, and so does REQUESTS_CA_BUNDLE"
         yield Finding("server", False, f"certificate verification failed: {_reason(error)}", advice)
@@ -199,7 +198,7 @@ def _server(dc: DataCenter) -> Iterator[Finding]:
 
 
 def _reason(error: CallError) -> str:
-    """Return what lies at the bottom of an error, without the request that nobody asked for."""
+    """Return the innermost reason of an error, without the request, which is ours."""
     return str(error.__cause__ or error)
 
 
@@ -215,7 +214,7 @@ def _clock(difference: float) -> Finding:
 
 
 def _answer(dc: DataCenter) -> Iterator[Finding]:
-    """Ask for the account, which needs everything."""
+    """Call ``GetAccount``, which needs everything."""
     try:
         account = dc.account()
     except InvalidCredentials as error:
@@ -251,7 +250,7 @@ def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
 
 
 def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
-    """Tell a caller who may do nothing from one who only may not read the account."""
+    """Distinguish a caller who may do nothing from one who only may not read the account."""
     if "disabled" in error.message:
         text = f"the account or the user is disabled: {error}"
         return Finding("answer", False, text, "ask the operator of the cloud to enable it")

@@ -52,7 +52,7 @@ _SCHEMES: dict[str, tuple[Any, ...]] = {
     "ecdsa-sha512": (ec.ECDSA(SHA512()),),
     "ed25519-sha512": (),
 }
-"""What `cryptography` wants to be told beside the data, to sign and to verify."""
+"""Arguments of `cryptography` beside the data, to sign and to verify."""
 
 _READABLE = re.compile(rb"-----BEGIN ((?:OPENSSH |RSA |EC |ENCRYPTED )?PRIVATE KEY)-----")
 _OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.DOTALL)
@@ -74,7 +74,7 @@ _UNREADABLE = (
 class KeyFileWarning(UserWarning):
     """A private key file is open to other users.
 
-    A warning, not a log line: scripts and the REPL show those without being told, and its class can be filtered.
+    A warning, not a log line: scripts and the REPL show those by default, and its class can be filtered.
     """
 
 

@@ -101,7 +101,7 @@ NO_RESPONSE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
 """Exceptions, outermost or innermost, and what they mean; the first row that fits counts."""
 
 UNKNOWN_HOST = Failure(errors.TransportError, Outcome.FINAL, "{reason}")
-"""A `socket.gaierror` that says that there is no such host, and not only that nobody could be asked."""
+"""What a `socket.gaierror` means that reports that there is no such host, and not a failure of the lookup."""
 
 
 def failure_of(cause: BaseException) -> Failure:

@@ -55,7 +55,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def segments(*names: object) -> str:
-    """Quote names as path segments and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
+    """Quote names as path segments, and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
     return "".join("/" + _quoted(_segment(_named(name))) for name in names)
 
 
@@ -81,7 +81,7 @@ def _segment(text: str) -> str:
 
 
 def checked_path(path: str) -> str:
-    """Check a ready-made path such as ``/machines/…/tags`` and write it in one way; '' is the account itself."""
+    """Check a ready-made path such as ``/machines/…/tags`` and normalize it; '' is the account itself."""
     if _PLAIN_PATH.fullmatch(path):
         return path
     if path and not path.startswith("/"):
@@ -119,7 +119,7 @@ def _each(value: object) -> Iterable[object]:
 
 
 def text(value: object) -> str:
-    """Write a value the way CloudAPI reads it in a query: ``true`` and ``false``, and numbers as JavaScript does."""
+    """Format a value the way CloudAPI parses it in a query: ``true`` and ``false``, and numbers as JavaScript does."""
     if not isinstance(value, (str, int, float)):
         raise InputError(f"{value!r} cannot be sent in a query: give a string, number or boolean, or a list of them")
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
@@ -154,7 +154,7 @@ def given(**values: Any) -> dict[str, Any]:
 
 
 def flat(prefix: str, mapping: Params | None) -> dict[str, Any]:
-    """Write a mapping as CloudAPI's flat keys: ``flat("tag", {"a": 1})`` is ``{"tag.a": 1}``."""
+    """Flatten a mapping to CloudAPI's flat keys: ``flat("tag", {"a": 1})`` is ``{"tag.a": 1}``."""
     return {f"{prefix}.{key}": value for key, value in (mapping or {}).items() if value is not None}
 
 

@@ -83,7 +83,7 @@ def _check_md5(response: requests.Response, content: bytes) -> None:
 
 
 def decode(response: requests.Response) -> Any:
-    """Return JSON as Python values, text as str, and an empty body as None; ValueError when it is broken."""
+    """Return JSON as Python values, text as str, and an empty body as None; ValueError for invalid JSON."""
     if not response.content:
         return None
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -167,7 +167,7 @@ def _bare_words(response: requests.Response) -> str:
 
 
 def _sentence(error: errors.APIError) -> str:
-    """Write one line for people: what was asked, what came back, and the operator's handle."""
+    """Return the text of an error: the request, the response, and the id in the operator's logs."""
     code = f" {error.code}" if error.code else ""
     return f"{error.method} {error.path}: {error.status}{code}: {error.message} [request {error.request_id}]"
 

@@ -1,7 +1,7 @@
 """Decide whether and when a failed attempt is tried again.
 
 An attempt that did not succeed has one of three outcomes: the request was never delivered, it was delivered and
-refused without being applied, or nobody knows. GET and HEAD may be sent again in all three, PUT and DELETE too, since
+refused without being applied, or that is unknown. GET and HEAD may be sent again in all three, PUT and DELETE too, since
 doing them twice is doing them once; POST only in the first two.
 """
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.cookies import RequestsCookieJar
 
+from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http.call import Call
 from smartdc.http.deadline import Deadline
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from smartdc.http.settings import Headers
 
 __all__ = ["Session"]
+
+FIXED = ("base_url", "adapter", "pool_size")
+"""Settings that connections are made by, for the whole life of a session."""
 
 
 class _NoCookies(RequestsCookieJar):
@@ -60,7 +64,7 @@ class Session:
 
     Threads may share it. A fork gives the child fresh connections. Its settings may be changed at any time: calls that
     have begun end by the old ones. What was learnt (the clock's offset, the retries left) stays, and so do the
-    connections, unless the change is about them: then the old ones are closed.
+    connections, unless `verify` changes: then the old ones are closed.
     """
 
     auth: Setting[AuthBase | None] = Setting()
@@ -101,12 +105,17 @@ class Session:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         # Whatever can be refused is refused before anything is changed.
-        verify = ca_bundle(settings.verify, os.environ) if settings.verify != self._settings.verify else self._verify
+        old = self._settings
+        if any(getattr(settings, name) != getattr(old, name) for name in FIXED):
+            raise InputError(f"{', '.join(FIXED)} cannot be changed: make another DataCenter")
+        verify = ca_bundle(settings.verify, os.environ) if settings.verify != old.verify else self._verify
         fits = verify == self._verify or settings.adapter is not None
-        self._settings, self._verify = settings, verify
+        self._settings = settings
+        self._verify = verify
         if not fits:
-            old, self.http = self.http, self._new_http()
-            old.close()
+            replaced = self.http
+            self.http = self._new_http()
+            replaced.close()
 
     @property
     def base_url(self) -> str:

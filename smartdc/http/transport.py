@@ -46,7 +46,7 @@ class Transport(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the manager of a proxy build our pools; SOCKS has its own, which keep time-outs but no deadline."""
+        """Make the manager of a proxy build our pools; SOCKS has its own, which keep timeouts but no deadline."""
         if proxy.lower().startswith("socks"):
             return super().proxy_manager_for(proxy, **kwargs)
         if proxy.lower().startswith("https"):
@@ -62,7 +62,7 @@ class Transport(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
         cert: Any = None,
     ) -> Any:
-        """Return the one pool for the request's server, without working it out again for each request."""
+        """Return the one pool for the request's server, without resolving it again for each request."""
         url = request.url or ""
         origin = url[: url.find("/", len("https://"))]
         pool = self._pools.get(origin)
@@ -84,7 +84,7 @@ class Transport(HTTPAdapter):
         return host, checks
 
     def _tls(self) -> ssl.SSLContext:
-        """Return the one context; whoever asks holds the lock, so that it is made once."""
+        """Return the one context; the caller holds the lock, so that it is made once."""
         if self._context is None:
             self._context = tls.context_for(self._verify)
         return self._context
@@ -102,7 +102,7 @@ class Transport(HTTPAdapter):
         return super().request_url(request, dict(proxies)) if proxies else request.path_url
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """Wrap an answer without the encodings and cookies that CloudAPI never uses."""
+        """Wrap a response without the encodings and cookies that CloudAPI never uses."""
         response = Response()
         response.status_code = resp.status
         response.headers = Headers(resp.headers.itermerged())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +82,14 @@ def test_what_is_refused_changes_nothing() -> None:
         session.verify = "/no/bundle"
     assert session.settings is before
     assert session.http is http
+
+
+@pytest.mark.parametrize("change", [{"base_url": "https://elsewhere.test"}, {"pool_size": 3}], ids=str)
+def test_what_connections_are_made_by_stays(change: dict[str, Any]) -> None:
+    """A session cannot be turned into one to another place."""
+    session = Session(Settings("https://cloud.test"))
+    with pytest.raises(InputError, match="make another DataCenter"):
+        session.settings = replace(session.settings, **change)
 
 
 @responses.activate
