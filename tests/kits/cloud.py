@@ -7,7 +7,7 @@ from typing import Any
 from kits.operations import CHECKED
 from smartdc import Machine
 from smartdc.emulator import Emulator
-from smartdc.emulator.pipeline.trace import Asked
+from smartdc.emulator.pipeline.trace import TraceEntry
 from smartdc.emulator.state import records
 
 
@@ -22,7 +22,7 @@ def query(cloud: Emulator, operation: str) -> dict[str, Any]:
     return _newest(cloud, operation).query
 
 
-def _newest(cloud: Emulator, operation: str) -> Asked:
+def _newest(cloud: Emulator, operation: str) -> TraceEntry:
     asked = next((asked for asked in reversed(cloud.trace) if asked.operation == operation), None)
     assert asked, f"{operation} was not asked for, only {cloud.trace.operations()}"
     CHECKED.add(operation)
