@@ -65,6 +65,7 @@ _NAMES_BY_MODULE = {
         "WaitTimeout",
     ),
     "fleet.wait": ("Waited",),
+    "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),
     "machine.changefeed": ("Change", "Changefeed"),
     "machine.disk": ("Disk",),

@@ -50,6 +50,7 @@ from smartdc.errors import WaitError as WaitError
 from smartdc.errors import WaitFailed as WaitFailed
 from smartdc.errors import WaitTimeout as WaitTimeout
 from smartdc.fleet.wait import Waited as Waited
+from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry
 from smartdc.machine.changefeed import Change as Change
 from smartdc.machine.changefeed import Changefeed as Changefeed
@@ -132,6 +133,7 @@ __all__ = [
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",
+    "Retry",
     "Role",
     "ServerError",
     "ServiceUnavailable",

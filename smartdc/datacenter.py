@@ -20,6 +20,7 @@ from smartdc.errors import ConfigError, SmartDCError
 from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
+from smartdc.http.retry import Retry
 from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings, default_headers
 from smartdc.http.tracebacks import without_frames
@@ -99,6 +100,7 @@ class DataCenter(
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
         clock: where the time is read, and which sleeps.
         rng: spreads retries.
+        retry: how often failed calls are sent again; `Retry`.
         adapter: a `requests` adapter that carries the calls.
         pool_size: the most connections, and so the most requests at the same time.
 
@@ -143,6 +145,7 @@ class DataCenter(
         progress: Reporter | bool | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        retry: Retry | None = None,
         adapter: BaseAdapter | None = None,
         pool_size: int = 16,
     ) -> None:
@@ -161,6 +164,7 @@ class DataCenter(
             verbose=verbose,
             clock=clock or SystemClock(),
             rng=rng,
+            retry=retry or Retry(),
             adapter=adapter,
             pool_size=pool_size,
             location=place,

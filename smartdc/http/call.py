@@ -39,16 +39,23 @@ MIN_CORRECTED_SKEW_SECONDS = 60.0
 """By how much the server's clock must differ from ours before we believe it rather than our own."""
 MAX_PLAUSIBLE_SKEW_SECONDS = 1e10
 """Largest plausible clock difference, about 317 years; anything above is a bogus Date header."""
+NOTICEABLE_SECONDS = 2.0
+"""The longest silence where a person may be looking."""
 
 
 class Call:
     """One call: what stays the same from attempt to attempt, and what was learnt on the way."""
 
     attempts = 0
+    """How often it was sent."""
+    failures = 0
+    """How many of the attempts count: those that CloudAPI refused for now do not."""
+    refusals = 0
     corrected = False
     """Whether the server's clock was taken over."""
     unsure = False
     """Whether an attempt may have been applied."""
+    told_queue_at: float | None = None
     offset = 0.0
     """Seconds to add to our clock, as they were when the current attempt was signed."""
 
@@ -74,6 +81,8 @@ class Call:
         self.headers = headers
         self.repeatable = repeatable or method in retry.IDEMPOTENT
         self.request_id = str(uuid.uuid4())
+        self.pace = session.paces.of(path)
+        self.turn = self.pace.turn()
         self.deadline = self._deadline(timeout)
         left = self.deadline.left()
         self.timeout = None if left is None else round(left, 3)
@@ -87,13 +96,17 @@ class Call:
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
         """Attempt until there is a response, a final error or no time left.
 
-        Each attempt ends in a verdict: an error or none, what is known about the request (`Outcome`), and the pause
+        Each attempt waits for its turn first, which takes no time unless CloudAPI has throttled this part of the API
+        lately. It ends in a verdict: an error or none, what is known about the request (`Outcome`), and the pause
         that the server asked for. Two things are carried from one attempt to the next. `unsure` says that some attempt
         may have been applied: it makes a later 404 to a DELETE a success, and the final error's `applied` None instead
         of False. `corrected` lets the clock be taken over once. Whether there is another attempt is decided by
         `_again`, which also sleeps.
         """
+        error: errors.CallError | None = None
         while True:
+            if not self.pace.wait(self.turn, self._left, self._tell_queue):
+                raise error or self._never_sent()
             self.attempts += 1
             self.offset = self.session.clock_offset
             request = self._prepare()
@@ -110,8 +123,19 @@ class Call:
                 return self._result
             self.unsure = self.unsure or outcome in {Outcome.UNKNOWN, Outcome.UNUSABLE}
             error.applied = None if self.unsure else False
-            if not self._again(outcome, pause):
+            if not self._again(error, outcome, pause):
                 raise error from error.__cause__
+
+    def _left(self) -> float | None:
+        """Return the seconds left, 0 when time is up."""
+        return 0.0 if self.deadline.passed() else self.deadline.left()
+
+    def _never_sent(self) -> errors.CallTimeout:
+        """Return the error of a call that spent all its time in the queue."""
+        text = f"{self.method} {self.path}: not sent within {self.timeout:g} s, since CloudAPI throttles this account"
+        error = errors.CallTimeout(text, **self._facts())
+        error.applied = False
+        return error
 
     def _prepare(self) -> requests.PreparedRequest:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
@@ -131,8 +155,7 @@ class Call:
         request.headers = headers
         request._cookies = self.session.http.cookies  # type: ignore[attr-defined] # noqa: SLF001 (always empty)
         if self.settings.verbose:
-            moment = datetime.now().isoformat()  # noqa: DTZ005 (for the eye, in local time, as always)
-            print(f"{moment}\t{self.method}\t{self.url}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
+            self._print(f"{self.method}\t{self.url}")
         return self.settings.auth(request) if self.settings.auth else request
 
     def _no_response(self, cause: Exception) -> Verdict:
@@ -143,6 +166,8 @@ class Call:
 
     def _judge(self, response: requests.Response) -> Verdict:
         self._log(response.status_code)
+        if response.status_code not in {420, 429}:
+            self.pace.taken(self.turn)
         if response.status_code < 300:
             return self._succeeded(response)
         if self._already_gone(response.status_code):
@@ -188,19 +213,72 @@ class Call:
         log.warning("the server's clock differs from ours by %.0f s; signing with its time", offset)
         return True
 
-    def _again(self, outcome: Outcome, pause: float | None) -> bool:
-        """Sleep and return True when another attempt is safe, affordable and in time."""
+    def _again(self, error: errors.CallError, outcome: Outcome, pause: float | None) -> bool:
+        """Return whether another attempt is safe, affordable and in time; sleep before it, if that is not the pace's.
+
+        A throttled call has kept its place in the queue, and goes out when its slot comes. What CloudAPI refuses for
+        other reasons without applying it is sent again for as long as there is time. Everything else costs an attempt
+        and a retry of the budget.
+        """
         if outcome is Outcome.CLOCK:
             return not self.deadline.passed()
-        if not retry.may_retry(outcome, repeatable=self.repeatable) or self.attempts >= retry.MAX_ATTEMPTS:
+        if isinstance(error, errors.Throttled):
+            return self._requeue(error, pause)
+        if outcome is Outcome.REFUSED:
+            self.refusals += 1
+            return self._sleep(error, max(pause or 0.0, self._backoff(self.refusals)), affordable=lambda: True)
+        self.failures += 1
+        may = retry.may_retry(outcome, repeatable=self.repeatable) and self.failures < self.settings.retry.attempts
+        return may and self._sleep(
+            error, max(pause or 0.0, self._backoff(self.failures)), affordable=self.session.budget.take
+        )
+
+    def _requeue(self, error: errors.CallError, pause: float | None) -> bool:
+        """Let the pace decide when a throttled call goes out again; False when the server asks for more than its time."""
+        too_long = pause is not None and pause >= self._longest_pause()
+        self.pace.refused(self.turn, None if too_long else pause)
+        if too_long or self.deadline.passed():
             return False
-        left = self.deadline.left()
-        seconds = max(pause or 0.0, retry.backoff(self.attempts, self.session.rng))
-        too_long = seconds >= (retry.MAX_RETRY_AFTER_SECONDS if left is None else left)
-        if too_long or self.deadline.passed() or not self.session.budget.take():
+        self._tell(error, pause or 0.0)
+        return True
+
+    def _longest_pause(self) -> float:
+        left = self._left()
+        return self.settings.retry.max_retry_after if left is None else left
+
+    def _backoff(self, failures: int) -> float:
+        return self.settings.retry.pause(failures, self.session.rng)
+
+    def _sleep(self, error: errors.CallError, seconds: float, affordable: Callable[[], bool]) -> bool:
+        """Sleep before the next attempt, and return True; False where there is no time for it, or it is too much."""
+        if seconds >= self._longest_pause() or not affordable():
             return False
+        self._tell(error, seconds)
         self.settings.clock.sleep(seconds)
         return True
+
+    def _tell(self, error: errors.CallError, seconds: float) -> None:
+        """Log a retry, one line each, and print it for people who asked to see what is going on."""
+        reason = f"{error.status} {error.code}".strip() if isinstance(error, errors.APIError) else type(error).__name__
+        text = f"{self.method} {self.path}: {reason}; attempt {self.attempts + 1} in {seconds:.1f} s"
+        log.info("%s (request %s)", text, self.request_id)
+        self._print(text)
+
+    def _tell_queue(self, ahead: int, seconds: float) -> None:
+        """Log a wait for the throttle that a person would notice, and then every other second."""
+        now = self.settings.clock.monotonic()
+        if self.told_queue_at is None:
+            self.told_queue_at = now if seconds < NOTICEABLE_SECONDS else now - NOTICEABLE_SECONDS
+        if now - self.told_queue_at < NOTICEABLE_SECONDS:
+            return
+        self.told_queue_at = now
+        text = f"{self.method} {self.path}: throttled; {ahead} calls ahead of it, about {seconds:.0f} s"
+        log.info("%s (request %s)", text, self.request_id)
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        if self.settings.verbose:
+            print(f"{datetime.now().isoformat()}\t{text}", file=sys.stderr)  # noqa: DTZ005, T201 (for the eye, in local time)
 
     def _facts(self, response: requests.Response | None = None) -> dict[str, Any]:
         """Return what every error of this call says about it."""

@@ -18,6 +18,7 @@ from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http.call import Call
 from smartdc.http.deadline import Deadline
+from smartdc.http.pace import Paces
 from smartdc.http.pool import Slots
 from smartdc.http.proxy import proxies_of
 from smartdc.http.response import read_body
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-FIXED = ("base_url", "adapter", "pool_size")
-"""Settings that connections are made by, for the whole life of a session."""
+FIXED = ("base_url", "adapter", "pool_size", "retry")
+"""Settings that hold for the whole life of a session."""
 
 
 class _NoCookies(RequestsCookieJar):
@@ -63,7 +64,7 @@ class Session:
     """A signed, pooled way to one CloudAPI.
 
     Threads may share it. A fork gives the child fresh connections. Its settings may be changed at any time: calls that
-    have begun end by the old ones. What was learnt (the clock's offset, the retries left) stays, and so do the
+    have begun end by the old ones. What was learnt (the clock's offset, the retries left, the pace) stays, and so do the
     connections, unless `verify` changes: then the old ones are closed.
     """
 
@@ -86,7 +87,8 @@ class Session:
     def _begin(self) -> None:
         """Make the parts that a forked child must not share with its parent: sockets, locks and random numbers."""
         self._slots = Slots(self._settings.pool_size)
-        self.budget = Budget()
+        self.budget = Budget(self._settings.retry.budget, self._settings.clock)
+        self.paces = Paces(self._settings.clock)
         self.rng = self._settings.rng or random.Random()  # noqa: S311 (spreads retries, guards nothing)
         self.http = self._new_http()
         self._pid = os.getpid()

@@ -11,6 +11,7 @@ from smartdc import __version__
 from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
+from smartdc.http.retry import Retry
 
 if TYPE_CHECKING:
     import random
@@ -76,6 +77,7 @@ class Settings:
         verbose: print a line on stderr for each attempt.
         clock: where the time is read, and which sleeps.
         rng: spreads retries; None makes one for each session.
+        retry: how often failed calls are sent again.
         adapter: carries the requests in place of a `Transport`.
         pool_size: the most connections, and so the most requests at the same time.
         max_response: the most bytes of a response.
@@ -98,6 +100,7 @@ class Settings:
     verbose: bool | None = None
     clock: Clock = field(default_factory=SystemClock)
     rng: random.Random | None = None
+    retry: Retry = field(default_factory=Retry)
     adapter: BaseAdapter | None = None
     pool_size: int = 16
     max_response: int = 16 * 2**20
@@ -114,6 +117,8 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what could not be sent (`InputError`)."""
         checked_seconds(self.timeout)
+        if not isinstance(self.retry, Retry):
+            raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
         if not isinstance(self.headers, Headers):
             object.__setattr__(self, "headers", Headers(encoding.checked_headers(self.headers)))
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
-from smartdc.http import retry
 from smartdc.http.clock import ending_at
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
@@ -218,7 +217,8 @@ class Changefeed(Iterator[Change]):
 
     def _reconnect(self, end: float) -> None:
         """Try once to reconnect, after a pause; give up when the outage has lasted too long, or on a refusal."""
-        pause = retry.backoff(self._losses, self.datacenter.session.rng)
+        session = self.datacenter.session
+        pause = session.settings.retry.pause(self._losses, session.rng)
         self._clock.sleep(min(pause, max(end - self._clock.monotonic(), 0.0)))
         if self.closed:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import random
 import socket
 import ssl
@@ -17,10 +19,9 @@ from urllib3.exceptions import ClosedPoolError, NewConnectionError, ProxyError
 from urllib3.exceptions import SSLError as PoolSSLError
 
 from kits.http import Clock
-from smartdc import errors
-from smartdc.http import retry
+from smartdc import DataCenter, errors
 from smartdc.http.failures import Damaged, Outcome, Unusable, failure_of, outcome_of_status
-from smartdc.http.retry import Budget, backoff, may_retry, retry_after
+from smartdc.http.retry import Budget, Retry, may_retry, retry_after
 from smartdc.http.session import Session
 from smartdc.http.settings import Settings
 
@@ -273,11 +274,11 @@ def test_pauses_double_up_to_a_limit(session: Session, answers: RequestsMock, cl
 def test_pauses_are_drawn_at_random() -> None:
     """Anything between nothing and the limit, so that clients that failed together do not come back together."""
     rng = random.Random(7)  # noqa: S311 (spreads retries)
-    drawn = [backoff(2, rng) for _ in range(1000)]
+    drawn = [Retry().pause(2, rng) for _ in range(1000)]
 
     assert 0 <= min(drawn) < 0.1
     assert 1.9 < max(drawn) <= 2
-    assert backoff(30, Highest()) == 8
+    assert Retry().pause(30, Highest()) == 8
 
 
 @pytest.mark.parametrize("how", ["7", "date"])
@@ -289,12 +290,12 @@ def test_retry_after_is_waited_for(how: str, session: Session, answers: Requests
     answers.post(f"{URL}/my", json={})
     session.request("POST", "/my")
 
-    assert clock.slept == [7]
+    assert sum(clock.slept) == pytest.approx(7, abs=0.1)
 
 
 def test_retry_after_does_not_shorten_a_pause(session: Session, answers: RequestsMock, clock: Clock) -> None:
     """The longer of the two counts."""
-    answers.get(f"{URL}/my", status=429, headers={"Retry-After": "0"})
+    answers.get(f"{URL}/my", status=503, headers={**OWN, "Retry-After": "0"})
     answers.get(f"{URL}/my", json={})
     session.request("GET", "/my")
 
@@ -395,23 +396,111 @@ def test_a_call_that_comes_too_late_is_still_attempted(answers: RequestsMock, cl
 def test_a_client_has_a_budget_of_retries(session: Session, answers: RequestsMock, clock: Clock) -> None:
     """When a cloud is down, many calls do not multiply by five: after 20 retries each call has one attempt."""
     answers.get(f"{URL}/my", status=502)
-    for _ in range(10):
+    for _ in range(100):
         with pytest.raises(errors.ServerError):
             session.request("GET", "/my")
+    by_time = int(sum(clock.slept) / 10)
 
-    assert len(answers.calls) == 10 + 20
-    assert len(clock.slept) == 20
+    assert len(answers.calls) == 100 + len(clock.slept)
+    assert 20 <= len(clock.slept) <= 20 + by_time
+
+
+@pytest.mark.parametrize("how", [(429, {}), (420, {}), (503, {**OWN, "Retry-After": "0"})], ids=["429", "420", "503"])
+def test_a_refusal_costs_neither_attempts_nor_budget(how: Any, session: Session, answers: RequestsMock) -> None:
+    """What CloudAPI refuses for now is sent again for as long as there is time."""
+    for _ in range(7):
+        fail(answers, "POST", how)
+    answers.post(f"{URL}/my", json={"done": True})
+    found, _ = session.request("POST", "/my")
+
+    assert found == {"done": True}
+    assert len(answers.calls) == 8
+    assert [session.budget.take() for _ in range(21)] == [True] * 20 + [False]
+
+
+@pytest.mark.parametrize("how", [(429, {}), (503, {**OWN, "Retry-After": "0"})], ids=["429", "503"])
+def test_a_refusal_without_end_ends_with_the_time(how: Any, answers: RequestsMock, clock: Clock) -> None:
+    """The error is the server's own, and says that nothing was done."""
+    status, headers = how
+    answers.post(f"{URL}/my", status=status, headers=headers)
+    began = clock.now
+    with pytest.raises((errors.Throttled, errors.ServiceUnavailable)) as caught:
+        Session(Settings(URL, clock=clock, timeout=30.0)).request("POST", "/my")
+
+    assert caught.value.applied is False
+    assert caught.value.attempts > 5
+    assert 15 < clock.now - began <= 30.1
+
+
+def test_a_call_that_never_left_the_queue_says_so(answers: RequestsMock, clock: Clock) -> None:
+    """It spent its time behind a pause that the server asked another call for."""
+    session = Session(Settings(URL, clock=clock, timeout=5.0))
+    session.paces.of("/my").refused(session.paces.of("/my").turn(), 60.0)
+    with pytest.raises(errors.CallTimeout, match=r"POST /my: not sent within 5 s, since CloudAPI throttles") as caught:
+        session.request("POST", "/my")
+
+    assert (caught.value.applied, caught.value.attempts, len(answers.calls)) == (False, 0, 0)
+
+
+def test_retries_are_logged_one_line_each(
+    session: Session, answers: RequestsMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the reason, the pause and the attempt that follows."""
+    caplog.set_level(logging.INFO, "smartdc")
+    answers.get(f"{URL}/my", status=502)
+    answers.get(f"{URL}/my", status=429)
+    answers.get(f"{URL}/my", json=[])
+    session.request("GET", "/my")
+    [first, second] = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+
+    assert first.startswith("GET /my: 502; attempt 2 in 1.0 s (request ")
+    assert second.startswith("GET /my: 429; attempt 3 in 0.0 s (request ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("attempts", 0),
+        ("attempts", True),
+        ("attempts", 1.5),
+        ("budget", -1),
+        ("max_pause", -1),
+        ("base_pause", math.nan),
+    ],
+)
+def test_nonsense_is_no_retry_setting(name: str, value: Any) -> None:
+    """It is refused by its name before anything is sent."""
+    with pytest.raises(errors.InputError, match=rf"{name} must be"):
+        Retry(**{name: value})
+
+
+def test_how_often_to_retry_is_a_setting(answers: RequestsMock, clock: Clock) -> None:
+    """Whoever wants no retries says so."""
+    answers.get(f"{URL}/my", status=502)
+    with pytest.raises(errors.ServerError) as caught:
+        Session(Settings(URL, clock=clock, retry=Retry(attempts=1))).request("GET", "/my")
+
+    assert caught.value.attempts == 1
+    with pytest.raises(errors.InputError, match="retry must be a Retry"):
+        DataCenter(URL, login="demo", retry=3)  # type: ignore[arg-type]
 
 
 def test_success_earns_retries(session: Session, answers: RequestsMock) -> None:
-    """Two good calls pay for one retry."""
+    """A good call pays for one retry."""
     while session.budget.take():
         pass
     answers.get(f"{URL}/ok", json=[])
     session.request("GET", "/ok")
+
+    assert session.budget.take()
     assert not session.budget.take()
-    session.request("GET", "/ok")
-    session.request("GET", "/ok")
+
+
+def test_time_earns_retries(session: Session, clock: Clock) -> None:
+    """One in ten seconds."""
+    while session.budget.take():
+        pass
+    clock.now += 10
 
     assert session.budget.take()
     assert not session.budget.take()
@@ -419,7 +508,7 @@ def test_success_earns_retries(session: Session, answers: RequestsMock) -> None:
 
 def test_a_budget_does_not_grow_beyond_its_size() -> None:
     """A long good time does not save up for a storm of retries."""
-    budget = Budget(size=2.0)
+    budget = Budget(2.0, Clock())
     for _ in range(100):
         budget.succeeded()
 
@@ -428,4 +517,4 @@ def test_a_budget_does_not_grow_beyond_its_size() -> None:
 
 def test_the_longest_pause_is_longer_than_any_backoff() -> None:
     """A call without a deadline is not ended by its own backoff."""
-    assert retry.MAX_RETRY_AFTER_SECONDS > retry.MAX_PAUSE_SECONDS
+    assert Retry().max_retry_after > Retry().max_pause
