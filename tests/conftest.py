@@ -8,20 +8,40 @@ from collections.abc import Iterator
 import pytest
 import responses
 
-from kits.doors import DOORS, Stage
+from kits.distribution import ScopeScheduling, put_longest_first
+from kits.doors import DOORS, SharedServer
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the campaign be as long as one likes."""
+    """Add the option for the length of the campaign."""
     parser.addoption(
-        "--campaign", type=int, default=1_500, metavar="N", help="how many calls the campaign's storm makes"
+        "--campaign",
+        type=int,
+        default=1_500,
+        metavar="N",
+        help="how many calls the campaign makes with random failures",
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeScheduling | None:
+    """Take the place of ``--dist load``, which ``-n`` means by itself."""
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return ScopeScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the workers of pytest-xdist begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        put_longest_first(items)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell the figures of the tests that have some."""
+    """Print the figures of the tests that record some."""
     for report in (report for several in terminalreporter.stats.values() for report in several):
         figures = dict(getattr(report, "user_properties", ())).get("figures")
         if figures and report.when == "teardown":
@@ -29,12 +49,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
+def shared_server() -> Iterator[SharedServer]:
     """A server that is started once, since starting one costs more than most tests."""
-    stage = Stage()
-    with Server(stage) as server:
-        stage.url = server.url
-        yield stage
+    shared_server = SharedServer()
+    with Server(shared_server) as server:
+        shared_server.url = server.url
+        yield shared_server
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +81,10 @@ def door(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def dc(cloud: Emulator, door: str, stage: Stage) -> Iterator[DataCenter]:
+def dc(cloud: Emulator, door: str, shared_server: SharedServer) -> Iterator[DataCenter]:
     """A client of the emulated cloud; a test that uses it runs once for each door."""
-    stage.cloud = cloud
-    with DataCenter(**cloud.connection(stage.url if door == "http" else None)) as client:
+    shared_server.cloud = cloud
+    with DataCenter(**cloud.connection(shared_server.url if door == "http" else None)) as client:
         yield client
 
 

@@ -135,7 +135,7 @@ def play(screen: Screen, tour: str = TOUR, real: Clock | None = None) -> None:
         _show_opening(screen, server.url)
         with DataCenter(**{**cloud.connection(server.url), "clock": clock}) as dc:
             _play(screen, cloud, tour, _names(dc, Path(folder)))
-    _check_books(cloud)
+    _check_state(cloud)
     _show_closing(screen, cloud)
 
 
@@ -210,10 +210,10 @@ def _check(example: doctest.Example, answer: str, error: str) -> None:
         raise TourStopped(f"{example.source.strip()}\nexpected\n{wanted}\ngot\n{got.strip() or 'nothing'}")
 
 
-def _check_books(cloud: Emulator) -> None:
-    books = cloud.books()
-    if books["errors"] or set(books["machines"]) - {"deleted"}:
-        raise TourStopped(f"a machine was left behind, or the emulator's records are inconsistent: {books}")
+def _check_state(cloud: Emulator) -> None:
+    violations, machines = cloud.check_invariants(), cloud.summary()["machines"]
+    if violations or set(machines) - {"deleted"}:
+        raise TourStopped(f"it left something behind: machines {machines}, violated invariants {violations}")
 
 
 def _requests(trace: Sequence[Any]) -> Iterator[tuple[str, str]]:

@@ -23,13 +23,13 @@ PRIVATE = tuple(
 
 
 def is_private(text: str) -> bool:
-    """Tell whether `text` is an address that nothing on the internet reaches."""
+    """Tell whether `text` is an address that cannot be reached from the internet."""
     address = _address(text)
     return address is not None and any(address in network for network in PRIVATE)
 
 
 def is_public(text: str) -> bool:
-    """Tell whether `text` is an address and not a private one; ``dhcp`` and other words are no addresses."""
+    """Tell whether `text` is an address and not a private one; words such as ``dhcp`` are not addresses."""
     return _address(text) is not None and not is_private(text)
 
 

@@ -1,6 +1,6 @@
-"""Take arguments of the right type only, before a byte is sent, and leave out those that were not said.
+"""Check the types of arguments before a byte is sent, and leave out those that were not given.
 
-CloudAPI reads a text such as "false" as true in one place, refuses it in the next, and drops it without a word in a
+CloudAPI reads a string such as "false" as true in one place, refuses it in the next, and drops it without a word in a
 third. So each function here takes arguments by their names, and returns those that are not None; one of another type
 is an `InputError` that names it, and does not repeat its value, which may be a secret.
 """
@@ -17,18 +17,18 @@ __all__ = ["as_list", "booleans", "dicts", "flags", "integers", "lists", "mappin
 
 def strings(**values: object) -> dict[str, Any]:
     """Take strings."""
-    return {name: _checked(name, value, isinstance(value, str), "a string") for name, value in _said(values)}
+    return {name: _checked(name, value, isinstance(value, str), "a string") for name, value in _given(values)}
 
 
 def integers(**values: object) -> dict[str, Any]:
-    """Take whole numbers, which True and False are not, also as the digits that settings and command lines have."""
-    said = {name: int(value) if _is_digits(value) else value for name, value in _said(values)}
-    return {name: _checked(name, value, _is_whole(value), "a whole number") for name, value in said.items()}
+    """Take whole numbers (True and False are none), also as the digits that settings and command lines have."""
+    numbers = {name: int(value) if _is_digits(value) else value for name, value in _given(values)}
+    return {name: _checked(name, value, _is_whole(value), "a whole number") for name, value in numbers.items()}
 
 
 def booleans(**values: object) -> dict[str, Any]:
     """Take True and False, both of which are sent."""
-    return {name: _checked(name, value, isinstance(value, bool), "True or False") for name, value in _said(values)}
+    return {name: _checked(name, value, isinstance(value, bool), "True or False") for name, value in _given(values)}
 
 
 def flags(**values: object) -> dict[str, Any]:
@@ -36,18 +36,18 @@ def flags(**values: object) -> dict[str, Any]:
 
     Numbers are taken as well, since ``tombstone`` once counted minutes.
     """
-    said = {name: _checked(name, value, isinstance(value, int), "True or False") for name, value in _said(values)}
-    return {name: True for name, value in said.items() if value}
+    given = {name: _checked(name, value, isinstance(value, int), "True or False") for name, value in _given(values)}
+    return {name: True for name, value in given.items() if value}
 
 
 def lists(**values: object) -> dict[str, Any]:
     """Take lists of strings; a single string is a list of one."""
-    return {name: _list(name, value) for name, value in _said(values)}
+    return {name: _list(name, value) for name, value in _given(values)}
 
 
 def dicts(**values: object) -> dict[str, Any]:
     """Take mappings, whatever is in them."""
-    return {name: dict(_checked(name, value, isinstance(value, Mapping), "a dict")) for name, value in _said(values)}
+    return {name: dict(_checked(name, value, isinstance(value, Mapping), "a dict")) for name, value in _given(values)}
 
 
 def mappings(**values: object) -> dict[str, Any]:
@@ -56,13 +56,13 @@ def mappings(**values: object) -> dict[str, Any]:
 
 
 def as_list(name: str, things: Any) -> list[Any]:
-    """Take one thing or as_list; a single text or dict, of which one could iterate too, is one thing."""
+    """Return one thing or several as a list; a single string or dict, which could be iterated over too, is one thing."""
     if isinstance(things, (str, Mapping)):
         return [things]
     return list(_checked(name, things, isinstance(things, Iterable) and not isinstance(things, bytes), "a list"))
 
 
-def _said(values: Mapping[str, object]) -> Iterable[tuple[str, Any]]:
+def _given(values: Mapping[str, object]) -> Iterable[tuple[str, Any]]:
     return ((name, value) for name, value in values.items() if value is not None)
 
 

@@ -1,7 +1,7 @@
-"""Be a place in CloudAPI's tree of addresses, and be a thing that lives there.
+"""What every noun is made of: `Addressable`, a place in CloudAPI's tree of addresses, and `Resource`, a thing there.
 
-An `Addressable` knows its path below the account and how to ask for what lies under it. A `Resource` also keeps what
-the server said of it, whole, and is a read-only mapping over that; its `Field` attributes are windows onto it.
+An `Addressable` knows its path below the account and how to send requests to what lies under it. A `Resource` also
+keeps the server's answer, whole, and is a read-only mapping over it; its `Field` attributes are windows onto entries.
 Reading never sends anything: only methods do.
 """
 
@@ -66,11 +66,11 @@ class Addressable:
     def _post(
         self, *names: object, data: Any = None, params: Mapping[str, Any] | None = None, repeatable: bool = False
     ) -> dict[str, Any]:
-        """Create or change something and return what the server says it became."""
+        """Create or change something and return the server's answer."""
         return self._expect(dict, *self._call("POST", *names, data=data, params=params, repeatable=repeatable))
 
     def _put(self, *names: object, data: Any = None) -> dict[str, Any]:
-        """Replace something and return what the server says it became."""
+        """Replace something and return the server's answer."""
         return self._expect(dict, *self._call("PUT", *names, data=data))
 
     def _delete(self, *names: object) -> None:
@@ -78,29 +78,29 @@ class Addressable:
         self._call("DELETE", *names)
 
     def _count(self, *names: object, params: Mapping[str, Any] | None = None) -> int:
-        """Ask how many things a listing has, without the things."""
+        """Count what a listing has, without fetching it."""
         _, response = self._call("HEAD", *names, params=params)
         return self._counted(response)
 
     @staticmethod
     def _counted(response: requests.Response) -> int:
-        """Return how many things the server says a listing has."""
+        """Return the number of things that the server reports for a listing."""
         return whole_number(response, "x-resource-count")
 
     @staticmethod
     @without_frames
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
-        """Return the answer if it is of the kind that the operation gives."""
+        """Return the answer, after checking that it is an object, or a list of objects."""
         if not isinstance(decoded, kind) or (
             isinstance(decoded, list) and not all(isinstance(e, dict) for e in decoded)
         ):
-            asked = f"{response.request.method} {response.request.path_url}"
-            raise BadResponse(f"{asked}: the answer is not the {kind.__name__} that CloudAPI gives here")
+            wanted = "a JSON object" if kind is dict else "a list of JSON objects"
+            raise BadResponse(f"{_request_of(response)}: the answer is not {wanted}")
         return decoded
 
 
 class Field(Generic[T]):
-    """A read-only window onto one entry of a resource's data; None when the server did not say.
+    """A read-only window onto one entry of a resource's data; None where the server sent none.
 
     `doc` says what it is, `key` names the entry where it differs from the attribute, and `read` turns the entry
     into the value.
@@ -130,11 +130,10 @@ class Field(Generic[T]):
         try:
             return self._read(value)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-            text = f"{resource}: its {self._key} is {value!r}, which nobody can read: {error}"
-            raise BadResponse(text) from None
+            raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
 
     def __set__(self, resource: Resource, value: T) -> None:
-        raise AttributeError(f"{self._name} is read-only: it shows what the server said")
+        raise AttributeError(f"{self._name} is read-only: it shows what the server sent")
 
 
 class Resource(Addressable, Mapping[str, Any]):
@@ -143,7 +142,7 @@ class Resource(Addressable, Mapping[str, Any]):
     Args:
         parent: the place that it belongs to: a data centre, or another resource.
         identifier: what addresses it there; without `data` the resource then fetches itself.
-        data: what the server said of it; the dict is copied.
+        data: the server's answer about it; the dict is copied.
     """
 
     kind: ClassVar[str]
@@ -187,32 +186,35 @@ class Resource(Addressable, Mapping[str, Any]):
         return self._keep(self._get())
 
     def _keep(self, data: Mapping[str, Any]) -> Self:
-        """Remember what the server now says of the resource, unless that is about another one."""
-        was, now = str(self._data[self.id_key]), self._identity_in(data)
-        if is_uuid(was) and was.lower() != now.lower():
-            raise BadResponse(f"asked about {type(self).__name__} {was}, the server answered about {now}")
+        """Replace the data by the server's newest answer, unless that is about another resource."""
+        asked = str(self._data[self.id_key])
+        answered = self._identity_in(data)
+        if is_uuid(asked) and asked.lower() != answered.lower():
+            raise BadResponse(f"asked for {type(self).__name__} {asked}, got {answered}")
         self._data = dict(data)
         return self
 
     def _identity_in(self, data: Mapping[str, Any]) -> str:
-        """Return what addresses the resource that the data is about."""
+        """Return what addresses the resource that `data` describes."""
         identity = data.get(self.id_key)
         if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
-            raise BadResponse(f"a {type(self).__name__} needs {self.id_key!r}, and what was said of it has none")
+            raise BadResponse(
+                f"missing or invalid {self.id_key!r} in the data of a {type(self).__name__}: {identity!r}"
+            )
         return str(identity)
 
-    def _said(self, name: str) -> str:
-        """Return an entry that has to be a text."""
+    def _string(self, name: str) -> str:
+        """Return an entry that must be a string."""
         value = self.get(name)
         if not isinstance(value, str):
-            raise BadResponse(f"{self}: its {name} is {value!r}, and no text")
+            raise BadResponse(f"{self}: {name!r} must be a string, got {value!r}")
         return value
 
     def _part(self, name: str) -> dict[str, Any]:
-        """Return an entry that has to be an object, where there is one."""
+        """Return an entry that must be an object, or {} where there is none."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
-            raise BadResponse(f"{self}: its {name} is {value!r}, and no object")
+            raise BadResponse(f"{self}: {name!r} must be an object, got {value!r}")
         return value or {}
 
     def __copy__(self) -> Self:
@@ -234,17 +236,17 @@ class Resource(Addressable, Mapping[str, Any]):
         return len(self._data)
 
     @property
-    def address(self) -> str:
-        """The whole address, with ``my`` resolved to the account as far as that is known; equality goes by it."""
+    def canonical_url(self) -> str:
+        """The whole URL, with ``my`` resolved to the account's login where that is known; equality goes by it."""
         return self.datacenter.home + self.path
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.address == other.address
+        return self.canonical_url == other.canonical_url
 
     def __hash__(self) -> int:
-        return hash((type(self), self.address))
+        return hash((type(self), self.canonical_url))
 
     def __str__(self) -> str:
         return str(self._data[self.id_key])
@@ -258,7 +260,8 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""
-        name, identifier = self.get("name"), str(self._data[self.id_key])
+        name = self.get("name")
+        identifier = str(self._data[self.id_key])
         return [identifier] if name is None or name == identifier else [repr(name), identifier]
 
 
@@ -266,28 +269,27 @@ def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return copy.deepcopy(dict(data))
     except RecursionError:
-        raise BadResponse("what was said of it is nested too deeply") from None
+        raise BadResponse("the data is nested too deeply") from None
 
 
 def id_of(thing: object, *keys: str) -> str:
     """Return what addresses `thing`: it may be that already, or a dict or resource that has it under one of `keys`."""
+    keys = keys or ("id",)
     if isinstance(thing, Mapping):
-        found = next((thing[key] for key in keys or ("id",) if thing.get(key)), None)
+        found = next((thing[key] for key in keys if thing.get(key)), None)
         if found is None:
-            raise InputError(f"there is no {' or '.join(keys or ('id',))} in what was given")
+            raise InputError(f"missing {' or '.join(map(repr, keys))} in the given {type(thing).__name__}")
         return str(found)
     if thing is None or isinstance(thing, (bytes, bool)) or not str(thing):
-        raise InputError(
-            f"{thing!r} addresses nothing: give an id, a dict with {(keys or ('id',))[0]!r}, or a resource"
-        )
+        raise InputError(f"expected an id, a dict with {keys[0]!r}, or a resource, got {thing!r}")
     return str(thing)
 
 
 def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
-    """Return an entry that has to be a list, where there is one."""
+    """Return an entry that must be a list, or [] where there is none."""
     value = thing.get(name)
     if value is not None and not isinstance(value, list):
-        raise BadResponse(f"{thing}: its {name} is {value!r}, and no list")
+        raise BadResponse(f"{thing}: {name!r} must be a list, got {value!r}")
     return value or []
 
 
@@ -295,9 +297,12 @@ def whole_number(response: requests.Response, header: str, default: int | None =
     """Return the whole number in a header; where it is missing, `default` if that is given."""
     text = response.headers.get(header, "" if default is None else str(default))
     if not _NUMBER.fullmatch(text):
-        asked = f"{response.request.method} {response.request.path_url}"
-        raise BadResponse(f"{asked}: the answer does not count: its {header} is {text[:40]!r}")
+        raise BadResponse(f"{_request_of(response)}: invalid or missing {header} header: {text[:40]!r}")
     return int(text)
+
+
+def _request_of(response: requests.Response) -> str:
+    return f"{response.request.method} {response.request.path_url}"
 
 
 def is_uuid(text: str) -> bool:
@@ -309,13 +314,18 @@ R = TypeVar("R", bound=Resource)
 
 
 def only(things: list[R], name: str, kind: str) -> R:
-    """Return the only thing of a name: none raises `ResourceNotFound`, and several are never chosen among."""
+    """Return the only thing of a name; none raises `ResourceNotFound`, several are an `InputError` that lists them.
+
+    CloudAPI addresses most things by id alone, and the names of many are not unique. So a noun's method fetches what is
+    given by an id, looks a name up in a listing, and leaves it to this function never to choose among several.
+    """
     if not things:
-        error = ResourceNotFound(f"no {kind} is called {name!r}")
-        error.status, error.code = 404, "ResourceNotFound"
+        error = ResourceNotFound(f"no {kind} named {name!r}")
+        error.status = 404
+        error.code = "ResourceNotFound"
         raise error
     if len(things) > 1:
         raise InputError(
-            f"{len(things)} {kind}s are called {name!r}; give the id of one of {', '.join(map(repr, things))}"
+            f"{len(things)} {kind}s are named {name!r}; give the id of one of {', '.join(map(repr, things))}"
         )
     return things[0]

@@ -1,4 +1,4 @@
-"""Filter what the server listed, on this side, by a regular expression."""
+"""Filter a listing by a regular expression, on this side."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> l
     try:
         matcher = re.compile(pattern, re.IGNORECASE)
     except re.error as error:
-        raise InputError(f"{pattern!r} is not a regular expression: {error}") from None
+        raise InputError(f"invalid regular expression {pattern!r}: {error}") from None
     names = [fields] if isinstance(fields, str) else list(fields)
     return [thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names)]

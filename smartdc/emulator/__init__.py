@@ -1,12 +1,12 @@
-"""A CloudAPI on the loopback interface, for trying things out and for tests.
+"""An emulated CloudAPI on the loopback interface, for trying things out and for tests.
 
     with Server(Emulator()) as server:
         print(server.url)
 
-It refuses what CloudAPI refuses: every signature is verified, and checks, statuses, bodies and headers come in
-CloudAPI's order. Nothing here imports the client, and the client imports nothing from here.
+It refuses what CloudAPI refuses: every signature is verified, and checks come in CloudAPI's order, with its statuses,
+bodies and headers. Nothing here imports the client, and the client imports nothing from here.
 
-A name is loaded when it is first asked for: pytest loads this package in every project where it is installed.
+Names are loaded on first use: pytest imports this package in every project where it is installed.
 """
 
 from importlib import import_module
@@ -48,7 +48,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its module, once."""
+    """Load a public name from its module on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,6 +1,6 @@
 """Run an emulator until Ctrl-C or SIGTERM: ``python -m smartdc.emulator``.
 
-What it prints is shell: with ``eval`` or copied into another terminal, clients find the emulator.
+It prints shell commands that, pasted into another terminal, let clients find the emulator.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from smartdc.emulator.state.transitions import AfterSeconds
 
 
 def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
-    """Serve until told to stop, by a signal unless there is an event for it, and return the exit status."""
+    """Serve until a signal, or until ``stop`` is set if given, and return the exit status."""
     options = _options().parse_args(arguments)
     try:
         _serve(options, stop or _stop_on_signal())
@@ -51,14 +51,18 @@ def _stop_on_signal() -> threading.Event:
 
 
 def _options() -> argparse.ArgumentParser:
-    about = "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print, as shell, where it is and who may use it."
+    about = (
+        "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print the shell commands that let clients find it."
+    )
     parser = argparse.ArgumentParser("python -m smartdc emulator", description=about)
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on; a free one when left out")
-    parser.add_argument("--login", default="demo", help="the name of the account; demo when left out")
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="your public key; a new one when left out")
-    parser.add_argument("--seed", type=int, help="a number that makes ids and addresses repeatable")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how many seconds jobs take; 2 when left out")
-    parser.add_argument("--tls", action="store_true", help="speak HTTPS, with a certificate authority of its own")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument("--login", default="demo", help="login of the account (default: demo)")
+    parser.add_argument(
+        "--public-key", type=Path, metavar="FILE", help="public SSH key of the account (default: a new key)"
+    )
+    parser.add_argument("--seed", type=int, help="seed that makes ids and addresses repeatable (default: random)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds that jobs take (default: 2)")
+    parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate authority of its own")
     return parser
 
 
@@ -75,7 +79,7 @@ def _emulator(options: argparse.Namespace) -> Emulator:
 
 
 def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
-    """Yield the lines that tell a shell where the emulator is and who may use it."""
+    """Yield shell commands that let clients find the emulator, and hints as comments."""
     fingerprint = emulator.key_id.rpartition("/")[2]
     yield f"export TRITON_URL={server.url}"
     yield f"export TRITON_ACCOUNT={shlex.quote(emulator.login)}"
@@ -87,9 +91,9 @@ def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
         path = folder / "id_emulator"
         write_private(path, emulator.private_key.encode())
         yield f"export TRITON_KEY_MATERIAL={path}"
-        yield "# The triton command takes its key from an agent:"
+        yield "# The triton command needs the key in an SSH agent:"
         yield f"#   ssh-add {path}"
-    yield f"# Controls need the header X-Emulator-Token: {emulator.token}"
+    yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
     yield "# Serving until Ctrl-C."
 
 

@@ -12,7 +12,7 @@ from smartdc.emulator.core.message import IN_PROCESS_HOST, Request, Response
 from smartdc.emulator.core.reply import ApiError, Reply
 from smartdc.emulator.doors.adapter import EmulatorAdapter
 from smartdc.emulator.doors.wsgi import StartResponse, read_environ, write_response
-from smartdc.emulator.faults.answers import ANSWERS, Trouble
+from smartdc.emulator.faults.answers import ANSWERS, AnswerContext
 from smartdc.emulator.faults.plan import BEFORE, ON_THE_WIRE, Fault, FaultPlan
 from smartdc.emulator.nouns import NOUNS
 from smartdc.emulator.pipeline.call import Call
@@ -25,7 +25,8 @@ from smartdc.emulator.resources.role_tag import follow_role_tags
 from smartdc.emulator.signature.host_check import check_host
 from smartdc.emulator.signature.throwaway_key import throwaway_key
 from smartdc.emulator.state.feed import Feed
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.invariants import check_invariants, summarize
+from smartdc.emulator.state.records import MachineRecord
 from smartdc.emulator.state.state import State
 from smartdc.emulator.state.transitions import AT_ONCE, Policy, Transitions
 
@@ -35,14 +36,14 @@ log = logging.getLogger("smartdc.emulator")
 
 
 class Emulator:
-    """A CloudAPI 9.20 with one account and nothing in it, to be asked through a door.
+    """A CloudAPI 9.20 with one account and no machines; requests reach it through an adapter, a server or WSGI.
 
     Args:
-        seed: where ids, addresses and the throw-away key come from.
-        clock: what time it is; the default stands still until it is moved or slept on.
-        transitions: when jobs end, unless a test says otherwise; the default is at once.
-        login: the account's name.
-        public_key: an OpenSSH line; without one the emulator makes a key and offers its private half.
+        seed: makes ids, addresses and the throw-away key repeatable.
+        clock: the source of time; the default stands still until it is advanced or slept on.
+        transitions: the default policy for when jobs end; by default at once.
+        login: the account's login.
+        public_key: an OpenSSH line; without one the emulator generates a key pair.
 
     """
 
@@ -68,7 +69,7 @@ class Emulator:
         self.reset()
 
     def __repr__(self) -> str:
-        """Show the account and the seed."""
+        """Show the account and the seed, never a key."""
         return f"<Emulator of account {self.login!r}, seed {self.seed}>"
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -81,7 +82,7 @@ class Emulator:
         return self.__call__
 
     def reset(self) -> None:
-        """Begin anew with the same seed and account; a virtual clock is set back."""
+        """Start over with the same seed and account; a virtual clock is set back."""
         with self._lock:
             if isinstance(self.clock, VirtualClock):
                 self.clock.rewind()
@@ -96,13 +97,13 @@ class Emulator:
 
     @property
     def changefeed(self) -> Feed:
-        """Who listens to changes of machines; ``drop()`` ends their connections."""
+        """The listeners to changes of machines; ``drop()`` ends their connections."""
         return self.state.feed
 
     def connection(self, url: str | None = None, ca: str | None = None) -> dict[str, Any]:
-        """Return the arguments with which a client reaches this emulator: in-process, or at a server's URL.
+        """Return the keyword arguments of a ``DataCenter`` for this emulator: in-process, or at a server's URL.
 
-        A server that speaks HTTPS has its authority's file in ``ca``.
+        ``ca`` is the file of the certificate authority of a server with TLS.
         """
         arguments: dict[str, Any] = {"login": self.login, "key_id": self.key_id}
         if self.private_key:
@@ -115,18 +116,23 @@ class Emulator:
             return {"location": url, **arguments}
         return {"location": f"http://{IN_PROCESS_HOST}", **arguments, "adapter": EmulatorAdapter(self)}
 
-    def populate(self, count: int, **choice: Any) -> list[Machine]:
-        """Put so many machines there at once; the choices are those of ``State.populate``."""
+    def populate(self, count: int, **choice: Any) -> list[MachineRecord]:
+        """Create machines without API requests; the keywords are those of ``State.populate``."""
         with self._lock:
             return self.state.populate(count, **choice)
 
-    def books(self) -> dict[str, Any]:
-        """Count what there is; what does not add up is listed under ``errors``."""
+    def check_invariants(self) -> list[str]:
+        """Return what contradicts itself in the state; the list should be empty, whatever was requested."""
         with self._lock:
-            return self.state.books()
+            return check_invariants(self.state)
+
+    def summary(self) -> dict[str, Any]:
+        """Count the machines by state, the addresses in use and the jobs by their outcome."""
+        with self._lock:
+            return summarize(self.state)
 
     def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
-        """Answer a request; a door with a better way to wait than the clock's passes it as ``pause``."""
+        """Answer a request; ``pause`` replaces the clock's ``sleep`` in delays."""
         call = Call(request, self.state, self.transitions, self.clock.time())
         try:
             check_host(request)
@@ -134,29 +140,29 @@ class Emulator:
                 return render(call, answer_control(self, request))
         except ApiError as error:
             return render(call, error.reply())
-        call.name = _foresee(call)
+        call.name = _operation_name(call)
         fault = self.faults.take(call.name, request)
         trace = self.trace
-        response = self._suffer(call, fault, pause or self.clock.sleep)
+        response = self._answer_with_fault(call, fault, pause or self.clock.sleep)
         trace.record(call, response.status, fault)
         return response
 
     def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
         """Return the fault that ends a connection before a whole request is read, if there is one.
 
-        Without a `head` nothing was asked yet. An action that is named in the body is not known by its head.
+        Without a ``head`` the connection is new. An operation whose action is in the body cannot be told from its head.
         """
         if head is None:
             return self.faults.connecting(tls=tls)
         call = Call(head, self.state, self.transitions, self.clock.time())
-        call.name = _foresee(call)
+        call.name = _operation_name(call)
         fault = self.faults.arriving(call.name, head)
         if fault:
             self.trace.record(call, 0, fault)
         return fault
 
-    def _suffer(self, call: Call, fault: Fault | None, pause: Callable[[float], None]) -> Response:
-        """Answer with whatever goes wrong."""
+    def _answer_with_fault(self, call: Call, fault: Fault | None, pause: Callable[[float], None]) -> Response:
+        """Answer a request with a fault applied to it."""
         if not fault:
             return self._answer(call)
         call.request_id = _request_id(call)
@@ -171,14 +177,14 @@ class Emulator:
         if fault.kind == "delay":
             pause(fault.seconds)
         if fault.kind in ANSWERS:
-            return self._falsify(call, fault)
+            return self._replace_answer(call, fault)
         response.fault = fault if fault.kind in ON_THE_WIRE else None
         return response
 
-    def _falsify(self, call: Call, fault: Fault) -> Response:
+    def _replace_answer(self, call: Call, fault: Fault) -> Response:
         call.past_body = True
-        trouble = Trouble(fault, call.request, self.clock, lambda reply: render(call, reply))
-        response = ANSWERS[fault.kind](trouble)
+        context = AnswerContext(fault, call.request, self.clock, lambda reply: render(call, reply))
+        response = ANSWERS[fault.kind](context)
         if call.request.method == "HEAD":
             response.body = b""
         return response
@@ -197,7 +203,12 @@ class Emulator:
             return render(call, Reply(500, {"code": "InternalError", "message": "Internal Error"}))
 
     def _dispatch(self, call: Call) -> Response:
-        """Find out who asks and for what, and let the handler answer, one call at a time."""
+        """Run the stages after the body, and the handler.
+
+        The signature is verified outside the lock, so that requests verify in parallel. Everything that reads or
+        changes the state happens under it: jobs that are due end first, then the call is authorized and handled, so
+        that no two calls interleave.
+        """
         for stage in OPEN.get(call.name, SIGNED):
             stage(call)
         with self._lock:
@@ -210,7 +221,7 @@ class Emulator:
 def _run(call: Call) -> Response:
     operation = call.match.choose(call.params.get("action"))
     if not operation.handler:
-        message = f"{operation.name} is an operation of CloudAPI that this emulator does not have"
+        message = f"{operation.name} is not supported by this emulator"
         raise ApiError(501, "NotImplementedError", message)
     reply = operation.handler(call)
     follow_role_tags(call, operation.name, reply)
@@ -222,8 +233,8 @@ def _request_id(call: Call) -> str:
     return headers.get("request-id") or headers.get("x-request-id") or call.state.ids.uuid("request")
 
 
-def _foresee(call: Call) -> str | None:
-    """Name the operation before anything is checked; faults and the trace go by it."""
+def _operation_name(call: Call) -> str | None:
+    """Return the operation's name before anything is checked, for faults and the trace."""
     try:
         call.match = ROUTER.find(call.request.method, call.request.target)
         if len(call.match.actions) == 1:

@@ -1,6 +1,6 @@
-"""The emulator's own controls, on a path of their own and behind a token, for tests in other processes.
+"""The emulator's own controls, for tests in other processes: on their own path, and protected by a token.
 
-A control is ``/--emulator/<name>`` with the header ``X-Emulator-Token``; what it takes is the JSON body.
+A control is a request to ``/--emulator/<name>`` with the header ``X-Emulator-Token``; its arguments are the JSON body.
 """
 
 import json
@@ -27,13 +27,13 @@ _FAULT_FIELDS = frozenset(field.name for field in fields(Fault)) - {"where"}
 
 
 def answer_control(emulator: "Emulator", request: Request) -> Reply:
-    """Do what a control asks; without the token it is a 403."""
+    """Execute a control; without the token it is a 403, with wrong arguments a 409."""
     token = request.headers.get(TOKEN_HEADER.lower(), "")
     if not compare_digest(token.encode(), emulator.token.encode()):
-        raise ApiError(403, "NotAuthorized", f"The emulator's controls need its token in the header {TOKEN_HEADER}.")
+        raise ApiError(403, "NotAuthorized", f"controls need the emulator's token in the header {TOKEN_HEADER}")
     name = f"{request.method} {request.path.removeprefix(PREFIX).strip('/')}"
     if name not in CONTROLS:
-        raise ApiError(404, "ResourceNotFound", f"There is no control {name}; there are {', '.join(CONTROLS)}.")
+        raise ApiError(404, "ResourceNotFound", f"unknown control {name}; expected one of {', '.join(CONTROLS)}")
     try:
         given = json.loads(request.body or b"{}")
         return Reply(200, CONTROLS[name](emulator, **given))
@@ -48,14 +48,14 @@ def _reset(emulator: "Emulator") -> None:
 def _advance(emulator: "Emulator", seconds: float) -> dict[str, float]:
     clock = emulator.clock
     if not isinstance(clock, VirtualClock | WallClock):
-        raise TypeError("this clock cannot be moved")
+        raise TypeError("this clock cannot be advanced")
     clock.advance(seconds)
     return {"time": clock.time()}
 
 
 def _add_fault(emulator: "Emulator", **given: Any) -> dict[str, Any]:
     if unknown := set(given) - _FAULT_FIELDS:
-        raise TypeError(f"a fault has no {', '.join(sorted(unknown))}")
+        raise TypeError(f"unknown field of a fault: {', '.join(sorted(unknown))}")
     return _show_fault(emulator.faults.add(Fault(**given)))
 
 
@@ -100,7 +100,7 @@ def _fail(emulator: "Emulator", action: str, message: str = "Failed on request",
     emulator.transitions.fail(action, message, times)
 
 
-def _drop(emulator: "Emulator", how: str = "end") -> dict[str, int]:
+def _drop_listeners(emulator: "Emulator", how: str = "end") -> dict[str, int]:
     return {"dropped": emulator.changefeed.drop(how)}
 
 
@@ -108,14 +108,16 @@ def _populate(emulator: "Emulator", count: int, **choice: Any) -> list[str]:
     return [machine.id for machine in emulator.populate(count, **choice)]
 
 
-def _switch(emulator: "Emulator", **given: Any) -> dict[str, Any]:
-    """Change what is given of the settings, all of it or nothing, and return them all."""
+def _update_settings(emulator: "Emulator", **given: Any) -> dict[str, Any]:
+    """Change settings, all that are given or none, and return every setting."""
     settings = emulator.state.settings
     if unknown := set(given) - _SETTINGS:
-        raise TypeError(f"there is no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(_SETTINGS))}")
+        raise TypeError(f"unknown setting {', '.join(sorted(unknown))}; expected one of {', '.join(sorted(_SETTINGS))}")
     for name, value in given.items():
         if isinstance(getattr(settings, name), bool) != isinstance(value, bool):
-            raise TypeError(f"{name} is {'' if isinstance(getattr(settings, name), bool) else 'not '}true or false")
+            raise TypeError(
+                f"{name} must {'' if isinstance(getattr(settings, name), bool) else 'not '}be a boolean, got {value!r}"
+            )
     throttle = given.get("throttle")
     changed = {**given, "throttle": Throttle(**throttle)} if throttle else given
     for name, value in changed.items():
@@ -128,11 +130,15 @@ def _show_settings(emulator: "Emulator") -> dict[str, Any]:
 
 
 def _trace(emulator: "Emulator") -> list[dict[str, Any]]:
-    return [asdict(asked) for asked in emulator.trace]
+    return [asdict(entry) for entry in emulator.trace]
 
 
-def _books(emulator: "Emulator") -> dict[str, Any]:
-    return emulator.books()
+def _invariants(emulator: "Emulator") -> list[str]:
+    return emulator.check_invariants()
+
+
+def _summary(emulator: "Emulator") -> dict[str, Any]:
+    return emulator.summary()
 
 
 CONTROLS: dict[str, Callable[..., Any]] = {
@@ -144,10 +150,11 @@ CONTROLS: dict[str, Callable[..., Any]] = {
     "POST transitions": _set_policy,
     "POST release": _release,
     "POST fail": _fail,
-    "DELETE changefeed": _drop,
+    "DELETE changefeed": _drop_listeners,
     "POST populate": _populate,
-    "POST settings": _switch,
+    "POST settings": _update_settings,
     "GET settings": _show_settings,
     "GET trace": _trace,
-    "GET books": _books,
+    "GET invariants": _invariants,
+    "GET summary": _summary,
 }

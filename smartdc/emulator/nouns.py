@@ -1,61 +1,13 @@
-"""All the nouns; to import this module is to put their handlers on the routes."""
+"""All modules with handlers; importing this one registers the handlers on their routes."""
 
-from smartdc.emulator.machine import action as machine_action
-from smartdc.emulator.machine import audit, changefeed, disk, machine, metadata, migration, nic, snapshot, tag, vnc
-from smartdc.emulator.machine import create as machine_create
-from smartdc.emulator.pipeline import redirect
-from smartdc.emulator.resources import (
-    access_key,
-    account,
-    config,
-    datacenter,
-    firewall_rule,
-    image,
-    image_action,
-    ip,
-    key,
-    network,
-    package,
-    policy,
-    role,
-    role_tag,
-    service,
-    user,
-    vlan,
-    volume,
-)
+from importlib import import_module
 
-NOUNS = (
-    access_key,
-    account,
-    audit,
-    changefeed,
-    config,
-    datacenter,
-    disk,
-    firewall_rule,
-    image,
-    image_action,
-    ip,
-    key,
-    machine,
-    machine_action,
-    machine_create,
-    metadata,
-    migration,
-    network,
-    nic,
-    package,
-    policy,
-    redirect,
-    role,
-    role_tag,
-    service,
-    snapshot,
-    tag,
-    user,
-    vlan,
-    vnc,
-    volume,
+_NAMES = {
+    "machine": "action audit changefeed create disk machine metadata migration nic snapshot tag vnc",
+    "pipeline": "redirect",
+    "resources": "access_key account config datacenter firewall_rule image image_action ip key network package policy role "
+    "role_tag service user vlan volume",
+}
+NOUNS = tuple(
+    import_module(f"smartdc.emulator.{folder}.{name}") for folder, names in _NAMES.items() for name in names.split()
 )
-"""The modules that hold handlers."""

@@ -1,10 +1,10 @@
-"""Fixtures for tests against an emulator; pytest finds them as soon as the library is installed.
+"""Fixtures for tests against an emulator, available in pytest wherever the library is installed.
 
-``cloudapi`` is an emulator that is fresh for each test, ``cloudapi_server`` the URL at which it listens. Each worker
-of pytest-xdist has its own. Override ``cloudapi_clock`` to test by the wall clock.
+``cloudapi`` is an emulator, reset for each test, and ``cloudapi_server`` the server at which it listens. Each worker of
+pytest-xdist has its own. Override ``cloudapi_clock`` to test with the wall clock.
 
-Every run of pytest loads this module, most of them for projects that never use a fixture of it. So what takes time to
-import, the emulator with cryptography, is loaded by the first fixture that needs it.
+Every run of pytest imports this module, most of them in projects that never use its fixtures. So the emulator and
+cryptography, which take time to import, are imported by the first fixture that needs them.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def cloudapi_clock() -> "Clock":
-    """The clock of the emulator: one that stands still until a test, or a client that waits, moves it."""
+    """The emulator's clock, which stands still until a test, or a waiting client, advances it."""
     return emulator.VirtualClock()
 
 
@@ -38,12 +38,12 @@ def _cloudapi_listener(_cloudapi_session: "Emulator") -> "Iterator[Server]":
 
 @pytest.fixture
 def cloudapi(_cloudapi_session: "Emulator") -> "Emulator":
-    """An emulator with nothing in it."""
+    """An emulator without machines, reset for each test."""
     _cloudapi_session.reset()
     return _cloudapi_session
 
 
 @pytest.fixture
 def cloudapi_server(cloudapi: "Emulator", _cloudapi_listener: "Server") -> "Server":  # noqa: ARG001
-    """The server behind ``cloudapi``, for clients that need a ``url``."""
+    """The server of ``cloudapi``, for clients that need a ``url``."""
     return _cloudapi_listener

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smartdc.core import arguments
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
-from smartdc.machine.action import known
+from smartdc.machine.action import STATES
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.progress import Progress, Reporter, reporter
+from smartdc.waiting.progress import Reporter
+from smartdc.waiting.stateful import checked_state
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
 
 __all__ = ["Waited", "WaitsForMachines"]
 
-AUDITS = 2
-"""How many machines' audits are read at one look: the throttle is for the whole account."""
+AUDITS_PER_CHECK = 2
+"""How many machines' audits are read in one check: the throttle is for the whole account."""
 
 
 class Waited(NamedTuple):
@@ -28,7 +33,7 @@ class Waited(NamedTuple):
 
 
 class WaitsForMachines(HasMachines):
-    """What can watch all its machines."""
+    """Mix-in for owners of machines that can wait for many of them at once."""
 
     def wait_for(
         self,
@@ -39,61 +44,63 @@ class WaitsForMachines(HasMachines):
         timeout: float | None = DEFAULT_TIMEOUT,
         progress: Reporter | bool | None = None,
     ) -> Waited:
-        """Wait until every machine is in `state` or cannot get there any more: ``ListMachines`` at every look.
+        """Wait until every machine is in `state` or cannot get there any more: ``ListMachines`` at every check.
 
         Nothing is raised for a single machine: the result says who arrived, who failed and why, and who was late
         when `timeout` seconds had passed (None waits for ever). The machines show what was seen last.
         """
-        known(state)
-        named = arguments.as_list("machines", machines)
-        if strange := [each for each in named if not isinstance(each, Machine)]:
-            raise InputError(f"{strange[0]!r} is no Machine, such as machine(), machines() and create_machine() return")
-        watch = _Watch(self, {machine.id: machine for machine in named}, state)
-        datacenter = self._datacenter
-        report = reporter(datacenter.progress if progress is None else progress)
-
-        def tell(elapsed: float, done: bool) -> None:
-            if report:
-                total = len(watch.waiting) + len(watch.arrived) + len(watch.failed)
-                report(Progress(f"{len(watch.arrived)} of {total} machines", state, elapsed, timeout, done))
-
-        try:
-            poll(watch.look, f"not {state}", clock=datacenter.clock, interval=interval, timeout=timeout, watch=tell)
-        except WaitTimeout:
-            return Waited(watch.arrived, watch.failed, list(watch.waiting.values()))
-        return Waited(watch.arrived, watch.failed, [])
+        checked_state("machine", state, STATES)
+        given = arguments.as_list("machines", machines)
+        if strange := [each for each in given if not isinstance(each, Machine)]:
+            raise InputError(f"{strange[0]!r} is not a Machine, as machine(), machines() and create_machine() return")
+        group = _Group(self, self._datacenter, {machine.id: machine for machine in given}, state)
+        with contextlib.suppress(WaitTimeout):
+            poll(group, group.check, f"are not {state}", interval=interval, timeout=timeout, progress=progress)
+        return Waited(group.arrived, group.failed, list(group.waiting.values()))
 
 
-class _Watch:
-    """Who is still waited for, and what came of the others."""
+class _Group:
+    """Machines that are waited for together: which still are, and what came of the others.
 
-    def __init__(self, owner: HasMachines, waiting: dict[str, Machine], state: str) -> None:
-        foreign = [m for m in waiting.values() if m.datacenter is not owner._datacenter]  # noqa: SLF001
-        if foreign:
+    A check lists all machines once, which judges every one whose state is enough. Where only the audit can tell, it is
+    read for the first few, which then go to the end of the queue, so that each gets its turn.
+    """
+
+    def __init__(self, owner: HasMachines, datacenter: DataCenter, waiting: dict[str, Machine], state: str) -> None:
+        if foreign := [machine for machine in waiting.values() if machine.datacenter is not datacenter]:
             raise InputError(f"{foreign[0]!r} is in another data centre: wait for it there")
-        self.owner, self.waiting, self.state = owner, waiting, state
+        self.owner, self.datacenter, self.waiting, self.state = owner, datacenter, waiting, state
+        self.total = len(waiting)
         self.arrived: list[Machine] = []
         self.failed: dict[Machine, WaitFailed] = {}
 
-    def look(self) -> bool | None:
-        """List the machines once, and judge those that are waited for."""
+    @property
+    def label(self) -> str:
+        """How many have arrived."""
+        return f"{len(self.arrived)} of {self.total} machines"
+
+    def describe(self) -> str:
+        """Return how many are still waited for."""
+        return f"{len(self.waiting)} of {self.total} machines"
+
+    def check(self) -> bool:
+        """List the machines once, judge those that are waited for, and return whether all have been."""
         listed = {machine.id: machine for machine in self.owner.machines()} if self.waiting else {}
         for machine in list(self.waiting.values()):
-            machine._look(listed.get(machine.id))  # noqa: SLF001 (a watch is part of the wait)
+            if found := listed.get(machine.id):
+                machine.take(found)
+            else:
+                machine.look()
             self._judge(machine, audit=False)
-        for machine in list(islice(self.waiting.values(), AUDITS)):
+        for machine in list(islice(self.waiting.values(), AUDITS_PER_CHECK)):
             self._judge(machine, audit=True)
-            self._to_the_end(machine)
-        return None if self.waiting else True
+            if machine.id in self.waiting:
+                self.waiting[machine.id] = self.waiting.pop(machine.id)
+        return not self.waiting
 
     def _judge(self, machine: Machine, *, audit: bool) -> None:
         try:
-            if machine._judge(self.state, audit=audit):  # noqa: SLF001 (as above)
+            if machine.has_reached(self.state, audit=audit):
                 self.arrived.append(self.waiting.pop(machine.id))
         except WaitFailed as error:
             self.failed[self.waiting.pop(machine.id)] = error
-
-    def _to_the_end(self, machine: Machine) -> None:
-        """Let the audits of all be read in turn."""
-        if machine.id in self.waiting:
-            self.waiting[machine.id] = self.waiting.pop(machine.id)

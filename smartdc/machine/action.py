@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
 from smartdc.core.resource import id_of
-from smartdc.errors import Gone, InputError, ResourceNotFound
-from smartdc.machine.job import HasJobs
-from smartdc.waiting.poll import DEFAULT_TIMEOUT
+from smartdc.machine.job import HasJobs, RequestedJob
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.progress import Reporter
+from smartdc.waiting.stateful import checked_state
 
-__all__ = ["STATES", "HasLifecycle", "known"]
+__all__ = ["STATES", "HasLifecycle"]
 
 STATES = ("provisioning", "ready", "running", "stopping", "stopped", "offline", "deleted", "failed", "unknown")
-"""Every state that CloudAPI tells of a machine."""
+"""Every state that CloudAPI gives a machine."""
 
 STABLE_STATES = frozenset({"running", "stopped", "offline", "failed", "deleted"})
-"""States in which a machine stays until something is done to it."""
+"""States in which a machine stays until a job changes it."""
 
 DEAD_ENDS = {
     "deleted": frozenset[str](),
@@ -32,28 +33,29 @@ ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics
 
 
 class HasLifecycle(HasJobs):
-    """What is started and stopped."""
+    """Mix-in for what is started and stopped, which is a machine."""
+
+    states = STATES
 
     def status(self) -> str:
         """Fetch the machine again and return its state: ``GetMachine``."""
-        self.refresh()
-        return self._said("state")
+        return super().status()
 
     def stop(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop the machine: ``StopMachine``.
 
-        Like all actions it returns when CloudAPI has taken the job; with `wait` it returns when the job is done and
+        Like all actions it returns when CloudAPI has accepted the job; with `wait` it returns when the job is done and
         raises `WaitFailed` when that failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
-        self._act("stop", wait, timeout)
+        self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
 
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`."""
-        self._act("start", wait, timeout)
+        self.request_job("start", params={"action": "start"}, wait=wait, timeout=timeout)
 
     def reboot(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`."""
-        self._act("reboot", wait, timeout)
+        self.request_job("reboot", params={"action": "reboot"}, wait=wait, timeout=timeout)
 
     def resize(
         self, package: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
@@ -62,21 +64,23 @@ class HasLifecycle(HasJobs):
 
         `wait` and `timeout` are those of `stop`.
         """
-        self._act("resize", wait, timeout, package=id_of(package, "id", "name"))
+        params = {"action": "resize", "package": id_of(package, "id", "name")}
+        self.request_job("resize", params=params, wait=wait, timeout=timeout)
 
     def rename(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Give the machine another name: ``RenameMachine``. `wait` and `timeout` are those of `stop`."""
-        self._act("rename", wait, timeout, name=id_of(arguments.strings(name=name).get("name")))
+        params = {"action": "rename", "name": id_of(arguments.strings(name=name).get("name"))}
+        self.request_job("rename", params=params, wait=wait, timeout=timeout)
 
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Let the account's firewall rules apply to the machine: ``EnableMachineFirewall``.
+        """Make the account's firewall rules apply to the machine: ``EnableMachineFirewall``.
 
         With `wait` it returns when `firewall_enabled` shows that, and else raises as `stop` does.
         """
         self._switch("enable_firewall", "firewall_enabled", True, wait, timeout)
 
     def disable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Let no firewall rule apply to the machine: ``DisableMachineFirewall``; `wait` is that of `enable_firewall`."""
+        """Make no firewall rule apply to the machine: ``DisableMachineFirewall``; `wait` is that of `enable_firewall`."""
         self._switch("disable_firewall", "firewall_enabled", False, wait, timeout)
 
     def enable_deletion_protection(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -116,11 +120,11 @@ class HasLifecycle(HasJobs):
 
         Raises `WaitFailed`, with the audit's reason, as soon as the state cannot be reached any more or the last
         action that was to lead there has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
-        `progress` is called at every look, or True for a line on the terminal.
+        `progress` is called after every check, or True for a line on the terminal.
         """
-        known(state)
-        problem = f"is not {state}"
-        self._poll(lambda: self._reached(state), problem, interval=interval, timeout=timeout, progress=progress)
+        checked_state("machine", state, STATES)
+        reached = partial(self._look_for, state)
+        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
 
     def poll_while(
         self,
@@ -132,85 +136,76 @@ class HasLifecycle(HasJobs):
     ) -> None:
         """Fetch the machine every `interval` seconds while it is in `state`: ``GetMachine``.
 
-        An action that was just asked for and has not begun to show counts as being in `state` too. Raises
-        `WaitFailed` when that action has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
-        `progress` is called at every look, or True for a line on the terminal.
+        An action that was just requested and does not show yet counts as being in `state` too. Raises `WaitFailed`
+        when that action has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is
+        called after every check, or True for a line on the terminal.
         """
-        known(state)
-        problem = f"is still {state}"
-        self._poll(lambda: self._left(state), problem, interval=interval, timeout=timeout, progress=progress)
+        checked_state("machine", state, STATES)
+        left = partial(self._has_left, state)
+        poll(self, left, f"is still {state}", interval=interval, timeout=timeout, progress=progress)
 
-    def _judge(self, state: str, *, audit: bool = True) -> bool | None:
-        """Tell whether the machine, as last seen, is in `state`, or None while it may still get there.
+    def has_reached(self, state: str, *, audit: bool = True) -> bool:
+        """Return whether the machine, as last seen, is in `state`; False while it may still get there.
 
-        Raises `WaitFailed` when it cannot, as far as its state and, if it is to be read, the audit tell.
+        Raises `WaitFailed` when it cannot, as far as its state and, unless `audit` is false, the audit show.
         """
+        # The state alone misleads twice. Right after a request the machine is still in its old state, which a failed
+        # start never leaves; and a round trip such as a reboot ends in the state it began in. So in a state that a
+        # machine stays in by itself, and only there, the audit is asked how the last job requested from here ended:
+        # no entry yet means to wait on, a failure ends the wait, and a success leaves the state to decide.
         now = self.state
         if now == state and not self._is_back_where_it_was():
             return True
-        if now != state and now in DEAD_ENDS.get(state, {"failed", "deleted"}):
+        if now != state and now in DEAD_ENDS.get(state, self.dead_ends):
             self._raise_wait_failed(f"cannot become {state}: it is {now}", self._failure_reason())
         if not audit or now not in STABLE_STATES:
-            return None
-        end = self._end_of(self._last)
-        if end is not None and not end.succeeded:
-            self._raise_wait_failed(f"did not become {state}: its {end.action} failed", end)
-        return (now == state and end is not None) or None
+            return False
+        return self._has_succeeded(self._last_job, f"did not become {state}") and now == state
 
-    def _look(self, seen: Mapping[str, Any] | None = None) -> str:
-        """Take what was seen of the machine elsewhere, or fetch it: ``GetMachine``; and return its state.
+    def take(self, data: Mapping[str, Any]) -> None:
+        """Keep what a listing has just said of the machine, without a request."""
+        self._keep(data)
+        self._string("state")
 
-        A machine that CloudAPI has forgotten is ``deleted``.
+    def _look_for(self, state: str) -> bool:
+        self.look()
+        return self.has_reached(state)
+
+    def _has_left(self, state: str) -> bool:
+        """Fetch the machine and return whether it is out of `state`, with no job under way that may yet lead there.
+
+        Where the state is what it was before the last job, only the audit knows whether that job is over.
         """
-        if seen is not None:
-            self._keep(seen)
-            return self._said("state")
-        try:
-            return self.status()
-        except (ResourceNotFound, Gone):
-            self._data["state"] = "deleted"
-            return "deleted"
+        # In any other state the job has shown, or nothing was requested, and the state alone decides.
+        now, job = self.look(), self._last_job
+        if job is None or now != job.state_before or now not in STABLE_STATES:
+            return now != state
+        return self._has_succeeded(job, f"stays {now}") and now != state
 
-    def _reached(self, state: str) -> bool | None:
-        self._look()
-        return self._judge(state)
-
-    def _left(self, state: str) -> bool | None:
-        """Fetch the machine and tell whether it is out of `state`, or None while that may still come."""
-        now, last = self._look(), self._last
-        if last is None or now != last.state or now not in STABLE_STATES:
-            return now != state or None
-        end = self._end_of(last)
-        if end is not None and not end.succeeded:
-            self._raise_wait_failed(f"stays {now}: its {end.action} failed", end)
-        return (now != state and end is not None) or None
+    def _has_succeeded(self, job: RequestedJob | None, problem: str) -> bool:
+        """Return whether the audit shows that a job has worked; raise `WaitFailed` when it shows that it has not."""
+        outcome = self._outcome_of(job)
+        if outcome is not None and not outcome.succeeded:
+            self._raise_wait_failed(f"{problem}: its {outcome.action} failed", outcome)
+        return outcome is not None
 
     def _is_back_where_it_was(self) -> bool:
-        last = self._last
-        return last is not None and last.action in ROUND_TRIPS and last.state == self.state
-
-    def _act(self, action: str, wait: bool, timeout: float | None, **params: str) -> None:
-        """Ask for an action, and wait for its job where that is wanted."""
-        ask = {"action": action, **params}
-        self._request_job(action, lambda: self._call("POST", params=ask)[1], wait=wait, timeout=timeout)
+        job = self._last_job
+        return job is not None and job.action in ROUND_TRIPS and job.state_before == self.state
 
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
-        """Ask for a setting, and wait until it shows; the audit tells of those that failed, but not of all."""
+        """Request a setting, and wait until it shows; the audit names those that failed, but not for all settings."""
         _, response = self._call("POST", params={"action": action}, repeatable=True)
-        act = self._remember(action, response)
-
-        def look() -> bool | None:
-            shown = self.refresh().get(field) == value
-            end = None if shown else self._end_of(act)
-            if end is not None and not end.succeeded:
-                self._raise_wait_failed(f"did not {action}", end)
-            return shown or None
-
+        job = self._remember(action, response)
         if wait:
-            self._poll(look, f"has not {field}={value}", timeout=timeout)
+            shows = partial(self._shows, field, value, job)
+            poll(self, shows, f"does not have {field}={value}", timeout=timeout)
 
-
-def known(state: str) -> None:
-    """Refuse a state that no machine is ever in: waiting for it would only end with the time."""
-    if state not in STATES:
-        raise InputError(f"{state!r} is no state of a machine; these are: {', '.join(STATES)}")
+    def _shows(self, field: str, value: bool, job: RequestedJob) -> bool:
+        """Fetch the machine and return whether a setting shows; raise `WaitFailed` when its job has failed."""
+        if self.refresh().get(field) == value:
+            return True
+        outcome = self._outcome_of(job)
+        if outcome is not None and not outcome.succeeded:
+            self._raise_wait_failed(f"did not {job.action}", outcome)
+        return False

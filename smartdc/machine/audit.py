@@ -1,4 +1,4 @@
-"""Read what was done to a machine, by whom, and whether it worked."""
+"""The audit: what was done to a machine, by whom, and whether it worked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class AuditEntry(dict[str, Any]):
         try:
             return parse_date(self["time"])
         except (KeyError, TypeError, ValueError, OverflowError):
-            raise BadResponse(f"the audit's entry for {self.action} has no time: {self.get('time')!r}") from None
+            raise BadResponse(
+                f"cannot parse 'time' of the audit entry for {self.action}: {self.get('time')!r}"
+            ) from None
 
     @property
     def caller(self) -> Mapping[str, Any]:
@@ -45,7 +47,7 @@ class AuditEntry(dict[str, Any]):
 
 
 class HasAudit(Addressable):
-    """What keeps an audit."""
+    """Mix-in for owners of an audit."""
 
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""

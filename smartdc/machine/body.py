@@ -1,10 +1,11 @@
-"""Write down what machine is wanted, or which ones, the way CloudAPI takes it."""
+"""Build the bodies and queries of requests about machines."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from smartdc.core import arguments
@@ -17,13 +18,22 @@ from smartdc.machine.metadata import BOOT_SCRIPT, boot_script_from, checked_key
 if TYPE_CHECKING:
     import os
 
-__all__ = ["NAME", "disk_wish", "locality_wish", "machine_filters", "machine_wish", "mounts"]
+__all__ = [
+    "NAME",
+    "MachineCount",
+    "MachineFilters",
+    "MachineListing",
+    "disk_spec",
+    "locality_spec",
+    "machine_body",
+    "mounts",
+]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,188}")
 """What CloudAPI takes as a machine's name (without the ``{{shortId}}`` that it fills in)."""
 
 
-def machine_wish(
+def machine_body(
     *,
     name: str | None,
     package: str | Mapping[str, Any] | None,
@@ -36,7 +46,7 @@ def machine_wish(
     arguments.strings(name=name)
     arguments.dicts(metadata=metadata, tags=tags)
     if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
-        raise InputError(f"{name!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
+        raise InputError(f"invalid machine name {name!r}; expected letters, digits, '.', '_' and '-', at most 189")
     entries = wire.checked_entries(_with_passwords(metadata or {}), (), "metadata entry")
     for key in entries:
         checked_key(key)
@@ -52,28 +62,30 @@ def machine_wish(
 
 
 def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write passwords by login, which CloudAPI takes as JSON within the metadata and keeps apart."""
+    """Encode passwords by login as JSON, as CloudAPI takes them within the metadata."""
     if not isinstance(metadata.get("credentials"), Mapping):
         return metadata
     return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
 
 
 def mounts(volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Take volumes by the places where they are mounted, or as CloudAPI does: a dict for each."""
+    """Return a dict for each volume to mount; they may be given by mountpoint, or as CloudAPI takes them."""
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
-        wanted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
+        mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
-        wanted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
-    for each in wanted:
+        mounted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
+    for each in mounted:
         place = each.get("mountpoint")
         if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):
-            raise InputError(f"each of volumes has a name and a mountpoint that begins with '/', and not {place!r}")
+            raise InputError(
+                f"each of volumes needs a name and a mountpoint that starts with '/', got mountpoint {place!r}"
+            )
         arguments.strings(mode=each.get("mode"), type=each.get("type"))
-    return wanted
+    return mounted
 
 
-def disk_wish(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
-    """Write what disk a machine shall have, as CloudAPI takes it: sizes are numbers of MiB, or ``remaining``."""
+def disk_spec(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
+    """Build the description of a disk: sizes are numbers of MiB, or ``remaining``."""
     rest = {key: value for key, value in disk.items() if key not in {"boot", "block_size", "size"}}
     return wire.given(
         **{**rest, "image": image},
@@ -83,8 +95,8 @@ def disk_wish(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
     )
 
 
-def locality_wish(locality: Mapping[str, Any]) -> dict[str, Any]:
-    """Write which machines to be near to and far from, given by their ids or as dicts or resources."""
+def locality_spec(locality: Mapping[str, Any]) -> dict[str, Any]:
+    """Build a locality: which machines to be near to and far from, by ids, dicts or resources."""
     arguments.dicts(locality=locality)
     return {
         **locality,
@@ -97,26 +109,51 @@ def locality_wish(locality: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def machine_filters(
-    *,
-    machine_type: str | None,
-    name: str | None,
-    state: str | None,
-    brand: str | None,
-    memory: int | None,
-    docker: bool | None,
-    tags: Mapping[str, Any] | None,
-    tombstone: bool | int | None,
-    credentials: bool,
-    image: str | None,
-) -> dict[str, Any]:
-    """Build the query of ``ListMachines``: flat ``tag.`` keys, and flags that are true or absent."""
-    kind = arguments.strings(machine_type=machine_type).get("machine_type")
-    return {
-        **wire.given(type=kind),
-        **arguments.strings(name=name, state=state, brand=brand, image=image),
-        **arguments.integers(memory=memory),
-        **arguments.booleans(docker=docker),
-        **arguments.flags(tombstone=tombstone, credentials=credentials),
-        **wire.flat("tag", arguments.mappings(tags=tags).get("tags")),
-    }
+@dataclass(frozen=True)
+class MachineFilters:
+    """Which machines to list or count: those that equal what is given. The order is the original's."""
+
+    machine_type: str | None = None
+    name: str | None = None
+    dataset: str | Mapping[str, Any] | None = None
+    state: str | None = None
+    memory: int | None = None
+    tombstone: bool | int | None = None
+    tags: Mapping[str, Any] | None = None
+    _: KW_ONLY
+    image: str | Mapping[str, Any] | None = None
+    brand: str | None = None
+    docker: bool | None = None
+
+    def query(self, image: str | None) -> dict[str, Any]:
+        """Build the query of ``ListMachines``, with the id of the image: flat ``tag.`` keys, and flags true or absent."""
+        kind = arguments.strings(machine_type=self.machine_type).get("machine_type")
+        return {
+            **wire.given(type=kind),
+            **arguments.strings(name=self.name, state=self.state, brand=self.brand, image=image),
+            **arguments.integers(memory=self.memory),
+            **arguments.booleans(docker=self.docker),
+            **arguments.flags(tombstone=self.tombstone),
+            **wire.flat("tag", arguments.mappings(tags=self.tags).get("tags")),
+        }
+
+
+@dataclass(frozen=True)
+class MachineListing(MachineFilters):
+    """Which machines to list, whether with their passwords, and which part of the list."""
+
+    credentials: bool = False
+    paged: bool = False
+    limit: int | None = None
+    offset: int | None = None
+
+    def query(self, image: str | None) -> dict[str, Any]:
+        """Build the query of ``ListMachines``, apart from `limit` and `offset`."""
+        return {**super().query(image), **arguments.flags(credentials=self.credentials)}
+
+
+@dataclass(frozen=True)
+class MachineCount(MachineFilters):
+    """Which machines to count; in the original a name could not be given."""
+
+    name: str | None = field(default=None, kw_only=True)

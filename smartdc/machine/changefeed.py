@@ -256,7 +256,7 @@ class Changefeed(Iterator[Change]):
                 yield machine
         for identifier in sorted(set(followed or ()) if few else set(self._ledger) - listed.keys()):
             machine = Machine(self.datacenter, data=self._ledger.get(identifier))
-            machine._look()  # noqa: SLF001 (it may be gone, which is no error here)
+            machine.look()
             yield machine
 
 

@@ -20,9 +20,9 @@ from smartdc.errors import (
     WaitError,
 )
 from smartdc.http.tracebacks import without_frames
-from smartdc.machine.body import disk_wish, locality_wish, machine_wish, mounts
+from smartdc.machine.body import disk_spec, locality_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.create_once import Once, single
+from smartdc.waiting.create_once import create_once, single
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]
@@ -31,11 +31,11 @@ TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
 """The tag that a machine can be found by when the answer to its creation was lost."""
 
 TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
-"""What CloudAPI's filters take as a text and nothing else."""
+"""What CloudAPI's filters take as a string, and not as a number or boolean."""
 
 
 class CreatesMachines(HasMachines):
-    """What machines can be provisioned in."""
+    """Mix-in for what machines can be provisioned in."""
 
     @without_frames
     def create_machine(
@@ -111,7 +111,7 @@ class CreatesMachines(HasMachines):
         """
         checked_times(settle=settle)
         checked_timeout(timeout)
-        wish = machine_wish(
+        body = machine_body(
             name=name,
             package=package,
             image=self._image(dataset if image is None else image),
@@ -119,7 +119,7 @@ class CreatesMachines(HasMachines):
             metadata=metadata,
             tags=tags,
             boot_script=boot_script,
-            locality=None if locality is None else locality_wish(locality),
+            locality=None if locality is None else locality_spec(locality),
             volumes=None if volumes is None else self._mounts(volumes),
             disks=None if disks is None else list(map(self._disk, arguments.as_list("disks", disks))),
             **arguments.lists(affinity=affinity, default_networks=default_networks),
@@ -132,7 +132,7 @@ class CreatesMachines(HasMachines):
                 encrypted=encrypted,
             ),
         )
-        machine = self._create_once(wish, token, settle)
+        machine = self._create_machine(body, token, settle)
         try:
             if wait:
                 machine.poll_until("running", timeout=timeout)
@@ -140,22 +140,25 @@ class CreatesMachines(HasMachines):
         except WaitError:
             raise
         except SmartDCError as error:
-            raise WaitError(f"{machine!r} was made, and then: {error}", resource=machine) from error
+            raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
         except BaseException as stop:
-            stop.add_note(f"{machine!r} was made before")
+            stop.add_note(f"{machine!r} was created before")
             raise
 
     def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
-        """Take one network or several; objects that ask for an address (``ipv4_uuid``) go as they are."""
-        several = arguments.as_list("networks", networks)
-        know = self._datacenter.network_id
-        return [dict(n) if isinstance(n, Mapping) and "ipv4_uuid" in n else know(n) for n in several]
+        """Return the ids of one network or several; dicts that ask for an address (``ipv4_uuid``) go as they are."""
+        return [
+            dict(network)
+            if isinstance(network, Mapping) and "ipv4_uuid" in network
+            else self._datacenter.network_id(network)
+            for network in arguments.as_list("networks", networks)
+        ]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
-        return disk_wish(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
+        return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
 
     def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Name the volumes to mount, which is all that CloudAPI knows them by here."""
+        """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""
         return [{**mount, "name": self._volume_name(mount["name"])} for mount in mounts(volumes)]
 
     def _volume_name(self, volume: str | Mapping[str, Any]) -> str:
@@ -169,16 +172,23 @@ class CreatesMachines(HasMachines):
         """
         return self.machines(tags={TOKEN_TAG: token}, tombstone=True)
 
-    def _create_once(self, wish: Mapping[str, Any], token: str | None, settle: float) -> Machine:
-        """Send a create, and establish what came of it where the answer does not tell."""
+    def _create_machine(self, unmarked: Mapping[str, Any], token: str | None, settle: float) -> Machine:
+        """Send a create, and find out what came of it where the answer does not tell.
+
+        The token is what makes this safe. It is in the body of both attempts, so a machine that bears it is ours, also
+        when CloudAPI answers that the name is taken. A caller's own token is looked up before anything is sent, since
+        an earlier process may have used it. When not even looking tells, the error carries the name and the token, and
+        the caller can look again later.
+        """
         mark = str(arguments.strings(token=token).get("token", new_token()))
-        body = with_token(wish, mark)
+        body = with_token(unmarked, mark)
         if token is not None and (known := self.machines_by_token(token)):
             return single(known)
         clock = self._datacenter.clock
-        once = Once(lambda: self._send_wish(body), lambda: self.machines_by_token(mark), clock, settle, unique=True)
         try:
-            return once.run()
+            return create_once(
+                lambda: self._send_body(body), lambda: self.machines_by_token(mark), clock, settle, unique=True
+            )
         except CallError as error:
             if error.applied is not False:
                 raise outcome_unknown(error, body["name"], mark) from error
@@ -190,14 +200,14 @@ class CreatesMachines(HasMachines):
             raise
 
     def _holder_of(self, name: str) -> str | None:
-        """Return the id of the machine that has a name, as far as that can be told."""
+        """Return the id of the machine that has a name; None where that cannot be found out."""
         try:
             return next((machine.id for machine in self.machines(name=name)), None)
         except CallError:
             return None
 
-    def _send_wish(self, body: Mapping[str, Any]) -> Machine:
-        """Send a create; of a machine that CloudAPI accepted and could not read back, nobody knows the outcome."""
+    def _send_body(self, body: Mapping[str, Any]) -> Machine:
+        """Send a create; the outcome is unknown where CloudAPI could not read back the machine that it accepted."""
         try:
             return Machine(self._datacenter, data=self._post("machines", data=body))
         except ResourceNotFound as error:
@@ -207,25 +217,26 @@ class CreatesMachines(HasMachines):
 
 
 def new_token() -> str:
-    """Make a token that nobody has used before."""
+    """Return a new, unique token."""
     return f"t{uuid.uuid4().hex}"
 
 
-def with_token(wish: Mapping[str, Any], token: str) -> dict[str, Any]:
-    """Mark what is wanted with a token, and give it a name if it has none: both make it easier to find."""
+def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """Return a create's body with a token, and with a name if it has none: both make the machine easier to find."""
     if not TOKEN.fullmatch(token):
-        raise InputError(f"{token!r} is no token: a letter, then 5 to 63 letters, digits, '_' or '-'")
-    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **wish, f"tag.{TOKEN_TAG}": token}
+        raise InputError(f"invalid token {token!r}; expected a letter, then 5 to 63 letters, digits, '_' or '-'")
+    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **body, f"tag.{TOKEN_TAG}": token}
 
 
 def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:
-    """Say what to look for when nobody knows whether a machine was made."""
+    """Return the error that says how to look again, when it is unknown whether a machine was created."""
     text = (
-        f"nobody knows whether the machine {name!r} was made ({error}); "
+        f"unknown whether the machine {name!r} was created ({error}); "
         f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
     )
     unknown = CreateOutcomeUnknown(
         text, method=error.method, path=error.path, request_id=error.request_id, attempts=error.attempts
     )
-    unknown.name, unknown.token = name, token
+    unknown.name = name
+    unknown.token = token
     return unknown

@@ -1,33 +1,42 @@
-"""Add disks to a bhyve machine, resize and delete them."""
+"""Add disks to a bhyve machine, resize and delete them.
+
+The audit calls every job on a disk ``unknown``, as it calls some other jobs, so that its entries alone prove little. A
+wait therefore looks at the disk first: what it shows of the job (`JobOnDisk`) counts, and only where it shows neither
+the job nor its outcome is the audit asked, whether a job that has finished since was a failure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from enum import Enum, auto
+from functools import partial
+from typing import Any
 
 from smartdc.core import arguments
-from smartdc.core.resource import Field, Resource, id_of
+from smartdc.core.resource import Field, id_of
 from smartdc.errors import InputError, ResourceNotFound
-from smartdc.machine.job import HasJobs
-from smartdc.waiting.create_once import Once
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
-
-if TYPE_CHECKING:
-    from smartdc.machine.machine import Machine
+from smartdc.machine.job import HasJobs, MachinePart
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["Disk", "HasDisks", "disk_size"]
 
-AUDITED = "unknown"
+AUDIT_NAME = "unknown"
 """What the audit calls every job on a disk."""
 
 PENDING = frozenset({"creating", "resizing", "deleting"})
 """States of a disk while a job is at work on it."""
 
-SETTLE = 30.0
-"""Seconds for which a disk that was accepted may not be listed yet."""
+
+class JobOnDisk(Enum):
+    """What the disks show of a job: it is done, it is at work, or there is no sign of it."""
+
+    DONE = auto()
+    AT_WORK = auto()
+    NO_SIGN = auto()
 
 
-class Disk(Resource):
+class Disk(MachinePart):
     """A disk of a bhyve machine."""
 
     kind = "disks"
@@ -43,16 +52,11 @@ class Disk(Resource):
 
     def __init__(
         self,
-        machine: Machine,
+        machine: HasJobs,
         disk_id: str | Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(machine, disk_id, data)
-
-    @property
-    def machine(self) -> Machine:
-        """The machine that it is of."""
-        return cast("Machine", self._parent)
 
     def status(self) -> str:
         """Fetch the disk again and return its state: ``GetMachineDisk``."""
@@ -72,15 +76,12 @@ class Disk(Resource):
         without `dangerous_allow_shrink`. With `wait` it returns when that is done, and raises `WaitFailed` when it
         failed or `WaitTimeout` after `timeout` seconds.
         """
-        wish = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
-
-        def ask() -> None:
-            self._keep(self._post(data=wish, repeatable=True))
-
-        def resized() -> bool | None:
-            return False if self.status() in PENDING else self.size == size or None
-
-        self._change(ask, resized, f"has not resized its disk {self.id}", wait, timeout)
+        body = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        jobs_before = self.machine.count_disk_jobs() if wait else 0
+        self._keep(self._post(data=body, repeatable=True))
+        if wait:
+            problem = f"has not resized its disk {self.id}"
+            self.machine.wait_for_disk_job(partial(self._resizing, size), problem, jobs_before, timeout)
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the disk: ``DeleteMachineDisk``.
@@ -88,34 +89,33 @@ class Disk(Resource):
         The machine must be stopped, and its boot disk stays. With `wait` it returns when the disk is gone, and raises
         `WaitFailed` when that failed or `WaitTimeout` after `timeout` seconds.
         """
-        self._change(self._delete, self._gone, f"has not deleted its disk {self.id}", wait, timeout)
+        jobs_before = self.machine.count_disk_jobs() if wait else 0
+        self._delete()
+        if wait:
+            problem = f"has not deleted its disk {self.id}"
+            self.machine.wait_for_disk_job(self._deletion, problem, jobs_before, timeout)
 
-    def _change(
-        self,
-        ask: Callable[[], None],
-        reached: Callable[[], bool | None],
-        problem: str,
-        wait: bool,
-        timeout: float | None,
-    ) -> None:
-        self.machine._change_disks(ask, reached, problem, wait=wait, timeout=timeout)  # noqa: SLF001 (its own machine)
+    def _resizing(self, size: int) -> JobOnDisk:
+        if self.status() in PENDING:
+            return JobOnDisk.AT_WORK
+        return JobOnDisk.DONE if self.size == size else JobOnDisk.NO_SIGN
 
-    def _gone(self) -> bool | None:
+    def _deletion(self) -> JobOnDisk:
         try:
-            return False if self.status() in PENDING else None
+            return JobOnDisk.AT_WORK if self.status() in PENDING else JobOnDisk.NO_SIGN
         except ResourceNotFound:
-            return True
+            return JobOnDisk.DONE
 
     def _summary(self) -> list[str]:
         return [str(self.pci_slot), f"{self.size} MiB", self.id]
 
 
-class HasDisks(HasJobs):
-    """What has disks."""
+class HasDisks(CreatesOnce, HasJobs):
+    """Mix-in for owners of disks."""
 
     def disks(self) -> list[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
-        return [Disk(cast("Machine", self), data=entry) for entry in self._list("disks")]
+        return [Disk(self, data=entry) for entry in self._list("disks")]
 
     def num_disks(self) -> int:
         """Count the disks that `disks` would list: ``HeadMachineDisks``."""
@@ -123,7 +123,7 @@ class HasDisks(HasJobs):
 
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
         """Get a disk by its id: ``GetMachineDisk``. One that is still being created is only listed, by `disks`."""
-        return Disk(cast("Machine", self), data=self._get("disks", id_of(disk_id)))
+        return Disk(self, data=self._get("disks", id_of(disk_id)))
 
     def create_disk(
         self,
@@ -137,79 +137,72 @@ class HasDisks(HasJobs):
 
         The machine must be stopped, of brand bhyve, and its package one with flexible disks. With a `pci_slot`, such
         as ``0:4:1``, the disk is returned ``creating``, and looked for in case the answer is lost before it is asked
-        for again. Without one CloudAPI chooses, and does not tell which disk it makes: so this returns, as with
+        for again. Without one CloudAPI chooses, and does not say which disk it makes: so this returns, as with
         `wait`, when there is a new disk. Raises `WaitFailed` when there will be none, and `WaitTimeout` after
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        wish = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
+        body = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
         before = {disk.id for disk in self.disks()}
-        made: list[Disk] = []
+        new: list[Disk] = []
 
-        def ask() -> None:
-            if pci_slot:
-                made.append(self._create_as(wish, before))
-            else:
-                self._call("POST", "disks", data=wish)
+        def creation() -> JobOnDisk:
+            there = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
+            new[:] = sorted(there, key=lambda disk: disk.state in PENDING)
+            if not new:
+                return JobOnDisk.NO_SIGN
+            return JobOnDisk.AT_WORK if new[0].state in PENDING else JobOnDisk.DONE
 
-        def there() -> Disk | bool | None:
-            new = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
-            return next((disk for disk in new if disk.state not in PENDING), False if new else None)
+        wait = wait or not pci_slot
+        jobs_before = self.count_disk_jobs() if wait else 0
+        if pci_slot:
+            new.append(self._create_as(body, before))
+        else:
+            self._call("POST", "disks", data=body)
+        if wait:
+            self.wait_for_disk_job(creation, "has no new disk", jobs_before, timeout)
+        return new[0]
 
-        done: Disk | None = self._change_disks(
-            ask, there, "has no new disk", wait=wait or not pci_slot, timeout=timeout
+    def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
+        """Create a disk in a slot, which is what it can be found by."""
+
+        def matches(disk: Disk) -> bool:
+            same = disk.pci_slot == body["pci_slot"] and body["size"] in {disk.size, "remaining"}
+            return same and disk.id not in before
+
+        return self._create_once(
+            lambda: Disk(self, data=self._post("disks", data=body)),
+            self.disks,
+            matches,
+            settle=JOB_SETTLE_SECONDS,
         )
-        return done or made[0]
 
-    def _create_as(self, wish: Mapping[str, Any], before: set[str]) -> Disk:
-        """Ask for a disk in a slot, which is what it can be found by."""
-        machine, slot, size = cast("Machine", self), wish["pci_slot"], wish["size"]
+    def count_disk_jobs(self) -> int:
+        """Return how many finished jobs the audit has that may have been on disks."""
+        return len(self._audit_entries(AUDIT_NAME))
 
-        def send() -> Disk:
-            return Disk(machine, data=self._post("disks", data=wish))
+    def wait_for_disk_job(
+        self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int, timeout: float | None
+    ) -> None:
+        """Wait for the end of a job on a disk, and fetch the machine; `problem` is what is wrong until then.
 
-        def find() -> list[Disk]:
-            new = [disk for disk in self.disks() if disk.id not in before]
-            return [disk for disk in new if disk.pci_slot == slot and size in {disk.size, "remaining"}]
-
-        return Once(send, find, self.datacenter.clock, SETTLE).run()
-
-    def _change_disks(
-        self,
-        ask: Callable[[], None],
-        reached: Callable[[], Any],
-        problem: str,
-        *,
-        wait: bool,
-        timeout: float | None,
-    ) -> Any:
-        """Ask for a job on a disk and, where that is wanted, wait for its end.
-
-        `reached` returns what is there then, False while the job is seen at work, and None when only the audit can
-        tell whether it failed.
+        `observe` fetches what the disks show of the job, and `jobs_before` is `count_disk_jobs` from before it.
         """
-        before = len(self._audit_entries(AUDITED)) if wait else 0
-        ask()
-        if not wait:
-            return None
+        poll(self, partial(self._is_disk_job_done, observe, problem, jobs_before), problem, timeout=timeout)
+        self.refresh()
 
-        def look() -> Any:
-            found = reached()
-            if found is not None:
-                return found or None
-            entries = self._audit_entries(AUDITED)
-            newer = entries[: len(entries) - before]
+    def _is_disk_job_done(self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int) -> bool:
+        job = observe()
+        if job is JobOnDisk.NO_SIGN:
+            entries = self._audit_entries(AUDIT_NAME)
+            newer = entries[: len(entries) - jobs_before]
             if failure := next((entry for entry in newer if not entry.succeeded), None):
                 self._raise_wait_failed(problem, failure)
-            return None
-
-        found = self._poll(look, problem, timeout=timeout)
-        self.refresh()
-        return found
+        return job is JobOnDisk.DONE
 
 
 def disk_size(size: int | str) -> int | str:
-    """Refuse what is no size of a new disk."""
+    """Refuse what cannot be the size of a new disk."""
     if size != "remaining" and (isinstance(size, bool) or not isinstance(size, int)):
-        raise InputError(f"a size is a number of MiB or 'remaining', not {size!r}")
+        raise InputError(f"size must be a number of MiB or 'remaining', got {size!r}")
     return size

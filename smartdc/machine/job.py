@@ -1,150 +1,161 @@
-"""Follow the jobs that CloudAPI starts for a machine.
+"""Request the jobs that CloudAPI does for a machine, and follow them in its audit.
 
-An action answers 202 at once, also where it cannot work, and only the audit tells later whether the job did. So what
-waits here looks at the state and at the audit, and compares times by the server's clock.
+An action answers 202 at once, also where it cannot work, and only the audit shows later whether the job did. It shows
+finished jobs only, newest first, by name and time, and does not say which request a job was for. Two ways lead from a
+request to its entry, and both need the audit from before it:
+
+- With ``wait=True`` the audit is read first, and the job has finished when there is one entry more of its name.
+- Without, the request is remembered (`RequestedJob`) for a later ``poll_until``: its entry is newer by the server's
+  clock, and beyond those that were there when the audit was last read, because two jobs within one second have the
+  same time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import requests
 
 from smartdc.core.resource import Field, Resource
-from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed, WaitTimeout
+from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
 from smartdc.machine.audit import AuditEntry, HasAudit
 from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.progress import Progress, Reporter, reporter
+from smartdc.waiting.stateful import Stateful
 
-__all__ = ["Act", "HasJobs"]
+if TYPE_CHECKING:
+    from smartdc.machine.machine import Machine
 
-T = TypeVar("T")
+__all__ = ["HasJobs", "MachinePart", "RequestedJob"]
 
 STATE_CHANGING_ACTIONS = frozenset(
     {"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"}
 )
-"""Actions that change a machine's state, if only for a while: waits for a state ask how the last of these went."""
+"""Actions that change a machine's state, if only for a while: a wait for a state asks how the last of these went."""
 
 
 @dataclass(frozen=True)
-class Act:
-    """Something done to a machine from here.
+class RequestedJob:
+    """A job that was requested from here.
 
-    `action` is its name in the audit, `at` the server's time, `state` the machine's before it, and `seen` how many
-    of its kind the audit had when it was last read: times alone do not tell two within one second apart.
+    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, `state_before` the machine's
+    state, and `seen` how many of its name the audit had when it was last read.
     """
 
     action: str
-    at: float
-    state: str | None
+    requested_at: float
+    state_before: str | None
     seen: int
 
 
-class HasJobs(HasAudit, Resource):
-    """What is changed by jobs."""
+class HasJobs(HasAudit, Stateful):
+    """Mix-in for what CloudAPI changes by jobs, which is a machine."""
 
     name: Field[str]
-    state: Field[str]
-    _last: Act | None = None
-    _seen: Mapping[str, int] = {}
+    _last_job: RequestedJob | None = None
+    _entries_seen: Mapping[str, int] = {}
 
-    def _request_job(
-        self, action: str, ask: Callable[[], requests.Response], *, wait: bool, timeout: float | None = DEFAULT_TIMEOUT
-    ) -> None:
-        """Ask for a job that the audit will call `action`, and wait for its end where that is wanted."""
-        if not wait:
-            self._remember(action, ask())
-            return
-        before = self._poll(lambda: self._audit_entries(action), "has no audit", timeout=timeout, progress=False)
-        self._remember(action, ask())
-        self._wait_for_audit(action, len(before), timeout)
-
-    def _remember(self, action: str, response: requests.Response) -> Act:
-        """Write down what was asked for, and when by the server's clock; remember it if it changes the state."""
-        if response.status_code == 200:
-            asked = f"{response.request.method} {response.request.path_url}"
-            raise BadResponse(f"{asked}: 200 is not how CloudAPI answers that it took a job")
-        at = parse_http_date(response.headers.get("Date"))
-        # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
-        at = self.datacenter.session.now() - MAX_SKEW_SECONDS if at is None else at
-        act = Act(action, at, self.state, self._seen.get(action, 0))
-        if action in STATE_CHANGING_ACTIONS:
-            self._last = act
-        return act
-
-    def _wait_for_audit(self, action: str, before: int, timeout: float | None) -> None:
-        """Wait until the audit has more entries of `action` than `before`, judge the newest, and fetch the machine."""
-
-        def look() -> AuditEntry | None:
-            entries = self._audit_entries(action)
-            if len(entries) <= before:
-                return None
-            if entries[0].succeeded:
-                self.refresh()
-            return entries[0]
-
-        entry = self._poll(look, f"has not finished its {action}", timeout=timeout)
-        if not entry.succeeded:
-            self._raise_wait_failed(f"did not {action}", entry)
-
-    def _poll(
+    def request_job(
         self,
-        look: Callable[[], T | None],
-        problem: str,
-        *,
-        interval: float = 2.0,
+        action: str,
+        *names: str,
+        method: str = "POST",
+        params: Mapping[str, Any] | None = None,
+        wait: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
-        progress: Reporter | bool | None = None,
-    ) -> T:
-        """Poll on the data centre's clock, tell how it gets on, and name the machine when the time is up."""
-        report = reporter(self.datacenter.progress if progress is None else progress)
+    ) -> None:
+        """Request a job that the audit will call `action`, and wait until it has finished where that is wanted.
 
-        def watch(elapsed: float, done: bool) -> None:
-            if report:
-                report(Progress(self.name or self["id"], self.state, elapsed, timeout, done))
+        `method`, `names` below the machine and `params` are the request.
+        """
+        if wait:
+            poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
+        seen = self._entries_seen.get(action, 0)
+        _, response = self._call(method, *names, params=params)
+        self._remember(action, response)
+        if wait:
+            finished = partial(self._has_finished, action, seen)
+            poll(self, finished, f"has not finished its {action}", timeout=timeout)
 
-        goal = f"{self._called()} {problem}"
-        clock = self.datacenter.clock
-        try:
-            return poll(look, goal, clock=clock, interval=interval, timeout=timeout, watch=watch)
-        except WaitTimeout as error:
-            error.resource = self
-            raise
+    def _remember(self, action: str, response: requests.Response) -> RequestedJob:
+        """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""
+        if response.status_code == 200:
+            request = f"{response.request.method} {response.request.path_url}"
+            raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
+        moment = parse_http_date(response.headers.get("Date"))
+        # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
+        moment = self.datacenter.session.now() - MAX_SKEW_SECONDS if moment is None else moment
+        job = RequestedJob(action, moment, self.state, self._entries_seen.get(action, 0))
+        if action in STATE_CHANGING_ACTIONS:
+            self._last_job = job
+        return job
+
+    def _wait_for_audit(self, action: str, seen: int, timeout: float | None) -> None:
+        """Wait until a job has finished, of whose name the audit had `seen` entries before."""
+        poll(self, partial(self._has_finished, action, seen), f"has not finished its {action}", timeout=timeout)
+
+    def _has_finished(self, action: str, seen: int) -> bool:
+        """Return whether the audit has more entries of `action` than `seen`; fetch the machine, or raise the failure."""
+        entries = self._entries_of(action, self.audit())
+        if len(entries) <= seen:
+            return False
+        if not entries[0].succeeded:
+            self._raise_wait_failed(f"did not {action}", entries[0])
+        self.refresh()
+        return True
 
     def _audit_entries(self, action: str) -> list[AuditEntry]:
-        entries = [entry for entry in self.audit() if entry.action == action]
-        self._seen = {**self._seen, action: len(entries)}
+        """Fetch the audit and return its entries of one action, newest first."""
+        return self._entries_of(action, self.audit())
+
+    def _entries_of(self, action: str, audit: list[AuditEntry]) -> list[AuditEntry]:
+        entries = [entry for entry in audit if entry.action == action]
+        self._entries_seen = {**self._entries_seen, action: len(entries)}
         return entries
 
-    def _end_of(self, act: Act | None) -> AuditEntry | None:
-        """Return the audit's entry for something done from here, if its job is finished."""
-        if act is None:
+    def _count_entries(self, action: str) -> bool:
+        """Write down how many entries of one action the audit has, which may be none."""
+        self._entries_of(action, self.audit())
+        return True
+
+    def _outcome_of(self, job: RequestedJob | None) -> AuditEntry | None:
+        """Return the audit's entry for a job that was requested from here, if it has finished."""
+        if job is None:
             return None
         try:
-            entries = self._audit_entries(act.action)
+            entries = self._audit_entries(job.action)
         except (ResourceNotFound, Gone):
-            # It was deleted since it was looked at, as the next look tells.
+            # The machine was deleted since it was looked at, as the next look shows.
             return None
-        new = len(entries) > act.seen and entries[0].time.timestamp() >= act.at
-        return entries[0] if new else None
+        is_newer = len(entries) > job.seen and entries[0].time.timestamp() >= job.requested_at
+        return entries[0] if is_newer else None
 
     def _failure_reason(self) -> AuditEntry | None:
-        """Return what the audit tells of a state of no return; a machine that is gone may have no audit."""
+        """Return the audit's reason for a state of no return; a machine that is gone may have no audit."""
         try:
             entries = self.audit()
         except APIError:
             return None
-        telling = (entry for entry in entries if not entry.succeeded or entry.action == "destroy")
-        return next(telling, None)
+        reasons = (entry for entry in entries if not entry.succeeded or entry.action == "destroy")
+        return next(reasons, None)
 
     def _raise_wait_failed(self, problem: str, reason: AuditEntry | None) -> NoReturn:
-        """Raise `WaitFailed` with what the audit says."""
-        told = f" (the audit: {reason.action}, success {reason.get('success')}, {reason.get('time')})" if reason else ""
-        raise WaitFailed(f"{self._called()} {problem}{told}", resource=self, reason=reason)
+        """Raise `WaitFailed` with the audit's reason."""
+        audit = (
+            f" (the audit: {reason.action}, success {reason.get('success')}, {reason.get('time')})" if reason else ""
+        )
+        raise WaitFailed(f"{self.describe()} {problem}{audit}", resource=self, reason=reason)
 
-    def _called(self) -> str:
-        return f"machine {self.name} ({self['id']})" if self.name else f"machine {self['id']}"
+
+class MachinePart(Resource):
+    """A resource that belongs to one machine."""
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that it belongs to."""
+        # Only machines have parts; the mix-ins that make them know themselves as `HasJobs`.
+        return cast("Machine", self._parent)

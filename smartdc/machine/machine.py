@@ -1,4 +1,4 @@
-"""Find and describe machines."""
+"""`Machine`, and listing, counting and getting machines."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
+from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, listed, only, whole_number
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
-from smartdc.machine.body import NAME, machine_filters
+from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing
 from smartdc.machine.disk import HasDisks
 from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.machine.migration import HasMigration
@@ -154,7 +155,7 @@ class Machine(
             self.refresh(credentials=True)
         found = self._part("metadata").get("credentials") or {}
         if not isinstance(found, dict):
-            raise BadResponse(f"{self}: its credentials are no object")
+            raise BadResponse(f"{self}: its credentials are not an object")
         return dict(found)
 
     def __eq__(self, other: object) -> bool:
@@ -177,95 +178,49 @@ class Machine(
 
 
 class HasMachines(Addressable):
-    """What has machines."""
+    """Mix-in for owners of machines."""
 
     @without_frames
-    def machines(
-        self,
-        machine_type: str | None = None,
-        name: str | None = None,
-        dataset: str | Mapping[str, Any] | None = None,
-        state: str | None = None,
-        memory: int | None = None,
-        tombstone: bool | int | None = None,
-        tags: Mapping[str, Any] | None = None,
-        credentials: bool = False,
-        paged: bool = False,
-        limit: int | None = None,
-        offset: int | None = None,
-        *,
-        image: str | Mapping[str, Any] | None = None,
-        brand: str | None = None,
-        docker: bool | None = None,
-    ) -> list[Machine]:
+    @parameters_of(MachineListing)
+    def machines(self, listing: MachineListing) -> list[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
         `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
         ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
-        `docker` tells containers from all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
+        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
         of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
         that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
         lists every name that begins with `name`; those that only begin so are left out here.
         """
-        filters = machine_filters(
-            machine_type=machine_type,
-            name=name,
-            image=self._image(dataset if image is None else image),
-            state=state,
-            memory=memory,
-            tombstone=tombstone,
-            tags=tags,
-            credentials=credentials,
-            brand=brand,
-            docker=docker,
-        )
-        cut = arguments.integers(limit=limit, offset=offset)
-        if paged:
-            pages = [self._list("machines", params={**filters, **cut})]
+        query = self._query(listing)
+        cut = arguments.integers(limit=listing.limit, offset=listing.offset)
+        if listing.paged:
+            pages = [self._list("machines", params={**query, **cut})]
         else:
-            pages = [page for page, _ in self._pages(filters, limit, offset)]
-        entries = (data for page in pages for data in page if name is None or name == data.get("name"))
+            pages = [page for page, _ in self._pages(query, listing.limit, listing.offset)]
+        entries = (data for page in pages for data in page if listing.name is None or listing.name == data.get("name"))
         unique = {machine.id: machine for machine in self.machines_from(entries)}
         return list(unique.values())
 
     def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
-        """Make machines of what another list of CloudAPI told about them; nothing is sent."""
+        """Make machines of the entries of a listing; nothing is sent."""
         return [Machine(self._datacenter, data=entry) for entry in entries]
 
-    def num_machines(
-        self,
-        machine_type: str | None = None,
-        dataset: str | Mapping[str, Any] | None = None,
-        state: str | None = None,
-        memory: int | None = None,
-        tombstone: bool | int | None = None,
-        tags: Mapping[str, Any] | None = None,
-        *,
-        name: str | None = None,
-        image: str | Mapping[str, Any] | None = None,
-        brand: str | None = None,
-        docker: bool | None = None,
-    ) -> int:
+    @parameters_of(MachineCount)
+    def num_machines(self, count: MachineCount) -> int:
         """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
 
         With a `name` they are listed instead, since CloudAPI would count every name that begins so.
         """
-        filters = machine_filters(
-            machine_type=machine_type,
-            name=name,
-            image=self._image(dataset if image is None else image),
-            state=state,
-            memory=memory,
-            tombstone=tombstone,
-            tags=tags,
-            credentials=False,
-            brand=brand,
-            docker=docker,
-        )
-        if name is not None:
-            pages = self._pages(filters, None, None)
-            return sum(entry.get("name") == name for page, _ in pages for entry in page)
-        return sum(count for _, count in self._pages(filters, None, None, method="HEAD"))
+        query = self._query(count)
+        if count.name is not None:
+            pages = self._pages(query, None, None)
+            return sum(entry.get("name") == count.name for page, _ in pages for entry in page)
+        return sum(length for _, length in self._pages(query, None, None, method="HEAD"))
+
+    def _query(self, filters: MachineFilters) -> dict[str, Any]:
+        """Build the query of a listing; only an image's name asks CloudAPI, for its id."""
+        return filters.query(self._image(filters.dataset if filters.image is None else filters.image))
 
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
         return None if image is None else self._datacenter.image_id(image)
@@ -273,20 +228,25 @@ class HasMachines(Addressable):
     def _pages(
         self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
     ) -> Iterator[tuple[list[Any], int]]:
-        """Yield every page and its length. CloudAPI tells no total: a page that is not full is the last."""
+        """Yield every page and its length.
+
+        CloudAPI reports no total, and may apply a smaller limit than the one given (``x-query-limit``). So pages are
+        fetched one after the other, each from where the last one ended, until one is shorter than the limit that was
+        applied. A server that repeats a page, or never sends a short one, is a `BadResponse`.
+        """
         size, start = 1000 if limit is None else limit, offset or 0
         before: list[Any] = []
         for _ in range(MAX_PAGES):
             answer, response = self._call(method, "machines", params={**filters, "limit": size, "offset": start})
             page = self._expect(list, answer, response) if method == "GET" else []
             if page and page == before:
-                raise BadResponse("GET /machines: the server sends the same page again and again")
+                raise BadResponse("GET /machines: the server keeps sending the same page")
             count = len(page) if method == "GET" else self._counted(response)
             yield page, count
             if count == 0 or count < whole_number(response, "x-query-limit", size):
                 return
             start, before = start + count, page
-        raise BadResponse(f"{method} /machines: there is no end to the list after {start:,} machines")
+        raise BadResponse(f"{method} /machines: the list has not ended after {start:,} machines")
 
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""

@@ -30,7 +30,7 @@ Value = str | int | float | bool
 
 
 class HasMetadata(Resource):
-    """What carries metadata; `get_metadata` and the rest never show the boot script or passwords.
+    """Mix-in for owners of metadata; `get_metadata` and the rest never show the boot script or passwords.
 
     Changes are jobs: what the methods return is what the metadata will be.
     """
@@ -109,11 +109,11 @@ def boot_script_from(filename: str | os.PathLike[str]) -> str:
     try:
         return script.decode()
     except UnicodeDecodeError:
-        raise InputError(f"{filename} is no UTF-8 text, and CloudAPI takes nothing else") from None
+        raise InputError(f"{filename} is not UTF-8 text, which CloudAPI requires") from None
 
 
 def checked_key(key: str) -> str:
     """Refuse the keys that CloudAPI does not pass on as they are."""
     if set("/?#%") & set(key):
-        raise InputError(f"the metadata key {key!r} holds one of / ? # %, which CloudAPI does not pass on unharmed")
+        raise InputError(f"metadata key {key!r} must not contain / ? # or %: CloudAPI does not pass them on unchanged")
     return key

@@ -1,4 +1,4 @@
-"""Move machines to another server of the data centre, in steps of one's own or all at once.
+"""Move machines to another server of the data centre, step by step or all at once.
 
 A migration begins by reserving a place on another server, synchronises the machine's disks with it while the machine
 runs, as often as wanted, and then switches: the machine stops, the rest is copied, and it boots over there. What is
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 from smartdc.core import arguments
@@ -17,20 +18,17 @@ from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
-
-SETTLE = 10.0
-"""Seconds for which a migration that was accepted may not be listed yet."""
 
 
 class Migration(Resource):
     """The move of one machine to another server; the machine's id addresses it.
 
     A method that CloudAPI finds out of place, such as a switch before the first sync, raises `PreconditionFailed`.
-    Each of them returns the migration when CloudAPI has taken the job; with `wait` it returns when the job is done, and
+    Each of them returns the migration when CloudAPI has accepted the job; with `wait` it returns when the job is done, and
     raises `WaitFailed`, with CloudAPI's reason, when it failed, or `WaitTimeout` after `timeout` seconds (None waits
     for ever).
     """
@@ -39,19 +37,30 @@ class Migration(Resource):
     id_key = "machine"
 
     machine = Field[str]("the UUID of the machine")
-    phase = Field[str]("what it does or did last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``")
+    phase = Field[str](
+        "the phase that it is in or was in last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``"
+    )
     state = Field[str]("``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``")
     automatic = Field[bool]("whether each phase follows the other by itself")
     error = Field[str | None]("why it failed")
     progress_history = Field[list[dict[str, Any]]]("what it has done so far, a dict for each part of it")
-    created = Field[datetime]("when it was asked for", key="created_timestamp", read=parse_date)
+    created = Field[datetime]("when it was requested", key="created_timestamp", read=parse_date)
     started = Field[datetime | None]("when it began", key="started_timestamp", read=parse_date)
     finished = Field[datetime | None]("when its last phase ended", key="finished_timestamp", read=parse_date)
     duration_ms = Field[int | None]("how long it has worked, in milliseconds")
 
     _asked_after: int | None = None
-    """How much history there was when its last phase was asked for from here; the record lags behind the answer."""
+    """How much history there was when its last phase was requested from here; the record lags behind the answer."""
     _aborting = False
+
+    @property
+    def label(self) -> str:
+        """Whose migration it is."""
+        return f"migration of {self.machine}"
+
+    def describe(self) -> str:
+        """Return whose migration it is, as errors name it."""
+        return f"the migration of machine {self.machine}"
 
     def sync(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``.
@@ -99,36 +108,37 @@ class Migration(Resource):
 
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
-        for _ in self.watch(interval, timeout=timeout):
-            pass
+        poll(self, self._has_ended, f"has not finished its {self.phase}", interval=interval, timeout=timeout)
         if self.state not in {"paused", "successful"}:
-            raise WaitFailed(f"{self._called()} is {self.state}: {self.error or 'no reason given'}", resource=self)
+            raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
         return self
 
     def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[dict[str, Any]]:
-        """Yield what the migration does, as it does it, until it does nothing more: ``GetMigration``.
+        """Yield the events of the migration as they happen, until it does nothing more: ``GetMigration``.
 
         Each is a dict as in `progress_history`, again when there is news of it; the last has the type ``end`` and the
         `phase` and `state` that were reached. The migration is fetched every `interval` seconds rather than CloudAPI's
         own stream read, so that a connection that breaks costs nothing; only the stream has the rate of a sync
         (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
-        clock, told = self.datacenter.clock, self._told()
+        # Each event is waited for by a poll of its own, and all of them share one deadline.
+        clock, reported = self.datacenter.clock, self._reported()
         deadline = None if timeout is None else clock.monotonic() + timeout
-        goal = f"{self._called()} has not finished its {self.phase}"
+        goal, news = f"has not finished its {self.phase}", partial(self._news, reported)
         while True:
             left = None if deadline is None else max(deadline - clock.monotonic(), 0.0)
             try:
-                events = poll(lambda: self._news(told), goal, clock=clock, interval=interval, timeout=left)
+                events = poll(self, news, goal, interval=interval, timeout=left, progress=False)
             except WaitTimeout as error:
-                raise WaitTimeout(f"{goal}: not within {timeout:g} s", resource=self) from error.__cause__
+                text = f"{self.describe()} {goal} after {timeout:g} s"
+                raise WaitTimeout(text, resource=self) from error.__cause__
             yield from events
             if events[-1]["type"] == "end":
                 return
             clock.sleep(interval)
 
     def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
-        """Return everything that CloudAPI's own stream tells of the running phase, when it has ended: ``Migrate:watch``.
+        """Return all events of CloudAPI's own stream of the running phase, when that has ended: ``Migrate:watch``.
 
         The stream lasts as long as the phase, at most `timeout` seconds; a proxy may cut it when nothing happens for
         two minutes. The last dict has the type ``end`` if it is whole.
@@ -139,7 +149,7 @@ class Migration(Resource):
         try:
             return [json.loads(line) for line in str(answer or "").splitlines() if line.strip()]
         except ValueError as error:
-            raise BadResponse(f"POST {response.request.path_url}: the stream is broken: {error}") from None
+            raise BadResponse(f"POST {response.request.path_url}: invalid JSON in the stream: {error}") from None
 
     @property
     def _path(self) -> str:
@@ -147,11 +157,11 @@ class Migration(Resource):
 
     def _act(self, action: str, wait: bool, timeout: float | None) -> Self:
         answer, response = self._datacenter.request("POST", self._path, data={"action": action})
-        self._begun(self._expect(dict, answer, response))
+        self.phase_started(self._expect(dict, answer, response))
         return self.wait(timeout=timeout) if wait else self
 
-    def _begun(self, answer: Mapping[str, Any]) -> None:
-        """Take over what CloudAPI says at the start of a phase, which adds to the history in a moment."""
+    def phase_started(self, answer: Mapping[str, Any]) -> None:
+        """Keep CloudAPI's answer to the start of a phase, which adds to the history in a moment."""
         self._keep(answer)
         # A pause is the one action that adds nothing: it ends what is there.
         self._asked_after = None if self.phase == "pause" else len(self.progress_history or ())
@@ -168,46 +178,47 @@ class Migration(Resource):
             return "successful"
 
     def _forgotten(self) -> bool:
-        """Tell whether CloudAPI knows nothing of the migration any more."""
+        """Return whether CloudAPI knows nothing of the migration any more."""
         try:
             self.refresh()
         except ResourceNotFound:
             return True
         return False
 
-    def _told(self) -> list[dict[str, Any]]:
+    def _reported(self) -> list[dict[str, Any]]:
         """Return the history that is no news to a watch that starts now."""
         history = [_lasting(entry) for entry in self.progress_history or ()]
         if self._asked_after is not None:
             return history[: self._asked_after]
         return history[:-1] if self.state == "running" else history
 
-    def _news(self, told: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-        """Fetch the migration and return what is not `told` yet, adding it there; None when there is nothing."""
-        state = self._look()
+    def _news(self, reported: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Fetch the migration and return the events that are not `reported` yet, adding them there."""
+        ended = self._has_ended()
         events = []
         for place, entry in enumerate(self.progress_history or ()):
-            if place >= len(told) or told[place] != _lasting(entry):
-                told[place : place + 1] = [_lasting(entry)]
+            if place >= len(reported) or reported[place] != _lasting(entry):
+                reported[place : place + 1] = [_lasting(entry)]
                 events.append(dict(entry))
-        if state != "running" and self._has_begun():
-            events.append(wire.given(type="end", phase=self.phase, state=state, message=self.error))
-        return events or None
+        if ended:
+            events.append(wire.given(type="end", phase=self.phase, state=self.state, message=self.error))
+        return events
+
+    def _has_ended(self) -> bool:
+        """Fetch the migration and return whether it does nothing more."""
+        return self._look() != "running" and self._has_begun()
 
     def _has_begun(self) -> bool:
-        """Tell whether the record shows the phase that was asked for last, and not still the one before."""
+        """Return whether the record shows the phase that was requested last, and not still the one before."""
         after = self._asked_after
         return after is None or len(self.progress_history or ()) > after or self.phase == "abort"
-
-    def _called(self) -> str:
-        return f"the migration of machine {self.machine}"
 
     def _summary(self) -> list[str]:
         return [f"{self.phase} {self.state}", "of", self.machine]
 
 
 class HasMigrations(Addressable):
-    """What has migrations."""
+    """Mix-in for owners of migrations."""
 
     def migrations(self) -> list[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
@@ -220,7 +231,7 @@ class HasMigrations(Addressable):
 
 
 class HasMigration(Resource):
-    """What can be moved to another server."""
+    """Mix-in for what can be moved to another server."""
 
     def migration(self) -> Migration:
         """Get the machine's migration: ``GetMigration``."""
@@ -253,13 +264,13 @@ class HasMigration(Resource):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        ways = {"action": "automatic" if arguments.flags(automatic=automatic) else "begin"}
-        wish = {**ways, **arguments.lists(affinity=affinity)}
+        action = "automatic" if arguments.flags(automatic=automatic) else "begin"
+        body = {"action": action, **arguments.lists(affinity=affinity)}
 
         def send() -> Migration:
-            answer = self._post("migrate", data=wish)
+            answer = self._post("migrate", data=body)
             migration = Migration(self.datacenter, data=answer)
-            migration._begun(answer)  # noqa: SLF001 (it is made here)
+            migration.phase_started(answer)
             return migration
 
         before = {known.created for known in self._live_migrations()}
@@ -267,7 +278,7 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = Once(send, find, self.datacenter.clock, SETTLE).run()
+        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS)
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:

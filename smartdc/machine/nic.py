@@ -1,31 +1,26 @@
-"""Plug machines into networks, and out of them."""
+"""Network interfaces: list, add and remove them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import Any
 
 from smartdc.core import arguments
-from smartdc.core.resource import Field, Resource, id_of
+from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.http import request as wire
-from smartdc.machine.job import HasJobs
-from smartdc.waiting.create_once import Once
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
-
-if TYPE_CHECKING:
-    from smartdc.machine.machine import Machine
+from smartdc.machine.job import HasJobs, MachinePart
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, create_once
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]
-
-SETTLE = 30.0
-"""Seconds for which an interface that was accepted may not be listed yet."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 
 
-class Nic(Resource):
+class Nic(MachinePart):
     """A network interface of a machine."""
 
     kind = "nics"
@@ -44,15 +39,10 @@ class Nic(Resource):
         """The address below the account, in which the MAC address has no colons."""
         return self._parent.path + wire.segments(self.kind, plain(str(self.mac)))
 
-    @property
-    def machine(self) -> Machine:
-        """The machine that it is part of."""
-        return cast("Machine", self._parent)
-
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""
@@ -63,12 +53,12 @@ class Nic(Resource):
 
 
 class HasNics(HasJobs):
-    """What has network interfaces."""
+    """Mix-in for owners of network interfaces."""
 
     def nics(self) -> list[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
-        What the machine last told of them, without a request, is ``machine["nics"]``.
+        What the machine last said of them, without a request, is ``machine["nics"]``.
         """
         return [Nic(self, data=entry) for entry in self._list("nics")]
 
@@ -98,11 +88,11 @@ class HasNics(HasJobs):
         machine, or `WaitFailed` or `WaitTimeout` (after `timeout` seconds) is raised: ``GetNic``.
 
         A machine that is on the network already is left as it is, and the interface that it has there is returned;
-        `Redirected` is raised where that has not the `ip`, or is not `primary`, as wanted. Of a pool CloudAPI cannot
-        tell that: every call adds an interface.
+        `Redirected` is raised where that has not the `ip`, or is not `primary`, as wanted. With a pool CloudAPI
+        does not check that: every call adds an interface.
 
         When the answer is lost, the interface is looked for, among those that were not there before, before it is
-        asked for again.
+        sent again.
 
         Args:
             network: an id, a name, a dict or a `Network`, or a dict with ``ipv4_uuid`` and ``ipv4_ips``.
@@ -112,12 +102,16 @@ class HasNics(HasJobs):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        wish = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
+        body = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
         before = {nic.mac for nic in self.nics()}
-        once = Once(lambda: self._send_nic(wish), lambda: self._new_nics(wish, before), self.datacenter.clock, SETTLE)
-        nic = once.run()
+        nic = create_once(
+            lambda: self._send_nic(body),
+            lambda: self._new_nics(body, before),
+            self.datacenter.clock,
+            JOB_SETTLE_SECONDS,
+        )
         if wait:
-            self._poll(lambda: self._plugged(nic), f"has no working NIC {nic.mac}", timeout=timeout)
+            poll(self, partial(self._has_plugged, nic), f"has no working NIC {nic.mac}", timeout=timeout)
             self.refresh()
         return nic
 
@@ -128,57 +122,57 @@ class HasNics(HasJobs):
 
         With `wait` it returns when that is done, and raises `WaitFailed` when it failed, or `WaitTimeout`.
         """
-        names = "nics", plain(id_of(mac, "mac"))
-        self._request_job("remove_nics", lambda: self._call("DELETE", *names)[1], wait=wait, timeout=timeout)
+        below = ("nics", plain(id_of(mac, "mac")))
+        self.request_job("remove_nics", *below, method="DELETE", wait=wait, timeout=timeout)
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
-        """Write down the network, and the address if one is asked for."""
+        """Return the network as ``AddNic`` takes it, with the address if one is given."""
         arguments.strings(ip=ip)
         if isinstance(network, Mapping) and "ipv4_uuid" in network:
             return {**network, **({} if ip is None else {"ipv4_ips": [ip]})}
         identity = self.datacenter.network_id(network)
         return identity if ip is None else {"ipv4_uuid": identity, "ipv4_ips": [ip]}
 
-    def _send_nic(self, wish: Mapping[str, Any]) -> Nic:
+    def _send_nic(self, body: Mapping[str, Any]) -> Nic:
         try:
-            data, response = self._call("POST", "nics", data=wish)
+            data, response = self._call("POST", "nics", data=body)
         except Redirected as there:
-            return self._there_already(there, wish)
+            return self._there_already(there, body)
         self._remember("add_nics", response)
         return Nic(self, data=self._expect(dict, data, response))
 
-    def _there_already(self, there: Redirected, wish: Mapping[str, Any]) -> Nic:
+    def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:
         """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""
         found = (there.location or "").rpartition("/")[2]
         try:
-            nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(wish))
+            nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(body))
         except CallError as error:
             error.applied = None
             raise
-        ip = address_of(wish)
+        ip = address_of(body)
         for nic in nics:
-            if (ip is None or nic.ip == ip) and (nic.primary or not wish.get("primary")):
+            if (ip is None or nic.ip == ip) and (nic.primary or not body.get("primary")):
                 return nic
         there.applied = False if nics else None
-        there.add_note(f"the machine is on that network already, and not as it was asked for: {nics}")
+        there.add_note(f"the machine is already on that network, but not as requested: {nics}")
         raise there
 
     def _on(self, network: str) -> list[Nic]:
         return [nic for nic in self.nics() if nic.network == network]
 
-    def _new_nics(self, wish: Mapping[str, Any], before: set[str]) -> list[Nic]:
+    def _new_nics(self, body: Mapping[str, Any], before: set[str]) -> list[Nic]:
         """Return the new interfaces on a network; if it is a pool, they are on networks that are not listed."""
         new = [nic for nic in self.nics() if nic.mac not in before]
-        found = [nic for nic in new if nic.network == network_of(wish)]
+        found = [nic for nic in new if nic.network == network_of(body)]
         if found or not new:
             return found
         listed = {network.id for network in self.datacenter.networks()}
         return [nic for nic in new if nic.network not in listed]
 
-    def _plugged(self, nic: Nic) -> bool | None:
-        """Fetch an interface and tell whether the machine has it; one that is gone could not be added."""
+    def _has_plugged(self, nic: Nic) -> bool:
+        """Fetch an interface and return whether the machine has it; one that is gone could not be added."""
         try:
-            return nic.status() != "provisioning" or None
+            return nic.status() != "provisioning"
         except ResourceNotFound:
             self._raise_wait_failed(f"could not get the NIC {nic.mac}", self._failure_reason())
 
@@ -187,17 +181,17 @@ def plain(mac: str) -> str:
     """Write a MAC address as it stands in CloudAPI's addresses: twelve digits in lower case, without colons."""
     digits = mac.replace(":", "").replace("-", "").lower()
     if not _MAC.fullmatch(digits):
-        raise InputError(f"{mac!r} is no MAC address: twelve hexadecimal digits, with colons or without")
+        raise InputError(f"invalid MAC address {mac!r}; expected twelve hexadecimal digits, with or without colons")
     return digits
 
 
-def network_of(wish: Mapping[str, Any]) -> str:
-    """Return the id of the network that an interface was asked for on."""
-    network = wish["network"]
+def network_of(body: Mapping[str, Any]) -> str:
+    """Return the id of the network that an interface was requested on."""
+    network = body["network"]
     return str(network if isinstance(network, str) else network["ipv4_uuid"])
 
 
-def address_of(wish: Mapping[str, Any]) -> str | None:
-    """Return the address that was asked for, if one was."""
-    network = wish["network"]
+def address_of(body: Mapping[str, Any]) -> str | None:
+    """Return the address that was requested, if one was."""
+    network = body["network"]
     return None if isinstance(network, str) else next(iter(network.get("ipv4_ips") or ()), None)

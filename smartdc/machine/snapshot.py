@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core.resource import Field, id_of
 from smartdc.http.dates import parse_date
-from smartdc.machine.job import HasJobs
-from smartdc.waiting.create_once import Once, begin
+from smartdc.machine.job import HasJobs, MachinePart
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HasSnapshots", "Snapshot"]
 
-SETTLE = 30.0
-"""Seconds for which a snapshot that was accepted may not be listed yet."""
 
-
-class Snapshot(Stateful):
-    """The disk of a machine as it once was.
+class Snapshot(MachinePart, Stateful):
+    """The disk of a machine as it was at one moment.
 
     One that was just created may lack its dates and size, and may for a while read ``deleted``.
     """
@@ -41,23 +38,18 @@ class Snapshot(Stateful):
 
     def __init__(
         self,
-        machine: Machine,
+        machine: HasJobs,
         name: str | Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(machine, name, data)
 
-    @property
-    def machine(self) -> Machine:
-        """The machine that it is of."""
-        return cast("Machine", self._parent)
-
     def status(self) -> str:
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
-        self.refresh()
-        return self._said("state")
+        return super().status()
 
-    def _called(self) -> str:
+    def describe(self) -> str:
+        """Return its name and its machine's, as errors name it."""
         return f"snapshot {self.name} of {self.machine.name}"
 
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -66,8 +58,8 @@ class Snapshot(Stateful):
         With `wait` it returns when the snapshot is gone, and raises `WaitFailed` (with what the audit says) when that
         failed or `WaitTimeout` after `timeout` seconds.
         """
-        ask = lambda: self._call("DELETE")[1]  # noqa: E731 (one line says it)
-        self.machine._request_job("delete_snapshot", ask, wait=wait, timeout=timeout)  # noqa: SLF001 (its own machine)
+        below = ("snapshots", self.name)
+        self.machine.request_job("delete_snapshot", *below, method="DELETE", wait=wait, timeout=timeout)
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
@@ -82,8 +74,8 @@ class Snapshot(Stateful):
         return [repr(self.name), str(self.state), "of", repr(self.machine.name)]
 
 
-class HasSnapshots(HasJobs):
-    """What can be snapshotted."""
+class HasSnapshots(CreatesOnce, HasJobs):
+    """Mix-in for owners of snapshots."""
 
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
         """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
@@ -91,11 +83,11 @@ class HasSnapshots(HasJobs):
 
     def snapshots(self) -> list[Snapshot]:
         """List the snapshots: ``ListMachineSnapshots``."""
-        return [Snapshot(cast("Machine", self), data=entry) for entry in self._list("snapshots")]
+        return [Snapshot(self, data=entry) for entry in self._list("snapshots")]
 
     def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
         """Get a snapshot: ``GetMachineSnapshot``."""
-        return Snapshot(cast("Machine", self), data=self.raw_snapshot_data(name))
+        return Snapshot(self, data=self.raw_snapshot_data(name))
 
     def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
@@ -105,17 +97,14 @@ class HasSnapshots(HasJobs):
         """
         checked_timeout(timeout)
         before = len(self._audit_entries("create_snapshot")) if wait else 0
-        machine, wish = cast("Machine", self), {"name": id_of(name, "name")}
-        is_new = begin(self.datacenter.clock, self.datacenter.session.now)
-
-        def send() -> Snapshot:
-            return Snapshot(machine, wish["name"], data=self._post("snapshots", data=wish))
-
-        def find() -> list[Snapshot]:
-            named = [snapshot for snapshot in self.snapshots() if snapshot.name == wish["name"]]
-            return [snapshot for snapshot in named if is_new(snapshot.created)]
-
-        snapshot = Once(send, find, self.datacenter.clock, SETTLE).run()
+        body = {"name": id_of(name, "name")}
+        is_new = started_after(self.datacenter.clock, self.datacenter.session.now)
+        snapshot = self._create_once(
+            lambda: Snapshot(self, body["name"], data=self._post("snapshots", data=body)),
+            self.snapshots,
+            lambda snapshot: snapshot.name == body["name"] and is_new(snapshot.created),
+            settle=JOB_SETTLE_SECONDS,
+        )
         if wait:
             self._wait_for_audit("create_snapshot", before, timeout)
             snapshot.poll_until("created", timeout=timeout)
@@ -129,7 +118,5 @@ class HasSnapshots(HasJobs):
         Snapshots taken later are lost. With `wait` it returns when that is done, and raises `WaitFailed` when it
         failed or `WaitTimeout` after `timeout` seconds.
         """
-        snapshot = id_of(name, "name")
-        ask = lambda: self._call("POST", "snapshots", snapshot)[1]  # noqa: E731 (one line says it)
-        self._request_job("rollback_snapshot", ask, wait=wait, timeout=timeout)
+        self.request_job("rollback_snapshot", "snapshots", id_of(name, "name"), wait=wait, timeout=timeout)
         return self

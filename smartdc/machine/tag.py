@@ -17,7 +17,7 @@ Tag = str | int | float | bool
 
 
 class HasTags(Resource):
-    """What carries tags; their values are strings, numbers or booleans, and stay what they are.
+    """Mix-in for owners of tags, whose values are strings, numbers or booleans, and stay what they are.
 
     Changes are jobs: what the methods return is what the tags will be.
     """

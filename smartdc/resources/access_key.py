@@ -36,7 +36,7 @@ class AccessKey(Resource):
 
 
 class HasAccessKeys(Addressable):
-    """What owns access keys."""
+    """Mix-in for owners of access keys."""
 
     def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
         """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.

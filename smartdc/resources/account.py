@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Addressable, Field, Resource
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
 
-__all__ = ["Account", "HasAccount", "contact"]
+__all__ = ["Account", "Contact", "HasAccount"]
 
 CLOUDAPI_NAMES = {
     "company_name": "companyName",
@@ -18,6 +21,50 @@ CLOUDAPI_NAMES = {
     "last_name": "lastName",
     "postal_code": "postalCode",
 }
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who an account or a user is and where, besides its e-mail address; None leaves a field as it is."""
+
+    company_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    address: str | None = None
+    postal_code: str | None = None
+    city: str | None = None
+    state: str | None = None
+    country: str | None = None
+    phone: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return what was given, under CloudAPI's names."""
+        return _body(vars(self))
+
+
+@dataclass(frozen=True)
+class Email:
+    """An e-mail address."""
+
+    email: str | None = None
+
+
+# A dataclass takes the fields of its last base first, and this order is the original's.
+@dataclass(frozen=True)
+class AccountChanges(Contact, Email):
+    """What can be changed of an account."""
+
+    triton_cns_enabled: bool | None = field(default=None, kw_only=True)
+
+    def body(self) -> dict[str, Any]:
+        """Return what was given, under CloudAPI's names."""
+        fields = dict(vars(self))
+        switch = arguments.booleans(triton_cns_enabled=fields.pop("triton_cns_enabled"))
+        return {**_body(fields), **switch}
+
+
+def _body(fields: Mapping[str, object]) -> dict[str, Any]:
+    return {CLOUDAPI_NAMES.get(name, name): value for name, value in arguments.strings(**fields).items()}
 
 
 class Account(HasRoleTags, Resource):
@@ -49,7 +96,7 @@ class Account(HasRoleTags, Resource):
 
 
 class HasAccount(Addressable):
-    """What stands for an account."""
+    """Mix-in for what stands for an account."""
 
     def account(self) -> Account:
         """Get the account: ``GetAccount``."""
@@ -57,39 +104,13 @@ class HasAccount(Addressable):
 
     me = account
 
-    def update_account(
-        self,
-        email: str | None = None,
-        company_name: str | None = None,
-        first_name: str | None = None,
-        last_name: str | None = None,
-        address: str | None = None,
-        postal_code: str | None = None,
-        city: str | None = None,
-        state: str | None = None,
-        country: str | None = None,
-        phone: str | None = None,
-        *,
-        triton_cns_enabled: bool | None = None,
-    ) -> Account:
+    @parameters_of(AccountChanges)
+    def update_account(self, changes: AccountChanges) -> Account:
         """Change what is given and return the account: ``UpdateAccount``.
 
         CloudAPI ignores empty strings here: a field that has a value cannot be cleared.
         """
-        changes = contact(
-            email=email,
-            company_name=company_name,
-            first_name=first_name,
-            last_name=last_name,
-            address=address,
-            postal_code=postal_code,
-            city=city,
-            state=state,
-            country=country,
-            phone=phone,
-        )
-        switch = arguments.booleans(triton_cns_enabled=triton_cns_enabled)
-        return Account(self, data=self._post(data={**changes, **switch}, repeatable=True))
+        return Account(self, data=self._post(data=changes.body(), repeatable=True))
 
     def limits(self) -> list[dict[str, Any]]:
         """List the limits on what the account's machines may use together: ``GetAccountLimits``.
@@ -99,8 +120,3 @@ class HasAccount(Addressable):
         to which machines it applies, if not to all. There are none where the operator does not limit anybody.
         """
         return self._list("limits")
-
-
-def contact(**fields: Any) -> dict[str, Any]:
-    """Return what was said of an account or user, under CloudAPI's names."""
-    return {CLOUDAPI_NAMES.get(name, name): value for name, value in arguments.strings(**fields).items()}

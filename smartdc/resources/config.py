@@ -14,17 +14,17 @@ __all__ = ["HasConfig"]
 
 
 class HasConfig(Addressable):
-    """What has settings."""
+    """Mix-in for owners of settings."""
 
     def config(self) -> dict[str, Any]:
         """Return the settings: ``GetConfig``.
 
-        That is ``default_network``, the id of the network that machines get when nobody says which; it is missing
-        where it was never set.
+        That is ``default_network``, the id of the network that machines are on unless their create names
+        others; it is missing where it was never set.
         """
         return self._get("config")
 
     def update_config(self, default_network: str | Mapping[str, Any]) -> dict[str, Any]:
-        """Set the network that machines get when nobody says which, and return the settings: ``UpdateConfig``."""
+        """Set the network that machines are on by default, and return the settings: ``UpdateConfig``."""
         datacenter: DataCenter = self._datacenter
         return self._put("config", data={"default_network": datacenter.network_id(default_network)})

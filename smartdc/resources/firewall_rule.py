@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core import arguments
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import CreatesOnce
 
 if TYPE_CHECKING:
     from smartdc.machine.machine import Machine
 
 __all__ = ["CreatesFirewallRules", "FirewallRule", "HasFirewallRules"]
-
-SETTLE = 10.0
-"""Seconds for which a rule that was accepted may not be listed yet."""
 
 _WORD = re.compile(r"[\w.:/]+")
 _FILLERS = frozenset({"or", "and", "port", "ports", "type", "all", "1", "65535", "priority", "0"})
@@ -48,8 +45,7 @@ class FirewallRule(HasRoleTags, Resource):
 
         A text that cannot be read raises `InvalidParameters` with the place of the fault.
         """
-        data = _wish(rule, enabled, log, description)
-        self._keep(self._post(data=data, repeatable=True))
+        self._keep(self._post(data=_body(rule, enabled, log, description), repeatable=True))
         return self
 
     def enable(self) -> Self:
@@ -75,7 +71,7 @@ class FirewallRule(HasRoleTags, Resource):
 
 
 class HasFirewallRules(Addressable):
-    """What firewall rules are for: an account, or a machine."""
+    """Mix-in for what firewall rules apply to: an account, or a machine."""
 
     def firewall_rules(self) -> list[FirewallRule]:
         """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
@@ -85,8 +81,8 @@ class HasFirewallRules(Addressable):
         return [FirewallRule(self._datacenter, data=entry) for entry in self._list("fwrules")]
 
 
-class CreatesFirewallRules(HasFirewallRules):
-    """What keeps firewall rules."""
+class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
+    """Mix-in for owners of firewall rules."""
 
     def firewall_rule(self, identifier: str | Mapping[str, Any]) -> FirewallRule:
         """Get a firewall rule by its id: ``GetFirewallRule``."""
@@ -112,30 +108,27 @@ class CreatesFirewallRules(HasFirewallRules):
             log: whether connections that it lets through are logged.
             description: what it is for; at most 255 characters.
         """
-        wish = _wish(rule, enabled, log, description)
-        before = {known.id for known in self.firewall_rules()}
-
-        def send() -> FirewallRule:
-            return FirewallRule(self, data=self._post("fwrules", data=wish))
-
-        def find() -> list[FirewallRule]:
-            return [known for known in self.firewall_rules() if known.id not in before and is_as_wished(known, wish)]
-
-        return Once(send, find, self._datacenter.clock, SETTLE).run()
+        body = _body(rule, enabled, log, description)
+        return self._create_once(
+            lambda: FirewallRule(self, data=self._post("fwrules", data=body)),
+            self.firewall_rules,
+            lambda known: matches(known, body),
+            only_new=True,
+        )
 
 
-def _wish(rule: str | None, enabled: bool | None, log: bool | None, description: str | None) -> dict[str, Any]:
+def _body(rule: str | None, enabled: bool | None, log: bool | None, description: str | None) -> dict[str, Any]:
     return {**arguments.strings(rule=rule, description=description), **arguments.booleans(enabled=enabled, log=log)}
 
 
-def is_as_wished(rule: FirewallRule, wish: Mapping[str, Any]) -> bool:
-    """Tell whether a rule may be the one that was asked for."""
-    told = (gist(str(rule.rule)), rule.enabled, rule.log, rule.description or "")
-    return told == (
-        gist(wish["rule"]),
-        wish.get("enabled", False),
-        wish.get("log", False),
-        wish.get("description", ""),
+def matches(rule: FirewallRule, body: Mapping[str, Any]) -> bool:
+    """Tell whether a create with this body may have made the rule."""
+    reported = (gist(str(rule.rule)), rule.enabled, rule.log, rule.description or "")
+    return reported == (
+        gist(body["rule"]),
+        body.get("enabled", False),
+        body.get("log", False),
+        body.get("description", ""),
     )
 
 

@@ -2,32 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.core.parameters import parameters_of
+from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
-if TYPE_CHECKING:
-    from smartdc.datacenter import DataCenter
-
 __all__ = ["HasImages", "HasImaging", "Image"]
 
-SETTLE = 30.0
-"""Seconds for which an image that was accepted may not be listed yet."""
+
+Accounts = Iterable[str | Mapping[str, Any]]
+"""Accounts by their UUIDs, or as dicts or resources that have them."""
 
 
-class Image(HasRoleTags, Stateful):
+@dataclass(frozen=True, kw_only=True)
+class ImageDetails:
+    """What an image says of itself besides its name and version."""
+
+    description: str | None = None
+    homepage: str | None = None
+    eula: str | None = None
+    acl: Accounts | None = None
+    tags: Mapping[str, Any] | None = None
+
+    def body(self, name: str | None, version: str | None) -> dict[str, Any]:
+        """Return what was given, as CloudAPI takes it."""
+        strings = arguments.strings(
+            name=name, version=version, description=self.description, homepage=self.homepage, eula=self.eula
+        )
+        acl = None if self.acl is None else _accounts(self.acl)
+        return {**strings, **arguments.mappings(tags=self.tags), **wire.given(acl=acl)}
+
+
+@dataclass(frozen=True)
+class ImageChanges(ImageDetails):
+    """What can be changed of an image."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class NewImage(ImageDetails):
+    """What an image is created with."""
+
+    name: str
+    version: str
+    _: KW_ONLY
+    wait: bool = False
+    timeout: float | None = DEFAULT_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an image is made of."""
+
+    machine: str | Mapping[str, Any]
+
+
+# A dataclass takes the fields of its last base first.
+@dataclass(frozen=True)
+class NewImageOf(NewImage, Source):
+    """What an image of a machine is created with."""
+
+
+class Image(CreatesOnce, HasRoleTags, Stateful):
     """A file system or a disk with an operating system on it."""
 
     kind = "images"
@@ -53,32 +104,23 @@ class Image(HasRoleTags, Stateful):
     acl = Field[list[str] | None]("the UUIDs of the accounts it is shared with")
     error = Field[dict[str, str] | None]("why it failed: code and message")
 
-    def update(
-        self,
-        name: str | None = None,
-        version: str | None = None,
-        *,
-        description: str | None = None,
-        homepage: str | None = None,
-        eula: str | None = None,
-        acl: Iterable[str | Mapping[str, Any]] | None = None,
-        tags: Mapping[str, Any] | None = None,
-    ) -> Self:
+    @parameters_of(ImageChanges)
+    def update(self, changes: ImageChanges) -> Self:
         """Change what the image says of itself, and return it: ``UpdateImage``.
 
         `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace what is there.
         """
-        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
-        if not wish:
-            raise InputError("say what to change")
-        self._keep(self._post(data=wish, params={"action": "update"}, repeatable=True))
+        body = changes.body(changes.name, changes.version)
+        if not body:
+            raise InputError("give a name, a version or another entry to change the image to")
+        self._keep(self._post(data=body, params={"action": "update"}, repeatable=True))
         return self
 
     def share(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
 
-        `account` is the account's UUID, or a dict or resource with it. Two who share the same image at the same
-        moment may undo each other's work, since CloudAPI only takes whole lists.
+        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at
+        the same time may undo each other's change, since CloudAPI only takes whole lists.
         """
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *_accounts([account], shared)])
@@ -105,9 +147,14 @@ class Image(HasRoleTags, Stateful):
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
             return Image(self.datacenter, data=self._expect(dict, *answer))
 
-        # The copy may turn up as late as its answer may come.
-        settle = max(SETTLE, DEFAULT_TIMEOUT if timeout is None else timeout)
-        return _active(_once(self.datacenter, send, self.name, self.version, settle), timeout)
+        copy = self._create_once(
+            send,
+            lambda: self.datacenter.images(name=self.name, version=self.version, state="all"),
+            only_new=True,
+            # The copy may turn up as late as its answer may come.
+            settle=max(JOB_SETTLE_SECONDS, DEFAULT_TIMEOUT if timeout is None else timeout),
+        )
+        return _active(copy, timeout)
 
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
@@ -129,8 +176,8 @@ class Image(HasRoleTags, Stateful):
         return [f"{self.name}@{self.version}", self.id]
 
 
-class HasImages(Addressable):
-    """What offers images."""
+class HasImages(CreatesOnce):
+    """Mix-in for what offers images."""
 
     def images(
         self,
@@ -172,20 +219,8 @@ class HasImages(Addressable):
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
 
-    def create_image_from_machine(
-        self,
-        machine: str | Mapping[str, Any],
-        name: str,
-        version: str,
-        *,
-        description: str | None = None,
-        homepage: str | None = None,
-        eula: str | None = None,
-        acl: Iterable[str | Mapping[str, Any]] | None = None,
-        tags: Mapping[str, Any] | None = None,
-        wait: bool = False,
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Image:
+    @parameters_of(NewImageOf)
+    def create_image_from_machine(self, new: NewImageOf) -> Image:
         """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
 
         The machine should be stopped and prepared for it. When the answer is lost, the image is looked for by its
@@ -195,23 +230,24 @@ class HasImages(Addressable):
         Args:
             machine: its id, name, dict or resource.
             acl: the accounts that it is shared with: UUIDs, dicts or resources.
-            tags: what it can be told by; strings, numbers and booleans.
+            tags: what it can be found by; strings, numbers and booleans.
             homepage: where to read more; a URL.
             eula: where the licence is to be read; a URL.
             wait: whether to return only when machines can be made from it.
             timeout: the most seconds to wait; None waits for ever.
         """
-        checked_timeout(timeout)
-        text = id_of(machine)
+        checked_timeout(new.timeout)
+        text = id_of(new.machine)
         source = text if is_uuid(text) else self._datacenter.machine(text).id
-        wish = _manifest(name, version, description=description, homepage=homepage, eula=eula, acl=acl, tags=tags)
-
-        def send() -> Image:
-            return Image(self._datacenter, data=self._post("images", data={"machine": source, **wish}))
-
-        image = _once(self._datacenter, send, name, version)
-        if wait:
-            image.poll_until("active", timeout=timeout)
+        body = {"machine": source, **new.body(new.name, new.version)}
+        image = self._create_once(
+            lambda: Image(self._datacenter, data=self._post("images", data=body)),
+            lambda: self.images(name=new.name, version=new.version, state="all"),
+            only_new=True,
+            settle=JOB_SETTLE_SECONDS,
+        )
+        if new.wait:
+            image.poll_until("active", timeout=new.timeout)
         return image
 
     def import_image(
@@ -236,7 +272,7 @@ class HasImages(Addressable):
             except ResourceNotFound:
                 return []
 
-        return _active(Once(send, find, self._datacenter.clock, SETTLE).run(), timeout)
+        return _active(create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS), timeout)
 
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
@@ -262,54 +298,25 @@ class HasImages(Addressable):
 
 
 class HasImaging(Resource):
-    """What an image can be made of."""
+    """Mix-in for what an image can be made of."""
 
-    def create_image(self, name: str, version: str, **options: Any) -> Image:
+    @parameters_of(NewImage)
+    def create_image(self, new: NewImage) -> Image:
         """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
 
-        The options are those of `DataCenter.create_image_from_machine`, such as ``description=`` and ``wait=True``.
+        The arguments are those of `DataCenter.create_image_from_machine`.
         """
-        return self.datacenter.create_image_from_machine(self, name, version, **options)
+        return self.datacenter.create_image_from_machine(self, **vars(new))
 
 
-def _manifest(
-    name: str | None,
-    version: str | None,
-    *,
-    acl: Iterable[Any] | None,
-    tags: Mapping[str, Any] | None,
-    **rest: str | None,
-) -> dict[str, Any]:
-    """Write what an image shall say of itself."""
-    return wire.given(
-        **arguments.strings(name=name, version=version, **rest),
-        **arguments.mappings(tags=tags),
-        acl=None if acl is None else _accounts(acl),
-    )
-
-
-def _accounts(accounts: Iterable[str | Mapping[str, Any]], known: Iterable[str] = ()) -> list[str]:
-    """Return the UUIDs of accounts, without those that are `known`; CloudAPI's lists do not take logins."""
+def _accounts(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
+    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
     if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
-        raise InputError("an acl is a list of accounts")
+        raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
     ids = [id_of(account) for account in accounts]
     if wrong := next((text for text in ids if not is_uuid(text)), None):
-        raise InputError(f"an image is shared with the UUID of an account, and {wrong!r} is none")
+        raise InputError(f"each account of an acl must be a UUID, got {wrong!r}")
     return [text for text in dict.fromkeys(ids) if text not in known]
-
-
-def _once(datacenter: DataCenter, send: Callable[[], Image], name: str, version: str, settle: float = SETTLE) -> Image:
-    """Make an image that is known by being new under its name and version, which others may share."""
-
-    def listed() -> list[Image]:
-        return datacenter.images(name=name, version=version, state="all")
-
-    before = {image.id for image in listed()}
-
-    def find() -> list[Image]:
-        return [image for image in listed() if image.id not in before]
-
-    return Once(send, find, datacenter.clock, settle).run()
 
 
 def _active(image: Image, timeout: float | None) -> Image:

@@ -25,7 +25,7 @@ class NetworkIP(Resource):
     id_key = "ip"
 
     ip = Field[str]("the address")
-    reserved = Field[bool]("whether machines get it only when it is asked for")
+    reserved = Field[bool]("whether machines get it only on request")
     managed = Field[bool]("whether it is the network's own, such as the gateway's, and cannot be changed")
     owner_uuid = Field[str | None]("the UUID of the account whose machine has it")
     belongs_to_uuid = Field[str | None]("the UUID of the machine that has it, if that is the account's own")
@@ -41,7 +41,7 @@ class NetworkIP(Resource):
 
 
 class HasIPs(Resource):
-    """What has addresses."""
+    """Mix-in for owners of addresses."""
 
     def ips(self, *, paged: bool = False, limit: int | None = None, offset: int | None = None) -> list[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.
@@ -69,7 +69,13 @@ class HasIPs(Resource):
         return NetworkIP(self, data=self._get("ips", id_of(address, "ip")))
 
     def _pages_of_ips(self, size: int, start: int) -> Iterator[list[Any]]:
-        """Yield page after page; the broadcast address is always reserved, and nothing comes after it."""
+        """Yield page after page, from the row at `start` on.
+
+        CloudAPI reports no total, and drops free addresses from a page after it has cut it to size: a short page, or
+        an empty one, need not be the last. What ends the list is the broadcast address, which is always reserved and
+        comes last, or as many rows as the subnet has. Where CloudAPI does not tell the subnet, only an empty page can
+        be taken for the end. A server that repeats a page, or never ends, is a `BadResponse`.
+        """
         subnet = None if start else self._subnet()
         last = str(subnet.broadcast_address) if subnet else None
         # Two more rows than addresses mark the ends of the range that machines get theirs from.
@@ -78,7 +84,7 @@ class HasIPs(Resource):
         for _ in range(MAX_PAGES):
             page = self._list("ips", params={"limit": size, "offset": start})
             if page and page == before:
-                raise BadResponse(f"{self}: the server sends the same page of addresses again and again")
+                raise BadResponse(f"{self}: the server keeps sending the same page of addresses")
             yield page
             start += size
             if most is None and not page:
@@ -86,12 +92,12 @@ class HasIPs(Resource):
             if most is not None and (start >= most or any(entry.get("ip") == last for entry in page)):
                 return
             before = page
-        raise BadResponse(f"{self}: there is no end to its addresses after {start:,}")
+        raise BadResponse(f"{self}: the list of addresses does not end after {start:,} rows")
 
     def _subnet(self) -> IPv4Network | IPv6Network | None:
-        """Return the range of the network, if CloudAPI tells it."""
+        """Return the network's range, where CloudAPI reports it."""
         subnet = self.get("subnet")
         try:
             return ip_network(subnet) if subnet else None
         except (TypeError, ValueError) as error:
-            raise BadResponse(f"{self}: its subnet is none: {error}") from None
+            raise BadResponse(f"{self}: invalid subnet: {error}") from None

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from smartdc.auth.signing import public_blob_of
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.resource import Field, Resource, id_of
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import CreatesOnce
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["HasKeys", "HasSSHKeys", "Key"]
-
-SETTLE = 10.0
-"""Seconds for which a key that was accepted may not be listed yet."""
 
 
 class Key(HasRoleTags, Resource):
@@ -36,8 +33,8 @@ class Key(HasRoleTags, Resource):
         self._delete()
 
 
-class HasSSHKeys(Addressable):
-    """What owns SSH keys."""
+class HasSSHKeys(CreatesOnce):
+    """Mix-in for owners of SSH keys."""
 
     def ssh_keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
@@ -55,17 +52,13 @@ class HasSSHKeys(Addressable):
         before it accepts signatures by a new key. `attestation` are the certificates, in PEM, that a token which the
         key lives on gives for it.
         """
-        wish = {**arguments.strings(name=key_id, key=key), **arguments.lists(attestation=attestation)}
+        body = {**arguments.strings(name=key_id, key=key), **arguments.lists(attestation=attestation)}
         blob = public_blob_of(key)
-
-        def send() -> Key:
-            return Key(self, data=self._post("keys", data=wish))
-
-        def find() -> list[Key]:
-            keys = self.ssh_keys()
-            return [known for known in keys if known.name == key_id and public_blob_of(known.public_key) == blob]
-
-        return Once(send, find, self._datacenter.clock, SETTLE).run()
+        return self._create_once(
+            lambda: Key(self, data=self._post("keys", data=body)),
+            self.ssh_keys,
+            lambda known: known.name == key_id and public_blob_of(known.public_key) == blob,
+        )
 
     def delete_key(self, key_id: str | Mapping[str, Any]) -> None:
         """Remove a key by its name or MD5 fingerprint: ``DeleteKey``, ``DeleteUserKey``."""
@@ -73,7 +66,7 @@ class HasSSHKeys(Addressable):
 
 
 class HasKeys(HasSSHKeys):
-    """What owns SSH keys and is no mapping, so that they can be its ``keys``."""
+    """Mix-in for owners of SSH keys that are no mappings, so that these can be their ``keys``."""
 
     def keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``. With `sync` CloudAPI asks its directory, not its cache."""

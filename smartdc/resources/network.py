@@ -50,15 +50,18 @@ class Network(HasIPs, HasRoleTags):
 
         `resolvers` and `routes` take the place of those that are there. Other networks raise `InputError`.
         """
-        ends = arguments.strings(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
-        wish = {
-            **arguments.strings(name=name, description=description),
-            **ends,
+        strings = arguments.strings(
+            name=name,
+            description=description,
+            provision_start_ip=provision_start_ip,
+            provision_end_ip=provision_end_ip,
+        )
+        body = {
+            **strings,
             **arguments.lists(resolvers=resolvers),
             **arguments.mappings(routes=routes),
         }
-        told = self.datacenter.request("PUT", self._on_fabric(), data=wish)
-        self._keep(self._expect(dict, *told))
+        self._keep(self._expect(dict, *self.datacenter.request("PUT", self._on_fabric(), data=body)))
         return self
 
     def delete(self) -> None:
@@ -77,7 +80,7 @@ class Network(HasIPs, HasRoleTags):
 
 
 class HasNetworks(Addressable):
-    """What offers networks."""
+    """Mix-in for what offers networks."""
 
     def networks(
         self, search: str | None = None, fields: Iterable[str] = ("name",), *, fabric: bool = False

@@ -35,7 +35,7 @@ class Package(HasRoleTags, Resource):
 
 
 class HasPackages(Addressable):
-    """What offers packages."""
+    """Mix-in for what offers packages."""
 
     def packages(
         self,

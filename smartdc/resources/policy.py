@@ -6,15 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of, listed
+from smartdc.core.resource import Field, Resource, id_of, listed
 from smartdc.errors import InputError
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import CreatesOnce
 
 __all__ = ["HasPolicies", "Policy"]
-
-SETTLE = 10.0
-"""Seconds for which a policy that was accepted may not be listed yet."""
 
 
 class Policy(HasRoleTags, Resource):
@@ -34,7 +31,7 @@ class Policy(HasRoleTags, Resource):
 
         `rules` replace all that are there; an empty `description` takes it away.
         """
-        changes = _wish(name, rules, description)
+        changes = _body(name, rules, description)
         if not changes:
             raise InputError("give a name, rules or a description to change the policy to")
         self._keep(self._post(data=changes, repeatable=True))
@@ -45,8 +42,8 @@ class Policy(HasRoleTags, Resource):
         self._delete()
 
 
-class HasPolicies(Addressable):
-    """What has policies."""
+class HasPolicies(CreatesOnce):
+    """Mix-in for owners of policies."""
 
     def policies(self) -> list[Policy]:
         """List the policies: ``ListPolicies``."""
@@ -62,22 +59,19 @@ class HasPolicies(Addressable):
         One that cannot be read raises `InvalidArgument`; whether its actions exist CloudAPI does not check. When the
         answer is lost, the policy is looked for before it is created again.
         """
-        wish = _wish(name, rules, description)
-
-        def send() -> Policy:
-            return Policy(self, data=self._post("policies", data=wish))
-
-        def find() -> list[Policy]:
-            return [policy for policy in self.policies() if _is_of(policy, wish)]
-
-        return Once(send, find, self._datacenter.clock, SETTLE).run()
+        body = _body(name, rules, description)
+        return self._create_once(
+            lambda: Policy(self, data=self._post("policies", data=body)),
+            self.policies,
+            lambda policy: _matches(policy, body),
+        )
 
 
-def _wish(name: str | None, rules: str | Iterable[str] | None, description: str | None) -> dict[str, Any]:
+def _body(name: str | None, rules: str | Iterable[str] | None, description: str | None) -> dict[str, Any]:
     return {**arguments.strings(name=name, description=description), **arguments.lists(rules=rules)}
 
 
-def _is_of(policy: Policy, wish: Mapping[str, Any]) -> bool:
+def _matches(policy: Policy, body: Mapping[str, Any]) -> bool:
     """Tell whether a create with this body may have made the policy."""
-    same = policy.name == wish["name"] and (policy.description or "") == wish.get("description", "")
-    return same and sorted(map(str, listed(policy, "rules"))) == sorted(wish["rules"])
+    same = policy.name == body["name"] and (policy.description or "") == body.get("description", "")
+    return same and sorted(map(str, listed(policy, "rules"))) == sorted(body["rules"])

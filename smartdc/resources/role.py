@@ -7,19 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, listed
+from smartdc.core.resource import Field, Resource, id_of, is_uuid, listed
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import CreatesOnce
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
 __all__ = ["HasRoles", "Role"]
-
-SETTLE = 10.0
-"""Seconds for which a role that was accepted may not be listed yet."""
 
 _OLD_VERSION = re.compile(r"\s*[~^=v]*\s*[0-8](\.[\dx*]+)*\s*|\s*<\s*9(\.0)*\s*")
 
@@ -30,8 +27,8 @@ Names = Iterable[str | Mapping[str, Any]]
 class Role(HasRoleTags, Resource):
     """What members of an account may take on.
 
-    From version 9 on members and policies are dicts, before they are texts; what `DataCenter` is told in
-    `api_version` decides, and by default it is dicts.
+    From version 9 of CloudAPI on, members and policies are dicts; before, they are strings. The `api_version` of the
+    `DataCenter` decides, and by default they are dicts.
     """
 
     kind = "roles"
@@ -59,7 +56,7 @@ class Role(HasRoleTags, Resource):
         """
         if default_members is not None and members is None:
             raise InputError("give members with default_members: CloudAPI replaces both together")
-        changes = _wish(self.datacenter, name, members, policies, default_members)
+        changes = _body(self.datacenter, name, members, policies, default_members)
         if not changes:
             raise InputError("give a name, members or policies to change the role to")
         self._keep(self._post(data=changes, repeatable=True))
@@ -70,8 +67,8 @@ class Role(HasRoleTags, Resource):
         self._delete()
 
 
-class HasRoles(Addressable):
-    """What has roles."""
+class HasRoles(CreatesOnce):
+    """Mix-in for owners of roles."""
 
     def roles(self) -> list[Role]:
         """List the roles: ``ListRoles``."""
@@ -99,25 +96,20 @@ class HasRoles(Addressable):
             default_members: the members for whom it is active without being asked for; those that are not among
                 `members` become members too.
         """
-        wish = _wish(self._datacenter, name, members, policies, default_members)
-
-        def send() -> Role:
-            return Role(self, data=self._post("roles", data=wish))
-
-        def find() -> list[Role]:
-            return [role for role in self.roles() if _is_of(role, wish)]
-
-        return Once(send, find, self._datacenter.clock, SETTLE).run()
+        body = _body(self._datacenter, name, members, policies, default_members)
+        return self._create_once(
+            lambda: Role(self, data=self._post("roles", data=body)), self.roles, lambda role: _matches(role, body)
+        )
 
 
-def _wish(
+def _body(
     datacenter: DataCenter,
     name: str | None,
     members: Names | None,
     policies: Names | None,
     default_members: Names | None,
 ) -> dict[str, Any]:
-    """Return the body in the form that the versions asked for call for."""
+    """Return the body in the form of the API versions that are asked for."""
     if _writes_names(datacenter.session.headers.get("Accept-Version", "")):
         return wire.given(
             **arguments.strings(name=name),
@@ -156,8 +148,8 @@ def _member(thing: str | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(thing, Mapping):
         return {"type": "subuser", "id" if is_uuid(id_of(thing)) else "login": id_of(thing)}
     id_of(thing, "id", "login")
-    said = {key: thing[key] for key in ("type", "id", "login") if thing.get(key)}
-    return {"type": "subuser", **said, **arguments.flags(default=thing.get("default"))}
+    given = {key: thing[key] for key in ("type", "id", "login") if thing.get(key)}
+    return {"type": "subuser", **given, **arguments.flags(default=thing.get("default"))}
 
 
 def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:
@@ -165,12 +157,12 @@ def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:
     return {"id" if is_uuid(name) else "name": name}
 
 
-def _is_of(role: Role, wish: Mapping[str, Any]) -> bool:
+def _matches(role: Role, body: Mapping[str, Any]) -> bool:
     """Tell whether a create with this body may have made the role."""
-    lists = ((listed(role, key), wish.get(key) or []) for key in ("members", "policies"))
-    return role.name == wish["name"] and all(
-        len(there) == len(wished) and all(any(_same(one, other) for one in there) for other in wished)
-        for there, wished in lists
+    lists = ((listed(role, key), body.get(key) or []) for key in ("members", "policies"))
+    return role.name == body["name"] and all(
+        len(reported) == len(given) and all(any(_same(one, other) for one in reported) for other in given)
+        for reported, given in lists
     )
 
 

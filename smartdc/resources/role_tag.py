@@ -22,11 +22,11 @@ Roles = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
 
 
 class HasRoleTags(Addressable):
-    """What can be tagged with roles."""
+    """Mix-in for what can be tagged with roles."""
 
     def role_tags(self) -> list[str]:
-        """Return the names of the roles it is tagged with, which CloudAPI tells whenever it shows the thing."""
-        return _told(self._call("GET")[1])
+        """Return the names of the roles it is tagged with, which come with every ``Get`` of the thing."""
+        return _tags_in(self._call("GET")[1])
 
     def set_role_tags(self, roles: Roles) -> list[str]:
         """Tag it with these roles in place of all others, and return their names: ``SetRoleTags``.
@@ -37,11 +37,11 @@ class HasRoleTags(Addressable):
 
 
 class HasTaggedCollections(Addressable):
-    """What has collections that can be tagged as wholes, for who may list and create."""
+    """Mix-in for owners of collections, which can be tagged as wholes: that says who may list and create."""
 
     def role_tags_of(self, collection: str) -> list[str]:
         """Return the names of the roles that a collection such as ``machines`` is tagged with."""
-        return _told(self._call("GET", collection, params={"limit": 1})[1])
+        return _tags_in(self._call("GET", collection, params={"limit": 1})[1])
 
     def set_role_tags_of(self, collection: str, roles: Roles) -> list[str]:
         """Tag a collection with these roles in place of all others, and return their names: ``SetRoleTags``.
@@ -60,5 +60,5 @@ def _names(answer: Mapping[str, Any]) -> list[str]:
     return list(answer.get(HEADER) or ())
 
 
-def _told(response: requests.Response) -> list[str]:
+def _tags_in(response: requests.Response) -> list[str]:
     return [name.strip() for name in response.headers.get(HEADER, "").split(",") if name.strip()]

@@ -15,7 +15,7 @@ __all__ = ["HasServices"]
 
 
 class HasServices(Addressable):
-    """What has services beside CloudAPI."""
+    """Mix-in for what has services beside CloudAPI."""
 
     def services(self) -> dict[str, str]:
         """Return the URLs of the data centre's services by name: ``ListServices``."""
@@ -69,10 +69,10 @@ class HasServices(Addressable):
 
         Returns what CloudAPI lists afterwards. `auth_token` is that of `foreign_datacenters`.
         """
-        wish = arguments.strings(name=name, url=url, token=token)
+        body = arguments.strings(name=name, url=url, token=token)
         headers = _delegated(auth_token)
         return self._expect(
-            list, *self._call("POST", "foreigndatacenters", data=wish, headers=headers, repeatable=True)
+            list, *self._call("POST", "foreigndatacenters", data=body, headers=headers, repeatable=True)
         )
 
 

@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.parameters import parameters_of
+from smartdc.core.resource import Field, Resource, id_of
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.resources.access_key import HasAccessKeys
-from smartdc.resources.account import contact
+from smartdc.resources.account import Contact
 from smartdc.resources.key import HasSSHKeys
 from smartdc.resources.role_tag import HasRoleTags, HasTaggedCollections
-from smartdc.waiting.create_once import Once, begin
+from smartdc.waiting.create_once import CreatesOnce, started_after
 
 __all__ = ["HasUsers", "User"]
 
-SETTLE = 10.0
-"""Seconds for which a user that was accepted may not be listed yet."""
+
+@dataclass(frozen=True)
+class EmailAndLogin:
+    """What a user is reached by and signs as."""
+
+    email: str | None = None
+    login: str | None = None
+
+
+# A dataclass takes the fields of its last base first.
+@dataclass(frozen=True)
+class UserChanges(Contact, EmailAndLogin):
+    """What can be changed of a user."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a new user signs in with."""
+
+    login: str
+    email: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class NewUser(Contact, Credentials):
+    """What a user is created with."""
 
 
 class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resource):
@@ -48,35 +75,10 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     created = Field[datetime]("when it was created", read=parse_date)
     updated = Field[datetime]("when it was last changed", read=parse_date)
 
-    def update(
-        self,
-        email: str | None = None,
-        login: str | None = None,
-        company_name: str | None = None,
-        first_name: str | None = None,
-        last_name: str | None = None,
-        address: str | None = None,
-        postal_code: str | None = None,
-        city: str | None = None,
-        state: str | None = None,
-        country: str | None = None,
-        phone: str | None = None,
-    ) -> Self:
+    @parameters_of(UserChanges)
+    def update(self, changes: UserChanges) -> Self:
         """Change what is given and return the user: ``UpdateUser``. An empty text clears a field."""
-        changes = contact(
-            email=email,
-            login=login,
-            company_name=company_name,
-            first_name=first_name,
-            last_name=last_name,
-            address=address,
-            postal_code=postal_code,
-            city=city,
-            state=state,
-            country=country,
-            phone=phone,
-        )
-        self._keep(self._post(data=changes, repeatable=True))
+        self._keep(self._post(data=changes.body(), repeatable=True))
         return self
 
     @without_frames
@@ -85,8 +87,8 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
 
         CloudAPI wants letters and digits, seven at least, and none of the last passwords.
         """
-        wish = arguments.strings(password=password, password_confirmation=password)
-        self._keep(self._post("change_password", data=wish))
+        body = arguments.strings(password=password, password_confirmation=password)
+        self._keep(self._post("change_password", data=body))
         return self
 
     def delete(self) -> None:
@@ -97,8 +99,8 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
         return [repr(self.login), self.id]
 
 
-class HasUsers(Addressable):
-    """What has users."""
+class HasUsers(CreatesOnce):
+    """Mix-in for owners of users."""
 
     def users(self) -> list[User]:
         """List the users: ``ListUsers``."""
@@ -110,48 +112,19 @@ class HasUsers(Addressable):
         return User(self, data=self._get("users", name, params=arguments.flags(membership=membership)))
 
     @without_frames
-    def create_user(
-        self,
-        login: str,
-        email: str,
-        password: str,
-        company_name: str | None = None,
-        first_name: str | None = None,
-        last_name: str | None = None,
-        address: str | None = None,
-        postal_code: str | None = None,
-        city: str | None = None,
-        state: str | None = None,
-        country: str | None = None,
-        phone: str | None = None,
-    ) -> User:
+    @parameters_of(NewUser)
+    def create_user(self, user: NewUser) -> User:
         """Create a user: ``CreateUser``.
 
         `login` begins with a letter and has 3 to 32 letters, digits and ``_.@``; `password` has letters and digits,
         seven at least. When the answer is lost, the user is looked for before it is created again.
         """
-        profile = contact(
-            login=login,
-            email=email,
-            company_name=company_name,
-            first_name=first_name,
-            last_name=last_name,
-            address=address,
-            postal_code=postal_code,
-            city=city,
-            state=state,
-            country=country,
-            phone=phone,
-        )
-        secret = arguments.strings(password=password)
-        is_new = begin(self._datacenter.clock, self._datacenter.session.now)
+        body = user.body()
+        is_new = started_after(self._datacenter.clock, self._datacenter.session.now)
 
-        def send() -> User:
-            return User(self, data=self._post("users", data={**profile, **secret}))
-
-        def find() -> list[User]:
+        def matches(user: User) -> bool:
             # One that was there before may be the same in everything that is shown, and has another password.
-            new = [user for user in self.users() if is_new(user.created)]
-            return [user for user in new if all(user.get(key, "") == said for key, said in profile.items())]
+            shown = (user.get(key, "") == value for key, value in body.items() if key != "password")
+            return is_new(user.created) and all(shown)
 
-        return Once(send, find, self._datacenter.clock, SETTLE).run()
+        return self._create_once(lambda: User(self, data=self._post("users", data=body)), self.users, matches)

@@ -6,24 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid, only
+from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.http import request as wire
 from smartdc.resources.network import Network
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import CreatesOnce
 
 __all__ = ["HasVlans", "Vlan"]
 
 VLANS = ("fabrics", "default", "vlans")
 """Where the VLANs are, below the account."""
 
-SETTLE = 10.0
-"""Seconds for which a VLAN or network that was accepted may not be listed yet."""
-
 IDENTIFYING_FIELDS = ("name", "subnet", "provision_start_ip", "provision_end_ip")
-"""What of a network that was asked for is shown just as it was asked for."""
+"""Fields of a network that CloudAPI shows exactly as the create gave them."""
 
 
-class Vlan(Resource):
+class Vlan(CreatesOnce, Resource):
     """A VLAN on the account's fabric: nobody else's machines can be on it."""
 
     kind = "vlans"
@@ -83,37 +80,37 @@ class Vlan(Resource):
             gateway: an address within the subnet that leads elsewhere.
             resolvers: the addresses of at most four DNS servers.
             routes: next hops by range in CIDR form.
-            internet_nat: whether the gateway reaches the internet by NAT, which is so unless False is said. True makes
+            internet_nat: whether the gateway reaches the internet by NAT, the default. True makes
                 `provision_start_ip` the gateway where none is given.
             description: what it is for; at most 64 characters.
         """
-        ends = arguments.strings(provision_start_ip=provision_start_ip, provision_end_ip=provision_end_ip)
-        wish = {
-            **arguments.strings(name=name, subnet=subnet, gateway=gateway, description=description),
-            **ends,
+        strings = arguments.strings(
+            name=name,
+            subnet=subnet,
+            provision_start_ip=provision_start_ip,
+            provision_end_ip=provision_end_ip,
+            gateway=gateway,
+            description=description,
+        )
+        body = {
+            **strings,
             **arguments.lists(resolvers=resolvers),
             **arguments.mappings(routes=routes),
             **arguments.booleans(internet_nat=internet_nat),
         }
 
-        def send() -> Network:
-            return Network(self.datacenter, data=self._post("networks", data=wish))
-
-        def find() -> list[Network]:
-            return [
-                network
-                for network in self.networks()
-                if all(network.get(key) == wish[key] for key in IDENTIFYING_FIELDS)
-            ]
-
-        return Once(send, find, self.datacenter.clock, SETTLE).run()
+        return self._create_once(
+            lambda: Network(self.datacenter, data=self._post("networks", data=body)),
+            self.networks,
+            lambda network: all(network.get(key) == body[key] for key in IDENTIFYING_FIELDS),
+        )
 
     def _summary(self) -> list[str]:
         return [str(self.vlan_id), repr(self.name)]
 
 
-class HasVlans(Addressable):
-    """What has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
+class HasVlans(CreatesOnce):
+    """Mix-in for what has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
 
     def vlans(self) -> list[Vlan]:
         """List the VLANs: ``ListFabricVLANs``."""
@@ -132,13 +129,10 @@ class HasVlans(Addressable):
         Its number is from 2 to 4,094 and new; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
         When the answer is lost, the VLAN is looked for before it is asked for again.
         """
-        wish = {**arguments.integers(vlan_id=vlan_id), **arguments.strings(name=name, description=description)}
-
-        def send() -> Vlan:
-            return Vlan(self, data=self._post(*VLANS, data=wish))
-
-        def find() -> list[Vlan]:
-            told = {"description": "", **wish}
-            return [vlan for vlan in self.vlans() if told == {key: vlan.get(key, "") for key in told}]
-
-        return Once(send, find, self._datacenter.clock, SETTLE).run()
+        body = {**arguments.integers(vlan_id=vlan_id), **arguments.strings(name=name, description=description)}
+        wanted = {"description": "", **body}
+        return self._create_once(
+            lambda: Vlan(self, data=self._post(*VLANS, data=body)),
+            self.vlans,
+            lambda vlan: wanted == {key: vlan.get(key, "") for key in wanted},
+        )

@@ -9,18 +9,15 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
-from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
+from smartdc.core.resource import Field, id_of, is_uuid, only
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import Once, begin
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
 __all__ = ["HasVolumes", "Volume"]
-
-SETTLE = 30.0
-"""Seconds for which a volume that was accepted may not be listed yet."""
 
 
 class Volume(Stateful):
@@ -66,8 +63,8 @@ class Volume(Stateful):
         return [repr(self.name), str(self.state), self.id]
 
 
-class HasVolumes(Addressable):
-    """What has volumes; where they are switched off, every method raises `MethodNotAllowed`."""
+class HasVolumes(CreatesOnce):
+    """Mix-in for owners of volumes; where they are switched off, every method raises `MethodNotAllowed`."""
 
     def volumes(
         self,
@@ -126,23 +123,20 @@ class HasVolumes(Addressable):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(timeout)
-        wish = wire.given(
+        body = wire.given(
             **arguments.strings(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
             **arguments.integers(size=size),
             **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),
             tags=None if tags is None else _checked(tags),
         )
-        is_new = begin(self._datacenter.clock, self._datacenter.session.now)
-
-        def send() -> Volume:
-            return Volume(self, data=self._post("volumes", data=wish))
-
-        def find() -> list[Volume]:
-            alike = [volume for volume in self.volumes(name=wish["name"]) if _is_it(volume, wish)]
-            return [volume for volume in alike if is_new(volume.created)]
-
-        volume = Once(send, find, self._datacenter.clock, SETTLE).run()
+        is_new = started_after(self._datacenter.clock, self._datacenter.session.now)
+        volume = self._create_once(
+            lambda: Volume(self, data=self._post("volumes", data=body)),
+            lambda: self.volumes(name=body["name"]),
+            lambda volume: _matches(volume, body) and is_new(volume.created),
+            settle=JOB_SETTLE_SECONDS,
+        )
         if wait:
             volume.poll_until("ready", timeout=timeout)
         return volume
@@ -163,7 +157,7 @@ def _checked(tags: Mapping[str, str]) -> dict[str, str]:
     return dict(tags)
 
 
-def _is_it(volume: Volume, wish: Mapping[str, Any]) -> bool:
-    """Tell whether a volume is the one that was asked for, and not an older one of its name."""
-    asked = {key: wish[key] for key in ("name", "size", "networks", "tags") if wish.get(key)}
-    return all(volume.get(key) == value for key, value in asked.items())
+def _matches(volume: Volume, body: Mapping[str, Any]) -> bool:
+    """Tell whether a create with this body may have made the volume, and not an older one of its name."""
+    given = {key: body[key] for key in ("name", "size", "networks", "tags") if body.get(key)}
+    return all(volume.get(key) == value for key, value in given.items())

@@ -1,136 +1,120 @@
 """Create a thing exactly once, over a connection that may lose the answer.
 
-CloudAPI has no idempotency key, so a create carries a mark that it can be found by. When nobody knows whether it was
-applied, it is looked for, for as long as it could still turn up, before the same create is sent a second time.
+CloudAPI has no idempotency key, so a create carries a mark that it can be found by: a token, a name, or being new.
+There are at most two attempts, and each ends in one of four ways. An answer is the thing. A refusal that was surely
+not applied is final. A conflict may be with our own earlier attempt, which one look tells. And when nobody knows
+whether the create was applied, its thing is looked for, for as long as it could still turn up: only a look that
+worked and showed nothing after that time allows the second attempt, since a create sent blindly might be a second
+thing. What stays unknown is raised as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 from smartdc.http.clock import Clock
 
-__all__ = ["Once", "begin", "single"]
+__all__ = ["JOB_SETTLE_SECONDS", "SETTLE_SECONDS", "CreatesOnce", "create_once", "single", "started_after"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Resource)
 
-INTERVAL = 2.0
-"""Seconds between two looks."""
+INTERVAL_SECONDS = 2.0
+"""Pause between two looks."""
+
+SETTLE_SECONDS = 10.0
+"""How long a thing that CloudAPI writes down at once may stay invisible after it was accepted."""
+
+JOB_SETTLE_SECONDS = 30.0
+"""How long a thing that a job makes may stay invisible after it was accepted."""
 
 MAX_SKEW_SECONDS = 300.0
 """Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
 
 
-@dataclass(frozen=True)
-class Once(Generic[T]):
-    """One create.
+def create_once(
+    send: Callable[[], T], find: Callable[[], list[T]], clock: Clock, settle: float, *, unique: bool = False
+) -> T:
+    """Return the one thing that `send` makes; when even looking does not tell whether there is one, raise its error.
 
     Args:
-        send: sends it and returns the thing.
+        send: sends the create and returns the thing.
         find: returns every thing that bears its mark.
         clock: what passes the time between two looks.
         settle: seconds for which something that was accepted may stay invisible.
         unique: whether only this create can have made what bears the mark; otherwise a conflict at the first
             attempt is about something that was there before.
     """
-
-    send: Callable[[], T]
-    find: Callable[[], list[T]]
-    clock: Clock
-    settle: float
-    unique: bool = False
-
-    def run(self) -> T:
-        """Return the one thing; when even looking does not tell whether there is one, raise what `send` raised."""
+    for is_last in (False, True):
         try:
-            return self.send()
-        except Conflict as error:
-            if not self.unique:
-                raise
-            return self._mine_or(error)
+            thing = send()
         except CallError as error:
-            if error.applied is False:
-                raise
-            return self._found_or(self._again, error)
-
-    def _again(self, _: CallError) -> T:
-        """Send the same create once more: the first was surely not applied, or it would have turned up."""
-        try:
-            thing = self.send()
-        except Conflict as error:
-            error.applied = None
-            return self._mine_or(error)
-        except CallError as error:
-            if error.applied is False:
-                raise
-            return self._found_or(_give_up, error)
-        twins = self._look() or [thing]
-        return single(twins if thing in twins else [thing, *twins])
-
-    def _found_or(self, otherwise: Callable[[CallError], T], error: CallError) -> T:
-        """Look until the thing turns up; if it surely does not, go on with `otherwise`."""
-        deadline = self.clock.monotonic() + self.settle
-        seen: list[T] | None = None
-        while True:
-            seen = self._look(error)
-            if seen:
-                return single(seen)
-            left = deadline - self.clock.monotonic()
-            if left <= 0:
-                break
-            self.clock.sleep(min(INTERVAL, left))
-        if seen is None:
-            raise error
-        return otherwise(error)
-
-    def _look(self, error: CallError | None = None) -> list[T] | None:
-        """Return what bears the mark; None when that cannot be told now, for whatever reason.
-
-        A refusal to list says nothing about the create either, and must not take the place of its error; nor must an
-        agent that is gone meanwhile. But where both were sent elsewhere,
-        everything is, and there is nothing to wait for.
-        """
-        try:
-            return self.find()
-        except SmartDCError as blind:
-            if error and _sent_elsewhere(error) and _sent_elsewhere(blind):
-                raise error from None
-            return None
-
-    def _mine_or(self, error: Conflict) -> T:
-        """Tell a refusal because of our own earlier attempt from one because of somebody else's thing."""
-        mine = self._look()
-        if mine:
-            return single(mine)
-        if mine is not None:
-            error.applied = False
-        raise error
+            if isinstance(error, Conflict):
+                made = _made_before(error, find, may_be_ours=unique or is_last, outcome_is_open=is_last)
+            else:
+                made = _made_unheard(error, find, clock, settle)
+            if made:
+                return single(made)
+            lost = error
+        else:
+            return single(_with_twins(thing, find)) if is_last else thing
+    raise lost
 
 
-def _sent_elsewhere(error: SmartDCError) -> bool:
-    return isinstance(error, APIError) and 300 <= error.status < 400
-
-
-def _give_up(error: CallError) -> T:  # type: ignore[type-var]
+def _made_before(error: Conflict, find: Callable[[], list[T]], *, may_be_ours: bool, outcome_is_open: bool) -> list[T]:
+    """Did our earlier attempt win, or does somebody else own the name? Return ours, or raise the conflict."""
+    if outcome_is_open:
+        error.applied = None
+    made = _look(find) if may_be_ours else None
+    if made:
+        return made
+    if made is not None:
+        error.applied = False
     raise error
 
 
-def begin(clock: Clock, now: Callable[[], float]) -> Callable[[datetime | None], bool]:
-    """Begin a create, and return what tells from its date whether a thing may be of it; `now` is the server's time.
+def _made_unheard(error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float) -> list[T]:
+    """Look until something turns up or surely does not any more; raise the error where that cannot be told."""
+    if error.applied is False:
+        raise error
+    deadline = clock.monotonic() + settle
+    while True:
+        made = _look(find, error)
+        left = deadline - clock.monotonic()
+        if made or left <= 0:
+            break
+        clock.sleep(min(INTERVAL_SECONDS, left))
+    if made is None:
+        raise error
+    return made
 
-    One that was there before may bear the same name, and must not pass for the one that was asked for. What does not
-    tell yet when it was made is new. It is asked late, when the server's time is known: a call may have found it out.
+
+def _look(find: Callable[[], list[T]], error: CallError | None = None) -> list[T] | None:
+    """Return what bears the mark; None when that cannot be told now, for whatever reason.
+
+    A refusal to list says nothing about the create either, and must not take the place of its error; nor must an
+    agent that has gone away. But where both were redirected, everything is, and there is nothing to wait for.
     """
-    began = clock.monotonic()
+    try:
+        return find()
+    except SmartDCError as failure:
+        if error and _is_redirect(error) and _is_redirect(failure):
+            raise error from None
+        return None
 
-    def is_new(created: datetime | None) -> bool:
-        return created is None or created.timestamp() >= now() - (clock.monotonic() - began) - MAX_SKEW_SECONDS
 
-    return is_new
+def _is_redirect(error: SmartDCError) -> bool:
+    return isinstance(error, APIError) and 300 <= error.status < 400
+
+
+def _with_twins(thing: T, find: Callable[[], list[T]]) -> list[T]:
+    """Return what the second attempt made, and what the first one made if that has turned up too late."""
+    made = _look(find) or []
+    return made if thing in made else [thing, *made]
 
 
 def single(things: list[T]) -> T:
@@ -138,3 +122,42 @@ def single(things: list[T]) -> T:
     if len(things) > 1:
         raise DoubledCreate(f"one create made {len(things)} of them: {', '.join(map(str, things))}", things)
     return things[0]
+
+
+def started_after(clock: Clock, now: Callable[[], float]) -> Callable[[datetime | None], bool]:
+    """Return what tells from a thing's date whether it may be of a create that starts now; `now` is the server's time.
+
+    One that was there before may bear the same name, and must not pass for the one that was asked for. A thing that
+    has no date yet is new. The server's time is asked for late: the create's own call may have found it out.
+    """
+    started = clock.monotonic()
+
+    def is_new(created: datetime | None) -> bool:
+        return created is None or created.timestamp() >= now() - (clock.monotonic() - started) - MAX_SKEW_SECONDS
+
+    return is_new
+
+
+class CreatesOnce(Addressable):
+    """Mix-in for places where things are created that a listing shows."""
+
+    def _create_once(
+        self,
+        send: Callable[[], R],
+        listing: Callable[[], list[R]],
+        matches: Callable[[R], bool] = lambda _: True,
+        *,
+        only_new: bool = False,
+        settle: float = SETTLE_SECONDS,
+    ) -> R:
+        """Create a thing once, and return it; when the answer is lost, it is looked for in what `listing` returns.
+
+        `matches` tells what may be of this create. Where something else may look the same, `only_new` leaves out what
+        is listed before the create is sent, which costs a listing; where things have dates, `started_after` does.
+        """
+        before = set(listing()) if only_new else set()
+
+        def find() -> list[R]:
+            return [thing for thing in listing() if thing not in before and matches(thing)]
+
+        return create_once(send, find, self._datacenter.clock, settle)

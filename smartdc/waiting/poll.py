@@ -1,4 +1,4 @@
-"""Wait for something to come true: with a deadline, through blips, and never longer than it makes sense."""
+"""Wait for something to come true: with a deadline, through outages, and never longer than it makes sense."""
 
 from __future__ import annotations
 
@@ -6,70 +6,75 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
-from smartdc.http.clock import Clock, ending_at
+from smartdc.http.clock import ending_at
+from smartdc.waiting.progress import Reporter, Waitable, announcer
 
 __all__ = ["DEFAULT_TIMEOUT", "TRANSIENT_ERRORS", "checked_timeout", "checked_times", "poll"]
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 600.0
-"""Seconds after which a wait gives up unless told otherwise."""
+"""Seconds after which a wait gives up, unless another number is given."""
 
 TRANSIENT_ERRORS = (TransportError, BadResponse, ServerError, Throttled)
-"""What may happen between two looks without saying anything about what is waited for."""
+"""Failures of the connection or the server, which say nothing about what is waited for."""
 
 MIN_LAST_CHECK_SECONDS = 5.0
-"""Seconds that even the last look may take; a wait can be late by so many, and by no more."""
+"""Seconds that even the last check may take; a wait can be late by so many, and by no more."""
 
 LONGEST_PAUSE = 30.0
-"""Seconds to which the pauses grow while looks keep failing."""
+"""Seconds to which the pauses grow while checks keep failing."""
 
 
 def poll(
-    look: Callable[[], T | None],
+    resource: Waitable,
+    check: Callable[[], T | None],
     goal: str,
     *,
-    clock: Clock,
     interval: float = 2.0,
     timeout: float | None = DEFAULT_TIMEOUT,
-    watch: Callable[[float, bool], None] | None = None,
+    progress: Reporter | bool | None = None,
 ) -> T:
-    """Call `look` every `interval` seconds until it returns something, and return that.
+    """Call `check` every `interval` seconds until what it returns is true, and return that.
 
-    Raises `WaitTimeout`, saying what the `goal` was, when `timeout` seconds have passed (None waits for ever). What
-    `look` raises ends the wait, except for failures of the connection or the server: these are looked past, with
-    pauses that double while they last, and the last of them is the cause of the `WaitTimeout`. `watch` is called
-    after each look with the seconds that have passed and whether the wait is over; that it hears also when an error
-    or an interrupt ends the wait.
+    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text is the
+    resource and the `goal` that was missed, such as "is not running". What `check` raises ends the wait, except for
+    `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None is
+    the data centre's own.
     """
+    # A round of the loop is a pause, a check and a report. The first check comes at once and the last one exactly at
+    # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
+    # MIN_LAST_CHECK_SECONDS, so that a silent server cannot prolong the wait. A transient failure counts as "not yet"
+    # and doubles the pause; the next answer makes the pause what it was. Every end is reported exactly once: an error
+    # or an interrupt below, everything else after the check; what the reporter itself raises is not reported to it.
     checked_times(interval=interval)
     checked_timeout(timeout)
+    clock = resource.datacenter.clock
+    announce = announcer(resource, timeout, progress)
+    limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()
-    blip: Exception | None = None
-    pause = interval
-    rest: float | None = None
+    found: T | None = None
+    failure: Exception | None = None
+    pause, rest = interval, 0.0
     while True:
         try:
-            if rest is not None:
+            if rest:
                 clock.sleep(rest)
-            now = clock.monotonic()
-            with ending_at(None if timeout is None else max(started + timeout, now + MIN_LAST_CHECK_SECONDS)):
-                found, blip, pause = look(), None, interval
+            latest = max(started + limit, clock.monotonic() + MIN_LAST_CHECK_SECONDS)
+            with ending_at(None if timeout is None else latest):
+                found, failure, pause = check(), None, interval
         except TRANSIENT_ERRORS as error:
-            found, blip, pause = None, error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
+            failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
         except BaseException:
-            if watch:
-                watch(clock.monotonic() - started, True)
+            announce(clock.monotonic() - started, True)
             raise
         elapsed = clock.monotonic() - started
-        late = timeout is not None and elapsed >= timeout
-        if watch:
-            watch(elapsed, late or found is not None)
-        if found is not None:
+        announce(elapsed, bool(found) or elapsed >= limit)
+        if found:
             return found
-        if late:
-            raise WaitTimeout(f"{goal}: not within {timeout:g} s") from blip
-        rest = pause if timeout is None else min(pause, timeout - elapsed)
+        if elapsed >= limit:
+            raise WaitTimeout(f"{resource.describe()} {goal} after {limit:g} s", resource=resource) from failure
+        rest = min(pause, limit - elapsed)
 
 
 def checked_timeout(timeout: float | None) -> None:
@@ -81,8 +86,8 @@ def checked_timeout(timeout: float | None) -> None:
 def checked_times(**seconds: float) -> None:
     """Refuse what is no number of seconds, before anything is sent that would then be left to itself.
 
-    Not-a-number is none either: a wait would never be over.
+    Not-a-number is refused too: a wait would never be over.
     """
     for name, value in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-            raise InputError(f"{name}={value!r}: give seconds, which are not negative")
+            raise InputError(f"{name} must be a non-negative number of seconds, got {value!r}")

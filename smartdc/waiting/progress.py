@@ -1,4 +1,4 @@
-"""Tell people how a wait is getting on."""
+"""Report the progress of a wait, to a function or on the terminal."""
 
 from __future__ import annotations
 
@@ -6,15 +6,39 @@ import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Progress", "Reporter", "reporter"]
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
 
-WIDTH = 20
+__all__ = ["Progress", "Reporter", "Waitable", "announcer", "reporter"]
+
+BAR_WIDTH = 20
+"""Characters of the bar on the terminal."""
+
+
+class Waitable(Protocol):
+    """What a wait asks of the thing that is waited for."""
+
+    @property
+    def datacenter(self) -> DataCenter:
+        """The data centre, which has the clock and the default of ``progress``."""
+
+    @property
+    def state(self) -> str:
+        """The state in which it was last seen."""
+
+    @property
+    def label(self) -> str:
+        """The few words that a line of progress begins with."""
+
+    def describe(self) -> str:
+        """Return the words that an error begins with."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One look at what is waited for; times are in seconds, and `done` tells that it was the last look."""
+    """One check of a wait; times are in seconds, and `done` is true for the last check."""
 
     subject: str
     state: str
@@ -26,22 +50,35 @@ class Progress:
         if self.done:
             return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
         share = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
-        bar = "#" * round(share * WIDTH)
-        return f"{self.subject} {self.state} [{bar:<{WIDTH}}] {self.elapsed:.0f} s"
+        bar = "#" * round(share * BAR_WIDTH)
+        return f"{self.subject} {self.state} [{bar:<{BAR_WIDTH}}] {self.elapsed:.0f} s"
 
 
 Reporter = Callable[[Progress], None]
 
 
 def reporter(progress: Reporter | bool | None) -> Reporter | None:
-    """Return what to call at every look: your own function, or for True a line on the terminal if there is one."""
+    """Return what to call after every check: your own function, or for True a line on the terminal if there is one."""
     if callable(progress):
         return progress
     return _line if progress and _is_terminal() else None
 
 
+def announcer(
+    resource: Waitable, timeout: float | None, progress: Reporter | bool | None
+) -> Callable[[float, bool], None]:
+    """Return what a wait calls after every check, with the seconds that have passed and whether it is over."""
+    report = reporter(resource.datacenter.progress if progress is None else progress)
+
+    def announce(elapsed: float, done: bool) -> None:
+        if report:
+            report(Progress(resource.label, resource.state, elapsed, timeout, done))
+
+    return announce
+
+
 def _is_terminal() -> bool:
-    """Tell whether somebody sees the lines; a daemon may have no standard error at all, or a closed one."""
+    """Return whether somebody sees the lines; a daemon may have no standard error at all, or a closed one."""
     return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
 
 

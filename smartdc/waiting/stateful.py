@@ -1,31 +1,51 @@
-"""Be a thing that CloudAPI makes in its own time, and wait for its state."""
+"""Resources that CloudAPI changes in its own time, and waiting for their state."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from smartdc.core.resource import Field, Resource
-from smartdc.errors import InputError, ResourceNotFound, WaitFailed, WaitTimeout
+from smartdc.errors import Gone, InputError, ResourceNotFound, WaitFailed
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.progress import Progress, Reporter, reporter
+from smartdc.waiting.progress import Reporter
 
-__all__ = ["Stateful"]
+__all__ = ["Stateful", "checked_state"]
 
 
 class Stateful(Resource):
-    """A thing whose `state` tells how far it is."""
+    """A resource with a `state`, which CloudAPI changes in its own time."""
 
     states: ClassVar[tuple[str, ...]]
-    """Every state that CloudAPI tells of it, beside ``deleted`` for one that is gone."""
+    """Every state that CloudAPI gives it, beside ``deleted`` for one that is gone."""
     dead_ends: ClassVar[frozenset[str]] = frozenset({"failed", "deleted"})
     """States that it never leaves for a better one."""
 
     state: Field[str]
 
+    @property
+    def label(self) -> str:
+        """The name, or the id where it has none."""
+        return str(self.get("name") or self)
+
+    def describe(self) -> str:
+        """Return the kind, the name and the id, as errors name the resource."""
+        kind, name = type(self).__name__.lower(), self.get("name")
+        return f"{kind} {name} ({self})" if name else f"{kind} {self}"
+
     def status(self) -> str:
-        """Fetch it again and return its state."""
+        """Fetch the resource again and return its state."""
         self.refresh()
-        return self._said("state")
+        return self._string("state")
+
+    def look(self) -> str:
+        """Fetch the resource again and return its state, which is ``deleted`` where CloudAPI has forgotten it."""
+        try:
+            self.refresh()
+        except (ResourceNotFound, Gone):
+            self._data["state"] = "deleted"
+        return self._string("state")
 
     def poll_until(
         self,
@@ -35,51 +55,33 @@ class Stateful(Resource):
         timeout: float | None = DEFAULT_TIMEOUT,
         progress: Reporter | bool | None = None,
     ) -> None:
-        """Fetch it every `interval` seconds until it is in `state`; one that is gone is ``deleted``.
+        """Fetch the resource every `interval` seconds until it is in `state`; one that is gone is ``deleted``.
 
-        Raises `WaitFailed`, with what the server says, as soon as the state cannot be reached any more, and
-        `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is called at every look, or True for
-        a line on the terminal.
+        Raises `WaitFailed`, with the server's reason, as soon as the state cannot be reached any more, and
+        `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is called after every check, or True
+        for a line on the terminal.
         """
-        if state not in (*self.states, "deleted"):
-            raise InputError(f"{state!r} is no state of a {self._kind()}; these are: {', '.join(self.states)}, deleted")
-        report = reporter(self.datacenter.progress if progress is None else progress)
+        checked_state(type(self).__name__.lower(), state, (*self.states, "deleted"))
+        reached = partial(self._look_for, state)
+        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
 
-        def look() -> bool | None:
-            now = self._look()
-            if state not in {now, "deleted"} and now in self.dead_ends:
-                raise WaitFailed(
-                    f"{self._called()} cannot become {state}: it is {now}{self._failure_reason()}", resource=self
-                )
-            return now == state or None
+    def _look_for(self, state: str) -> bool:
+        """Fetch the resource and return whether it is in `state`; raise `WaitFailed` when it never will be."""
+        now = self.look()
+        if state not in {now, "deleted"} and now in self.dead_ends:
+            raise WaitFailed(
+                f"{self.describe()} cannot become {state}: it is {now}{self._reported_error()}", resource=self
+            )
+        return now == state
 
-        def watch(elapsed: float, done: bool) -> None:
-            if report:
-                report(Progress(str(self.get("name") or self), self.state, elapsed, timeout, done))
-
-        goal = f"{self._called()} is not {state}"
-        try:
-            poll(look, goal, clock=self.datacenter.clock, interval=interval, timeout=timeout, watch=watch)
-        except WaitTimeout as error:
-            error.resource = self
-            raise
-
-    def _look(self) -> str:
-        try:
-            return self.status()
-        except ResourceNotFound:
-            self._data["state"] = "deleted"
-            return "deleted"
-
-    def _failure_reason(self) -> str:
-        """Return the reason for a failure, where the server gives one."""
+    def _reported_error(self) -> str:
+        """Return the server's reason for a failure in parentheses, where it gives one."""
         error = self.get("error")
         words = ": ".join(str(word) for word in error.values()) if isinstance(error, dict) else error
         return f" ({words})" if words else ""
 
-    def _called(self) -> str:
-        name = self.get("name")
-        return f"{self._kind()} {name} ({self})" if name else f"{self._kind()} {self}"
 
-    def _kind(self) -> str:
-        return type(self).__name__.lower()
+def checked_state(kind: str, state: str, states: Iterable[str]) -> None:
+    """Refuse a state that no resource of the kind is ever in: waiting for it would only end with the time."""
+    if state not in states:
+        raise InputError(f"unknown {kind} state {state!r}; expected one of {', '.join(states)}")

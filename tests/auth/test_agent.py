@@ -31,7 +31,7 @@ from smartdc.errors import AgentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kits.signing import Judge, KeyShelf
+    from kits.signing import KeyShelf, Verifier
 
 pytest_plugins = ("kits.signing_fixtures",)
 
@@ -193,25 +193,25 @@ def failure_of(path: str | None, timeout: float = 5) -> str:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ecdsa-384"])
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 def test_cloudapis_verifier_accepts_the_agents_signatures(
-    kind: str, algorithm: str, full_agent: RealAgent, key_of: KeyShelf, judge: Judge
+    kind: str, algorithm: str, full_agent: RealAgent, key_of: KeyShelf, verifier: Verifier
 ) -> None:
     """A key of every kind is found by either fingerprint, and signs what CloudAPI's verifier accepts."""
     file = key_of(kind)
     key = Agent(full_agent.path).find(file.fingerprint(algorithm))
 
-    verdict = judge.verdict_on(prepared(HTTPSignatureAuth(KEY_ID, key)), file.public_line)
+    verdict = verifier.verdict_on(prepared(HTTPSignatureAuth(KEY_ID, key)), file.public_line)
 
     assert verdict["ok"]
 
 
-def test_many_signatures_of_each_kind_are_accepted(full_agent: RealAgent, key_of: KeyShelf, judge: Judge) -> None:
+def test_many_signatures_of_each_kind_are_accepted(full_agent: RealAgent, key_of: KeyShelf, verifier: Verifier) -> None:
     """Numbers with zeros at their head, one signature in 256, are written right, too."""
     for kind in ("rsa-2048", "ecdsa-256", "ecdsa-521"):
         file = key_of(kind)
         auth = HTTPSignatureAuth(KEY_ID, Agent(full_agent.path).find(file.fingerprint()))
         requests = [prepared(auth, url=f"https://cloudapi.example/my/{i}") for i in range(100)]
 
-        assert all(judge.verdict_on(request, file.public_line)["ok"] for request in requests)
+        assert all(verifier.verdict_on(request, file.public_line)["ok"] for request in requests)
 
 
 def test_the_agents_keys_are_listed(full_agent: RealAgent, key_of: KeyShelf) -> None:
@@ -285,7 +285,7 @@ def test_repr_shows_which_key_it_is(full_agent: RealAgent, key_of: KeyShelf) -> 
 
 
 def test_an_encrypted_key_signs_once_added(
-    empty_agent: RealAgent, folder: Path, key_of: KeyShelf, judge: Judge
+    empty_agent: RealAgent, folder: Path, key_of: KeyShelf, verifier: Verifier
 ) -> None:
     """The agent opens an encrypted key once, after which no passphrase is needed."""
     script = folder / "askpass"
@@ -297,7 +297,7 @@ def test_an_encrypted_key_signs_once_added(
 
     key = Agent(empty_agent.path).find(file.fingerprint())
 
-    assert judge.verdict_on(prepared(HTTPSignatureAuth(KEY_ID, key)), file.public_line)["ok"]
+    assert verifier.verdict_on(prepared(HTTPSignatureAuth(KEY_ID, key)), file.public_line)["ok"]
 
 
 def test_an_empty_agent_has_no_keys(empty_agent: RealAgent) -> None:

@@ -36,7 +36,7 @@ Arguments = dict[str, Any]
 
 
 @dataclass
-class Scene:
+class Setup:
     """A cloud that all is well with, and all that a cause needs to spoil it."""
 
     key_of: KeyShelf
@@ -81,7 +81,7 @@ class Scene:
 class Cause:
     """One thing that may be wrong: how it comes about, and how it is told."""
 
-    happen: Callable[[Scene], Arguments]
+    happen: Callable[[Setup], Arguments]
     subject: str
     words: str
     advice: str
@@ -93,10 +93,10 @@ CAUSES: dict[str, Cause] = {}
 
 def cause(
     subject: str, words: str, advice: str, *, fails: bool = True
-) -> Callable[[Callable[[Scene], Arguments]], Callable[[Scene], Arguments]]:
+) -> Callable[[Callable[[Setup], Arguments]], Callable[[Setup], Arguments]]:
     """Put a function that brings a cause about into the table, with what is said of it."""
 
-    def enter(happen: Callable[[Scene], Arguments]) -> Callable[[Scene], Arguments]:
+    def enter(happen: Callable[[Setup], Arguments]) -> Callable[[Setup], Arguments]:
         CAUSES[happen.__name__.strip("_")] = Cause(happen, subject, words, advice, fails)
         return happen
 
@@ -107,78 +107,78 @@ def explained(name: str, key_of: KeyShelf, home: Path) -> Explanation:
     """Bring a cause about in an environment of its own, and return the explanation."""
     with ExitStack() as stack, pytest.MonkeyPatch.context() as environment:
         environment.setenv("HOME", str(home))
-        return explain_auth(**CAUSES[name].happen(Scene(key_of, home, environment, stack)))
+        return explain_auth(**CAUSES[name].happen(Setup(key_of, home, environment, stack)))
 
 
 # Where.
 
 
 @cause("settings", "nothing says where the data centre is", "set TRITON_URL, .*triton profile create$")
-def _nothing_at_all(_: Scene) -> Arguments:
+def _nothing_at_all(_: Setup) -> Arguments:
     return {}
 
 
 @cause("settings", "'no where' is no location", "give a URL")
-def _location_nonsense(scene: Scene) -> Arguments:
-    return scene.given(location="no where")
+def _location_nonsense(setup: Setup) -> Arguments:
+    return setup.given(location="no where")
 
 
 @cause("settings", "'nowhere' is none of us-central-1", "write https://nowhere")
-def _location_unknown(scene: Scene) -> Arguments:
-    return scene.given(location="nowhere")
+def _location_unknown(setup: Setup) -> Arguments:
+    return setup.given(location="nowhere")
 
 
 @cause("settings", "there is no profile 'lab'", "triton profile list shows which do")
-def _profile_missing(_: Scene) -> Arguments:
+def _profile_missing(_: Setup) -> Arguments:
     return {"profile": "lab"}
 
 
 @cause("settings", "TRITON_TLS_INSECURE is 'yes'", "it must be true, 1, false or 0")
-def _typo_in_a_boolean(scene: Scene) -> Arguments:
-    scene.environment.setenv("TRITON_URL", "https://cloud.example")
-    scene.environment.setenv("TRITON_TLS_INSECURE", "yes")
+def _typo_in_a_boolean(setup: Setup) -> Arguments:
+    setup.environment.setenv("TRITON_URL", "https://cloud.example")
+    setup.environment.setenv("TRITON_TLS_INSECURE", "yes")
     return {}
 
 
 @cause("settings", "verify='/no/bundle' is no CA bundle", "give True, False or the path")
-def _bundle_missing(scene: Scene) -> Arguments:
-    return scene.given(verify="/no/bundle")
+def _bundle_missing(setup: Setup) -> Arguments:
+    return setup.given(verify="/no/bundle")
 
 
 @cause("server", r"it cannot be reached: \[Errno \d+\] Connection refused", "check the location .*, the network and")
-def _host_unreachable(scene: Scene) -> Arguments:
+def _host_unreachable(setup: Setup) -> Arguments:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    return scene.given(f"http://127.0.0.1:{port}")
+    return setup.given(f"http://127.0.0.1:{port}")
 
 
 @cause("server", "its certificate is not trusted: .*CERTIFICATE_VERIFY_FAILED", "verify= takes the path of your CA's")
-def _certificate_not_trusted(scene: Scene) -> Arguments:
-    server = scene.stack.enter_context(Server(scene.cloud, tls=True))
-    return scene.given(server.url)
+def _certificate_not_trusted(setup: Setup) -> Arguments:
+    server = setup.stack.enter_context(Server(setup.cloud, tls=True))
+    return setup.given(server.url)
 
 
 @cause("server", "something answers, but it is no CloudAPI", "check the location")
-def _another_server(scene: Scene) -> Arguments:
-    scene.cloud.faults.add(Fault("Ping", status=200, body="welcome"))
-    return scene.given()
+def _another_server(setup: Setup) -> Arguments:
+    setup.cloud.faults.add(Fault("Ping", status=200, body="welcome"))
+    return setup.given()
 
 
 @cause("server", "it is no CloudAPI, to judge by its answer: .* 404", "check the location")
-def _another_path(scene: Scene) -> Arguments:
-    scene.cloud.faults.add(Fault("Ping", status=404, code="ResourceNotFound", message="/--ping does not exist"))
-    return scene.given()
+def _another_path(setup: Setup) -> Arguments:
+    setup.cloud.faults.add(Fault("Ping", status=404, code="ResourceNotFound", message="/--ping does not exist"))
+    return setup.given()
 
 
 @cause("clock", "ours is 3600 s behind the server's; requests are signed", "set this machine's clock", fails=False)
-def _clock_behind(scene: Scene) -> Arguments:
-    return scene.given(clock=VirtualClock(START - 3600))
+def _clock_behind(setup: Setup) -> Arguments:
+    return setup.given(clock=VirtualClock(START - 3600))
 
 
 @cause("clock", "ours is 86400 s ahead of the server's", "set this machine's clock", fails=False)
-def _clock_ahead(scene: Scene) -> Arguments:
-    return scene.given(clock=VirtualClock(START + 86_400))
+def _clock_ahead(setup: Setup) -> Arguments:
+    return setup.given(clock=VirtualClock(START + 86_400))
 
 
 # Who.
@@ -187,28 +187,28 @@ def _clock_ahead(scene: Scene) -> Arguments:
 @cause(
     "account", "nothing says with which key to sign", r"lacks TRITON_ACCOUNT \(or SDC_ACCOUNT\) and TRITON_KEY_ID \(or"
 )
-def _environment_with_a_url_only(scene: Scene) -> Arguments:
-    scene.environment.setenv("SDC_URL", "https://cloud.example")
+def _environment_with_a_url_only(setup: Setup) -> Arguments:
+    setup.environment.setenv("SDC_URL", "https://cloud.example")
     return {}
 
 
 @cause("settings", "nothing says whose key it is", "has SDC_URL and TRITON_KEY_ID, and lacks TRITON_ACCOUNT")
-def _environment_without_an_account(scene: Scene) -> Arguments:
-    scene.environment.setenv("SDC_URL", "https://cloud.example")
-    scene.environment.setenv("TRITON_KEY_ID", scene.key.fingerprint())
+def _environment_without_an_account(setup: Setup) -> Arguments:
+    setup.environment.setenv("SDC_URL", "https://cloud.example")
+    setup.environment.setenv("TRITON_KEY_ID", setup.key.fingerprint())
     return {}
 
 
 @cause("settings", "nothing says where", r"has TRITON_ACCOUNT and TRITON_KEY_ID, and lacks TRITON_URL \(or SDC_URL\)")
-def _environment_without_a_url(scene: Scene) -> Arguments:
-    scene.environment.setenv("TRITON_ACCOUNT", "demo")
-    scene.environment.setenv("TRITON_KEY_ID", scene.key.fingerprint())
+def _environment_without_a_url(setup: Setup) -> Arguments:
+    setup.environment.setenv("TRITON_ACCOUNT", "demo")
+    setup.environment.setenv("TRITON_KEY_ID", setup.key.fingerprint())
     return {}
 
 
 @cause("settings", "'demo/laptop' is no key id", "give '/account/keys/name', a key's name or its fingerprint")
-def _key_id_nonsense(scene: Scene) -> Arguments:
-    return scene.given(key_id="demo/laptop")
+def _key_id_nonsense(setup: Setup) -> Arguments:
+    return setup.given(key_id="demo/laptop")
 
 
 @cause(
@@ -216,41 +216,41 @@ def _key_id_nonsense(scene: Scene) -> Arguments:
     "CloudAPI knows no account 'demo', or it lacks the key /demo/keys/[0-9a-f:]+: .*401",
     "give the account the public",
 )
-def _key_not_on_the_account(scene: Scene) -> Arguments:
-    other = scene.key_of("ecdsa-256")
-    return scene.given(key_id=other.fingerprint(), secret=other.path)
+def _key_not_on_the_account(setup: Setup) -> Arguments:
+    other = setup.key_of("ecdsa-256")
+    return setup.given(key_id=other.fingerprint(), secret=other.path)
 
 
 @cause(
     "answer", "it lacks the key /demo/keys/laptop, or has that label for another key", "check the name, and give the"
 )
-def _label_not_on_the_account(scene: Scene) -> Arguments:
-    return scene.given(key_id="laptop")
+def _label_not_on_the_account(setup: Setup) -> Arguments:
+    return setup.given(key_id="laptop")
 
 
 @cause(
     "answer", "knows no user 'jill' of the account 'demo', or that user lacks this key", "give the user the public key"
 )
-def _user_unknown(scene: Scene) -> Arguments:
-    return scene.given(user="jill")
+def _user_unknown(setup: Setup) -> Arguments:
+    return setup.given(user="jill")
 
 
 @cause("user", "jill does not sign: the key id says whose key it is", "give the key's name or fingerprint", fails=False)
-def _user_beside_the_path_form(scene: Scene) -> Arguments:
-    return scene.given(user="jill", key_id=f"/demo/keys/{scene.key.fingerprint()}")
+def _user_beside_the_path_form(setup: Setup) -> Arguments:
+    return setup.given(user="jill", key_id=f"/demo/keys/{setup.key.fingerprint()}")
 
 
 @cause(
     "answer", "CloudAPI does not grant the roles operator, nobody: .*403", "check that they exist and that the caller"
 )
-def _role_unknown(scene: Scene) -> Arguments:
-    scene.user()
-    return scene.given(user="jill", roles=["operator", "nobody"])
+def _role_unknown(setup: Setup) -> Arguments:
+    setup.user()
+    return setup.given(user="jill", roles=["operator", "nobody"])
 
 
 @cause("roles", "CloudAPI does not look at roles when an account acts on itself", "leave roles= out", fails=False)
-def _roles_of_no_use(scene: Scene) -> Arguments:
-    return scene.given(roles="operator")
+def _roles_of_no_use(setup: Setup) -> Arguments:
+    return setup.given(roles="operator")
 
 
 @cause(
@@ -259,161 +259,161 @@ def _roles_of_no_use(scene: Scene) -> Arguments:
     "check roles= and the policies",
     fails=False,
 )
-def _user_with_little_leave(scene: Scene) -> Arguments:
-    scene.user()
-    return scene.given(user="jill")
+def _user_with_little_leave(setup: Setup) -> Arguments:
+    setup.user()
+    return setup.given(user="jill")
 
 
 @cause(
     "login", "CloudAPI does not look at the account project: a user acts on its own", "leave login= out", fails=False
 )
-def _user_on_another_account(scene: Scene) -> Arguments:
-    scene.user()
-    give_role(scene.cloud, "all", *scene.cloud.state.accounts["demo"].users.values(), rules=["CAN * *"])
-    scene.cloud.state.add_account("project")
-    return scene.given(login="project", key_id=f"/demo/users/jill/keys/{scene.key.fingerprint()}")
+def _user_on_another_account(setup: Setup) -> Arguments:
+    setup.user()
+    give_role(setup.cloud, "all", *setup.cloud.state.accounts["demo"].users.values(), rules=["CAN * *"])
+    setup.cloud.state.add_account("project")
+    return setup.given(login="project", key_id=f"/demo/users/jill/keys/{setup.key.fingerprint()}")
 
 
 @cause("answer", "the account or the user is disabled: .*403", "ask the operator of the cloud to enable it")
-def _account_disabled(scene: Scene) -> Arguments:
-    scene.cloud.state.accounts["demo"].disabled = True
-    return scene.given()
+def _account_disabled(setup: Setup) -> Arguments:
+    setup.cloud.state.accounts["demo"].disabled = True
+    return setup.given()
 
 
 @cause(
     "answer", "the key is right, but may not act on the account 'project'", "name a role there .*, or leave login= out"
 )
-def _account_of_somebody_else(scene: Scene) -> Arguments:
-    scene.cloud.state.add_account("project")
-    return scene.given(login="project", key_id=f"/demo/keys/{scene.key.fingerprint()}")
+def _account_of_somebody_else(setup: Setup) -> Arguments:
+    setup.cloud.state.add_account("project")
+    return setup.given(login="project", key_id=f"/demo/keys/{setup.key.fingerprint()}")
 
 
 @cause(
     "answer", "the key is right; the account itself is not for the roles guest to read", "check roles= and", fails=False
 )
-def _role_of_somebody_else(scene: Scene) -> Arguments:
-    owner = scene.cloud.state.accounts["demo"]
-    scene.cloud.state.add_account("partner", scene.key.public_line)
-    give_role(scene.cloud, "guest", scene.cloud.state.accounts["partner"], rules=["CAN getmachine"], default=False)
-    return scene.given(login=owner.login, key_id=f"/partner/keys/{scene.key.fingerprint()}", roles="guest")
+def _role_of_somebody_else(setup: Setup) -> Arguments:
+    owner = setup.cloud.state.accounts["demo"]
+    setup.cloud.state.add_account("partner", setup.key.public_line)
+    give_role(setup.cloud, "guest", setup.cloud.state.accounts["partner"], rules=["CAN getmachine"], default=False)
+    return setup.given(login=owner.login, key_id=f"/partner/keys/{setup.key.fingerprint()}", roles="guest")
 
 
 @cause("answer", "there is no account 'project' to act on", "check login=, or TRITON_ACT_AS, or actAsAccount")
-def _account_unknown(scene: Scene) -> Arguments:
-    return scene.given(login="project", key_id=f"/demo/keys/{scene.key.fingerprint()}")
+def _account_unknown(setup: Setup) -> Arguments:
+    return setup.given(login="project", key_id=f"/demo/keys/{setup.key.fingerprint()}")
 
 
 @cause("answer", "CloudAPI does not give the account: .*503", "no matter of keys: try again later, or ask the operator")
-def _maintenance(scene: Scene) -> Arguments:
-    scene.cloud.faults.add(Fault("GetAccount", kind="maintenance", times=None))
-    return scene.given()
+def _maintenance(setup: Setup) -> Arguments:
+    setup.cloud.faults.add(Fault("GetAccount", kind="maintenance", times=None))
+    return setup.given()
 
 
 @cause("answer", "CloudAPI refuses the signature of HTTPBasicAuth: .*401", "check its key id and key")
-def _auth_of_ones_own(scene: Scene) -> Arguments:
-    return scene.given(key_id=None, secret=None, auth=HTTPBasicAuth("demo", "secret"))
+def _auth_of_ones_own(setup: Setup) -> Arguments:
+    return setup.given(key_id=None, secret=None, auth=HTTPBasicAuth("demo", "secret"))
 
 
 # With which key.
 
 
 @cause("key", "the key id names MD5:.*, but the private key given is .*", "give the key id of this private key, or")
-def _wrong_fingerprint(scene: Scene) -> Arguments:
-    return scene.given(secret=scene.key_of("ecdsa-256").path)
+def _wrong_fingerprint(setup: Setup) -> Arguments:
+    return setup.given(secret=setup.key_of("ecdsa-256").path)
 
 
 @cause("key", "is encrypted; give passphrase=", "passphrase= takes a text, or .*prompt_passphrase")
-def _passphrase_missing(scene: Scene) -> Arguments:
-    return scene.given(secret=scene.key_of("ed25519", "openssh", encrypted=True).path)
+def _passphrase_missing(setup: Setup) -> Arguments:
+    return setup.given(secret=setup.key_of("ed25519", "openssh", encrypted=True).path)
 
 
 @cause("key", "the passphrase is wrong, or it is damaged", "ssh-keygen -y -f FILE shows")
-def _passphrase_wrong(scene: Scene) -> Arguments:
-    return scene.given(secret=scene.key_of("ed25519", "openssh", encrypted=True).path, passphrase="nope")
+def _passphrase_wrong(setup: Setup) -> Arguments:
+    return setup.given(secret=setup.key_of("ed25519", "openssh", encrypted=True).path, passphrase="nope")
 
 
 @cause("key", "cannot be read: Too many levels of symbolic links", "ssh-keygen -y -f FILE shows")
-def _file_unreadable(scene: Scene) -> Arguments:
-    loop = scene.home / "loop"
+def _file_unreadable(setup: Setup) -> Arguments:
+    loop = setup.home / "loop"
     loop.symlink_to(loop)
-    return scene.given(secret=loop)
+    return setup.given(secret=loop)
 
 
 @cause("key", "there is no file '.*missing'", "give a key's path or its whole text")
-def _file_missing(scene: Scene) -> Arguments:
-    return scene.given(secret=scene.home / "missing")
+def _file_missing(setup: Setup) -> Arguments:
+    return setup.given(secret=setup.home / "missing")
 
 
 @cause("key", "is no private key that this library can read", "PEM, PKCS#8 or OpenSSH, beginning with '-----BEGIN'")
-def _no_key(scene: Scene) -> Arguments:
-    return scene.given(secret=scene.file("dear diary"))
+def _no_key(setup: Setup) -> Arguments:
+    return setup.given(secret=setup.file("dear diary"))
 
 
 @cause("key", "is a public key; the private one is wanted", "usually the file of that name without .pub")
-def _public_key(scene: Scene) -> Arguments:
-    return scene.given(secret=scene.file(scene.key.public_line))
+def _public_key(setup: Setup) -> Arguments:
+    return setup.given(secret=setup.file(setup.key.public_line))
 
 
 @cause("key", "SSH_AUTH_SOCK is not set: .*cannot be searched for keys", "ssh-add -l shows .*; secret= takes the path")
-def _no_agent_and_no_folder(scene: Scene) -> Arguments:
-    return scene.given(secret=None)
+def _no_agent_and_no_folder(setup: Setup) -> Arguments:
+    return setup.given(secret=None)
 
 
 @cause("key", r"none of ~/\.ssh/id_rsa, .* is there", "give secret=")
-def _no_usual_file(scene: Scene) -> Arguments:
-    return scene.given(secret=None, key_id="laptop")
+def _no_usual_file(setup: Setup) -> Arguments:
+    return setup.given(secret=None, key_id="laptop")
 
 
 @cause(
     "key", r"the ssh-agent at \S+ shows no keys: it is empty \(ssh-add\) or locked \(ssh-add -X\)", "ssh-add -l shows"
 )
-def _agent_empty(scene: Scene) -> Arguments:
-    scene.agent()
-    return scene.given(secret=None)
+def _agent_empty(setup: Setup) -> Arguments:
+    setup.agent()
+    return setup.given(secret=None)
 
 
 @cause("key", r"the ssh-agent at \S+ has no key MD5:.*; it has .*ecdsa-256 of a test", "ssh-add -l shows what")
-def _agent_without_the_key(scene: Scene) -> Arguments:
-    scene.agent(scene.key_of("ecdsa-256"))
-    return scene.given(secret=None)
+def _agent_without_the_key(setup: Setup) -> Arguments:
+    setup.agent(setup.key_of("ecdsa-256"))
+    return setup.given(secret=None)
 
 
 @cause("key", r"no ssh-agent listens at \S+: it has ended; SSH_AUTH_SOCK is out of date", "ssh-add -l shows what")
-def _agent_dead(scene: Scene) -> Arguments:
-    scene.agent().end()
-    return scene.given(secret=None)
+def _agent_dead(setup: Setup) -> Arguments:
+    setup.agent().end()
+    return setup.given(secret=None)
 
 
 @cause("key", "there is no ssh-agent at '/no/agent': no such socket; SSH_AUTH_SOCK is out of date", "ssh-add -l shows")
-def _agent_gone(scene: Scene) -> Arguments:
-    scene.environment.setenv("SSH_AUTH_SOCK", "/no/agent")
-    return scene.given(secret=None)
+def _agent_gone(setup: Setup) -> Arguments:
+    setup.environment.setenv("SSH_AUTH_SOCK", "/no/agent")
+    return setup.given(secret=None)
 
 
 @cause("key", r"did not answer within 0\.2 s; is it waiting for a confirmation, or stopped\?", "ssh-add -l shows what")
-def _agent_stalled(scene: Scene) -> Arguments:
-    os.kill(scene.agent(scene.key).process.pid, signal.SIGSTOP)
-    return scene.given(auth=Identity(scene.key.fingerprint(), account="demo", agent_timeout=0.2))
+def _agent_stalled(setup: Setup) -> Arguments:
+    os.kill(setup.agent(setup.key).process.pid, signal.SIGSTOP)
+    return setup.given(auth=Identity(setup.key.fingerprint(), account="demo", agent_timeout=0.2))
 
 
 @cause(
     "key", "an agent signs P-384 keys with SHA-384 only, which CloudAPI refuses; name the key file", "secret= takes the"
 )
-def _agent_with_a_p384_key(scene: Scene) -> Arguments:
-    key = scene.key_of("ecdsa-384")
-    scene.agent(key)
-    return scene.given(secret=None, key_id=key.fingerprint())
+def _agent_with_a_p384_key(setup: Setup) -> Arguments:
+    key = setup.key_of("ecdsa-384")
+    setup.agent(key)
+    return setup.given(secret=None, key_id=key.fingerprint())
 
 
 @cause(
     "answer", "the ssh-agent refused to sign with .*: it was locked, the key was removed", "ssh-add -l shows what the"
 )
-def _agent_locked_later(scene: Scene) -> Arguments:
-    agent = scene.agent(scene.key)
-    identity = Identity(scene.key.fingerprint(), account="demo")
+def _agent_locked_later(setup: Setup) -> Arguments:
+    agent = setup.agent(setup.key)
+    identity = Identity(setup.key.fingerprint(), account="demo")
     identity.signer()
     agent.lock()
-    return scene.given(auth=identity)
+    return setup.given(auth=identity)
 
 
 @pytest.mark.parametrize("name", CAUSES)

@@ -31,7 +31,7 @@ from smartdc.errors import KeyFileError, PassphraseRequired
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kits.signing import Judge, KeyShelf
+    from kits.signing import KeyShelf, Verifier
 
 pytest_plugins = ("kits.signing_fixtures",)
 
@@ -80,13 +80,13 @@ def put(file: KeyFile, folder: Path, name: str, *, public: bool = True) -> Path:
 
 @pytest.mark.parametrize(("kind", "form", "encrypted"), CASES)
 def test_cloudapis_verifier_accepts_every_kind_of_key(
-    kind: str, form: str, encrypted: bool, key_of: KeyShelf, judge: Judge
+    kind: str, form: str, encrypted: bool, key_of: KeyShelf, verifier: Verifier
 ) -> None:
     """Each kind, in each format, plain or encrypted, signs what CloudAPI's verifier accepts."""
     file = key_of(kind, form, encrypted)
     key = load_private_key(file.path, file.passphrase)
 
-    verdict = judge.verdict_on(prepared(HTTPSignatureAuth(KEY_ID, key)), file.public_line)
+    verdict = verifier.verdict_on(prepared(HTTPSignatureAuth(KEY_ID, key)), file.public_line)
 
     assert (verdict["ok"], verdict["algorithm"]) == (True, ALGORITHMS[kind])
 

@@ -27,7 +27,7 @@ PRIVATE: dict[str, Any] = {
 
 
 @pytest.fixture
-def jill(cloud: Emulator) -> records.User:
+def jill(cloud: Emulator) -> records.UserRecord:
     """A sub-user who may do everything in the role operator, which nobody gives her unasked."""
     user = cloud.state.add_user("jill")
     give_role(cloud, "operator", user, rules=["CAN * *"], default=False)
@@ -53,7 +53,7 @@ def location(dc: DataCenter) -> str | None:
 # Where roles go.
 
 
-def test_roles_in_the_query(cloud: Emulator, dc: DataCenter, jill: records.User) -> None:
+def test_roles_in_the_query(cloud: Emulator, dc: DataCenter, jill: records.UserRecord) -> None:
     """Roles are sent as one parameter of the query, and so are part of what is signed."""
     give_role(cloud, "reader", jill, default=False)
     with as_user(cloud, dc, jill, roles=["operator", "reader"]) as client:
@@ -62,7 +62,7 @@ def test_roles_in_the_query(cloud: Emulator, dc: DataCenter, jill: records.User)
     assert cloud.trace[-1].path == "/demo/packages?name=g1-small&as-role=operator%2Creader"
 
 
-def test_roles_in_a_signed_url(cloud: Emulator, dc: DataCenter, jill: records.User) -> None:
+def test_roles_in_a_signed_url(cloud: Emulator, dc: DataCenter, jill: records.UserRecord) -> None:
     """Whoever has the URL acts in the roles of the data centre that signed it, except where roles would be data."""
     with as_user(cloud, dc, jill, roles="operator") as client:
         assert "&as-role=operator&" in client.presign("GET", "/machines")
@@ -73,7 +73,7 @@ def test_roles_in_a_signed_url(cloud: Emulator, dc: DataCenter, jill: records.Us
 
 
 @pytest.mark.parametrize("roles", ["operator", ["operator"], ("operator",)])
-def test_one_role(cloud: Emulator, dc: DataCenter, jill: records.User, roles: Any) -> None:
+def test_one_role(cloud: Emulator, dc: DataCenter, jill: records.UserRecord, roles: Any) -> None:
     """One role may be given as a text."""
     with as_user(cloud, dc, jill, roles=roles) as client:
         assert client.machines() == []
@@ -90,14 +90,14 @@ def test_no_roles(cloud: Emulator, dc: DataCenter, roles: Any) -> None:
     assert "as-role" not in query(cloud, "ListMachines")
 
 
-def test_no_roles_at_all(cloud: Emulator, dc: DataCenter, jill: records.User) -> None:
+def test_no_roles_at_all(cloud: Emulator, dc: DataCenter, jill: records.UserRecord) -> None:
     """A user whose roles are not asked for and not default ones may do nothing."""
     with as_user(cloud, dc, jill) as client, pytest.raises(NotAuthorized, match=r"\(listmachines\)"):
         client.machines()
 
 
 @pytest.mark.parametrize("roles", [["nobody"], ["operator", "nobody"]])
-def test_unknown_role(cloud: Emulator, dc: DataCenter, jill: records.User, roles: list[str]) -> None:
+def test_unknown_role(cloud: Emulator, dc: DataCenter, jill: records.UserRecord, roles: list[str]) -> None:
     """A role that the user does not have is refused, whatever the others allow."""
     with (
         as_user(cloud, dc, jill, roles=roles) as client,
@@ -106,7 +106,7 @@ def test_unknown_role(cloud: Emulator, dc: DataCenter, jill: records.User, roles
         client.machines()
 
 
-def test_role_of_somebody_else(cloud: Emulator, dc: DataCenter, jill: records.User) -> None:
+def test_role_of_somebody_else(cloud: Emulator, dc: DataCenter, jill: records.UserRecord) -> None:
     """A role that exists and is not the user's own is refused too."""
     give_role(cloud, "boss", cloud.state.add_user("jack"))
     with as_user(cloud, dc, jill, roles="boss") as client, pytest.raises(NotAuthorized):
@@ -152,7 +152,7 @@ ALSO_HELPED: dict[str, Do] = {
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("operation", HELPED)
-def test_where_roles_help(cloud: Emulator, dc: DataCenter, jill: records.User, operation: str) -> None:
+def test_where_roles_help(cloud: Emulator, dc: DataCenter, jill: records.UserRecord, operation: str) -> None:
     """What a role allows can be done in it, and not without it."""
     with as_user(cloud, dc, jill) as client, pytest.raises(NotAuthorized):
         HELPED[operation](client)
@@ -182,7 +182,9 @@ HARMED: dict[str, Do] = {
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("operation", ALSO_HELPED)
-def test_where_roles_help_beside_harm(cloud: Emulator, dc: DataCenter, jill: records.User, operation: str) -> None:
+def test_where_roles_help_beside_harm(
+    cloud: Emulator, dc: DataCenter, jill: records.UserRecord, operation: str
+) -> None:
     """Reading and deleting metadata and tags, and most of volumes, is done in the roles too."""
     with as_user(cloud, dc, jill, roles="operator") as client:
         ALSO_HELPED[operation](client)
@@ -228,7 +230,7 @@ def test_what_harm_it_would_be(cloud: Emulator, dc: DataCenter, operation: str) 
 
 
 @pytest.fixture
-def other(cloud: Emulator) -> records.Account:
+def other(cloud: Emulator) -> records.AccountRecord:
     """The account of somebody else, with two machines."""
     account = cloud.state.add_account("project")
     cloud.populate(2, account=account)
@@ -259,7 +261,7 @@ def test_own_account_by_its_id(cloud: Emulator, dc: DataCenter) -> None:
         assert client.account().login == "demo"
 
 
-def test_account_of_somebody_else(cloud: Emulator, dc: DataCenter, other: records.Account) -> None:
+def test_account_of_somebody_else(cloud: Emulator, dc: DataCenter, other: records.AccountRecord) -> None:
     """An operator acts on any account with the own key, and what is got there is that account's."""
     cloud.state.accounts["demo"].operator = True
     with acting(cloud, dc, other.login) as client:
@@ -268,22 +270,22 @@ def test_account_of_somebody_else(cloud: Emulator, dc: DataCenter, other: record
         machine.stop()
         assert client.account().login == "project"
         assert client != dc
-        assert machine.address.endswith(f"/project/machines/{machine.id}")
+        assert machine.canonical_url.endswith(f"/project/machines/{machine.id}")
     assert {asked.account for asked in cloud.trace} == {"project"}
 
 
-def test_account_of_somebody_else_without_leave(cloud: Emulator, dc: DataCenter, other: records.Account) -> None:
+def test_account_of_somebody_else_without_leave(cloud: Emulator, dc: DataCenter, other: records.AccountRecord) -> None:
     """Whoever is no operator may not."""
     with acting(cloud, dc, other.login) as client, pytest.raises(NotAuthorized, match="/project/machines"):
         client.machines()
 
 
-def test_role_on_the_account_of_somebody_else(cloud: Emulator, dc: DataCenter, other: records.Account) -> None:
+def test_role_on_the_account_of_somebody_else(cloud: Emulator, dc: DataCenter, other: records.AccountRecord) -> None:
     """An account that is a member of a role elsewhere acts there, in the role that it names."""
     demo = cloud.state.accounts["demo"]
-    policy = records.Policy("policy", "all", ["CAN * *"])
+    policy = records.PolicyRecord("policy", "all", ["CAN * *"])
     other.policies["policy"] = policy
-    other.roles["role"] = records.Role("role", "guest", [demo.id], [], ["policy"])
+    other.roles["role"] = records.RoleRecord("role", "guest", [demo.id], [], ["policy"])
     with acting(cloud, dc, other.login, roles="guest") as client:
         assert len(client.machines()) == 2
     with acting(cloud, dc, other.login) as client, pytest.raises(NotAuthorized):
@@ -307,7 +309,7 @@ def test_login_that_is_none(cloud: Emulator, dc: DataCenter, login: str) -> None
 
 
 def test_user_acts_on_the_own_account(
-    cloud: Emulator, dc: DataCenter, jill: records.User, other: records.Account
+    cloud: Emulator, dc: DataCenter, jill: records.UserRecord, other: records.AccountRecord
 ) -> None:
     """A user always acts on the account that it belongs to: CloudAPI does not look at what the path says."""
     cloud.populate(1)

@@ -32,7 +32,7 @@ from smartdc.errors import ConfigError, InputError, KeyFileError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kits.signing import Judge, KeyFile, KeyShelf
+    from kits.signing import KeyFile, KeyShelf, Verifier
     from smartdc.auth.private_key import PrivateKey
 
 pytest_plugins = ("kits.signing_fixtures",)
@@ -290,7 +290,7 @@ def test_another_request_has_another_signature(change: dict[str, Any], signer: C
     assert len(signer.asked) == 2
 
 
-def test_threads_never_get_the_signature_of_another_request(key_file: KeyFile, judge: Judge) -> None:
+def test_threads_never_get_the_signature_of_another_request(key_file: KeyFile, verifier: Verifier) -> None:
     """With one auth in many threads, each request carries its own signature."""
     auth = HTTPSignatureAuth(KEY_ID, load_private_key(key_file.path))
     urls = [f"https://cloudapi.example/my/machines/{i % 7}" for i in range(400)]
@@ -298,15 +298,17 @@ def test_threads_never_get_the_signature_of_another_request(key_file: KeyFile, j
     with ThreadPoolExecutor(8) as pool:
         requests_ = list(pool.map(lambda url: prepared(auth, url=url), urls))
 
-    assert all(judge.verdict_on(request, key_file.public_line)["ok"] for request in requests_)
+    assert all(verifier.verdict_on(request, key_file.public_line)["ok"] for request in requests_)
 
 
-# The judge: the verifier that CloudAPI itself uses.
+# The verifier that CloudAPI itself uses.
 
 
-def test_cloudapis_verifier_accepts_the_signature(auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge) -> None:
+def test_cloudapis_verifier_accepts_the_signature(
+    auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier
+) -> None:
     """The header is read, and the signature verified, by the package that CloudAPI uses."""
-    verdict = judge.verdict_on(prepared(auth), key_file.public_line)
+    verdict = verifier.verdict_on(prepared(auth), key_file.public_line)
 
     assert verdict == {
         "ok": True,
@@ -327,27 +329,29 @@ def test_cloudapis_verifier_accepts_the_signature(auth: HTTPSignatureAuth, key_f
     ],
 )
 def test_cloudapis_verifier_accepts_odd_urls(
-    url: str, auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge
+    url: str, auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier
 ) -> None:
     """The target is signed as it is sent, whatever is in it."""
-    assert judge.verdict_on(prepared(auth, url=url), key_file.public_line)["ok"]
+    assert verifier.verdict_on(prepared(auth, url=url), key_file.public_line)["ok"]
 
 
 def test_cloudapis_verifier_accepts_a_request_with_x_date(
-    auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge
+    auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier
 ) -> None:
     """An X-Date header, which CloudAPI believes before Date and wants signed, is signed."""
     request = prepared(auth, headers={"X-Date": formatdate(usegmt=True)})
 
-    assert judge.verdict_on(request, key_file.public_line)["ok"]
+    assert verifier.verdict_on(request, key_file.public_line)["ok"]
 
 
-def test_cloudapis_verifier_accepts_a_signature_without_host(key: PrivateKey, key_file: KeyFile, judge: Judge) -> None:
+def test_cloudapis_verifier_accepts_a_signature_without_host(
+    key: PrivateKey, key_file: KeyFile, verifier: Verifier
+) -> None:
     """The form for proxies that rewrite the host is accepted, whatever the host is then."""
     request = prepared(HTTPSignatureAuth(KEY_ID, key, host_covered=False))
     request.headers["Host"] = "inner.example"
 
-    assert judge.verdict_on(request, key_file.public_line)["ok"]
+    assert verifier.verdict_on(request, key_file.public_line)["ok"]
 
 
 @pytest.mark.parametrize(
@@ -356,34 +360,34 @@ def test_cloudapis_verifier_accepts_a_signature_without_host(key: PrivateKey, ke
     ids=["method", "path", "query", "host", "date", "body"],
 )
 def test_one_changed_byte_voids_the_signature(
-    part: str, place: int, auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge
+    part: str, place: int, auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier
 ) -> None:
     """Method, path, query, host, date and body are bound: none can be changed by a byte."""
     request = prepared(auth, "POST", headers={"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="})
     sent = {"method": "POST", "target": request.path_url, **{k.lower(): v for k, v in request.headers.items()}}
-    assert _judged(judge, sent, key_file)["ok"]
+    assert _verified(verifier, sent, key_file)["ok"]
 
     text = bytearray(sent[part].encode())
     text[place] ^= 1
     sent[part] = text.decode()
 
-    verdict = _judged(judge, sent, key_file)
+    verdict = _verified(verifier, sent, key_file)
     assert (verdict["ok"], verdict.get("error")) == (False, None)
 
 
-def _judged(judge: Judge, sent: dict[str, str], key_file: KeyFile) -> dict[str, Any]:
+def _verified(verifier: Verifier, sent: dict[str, str], key_file: KeyFile) -> dict[str, Any]:
     headers = {k: v for k, v in sent.items() if k not in {"method", "target"}}
-    return judge.verdict(sent["method"], sent["target"], headers, key_file.public_line)
+    return verifier.verdict(sent["method"], sent["target"], headers, key_file.public_line)
 
 
-def test_the_judge_refuses_what_is_avoided(auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge) -> None:
+def test_the_judge_refuses_what_is_avoided(auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier) -> None:
     """Spaces after the commas and SHA-384 are refused by the verifier, which is why neither is written."""
     header = prepared(auth).headers["Authorization"]
     spaced = prepared(headers={"Date": formatdate(usegmt=True), "Authorization": header.replace('",', '", ')})
     sha384 = prepared(headers={"Date": formatdate(usegmt=True), "Authorization": header.replace("512", "384")})
 
-    assert "bad param format" in judge.verdict_on(spaced, key_file.public_line)["error"]
-    assert "sha384 is not supported" in judge.verdict_on(sha384, key_file.public_line)["error"]
+    assert "bad param format" in verifier.verdict_on(spaced, key_file.public_line)["error"]
+    assert "sha384 is not supported" in verifier.verdict_on(sha384, key_file.public_line)["error"]
 
 
 # What is signed is what goes over the wire.
@@ -436,11 +440,11 @@ def wire6() -> Iterator[Wire]:
         yield server
 
 
-def _judged_as_received(judge: Judge, head: bytes, key_file: KeyFile) -> dict[str, Any]:
+def _verified_as_received(verifier: Verifier, head: bytes, key_file: KeyFile) -> dict[str, Any]:
     first, *rest = head.decode("latin-1").removesuffix("\r\n").split("\r\n")
     method, target, _ = first.split(" ")
     headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in rest)}
-    return judge.verdict(method, target, headers, key_file.public_line)
+    return verifier.verdict(method, target, headers, key_file.public_line)
 
 
 @pytest.mark.parametrize(
@@ -455,14 +459,14 @@ def _judged_as_received(judge: Judge, head: bytes, key_file: KeyFile) -> dict[st
     ],
 )
 def test_the_bytes_signed_are_the_bytes_received(
-    target: str, wire: Wire, auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge
+    target: str, wire: Wire, auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier
 ) -> None:
     """A server that goes by the request line and the headers it got verifies the signature."""
     with requests.Session() as session:
         session.trust_env = False
         session.post(f"http://127.0.0.1:{wire.port}{target}", auth=auth, headers={"Content-MD5": "x"}, timeout=5)
 
-    assert _judged_as_received(judge, wire.heads[0], key_file)["ok"]
+    assert _verified_as_received(verifier, wire.heads[0], key_file)["ok"]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.text("%2fFzZ/?&=#ab", max_size=20))
@@ -490,7 +494,7 @@ def test_a_target_that_would_be_changed_is_refused(target: str, auth: HTTPSignat
 
 
 def test_an_ipv6_host_is_signed_as_received(
-    wire6: Wire, auth: HTTPSignatureAuth, key_file: KeyFile, judge: Judge
+    wire6: Wire, auth: HTTPSignatureAuth, key_file: KeyFile, verifier: Verifier
 ) -> None:
     """An address in brackets is signed as the server gets it."""
     with requests.Session() as session:
@@ -498,7 +502,7 @@ def test_an_ipv6_host_is_signed_as_received(
         session.get(f"http://[::1]:{wire6.port}/my", auth=auth, timeout=5)
 
     assert f"Host: [::1]:{wire6.port}\r\n".encode() in wire6.heads[0]
-    assert _judged_as_received(judge, wire6.heads[0], key_file)["ok"]
+    assert _verified_as_received(verifier, wire6.heads[0], key_file)["ok"]
 
 
 def test_the_host_is_the_one_that_http_client_sends(wire: Wire) -> None:

@@ -175,7 +175,7 @@ def test_a_step_that_should_fail_and_does_not_stops_the_tour() -> None:
 def test_a_machine_that_is_left_behind_stops_the_tour() -> None:
     """The tour cleans up after itself, and that is checked."""
     text = "Create.\n\n>>> _ = dc.create_machine(image=dc.images()[0], package='g1-nano')\n"
-    with pytest.raises(TourStopped, match="a machine was left behind"):
+    with pytest.raises(TourStopped, match="left something behind"):
         play(Screen(io.StringIO(), {}), text, VirtualClock())
 
 

@@ -101,14 +101,14 @@ def test_data_of_the_caller_stays_as_it_is(offline: DataCenter) -> None:
 @pytest.mark.parametrize("noun", NOUNS)
 def test_resource_needs_its_key(offline: DataCenter, noun: type[Resource]) -> None:
     """Data that does not say what addresses the resource is no answer of CloudAPI."""
-    with pytest.raises(BadResponse, match=f"a {noun.__name__} needs '{noun.id_key}'"):
+    with pytest.raises(BadResponse, match=f"missing or invalid '{noun.id_key}' in the data of a {noun.__name__}"):
         noun(offline, data={"colour": "red"})
 
 
 @pytest.mark.parametrize("key", [None, "", True, [], {}, 1.5])
 def test_resource_needs_a_key_that_addresses_it(offline: DataCenter, key: object) -> None:
     """What is neither a text nor a whole number addresses nothing."""
-    with pytest.raises(BadResponse, match="a Machine needs 'id'"):
+    with pytest.raises(BadResponse, match="missing or invalid 'id' in the data of a Machine"):
         Machine(offline, data={"id": key})
 
 
@@ -135,9 +135,9 @@ def test_my_is_resolved_to_the_account() -> None:
     assert Image(mine, data=DATA) != Image(DataCenter("http://127.0.0.1:1", login="other"), data=DATA)
 
 
-def test_address(image: Image) -> None:
-    """The address is the whole URL."""
-    assert image.address == "http://127.0.0.1:1/demo/images/b-1"
+def test_canonical_url(image: Image) -> None:
+    """The canonical URL is the whole one."""
+    assert image.canonical_url == "http://127.0.0.1:1/demo/images/b-1"
     assert image.path == "/images/b-1"
 
 
@@ -192,7 +192,7 @@ def test_nouns_are_at_the_front_door(noun: type[Resource]) -> None:
 def test_answer_that_is_no_list(odd_server: Any, odd_dc: DataCenter, method: str, answer: Any) -> None:
     """A listing that is no list of objects is not CloudAPI's, and says so."""
     odd_server.get(f"http://odd.test/my/{method}", json=answer)
-    with pytest.raises(BadResponse, match=f"GET /my/{method}.*not the list that CloudAPI gives here"):
+    with pytest.raises(BadResponse, match=f"GET /my/{method}.*the answer is not a list of JSON objects"):
         getattr(odd_dc, method)()
 
 
@@ -200,7 +200,7 @@ def test_answer_that_is_no_list(odd_server: Any, odd_dc: DataCenter, method: str
 def test_answer_that_is_no_object(odd_server: Any, odd_dc: DataCenter, answer: Any) -> None:
     """A thing that is no object is not CloudAPI's, and says so."""
     odd_server.get("http://odd.test/my", json=answer)
-    with pytest.raises(BadResponse, match="GET /my: the answer is not the dict that CloudAPI gives here"):
+    with pytest.raises(BadResponse, match="GET /my: the answer is not a JSON object"):
         odd_dc.account()
 
 

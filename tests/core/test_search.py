@@ -47,5 +47,5 @@ def test_one_field_may_be_a_text() -> None:
 
 def test_pattern_that_is_none() -> None:
     """A pattern that cannot be compiled is refused, and the error says why."""
-    with pytest.raises(InputError, match=r"'base\(' is not a regular expression: missing \)"):
+    with pytest.raises(InputError, match=r"invalid regular expression 'base\(': missing \)"):
         found("base(", "name")

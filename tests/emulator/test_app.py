@@ -1,4 +1,4 @@
-"""The emulator as a whole: its doors, the order of its checks, its answers' headers, its trace and its books."""
+"""The emulator as a whole: its doors, the order of its checks, its answers' headers, its trace and its invariants."""
 
 from __future__ import annotations
 
@@ -495,7 +495,7 @@ def test_read_only_data_centre_still_reads(inside: Asker) -> None:
     assert inside.get("/my").status_code == 200
 
 
-# Trace, seed, reset, books
+# Trace, seed, reset, invariants
 
 
 def test_trace_tells_what_was_asked(inside: Asker) -> None:
@@ -526,7 +526,7 @@ def test_trace_tells_what_was_asked(inside: Asker) -> None:
 
 def test_long_trace_loses_its_older_half(inside: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """An emulator that runs for days does not fill the memory."""
-    monkeypatch.setattr("smartdc.emulator.pipeline.trace.LONGEST", 4)
+    monkeypatch.setattr("smartdc.emulator.pipeline.trace.MAX_ENTRIES", 4)
     for _ in range(5):
         inside.get("/my")
 
@@ -587,7 +587,7 @@ def test_populate_needs_no_requests(inside: Asker) -> None:
         ("web-0", "stopped", {"role": "www"}),
         ("web-1", "stopped", {"role": "www"}),
     ]
-    assert inside.cloud.books()["errors"] == []
+    assert inside.cloud.check_invariants() == []
     with pytest.raises(ValueError, match="no active image 'nothing'"):
         inside.cloud.populate(1, image="nothing")
 
@@ -610,19 +610,17 @@ def test_parallel_creates_keep_the_books_right(cloud: Emulator) -> None:
             statuses = [status for row in pool.map(create, range(20)) for status in row]
 
     assert sorted(statuses) == [201] * 81 + [409] * 19
-    books = cloud.books()
-    assert books["errors"] == []
-    assert books["addresses"] == 2 * 81
+    assert cloud.check_invariants() == []
+    assert cloud.summary()["addresses"] == 2 * 81
 
 
-def test_books_tell_what_does_not_add_up(cloud: Emulator) -> None:
+def test_violated_invariants_are_reported(cloud: Emulator) -> None:
     """A lost address, a double name and a double MAC are found."""
     first, second = cloud.populate(2)
     first.name, first.nics[0].mac = second.name, second.nics[0].mac
     cloud.state.release(second.nics)
 
-    errors = cloud.books()["errors"]
-    assert len(errors) == 3
+    assert len(cloud.check_invariants()) == 3
 
 
 def test_bug_of_the_emulator_is_a_500(inside: Asker, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:

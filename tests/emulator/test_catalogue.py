@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kits.emulator_signer import Asker, public_line, refusal
 from smartdc.emulator import Emulator
-from smartdc.emulator.state.records import Image
+from smartdc.emulator.state.records import ImageRecord
 
 ARGUMENT = (409, "InvalidArgument")
 NOT_FOUND = (404, "ResourceNotFound")
@@ -52,10 +52,10 @@ def test_account_is_updated(ask: Asker) -> None:
     assert ask.post("/my", {"triton_cns_enabled": False}).json()["triton_cns_enabled"] is False
 
 
-def test_account_checks_its_flag(ask: Asker) -> None:
-    """Nothing else is changed with a wrong one."""
-    assert refusal(ask.post("/my", {"triton_cns_enabled": "yes", "city": "x"})) == ARGUMENT
-    assert refusal(ask.post("/my", {"triton_cns_enabled": "True"})) == ARGUMENT
+@pytest.mark.parametrize("value", ["yes", "True", "", None, 1, [], ["true"], {}, {"true": True}], ids=str)
+def test_account_checks_its_flag(ask: Asker, value: Any) -> None:
+    """Nothing else is changed with a wrong one, whatever its JSON type."""
+    assert refusal(ask.post("/my", {"triton_cns_enabled": value, "city": "x"})) == ARGUMENT
     assert "city" not in ask.get("/my").json()
 
 
@@ -133,7 +133,7 @@ def test_own_key_can_be_deleted(ask: Asker) -> None:
 # Images
 
 
-def image(ask: Asker, name: str = "base-64-lts") -> Image:
+def image(ask: Asker, name: str = "base-64-lts") -> ImageRecord:
     """Return an image by name."""
     found = ask.cloud.state.image_named(name)
     assert found

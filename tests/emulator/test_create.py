@@ -10,7 +10,7 @@ import requests
 
 from kits.emulator_signer import Asker, refusal
 from smartdc.emulator import ByScript, Emulator
-from smartdc.emulator.state.records import Image, Network, Package
+from smartdc.emulator.state.records import ImageRecord, NetworkRecord, PackageRecord
 
 ARGUMENT = (409, "InvalidArgument")
 MISSING = (409, "MissingParameter")
@@ -24,21 +24,21 @@ def ask(cloud: Emulator) -> Asker:
     return Asker(cloud)
 
 
-def image(ask: Asker, name: str = "base-64-lts") -> Image:
+def image(ask: Asker, name: str = "base-64-lts") -> ImageRecord:
     """Return an image by name."""
     found = ask.cloud.state.image_named(name)
     assert found
     return found
 
 
-def package(ask: Asker, name: str) -> Package:
+def package(ask: Asker, name: str) -> PackageRecord:
     """Return a package by name."""
     found = ask.cloud.state.package_named(name)
     assert found
     return found
 
 
-def network(ask: Asker, name: str) -> Network:
+def network(ask: Asker, name: str) -> NetworkRecord:
     """Return a network by name."""
     return next(each for each in ask.cloud.state.networks.values() if each.name == name)
 
@@ -483,8 +483,8 @@ def test_full_network_refuses(ask: Asker) -> None:
 
     assert [create(ask).status_code for _ in range(3)] == [201, 201, 507]
     assert refusal(create(ask)) == (507, "SubnetFull")
-    assert ask.cloud.books()["errors"] == []
-    assert ask.cloud.books()["addresses"] == 4
+    assert ask.cloud.check_invariants() == []
+    assert ask.cloud.summary()["addresses"] == 4
 
 
 def test_memory_must_do_for_the_image(ask: Asker) -> None:
@@ -640,7 +640,7 @@ def test_failed_machine_leaves_the_list(ask: Asker) -> None:
     assert ask.audit(machine) == [("provision", "no")]
     assert ask.get("/my/machines").json() == []
     assert [each["id"] for each in ask.get("/my/machines?tombstone=true").json()] == [machine]
-    assert ask.cloud.books()["addresses"] == 0
+    assert ask.cloud.summary()["addresses"] == 0
 
 
 def test_machine_without_a_node_cannot_be_deleted(ask: Asker) -> None:

@@ -102,7 +102,7 @@ def test_control_cannot_move_any_clock(ask: Asker) -> None:
 
     answer = ask.post("/--emulator/clock", {"seconds": 60}, headers={"X-Emulator-Token": ask.cloud.token})
     assert refusal(answer) == (409, "InvalidArgument")
-    assert "cannot be moved" in answer.json()["message"]
+    assert "cannot be advanced" in answer.json()["message"]
 
 
 def test_control_plans_faults(cloud: Emulator, control: Any) -> None:
@@ -143,12 +143,12 @@ def test_control_sets_transitions(cloud: Emulator, control: Any) -> None:
 
 
 def test_control_populates_and_counts(cloud: Emulator, control: Any) -> None:
-    """The books come back as JSON."""
+    """Counts and violations of invariants come back as JSON."""
     identities = control("POST", "populate", {"count": 3, "tags": {"a": 1}}).json()
 
     assert set(identities) == set(cloud.state.machines)
-    books = control("GET", "books").json()
-    assert (books["machines"], books["errors"]) == ({"running": 3}, [])
+    assert control("GET", "summary").json()["machines"] == {"running": 3}
+    assert control("GET", "invariants").json() == []
 
 
 def test_control_switches(cloud: Emulator, control: Any) -> None:
@@ -166,9 +166,9 @@ def test_control_switches(cloud: Emulator, control: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"volumes": True, "moon": 1}, "there is no setting moon; there are allow_multiple_public_networks, "),
-        ({"fabrics": False, "volumes": "false"}, "volumes is true or false"),
-        ({"manta_url": True}, "manta_url is not true or false"),
+        ({"volumes": True, "moon": 1}, "unknown setting moon; expected one of allow_multiple_public_networks, "),
+        ({"fabrics": False, "volumes": "false"}, "volumes must be a boolean, got 'false'"),
+        ({"manta_url": True}, "manta_url must not be a boolean, got True"),
         ({"fabrics": False, "throttle": {"speed": 1}}, "speed"),
     ],
 )

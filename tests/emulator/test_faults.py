@@ -282,9 +282,9 @@ def test_chance_comes_from_the_seed() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kind": "fire"}, "no fault of kind 'fire'"),
-        ({"when": "meanwhile"}, "before or after the change, not 'meanwhile'"),
-        ({"kind": "truncate", "when": "before"}, "only happen after"),
+        ({"kind": "fire"}, "unknown kind of fault 'fire'"),
+        ({"when": "meanwhile"}, "when must be 'before' or 'after', got 'meanwhile'"),
+        ({"kind": "truncate", "when": "before"}, "so when must be 'after'"),
     ],
 )
 def test_impossible_fault_is_refused(options: dict[str, Any], words: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kits.emulator_signer import Asker, refusal
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 ARGUMENT = (409, "InvalidArgument")
@@ -358,7 +358,7 @@ def test_resize_changes_the_package(ask: Asker, machine: str) -> None:
     assert (shown["package"], shown["memory"], shown["disk"]) == ("g1-large", 8192, 204_800)
 
 
-def held(ask: Asker, machine: str, **changed: Any) -> Machine:
+def held(ask: Asker, machine: str, **changed: Any) -> MachineRecord:
     """Return a machine as the emulator holds it, with some attributes changed."""
     found = ask.cloud.state.machines[machine]
     for name, value in changed.items():

@@ -33,19 +33,19 @@ def key() -> Ed25519PrivateKey:
 
 
 @pytest.fixture
-def alice(cloud: Emulator, key: Ed25519PrivateKey) -> records.User:
+def alice(cloud: Emulator, key: Ed25519PrivateKey) -> records.UserRecord:
     """A user with one key, called laptop."""
     return cloud.state.add_user("alice", public_line(key, "laptop"))
 
 
 @pytest.fixture
-def hers(cloud: Emulator, alice: records.User, key: Ed25519PrivateKey) -> Asker:
+def hers(cloud: Emulator, alice: records.UserRecord, key: Ed25519PrivateKey) -> Asker:
     """The user alice, within the process."""
     return asker(cloud, key, f"/demo/users/{alice.login}/keys/laptop")
 
 
 @pytest.fixture
-def machine(cloud: Emulator) -> records.Machine:
+def machine(cloud: Emulator) -> records.MachineRecord:
     """A running machine."""
     return cloud.populate(1)[0]
 
@@ -70,7 +70,7 @@ def message(answer: Any) -> str:
 @pytest.mark.parametrize("user", ["login", "id"])
 @pytest.mark.parametrize("name", ["laptop", "fingerprint"])
 def test_key_id_of_a_user(
-    cloud: Emulator, alice: records.User, key: Ed25519PrivateKey, word: str, account: str, user: str, name: str
+    cloud: Emulator, alice: records.UserRecord, key: Ed25519PrivateKey, word: str, account: str, user: str, name: str
 ) -> None:
     """Account and user go by login or id, the key by name or MD5 fingerprint, and the word between is not looked at."""
     give_role(cloud, "administrator", alice)
@@ -86,7 +86,9 @@ def test_key_id_of_a_user(
 
 
 @pytest.mark.parametrize("key_id", ["/demo/keys/laptop", "/demo/users/bob/keys/laptop", "/demo/users/alice/keys/x"])
-def test_key_id_that_leads_to_nobody(cloud: Emulator, alice: records.User, key: Ed25519PrivateKey, key_id: str) -> None:
+def test_key_id_that_leads_to_nobody(
+    cloud: Emulator, alice: records.UserRecord, key: Ed25519PrivateKey, key_id: str
+) -> None:
     """A user's key is neither the account's nor another user's."""
     cloud.state.add_user("bob")
     assert alice.keys
@@ -97,7 +99,7 @@ def test_key_id_that_leads_to_nobody(cloud: Emulator, alice: records.User, key: 
     assert message(answer) == "Invalid authorization credentials supplied"
 
 
-def test_key_of_the_account_is_no_users(cloud: Emulator, alice: records.User) -> None:
+def test_key_of_the_account_is_no_users(cloud: Emulator, alice: records.UserRecord) -> None:
     """The account's own key does not sign for its users."""
     ask = Asker(cloud)
     ask.session.auth = Signer(cloud, key_id=f"/demo/users/{alice.login}/keys/{cloud.key_id.rpartition('/')[2]}")
@@ -105,7 +107,7 @@ def test_key_of_the_account_is_no_users(cloud: Emulator, alice: records.User) ->
     assert refusal(ask.get("/my")) == CREDENTIALS
 
 
-def test_wrong_signature_of_a_user(cloud: Emulator, alice: records.User) -> None:
+def test_wrong_signature_of_a_user(cloud: Emulator, alice: records.UserRecord) -> None:
     """The key id says who it is, and only the key proves it."""
     stranger = asker(cloud, Ed25519PrivateKey.generate(), f"/demo/users/{alice.login}/keys/laptop")
 
@@ -114,7 +116,7 @@ def test_wrong_signature_of_a_user(cloud: Emulator, alice: records.User) -> None
 
 @pytest.mark.parametrize(("versions", "known"), [("~7.1", False), ("7.0.0", False), ("~7.2", True), ("~9||~7", True)])
 def test_users_sign_from_version_7_2_on(
-    cloud: Emulator, hers: Asker, alice: records.User, versions: str, known: bool
+    cloud: Emulator, hers: Asker, alice: records.UserRecord, versions: str, known: bool
 ) -> None:
     """Before that nobody knows how to read their key ids."""
     give_role(cloud, "administrator", alice)
@@ -127,7 +129,7 @@ def test_users_sign_from_version_7_2_on(
 
 
 @pytest.mark.parametrize("whose", ["user", "account"])
-def test_disabled_user_is_refused(cloud: Emulator, hers: Asker, alice: records.User, whose: str) -> None:
+def test_disabled_user_is_refused(cloud: Emulator, hers: Asker, alice: records.UserRecord, whose: str) -> None:
     """It is enough that one of the two is switched off."""
     give_role(cloud, "administrator", alice)
     person: records.Person = alice if whose == "user" else cloud.state.accounts["demo"]
@@ -140,7 +142,7 @@ def test_disabled_user_is_refused(cloud: Emulator, hers: Asker, alice: records.U
 
 
 @pytest.mark.parametrize("path", ["/my", "/demo", "/other", "/nobody"])
-def test_a_user_acts_on_its_account(cloud: Emulator, hers: Asker, alice: records.User, path: str) -> None:
+def test_a_user_acts_on_its_account(cloud: Emulator, hers: Asker, alice: records.UserRecord, path: str) -> None:
     """Whatever account the path names, it is the user's own that is meant."""
     cloud.state.add_account("other")
     give_role(cloud, "administrator", alice)
@@ -148,7 +150,9 @@ def test_a_user_acts_on_its_account(cloud: Emulator, hers: Asker, alice: records
     assert hers.get(path).json()["login"] == "demo"
 
 
-def test_the_audit_names_the_user(cloud: Emulator, hers: Asker, alice: records.User, machine: records.Machine) -> None:
+def test_the_audit_names_the_user(
+    cloud: Emulator, hers: Asker, alice: records.UserRecord, machine: records.MachineRecord
+) -> None:
     """What a user did is told with the user's key id."""
     give_role(cloud, "administrator", alice)
     assert hers.act(machine.id, "stop").status_code == 202
@@ -196,7 +200,12 @@ def test_a_user_without_roles_may_nothing(hers: Asker) -> None:
     ],
 )
 def test_actions(
-    cloud: Emulator, hers: Asker, alice: records.User, machine: records.Machine, request_line: str, action: str
+    cloud: Emulator,
+    hers: Asker,
+    alice: records.UserRecord,
+    machine: records.MachineRecord,
+    request_line: str,
+    action: str,
 ) -> None:
     """Every operation has a name in policies, mostly its own; a rule with that name lets it pass, and no other does."""
     method, _, target = request_line.format(id=machine.id).partition(" ")
@@ -210,7 +219,7 @@ def test_actions(
     assert hers(method, target).status_code != 403
 
 
-def test_a_role_counts_where_it_is_tagged(cloud: Emulator, hers: Asker, alice: records.User) -> None:
+def test_a_role_counts_where_it_is_tagged(cloud: Emulator, hers: Asker, alice: records.UserRecord) -> None:
     """The policies of a role hold for the things that are tagged with it."""
     reader, writer = give_role(cloud, "reader", alice), give_role(cloud, "writer")
     open_to(cloud, "/users", writer)
@@ -222,7 +231,9 @@ def test_a_role_counts_where_it_is_tagged(cloud: Emulator, hers: Asker, alice: r
     assert hers.get("/my/roles").status_code == 403
 
 
-def test_a_role_that_was_deleted_opens_nothing(cloud: Emulator, ask: Asker, hers: Asker, alice: records.User) -> None:
+def test_a_role_that_was_deleted_opens_nothing(
+    cloud: Emulator, ask: Asker, hers: Asker, alice: records.UserRecord
+) -> None:
     """Its tags stay where they are, and are of no effect."""
     reader = give_role(cloud, "reader", alice)
     open_to(cloud, "/users", reader)
@@ -254,7 +265,7 @@ def test_a_role_that_was_deleted_opens_nothing(cloud: Emulator, ask: Asker, hers
         ([], False),
     ],
 )
-def test_rules(cloud: Emulator, hers: Asker, alice: records.User, rules: list[str], allowed: bool) -> None:
+def test_rules(cloud: Emulator, hers: Asker, alice: records.UserRecord, rules: list[str], allowed: bool) -> None:
     """Actions are spelled in lower case; a rule with principals fits nobody, since roles say who it is."""
     open_to(cloud, "/users", give_role(cloud, "reader", alice, rules=rules))
 
@@ -263,7 +274,7 @@ def test_rules(cloud: Emulator, hers: Asker, alice: records.User, rules: list[st
 
 @pytest.mark.parametrize(("rule", "allowed"), [("CAN listusers *", True), ("CAN listusers", False)])
 def test_a_rule_with_resources_needs_no_tag(
-    cloud: Emulator, hers: Asker, alice: records.User, rule: str, allowed: bool
+    cloud: Emulator, hers: Asker, alice: records.UserRecord, rule: str, allowed: bool
 ) -> None:
     """Such a rule says itself what it is about."""
     give_role(cloud, "reader", alice, rules=[rule])
@@ -271,7 +282,7 @@ def test_a_rule_with_resources_needs_no_tag(
     assert (hers.get("/my/users").status_code == 200) is allowed
 
 
-def test_conditions_are_refused_by_name(cloud: Emulator, hers: Asker, alice: records.User) -> None:
+def test_conditions_are_refused_by_name(cloud: Emulator, hers: Asker, alice: records.UserRecord) -> None:
     """Where only a rule with conditions would let the user in, the emulator says that it cannot tell."""
     role = give_role(cloud, "reader", alice, rules=["CAN listusers WHEN sourceip = 10.0.0.0/8"])
     open_to(cloud, "/users", role)
@@ -284,7 +295,7 @@ def test_conditions_are_refused_by_name(cloud: Emulator, hers: Asker, alice: rec
     assert hers.get("/my/users").status_code == 200
 
 
-def test_administrator_may_everything(cloud: Emulator, hers: Asker, alice: records.User) -> None:
+def test_administrator_may_everything(cloud: Emulator, hers: Asker, alice: records.UserRecord) -> None:
     """The role of that name needs neither policies nor tags."""
     give_role(cloud, "administrator", alice, rules=[])
 
@@ -292,7 +303,7 @@ def test_administrator_may_everything(cloud: Emulator, hers: Asker, alice: recor
     assert hers.create()
 
 
-def test_account_that_is_not_approved(cloud: Emulator, hers: Asker, alice: records.User) -> None:
+def test_account_that_is_not_approved(cloud: Emulator, hers: Asker, alice: records.UserRecord) -> None:
     """Its users are kept out, administrators too."""
     give_role(cloud, "administrator", alice)
     cloud.state.accounts["demo"].approved = False
@@ -300,7 +311,7 @@ def test_account_that_is_not_approved(cloud: Emulator, hers: Asker, alice: recor
     assert refusal(hers.get("/my/users")) == FORBIDDEN
 
 
-def test_as_role_takes_on_roles(cloud: Emulator, hers: Asker, alice: records.User) -> None:
+def test_as_role_takes_on_roles(cloud: Emulator, hers: Asker, alice: records.UserRecord) -> None:
     """The roles that are asked for count, and the default ones no longer do."""
     reader, writer = give_role(cloud, "reader", alice), give_role(cloud, "writer", alice, default=False)
     open_to(cloud, "/users", reader)
@@ -312,7 +323,7 @@ def test_as_role_takes_on_roles(cloud: Emulator, hers: Asker, alice: records.Use
     assert [hers.get(f"{path}?{both}").status_code for path in ("/my/users", "/my/roles")] == [200, 200]
 
 
-def test_as_role_in_the_body(cloud: Emulator, hers: Asker, alice: records.User) -> None:
+def test_as_role_in_the_body(cloud: Emulator, hers: Asker, alice: records.UserRecord) -> None:
     """It is a parameter like any other."""
     open_to(cloud, "/policies", give_role(cloud, "writer", alice, default=False))
     wish = {"name": "all", "rules": ["CAN *"]}
@@ -323,7 +334,7 @@ def test_as_role_in_the_body(cloud: Emulator, hers: Asker, alice: records.User) 
 
 @pytest.mark.parametrize("asked", ["nobody", "writer", "reader,nobody"])
 def test_as_role_of_a_role_that_one_does_not_have(
-    cloud: Emulator, hers: Asker, alice: records.User, asked: str
+    cloud: Emulator, hers: Asker, alice: records.UserRecord, asked: str
 ) -> None:
     """The refusal does not tell roles that are not there from those of others."""
     give_role(cloud, "reader", alice)
@@ -389,7 +400,7 @@ def test_missing_machine_comes_before_roles(cloud: Emulator, hers: Asker) -> Non
     assert hers.post("/my/machines").status_code == 403
 
 
-def test_without_roles_users_stay_out(cloud: Emulator, hers: Asker, ask: Asker, alice: records.User) -> None:
+def test_without_roles_users_stay_out(cloud: Emulator, hers: Asker, ask: Asker, alice: records.UserRecord) -> None:
     """An operator may have no use for roles: the books are kept, and nobody but the account gets in."""
     give_role(cloud, "administrator", alice)
     cloud.state.settings.rbac = False
@@ -403,7 +414,7 @@ def test_without_roles_users_stay_out(cloud: Emulator, hers: Asker, ask: Asker, 
 
 
 @pytest.fixture
-def reader(cloud: Emulator, alice: records.User) -> records.Role:
+def reader(cloud: Emulator, alice: records.UserRecord) -> records.RoleRecord:
     """A role that lets alice do everything with what it is tagged on."""
     return give_role(cloud, "reader", alice)
 
@@ -414,12 +425,12 @@ def tag(ask: Asker, path: str, *names: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/my/users", "/demo/users"])
-def test_role_tags_answer_with_the_account(ask: Asker, reader: records.Role, path: str) -> None:
+def test_role_tags_answer_with_the_account(ask: Asker, reader: records.RoleRecord, path: str) -> None:
     """The name of what was tagged has the account's login."""
     assert tag(ask, path, reader.name).json() == {"name": "/demo/users", "role-tag": ["reader"]}
 
 
-def test_role_tags_in_the_header(cloud: Emulator, ask: Asker, reader: records.Role) -> None:
+def test_role_tags_in_the_header(cloud: Emulator, ask: Asker, reader: records.RoleRecord) -> None:
     """In place of a body the header may name the roles."""
     give_role(cloud, "writer")
 
@@ -429,7 +440,7 @@ def test_role_tags_in_the_header(cloud: Emulator, ask: Asker, reader: records.Ro
     assert cloud.state.accounts["demo"].role_tags["/demo/users"][0] == reader.id
 
 
-def test_role_tags_of_nothing_change_nothing(ask: Asker, reader: records.Role) -> None:
+def test_role_tags_of_nothing_change_nothing(ask: Asker, reader: records.RoleRecord) -> None:
     """A body without them repeats those that are there; none is a list too."""
     assert ask("PUT", "/my", json={"email": "x"}).json() == {"name": "/demo", "role-tag": []}
     tag(ask, "/my", reader.name)
@@ -437,14 +448,14 @@ def test_role_tags_of_nothing_change_nothing(ask: Asker, reader: records.Role) -
     assert ask("PUT", "/my", json={}).json()["role-tag"] == ["reader"]
 
 
-def test_role_tags_of_what_is_not_there(ask: Asker, reader: records.Role) -> None:
+def test_role_tags_of_what_is_not_there(ask: Asker, reader: records.RoleRecord) -> None:
     """Users and machines must exist, other things need not."""
     assert message(tag(ask, "/my/users/nobody", reader.name)) == "nobody does not exist"
     assert tag(ask, f"/my/machines/{UNKNOWN}", reader.name).status_code == 404
     assert tag(ask, f"/my/images/{UNKNOWN}", reader.name).status_code == 200
 
 
-def test_role_tags_need_version_7_2(ask: Asker, reader: records.Role) -> None:
+def test_role_tags_need_version_7_2(ask: Asker, reader: records.RoleRecord) -> None:
     """Older versions set none and see none; CloudAPI does not answer at all, the emulator refuses."""
     tag(ask, "/my/users", reader.name)
     old = {"Accept-Version": "~7.1"}
@@ -455,7 +466,7 @@ def test_role_tags_need_version_7_2(ask: Asker, reader: records.Role) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_role_tags_are_in_a_header(ask: Asker, reader: records.Role, method: str) -> None:
+def test_role_tags_are_in_a_header(ask: Asker, reader: records.RoleRecord, method: str) -> None:
     """Reading with and without a body tells them."""
     tag(ask, "/my/users/alice", reader.name)
 
@@ -464,7 +475,7 @@ def test_role_tags_are_in_a_header(ask: Asker, reader: records.Role, method: str
 
 
 def test_what_lies_below_a_machine_has_its_tags(
-    ask: Asker, hers: Asker, reader: records.Role, machine: records.Machine
+    ask: Asker, hers: Asker, reader: records.RoleRecord, machine: records.MachineRecord
 ) -> None:
     """Tags, metadata, snapshots and the audit of a machine are open to whom the machine is."""
     below = [f"/my/machines/{machine.id}/{name}" for name in ("tags", "metadata", "snapshots", "audit")]
@@ -490,7 +501,7 @@ def test_what_lies_below_a_machine_has_its_tags(
 )
 @pytest.mark.parametrize("who", ["account", "user"])
 def test_what_is_made_gets_tags(
-    cloud: Emulator, ask: Asker, hers: Asker, reader: records.Role, path: str, body: Any, entry: str, who: str
+    cloud: Emulator, ask: Asker, hers: Asker, reader: records.RoleRecord, path: str, body: Any, entry: str, who: str
 ) -> None:
     """A header on a create names them; a user's own active roles are there without being named."""
     open_to(cloud, path.removeprefix("/my"), reader)
@@ -510,7 +521,7 @@ def test_made_by_the_account_has_no_tags(cloud: Emulator, ask: Asker) -> None:
     assert cloud.state.accounts["demo"].role_tags == {}
 
 
-def test_machine_is_made_with_tags(cloud: Emulator, ask: Asker, reader: records.Role) -> None:
+def test_machine_is_made_with_tags(cloud: Emulator, ask: Asker, reader: records.RoleRecord) -> None:
     """A machine keeps the tags that the header of its create names."""
     image = cloud.state.image_named("base-64-lts")
     assert image
@@ -524,7 +535,7 @@ def test_machine_is_made_with_tags(cloud: Emulator, ask: Asker, reader: records.
     assert cloud.state.machines[wrong.json()["id"]].role_tags == []
 
 
-def test_update_tags_as_its_header_says(cloud: Emulator, ask: Asker, reader: records.Role) -> None:
+def test_update_tags_as_its_header_says(cloud: Emulator, ask: Asker, reader: records.RoleRecord) -> None:
     """Tags in the header of an update are set, and without one those that are there stay."""
     ask.post(
         "/my/users/" + next(iter(cloud.state.accounts["demo"].users)), {"city": "Oslo"}, headers={"role-tag": "reader"}
@@ -564,7 +575,7 @@ def test_update_tags_as_its_header_says(cloud: Emulator, ask: Asker, reader: rec
         ),
     ],
 )
-def test_role_in_the_wrong_shape(ask: Asker, alice: records.User, wish: dict[str, Any], reason: str) -> None:
+def test_role_in_the_wrong_shape(ask: Asker, alice: records.UserRecord, wish: dict[str, Any], reason: str) -> None:
     """From version 9 on members and policies are checked field by field."""
     assert alice.login == "alice"
     answer = ask.post("/my/roles", {"name": "reader", **wish}, headers={"Accept-Version": "~9"})
@@ -573,7 +584,7 @@ def test_role_in_the_wrong_shape(ask: Asker, alice: records.User, wish: dict[str
     assert message(answer) == reason
 
 
-def test_role_with_the_same_member_twice(ask: Asker, alice: records.User) -> None:
+def test_role_with_the_same_member_twice(ask: Asker, alice: records.UserRecord) -> None:
     """The directory keeps everybody once."""
     member = {"type": "subuser", "login": "alice"}
 
@@ -599,7 +610,7 @@ def test_role_without_a_name(ask: Asker) -> None:
     ],
 )
 def test_members_before_version_9(
-    cloud: Emulator, ask: Asker, alice: records.User, given: Any, logins: list[str]
+    cloud: Emulator, ask: Asker, alice: records.UserRecord, given: Any, logins: list[str]
 ) -> None:
     """One name, a list, a list in a text and a list in a list all will do."""
     cloud.state.add_user("bob")
@@ -611,7 +622,7 @@ def test_members_before_version_9(
     assert alice.login == "alice"
 
 
-def test_default_members_before_version_9(cloud: Emulator, ask: Asker, alice: records.User) -> None:
+def test_default_members_before_version_9(cloud: Emulator, ask: Asker, alice: records.UserRecord) -> None:
     """Given alone they replace all members."""
     bob = cloud.state.add_user("bob")
     role = give_role(cloud, "reader", alice)
@@ -623,7 +634,7 @@ def test_default_members_before_version_9(cloud: Emulator, ask: Asker, alice: re
     assert (role.members, role.default_members) == ([bob.id], [bob.id])
 
 
-def test_accounts_among_members_before_version_9(cloud: Emulator, ask: Asker, alice: records.User) -> None:
+def test_accounts_among_members_before_version_9(cloud: Emulator, ask: Asker, alice: records.UserRecord) -> None:
     """Names cannot tell accounts from users, so only users are shown."""
     role = give_role(cloud, "reader", alice, cloud.state.add_account("partner"))
 
@@ -635,7 +646,7 @@ def test_accounts_among_members_before_version_9(cloud: Emulator, ask: Asker, al
 
 
 @pytest.mark.parametrize(("kind", "name"), [("roles", "reader"), ("policies", "reader rules")])
-def test_delete_goes_by_id_only(cloud: Emulator, ask: Asker, reader: records.Role, kind: str, name: str) -> None:
+def test_delete_goes_by_id_only(cloud: Emulator, ask: Asker, reader: records.RoleRecord, kind: str, name: str) -> None:
     """Roles and policies are read by name too, but not deleted by it."""
     assert cloud.state.accounts["demo"].roles == {reader.id: reader}
     assert ask.get(f"/my/{kind}/{name}").status_code == 200
@@ -646,14 +657,14 @@ def test_delete_goes_by_id_only(cloud: Emulator, ask: Asker, reader: records.Rol
     assert message(answer) == "The resource you requested does not exist"
 
 
-def test_update_of_a_policy_by_name(ask: Asker, reader: records.Role) -> None:
+def test_update_of_a_policy_by_name(ask: Asker, reader: records.RoleRecord) -> None:
     """A policy is read by name, and then not found where it is to be changed."""
     answer = ask.post(f"/my/policies/{reader.name} rules", {"rules": ["CAN *"]})
 
     assert refusal(answer) == (404, "ResourceNotFound")
 
 
-def test_update_of_nothing(ask: Asker, reader: records.Role) -> None:
+def test_update_of_nothing(ask: Asker, reader: records.RoleRecord) -> None:
     """CloudAPI answers a policy with an empty object, and trips over a role."""
     assert ask.post(f"/my/policies/{reader.policies[0]}", {}).json() == {}
     assert refusal(ask.post(f"/my/roles/{reader.id}", {})) == (500, "InternalError")
@@ -695,7 +706,7 @@ def test_create_user_lists_what_is_missing(ask: Asker) -> None:
     assert message(answer) == "Request is missing required parameters: email is required, password is required"
 
 
-def test_create_user_with_an_email_of_somebody_else(ask: Asker, alice: records.User) -> None:
+def test_create_user_with_an_email_of_somebody_else(ask: Asker, alice: records.UserRecord) -> None:
     """Addresses are free once in the whole directory."""
     body = {"login": "bob", "email": alice.profile["email"], "password": "secret77"}
 
@@ -713,7 +724,7 @@ def test_create_user_is_found_by_login(ask: Asker) -> None:
 
 
 @pytest.mark.parametrize("change", ["", "/change_password"])
-def test_user_is_changed_by_id_only(ask: Asker, alice: records.User, change: str) -> None:
+def test_user_is_changed_by_id_only(ask: Asker, alice: records.UserRecord, change: str) -> None:
     """A login reads and deletes a user, but does not change it."""
     body = {"city": "Oslo", "password": "secret77", "password_confirmation": "secret77"}
 
@@ -723,7 +734,7 @@ def test_user_is_changed_by_id_only(ask: Asker, alice: records.User, change: str
     assert message(answer) == 'user with uuid "alice" does not exist'
 
 
-def test_password_must_be_confirmed(ask: Asker, alice: records.User) -> None:
+def test_password_must_be_confirmed(ask: Asker, alice: records.UserRecord) -> None:
     """Both are required, and must be the same."""
     path = f"/my/users/{alice.id}/change_password"
 
@@ -731,7 +742,7 @@ def test_password_must_be_confirmed(ask: Asker, alice: records.User) -> None:
     assert message(ask.post(path, {"password": "secret77", "password_confirmation": "x"})).endswith("the same value")
 
 
-def test_keys_of_a_user_need_version_7_2(ask: Asker, alice: records.User) -> None:
+def test_keys_of_a_user_need_version_7_2(ask: Asker, alice: records.UserRecord) -> None:
     """Reading them does; adding one does not, since it is chosen by the type of its body."""
     old = {"Accept-Version": "~7.1"}
     path = f"/my/users/{alice.login}/keys"

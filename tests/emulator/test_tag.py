@@ -8,7 +8,7 @@ import pytest
 
 from kits.emulator_signer import Asker, refusal
 from smartdc.emulator import ByScript, Emulator
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 VALIDATION = (409, "ValidationFailed")
 NOT_FOUND = (404, "ResourceNotFound")
@@ -21,13 +21,13 @@ def ask(cloud: Emulator) -> Asker:
 
 
 @pytest.fixture
-def held(cloud: Emulator) -> Machine:
+def held(cloud: Emulator) -> MachineRecord:
     """A running machine as the emulator holds it."""
     return cloud.populate(1, name="web", tags={"role": "www", "n": 1}, metadata={"user-script": "true", "n": 1})[0]
 
 
 @pytest.fixture
-def path(held: Machine) -> str:
+def path(held: MachineRecord) -> str:
     """Where the machine is."""
     return f"/my/machines/{held.id}"
 
@@ -55,14 +55,14 @@ def test_answer_to_added_tags_is_a_prediction(ask: Asker, path: str) -> None:
     assert ask.get(f"{path}/tags").json() == {"role": "www", "n": 2.5, "b": True}
 
 
-def test_replaced_tags_are_all_there_is(ask: Asker, held: Machine, path: str) -> None:
+def test_replaced_tags_are_all_there_is(ask: Asker, held: MachineRecord, path: str) -> None:
     """The answer shows just what was sent."""
     assert ask("PUT", f"{path}/tags", json={"a": "b"}).json() == {"a": "b"}
     assert ask.get(f"{path}/tags").json() == {"a": "b"}
     assert ask.audit(held.id) == [("replace_tags", "yes")]
 
 
-def test_tags_are_deleted(ask: Asker, held: Machine, path: str) -> None:
+def test_tags_are_deleted(ask: Asker, held: MachineRecord, path: str) -> None:
     """One, or all of them, even when there are none."""
     assert ask("DELETE", f"{path}/tags/n").status_code == 204
     assert ask.get(f"{path}/tags").json() == {"role": "www"}
@@ -71,7 +71,7 @@ def test_tags_are_deleted(ask: Asker, held: Machine, path: str) -> None:
     assert ask.audit(held.id) == [("remove_tags", "yes")] * 3
 
 
-def test_replacement_that_loses_nothing_just_sets(ask: Asker, held: Machine, path: str) -> None:
+def test_replacement_that_loses_nothing_just_sets(ask: Asker, held: MachineRecord, path: str) -> None:
     """The audit does not call it a replacement; with metadata it is the same."""
     held.tags, held.metadata = {"a": 1}, {}
     ask("PUT", f"{path}/tags", json={"a": 2, "b": 3})
@@ -98,7 +98,7 @@ def test_unknown_tag_is_a_404(ask: Asker, path: str) -> None:
         assert (refusal(answer), answer.json()["message"]) == (NOT_FOUND, 'tag "x" not found')
 
 
-def test_tag_may_vanish_under_a_job(ask: Asker, held: Machine, path: str) -> None:
+def test_tag_may_vanish_under_a_job(ask: Asker, held: MachineRecord, path: str) -> None:
     """Two deletions of the same tag both succeed."""
     ask.cloud.transitions.policy = ByScript()
     for _ in range(2):
@@ -186,7 +186,7 @@ def test_refusal_says_what_is_wrong_with_a_tag(
     assert answer.json()["errors"] == [{"field": field, "code": "Invalid", "message": message}]
 
 
-def test_tags_of_docker_stay(ask: Asker, held: Machine, path: str) -> None:
+def test_tags_of_docker_stay(ask: Asker, held: MachineRecord, path: str) -> None:
     """They are neither deleted nor replaced away."""
     held.tags["sdc_docker"] = True
 
@@ -200,7 +200,7 @@ def test_tags_of_docker_stay(ask: Asker, held: Machine, path: str) -> None:
 # Metadata
 
 
-def test_metadata_is_listed(ask: Asker, held: Machine, path: str) -> None:
+def test_metadata_is_listed(ask: Asker, held: MachineRecord, path: str) -> None:
     """With the passwords when they are asked for, by login."""
     held.credentials = {"root_pw": "secret"}
 
@@ -209,7 +209,7 @@ def test_metadata_is_listed(ask: Asker, held: Machine, path: str) -> None:
     assert ask.get(f"{path}/metadata/credentials").json() == {"root": "secret"}
 
 
-def test_encryption_shows_among_the_passwords(ask: Asker, held: Machine, path: str) -> None:
+def test_encryption_shows_among_the_passwords(ask: Asker, held: MachineRecord, path: str) -> None:
     """Machines know it from the same place; they themselves show passwords only."""
     held.credentials, held.encrypted = {"root_pw": "secret"}, True
 
@@ -224,7 +224,7 @@ def test_metadatum_is_text(ask: Asker, path: str) -> None:
     assert refusal(ask.get(f"{path}/metadata/x")) == NOT_FOUND
 
 
-def test_metadata_is_merged(ask: Asker, held: Machine, path: str) -> None:
+def test_metadata_is_merged(ask: Asker, held: MachineRecord, path: str) -> None:
     """The answer is a prediction with a job's id; reserved names and passwords are dropped."""
     answer = ask.post(f"{path}/metadata", {"a": 1, "root_pw": "x", "uuid": "x", "credentials": "x"})
 
@@ -244,7 +244,7 @@ def test_metadata_must_be_simple(ask: Asker, path: str, body: dict[str, Any]) ->
     assert answer.json()["errors"][0]["field"] == ("customer_metadata.a" if "a" in body else "customer_metadata")
 
 
-def test_metadata_is_deleted(ask: Asker, held: Machine, path: str) -> None:
+def test_metadata_is_deleted(ask: Asker, held: MachineRecord, path: str) -> None:
     """One entry, or all but two; CloudAPI leaves two ids behind."""
     held.metadata["root_authorized_keys"] = "ssh-ed25519 x"
     assert ask("DELETE", f"{path}/metadata/n").status_code == 204
@@ -275,7 +275,7 @@ def test_unknown_metadatum_is_a_404(ask: Asker, path: str) -> None:
 # Snapshots
 
 
-def test_snapshot_is_made_by_a_job(ask: Asker, held: Machine, path: str) -> None:
+def test_snapshot_is_made_by_a_job(ask: Asker, held: MachineRecord, path: str) -> None:
     """Its creation shows no dates, it reads ``deleted`` while the job runs, and then it is there."""
     ask.cloud.transitions.policy = ByScript()
     answer = ask.post(f"{path}/snapshots", {"name": "s1"})
@@ -298,7 +298,7 @@ def test_snapshot_gets_the_times_name(ask: Asker, path: str) -> None:
     assert ask.post(f"{path}/snapshots").json()["name"] == "20260101T000000Z"
 
 
-def test_snapshot_name_can_be_had_once(ask: Asker, held: Machine, path: str) -> None:
+def test_snapshot_name_can_be_had_once(ask: Asker, held: MachineRecord, path: str) -> None:
     """The second job fails, and the state is that of the job which made the snapshot."""
     for _ in range(2):
         ask.post(f"{path}/snapshots", {"name": "s1"})
@@ -307,7 +307,7 @@ def test_snapshot_name_can_be_had_once(ask: Asker, held: Machine, path: str) -> 
     assert [each["state"] for each in ask.get(f"{path}/snapshots").json()] == ["created"]
 
 
-def test_rollback_boots_and_forgets_the_later_ones(ask: Asker, held: Machine, path: str) -> None:
+def test_rollback_boots_and_forgets_the_later_ones(ask: Asker, held: MachineRecord, path: str) -> None:
     """A stopped machine runs again."""
     for name in ("s1", "s2", "s3"):
         ask.post(f"{path}/snapshots", {"name": name})
@@ -319,7 +319,7 @@ def test_rollback_boots_and_forgets_the_later_ones(ask: Asker, held: Machine, pa
     assert ask.audit(held.id)[0] == ("rollback_snapshot", "yes")
 
 
-def test_rollback_may_come_too_late(ask: Asker, held: Machine, path: str) -> None:
+def test_rollback_may_come_too_late(ask: Asker, held: MachineRecord, path: str) -> None:
     """When the snapshot is deleted first, the job fails."""
     ask.post(f"{path}/snapshots", {"name": "s1"})
     ask.state(held.id)
@@ -347,7 +347,7 @@ def test_unknown_snapshot_is_a_404(ask: Asker, path: str) -> None:
     assert ask("DELETE", f"{path}/snapshots/x").json()["message"] == "x not found"
 
 
-def test_rollback_to_an_unknown_snapshot_fails_later(ask: Asker, held: Machine, path: str) -> None:
+def test_rollback_to_an_unknown_snapshot_fails_later(ask: Asker, held: MachineRecord, path: str) -> None:
     """It is accepted; the job stops the machine before it finds that there is nothing to go back to."""
     assert ask.post(f"{path}/snapshots/x").status_code == 202
     assert ask.audit(held.id) == [("rollback_snapshot", "no")]
@@ -355,7 +355,7 @@ def test_rollback_to_an_unknown_snapshot_fails_later(ask: Asker, held: Machine, 
     assert ask.get(f"{path}/snapshots/x").json() == {"name": "x", "state": "deleted"}
 
 
-def test_snapshot_without_a_job_has_no_state(ask: Asker, held: Machine, path: str) -> None:
+def test_snapshot_without_a_job_has_no_state(ask: Asker, held: MachineRecord, path: str) -> None:
     """The records of jobs do not last for ever."""
     ask.post(f"{path}/snapshots", {"name": "s1"})
     ask.state(held.id)
@@ -365,7 +365,7 @@ def test_snapshot_without_a_job_has_no_state(ask: Asker, held: Machine, path: st
     assert ask.get(f"{path}/snapshots/s1").status_code == 404
 
 
-def test_snapshots_are_for_containers(ask: Asker, held: Machine, path: str) -> None:
+def test_snapshots_are_for_containers(ask: Asker, held: MachineRecord, path: str) -> None:
     """KVM never has them, bhyve where operators say so."""
     held.brand = "kvm"
     assert refusal(ask.post(f"{path}/snapshots")) == (409, "BrandNotSupported")
@@ -379,7 +379,7 @@ def test_snapshots_are_for_containers(ask: Asker, held: Machine, path: str) -> N
 
 @pytest.mark.parametrize(("method", "place"), [("POST", ""), ("POST", "/s1"), ("DELETE", "/s1")])
 def test_snapshots_are_not_for_delegated_datasets(
-    ask: Asker, held: Machine, path: str, method: str, place: str
+    ask: Asker, held: MachineRecord, path: str, method: str, place: str
 ) -> None:
     """VMAPI refuses them."""
     ask.post(f"{path}/snapshots", {"name": "s1"})

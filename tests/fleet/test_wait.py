@@ -112,7 +112,7 @@ def test_one_machine_is_a_fleet_too(dc: DataCenter, machines: list[Machine]) -> 
 @pytest.mark.parametrize("given", [["6a1dd8a5-22a9-4b0f-8f4b-4d1d4a1a5f5b"], "web-1", [""], 5, {}, [None]])
 def test_what_is_no_machine_is_refused(dc: DataCenter, cloud: Emulator, given: Any) -> None:
     """A wait is for machines, and not for their ids or names; nothing is sent."""
-    with pytest.raises(InputError, match=r"is no Machine|must be a list"):
+    with pytest.raises(InputError, match=r"is not a Machine|must be a list"):
         dc.wait_for(given, "running")
     assert len(cloud.trace) == 0
 
@@ -125,10 +125,10 @@ def test_machines_of_another_data_centre_are_refused(cloud: Emulator, machines: 
 
 def test_progress_tells_how_many_have_arrived(dc: DataCenter, machines: list[Machine]) -> None:
     """Every look is told, the last one as such."""
-    told: list[Progress] = []
+    seen: list[Progress] = []
 
-    dc.wait_for(machines, "running", progress=told.append)
+    dc.wait_for(machines, "running", progress=seen.append)
 
-    assert str(told[0]) == "0 of 5 machines running [                    ] 0 s"
-    assert str(told[-1]) == "5 of 5 machines running after 6 s"
-    assert (told[0].done, told[-1].done) == (False, True)
+    assert str(seen[0]) == "0 of 5 machines running [                    ] 0 s"
+    assert str(seen[-1]) == "5 of 5 machines running after 6 s"
+    assert (seen[0].done, seen[-1].done) == (False, True)

@@ -129,7 +129,7 @@ def test_imports_of_the_emulator_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_client_and_emulator_share_nothing(path: Path) -> None:
-    """The emulator is to judge the client, so neither imports the other; commands start both."""
+    """The emulator is to check the client, so neither imports the other; commands start both."""
     own = path.relative_to(PACKAGE).parts[0]
     in_emulator = own == "emulator"
     strangers = [

@@ -53,3 +53,12 @@ def test_the_drawing_shows_every_folder() -> None:
     folders = {f"{path.parent.name}/" for root in (PACKAGE, EMULATOR) for path in root.glob("*/__init__.py")}
 
     assert folders - {"emulator/"} <= set(re.findall(r'class="name">([^<]+)<', drawing))
+
+
+def test_modules_that_the_page_names_exist() -> None:
+    """Whoever follows a path from the page finds the file."""
+    roots = (PACKAGE, EMULATOR, ROOT)
+    paths = set(re.findall(r"`([a-z_/]+(?:\.py|\.md|/))`", PAGE)) | set(re.findall(r"`(tests/[a-z_/]+)`", PAGE))
+    kinds = {"promises/", "peers/", "house/", "kits/"}
+
+    assert [path for path in sorted(paths - kinds) if not any((root / path).exists() for root in roots)] == []

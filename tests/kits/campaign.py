@@ -1,4 +1,4 @@
-"""Where the campaign takes place: what can go wrong, what is asked for, and an emulated data centre to ask."""
+"""The fault-injection campaign: failure modes, operations, and the harness that runs one against the other."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from smartdc.emulator import Emulator, Fault, Server
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Something that goes wrong, as a fault of the emulator.
+class FailureMode:
+    """One way to fail, as a fault of the emulator.
 
-    `slow` takes time where sockets are real, and `tls` needs a server that speaks TLS. `hopeless` says that not even a
-    careful client can have a machine made in spite of it, and `odd` that CloudAPI does so to creates of machines only.
+    `slow` takes real time over sockets, and `tls` needs a server that speaks TLS. With a `fatal` one not even a careful
+    client gets a machine created. `creates_only`: CloudAPI fails in this way only when a machine is created.
     """
 
     name: str
@@ -29,51 +29,51 @@ class Trouble:
     when: str = ""
     slow: bool = False
     tls: bool = False
-    hopeless: bool = False
-    odd: bool = False
+    fatal: bool = False
+    creates_only: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def connecting(self) -> bool:
-        """Whether it happens to connections, whatever they are for."""
+        """Whether it hits connections, whatever they are for."""
         return self.tls or self.kind in {"refused", "hangup"}
 
 
 @dataclass(frozen=True)
-class Mishap:
-    """A trouble that is to happen to an operation, so many times; None is for ever, and ``*`` every operation."""
+class Injection:
+    """A failure mode to inject into an operation `times` times; None is for ever, and ``*`` every operation."""
 
-    trouble: Trouble
+    mode: FailureMode
     operation: str
     times: int | None = 1
     skip: int = 0
     probability: float = 1.0
 
     def __str__(self) -> str:
-        """Tell what, how often and to what."""
-        return f"{self.trouble.name} x {self.times or 'for ever'} on {self.operation}"
+        """Name the mode, how often and where."""
+        return f"{self.mode.name} x {self.times or 'for ever'} on {self.operation}"
 
     @property
     def everywhere(self) -> bool:
-        """Whether it may keep the client from looking what became of its request."""
-        return self.trouble.connecting or self.operation == "*"
+        """Whether it may also hit the requests with which the client looks for the outcome."""
+        return self.mode.connecting or self.operation == "*"
 
     def fault(self) -> Fault:
-        """Return the fault that it is."""
-        trouble = self.trouble
+        """Return it as a fault for the emulator."""
+        mode = self.mode
         return Fault(
-            "*" if trouble.connecting else self.operation,
-            trouble.kind,
-            trouble.when,
+            "*" if mode.connecting else self.operation,
+            mode.kind,
+            mode.when,
             self.times,
             self.skip,
             self.probability,
-            **trouble.options,
+            **mode.options,
         )
 
 
-def _both(kind: str, *, slow: bool = False, **options: Any) -> list[Trouble]:
-    return [Trouble(f"{kind} {when}", kind, when, slow=slow, options=options) for when in ("before", "after")]
+def _both(kind: str, *, slow: bool = False, **options: Any) -> list[FailureMode]:
+    return [FailureMode(f"{kind} {when}", kind, when, slow=slow, options=options) for when in ("before", "after")]
 
 
 SETTLE = 20.0
@@ -82,54 +82,60 @@ SETTLE = 20.0
 NOT_FOUND = {"status": 404, "code": "ResourceNotFound"}
 HERE, THERE = {"Location": "/my/machines"}, {"Location": "https://elsewhere.invalid/my/machines"}
 
-TROUBLES = [
-    Trouble("refused", "refused"),
-    Trouble("accepted and reset", "hangup"),
-    Trouble("reset in mid-request", "interrupt"),
+FAILURE_MODES = [
+    FailureMode("refused", "refused"),
+    FailureMode("accepted and reset", "hangup"),
+    FailureMode("reset in mid-request", "interrupt"),
     *_both("reset"),
     *_both("close"),
     *_both("stall", slow=True),
-    Trouble("stall in the body", "stall-body", slow=True),
-    Trouble("dribble", "dribble", slow=True, options={"seconds": 5.0}),
-    Trouble("length too long", "long-length", slow=True),
+    FailureMode("stall in the body", "stall-body", slow=True),
+    FailureMode("dribble", "dribble", slow=True, options={"seconds": 5.0}),
+    FailureMode("length too long", "long-length", slow=True),
     *_both("delay", seconds=0.01),
-    Trouble("truncated", "truncate"),
-    Trouble("length too short", "short-length"),
-    Trouble("two lengths", "double-length"),
-    Trouble("chunk garbage", "chunk-garbage"),
+    FailureMode("truncated", "truncate"),
+    FailureMode("length too short", "short-length"),
+    FailureMode("two lengths", "double-length"),
+    FailureMode("chunk garbage", "chunk-garbage"),
     *_both("empty"),
     *_both("garbage"),
     *_both("wrong-type"),
     *_both("html"),
     *_both("unavailable"),
     *_both("status", status=500),
-    Trouble("404 before", "status", "before", hopeless=True, options={**NOT_FOUND, "message": "it is not found"}),
-    Trouble("404 after", "status", "after", odd=True, options={**NOT_FOUND, "message": "VM not found"}),
-    Trouble("429", "throttled"),
-    Trouble("420", "status", options={"status": 420, "code": "RequestThrottled"}),
-    Trouble("maintenance, over soon", "maintenance", options={"seconds": 20.0}),
-    Trouble("maintenance, long", "maintenance", hopeless=True),
+    FailureMode("404 before", "status", "before", fatal=True, options={**NOT_FOUND, "message": "it is not found"}),
+    FailureMode("404 after", "status", "after", creates_only=True, options={**NOT_FOUND, "message": "VM not found"}),
+    FailureMode("429", "throttled"),
+    FailureMode("420", "status", options={"status": 420, "code": "RequestThrottled"}),
+    FailureMode("maintenance, over soon", "maintenance", options={"seconds": 20.0}),
+    FailureMode("maintenance, long", "maintenance", fatal=True),
     *_both("bomb"),
     *_both("endless"),
-    *(Trouble(f"redirect here {when}", "redirect", when, options={"headers": HERE}) for when in ("before", "after")),
-    *(Trouble(f"redirect there {when}", "redirect", when, options={"headers": THERE}) for when in ("before", "after")),
-    *(Trouble(f"redirect in a loop {when}", "redirect-loop", when) for when in ("before", "after")),
-    Trouble("certificate expired", "expired", tls=True, hopeless=True),
-    Trouble("certificate of another", "misnamed", tls=True, hopeless=True),
-    Trouble("certificate self-signed", "self-signed", tls=True, hopeless=True),
-    Trouble("handshake cut", "cut-handshake", tls=True),
+    *(
+        FailureMode(f"redirect here {when}", "redirect", when, options={"headers": HERE})
+        for when in ("before", "after")
+    ),
+    *(
+        FailureMode(f"redirect there {when}", "redirect", when, options={"headers": THERE})
+        for when in ("before", "after")
+    ),
+    *(FailureMode(f"redirect in a loop {when}", "redirect-loop", when) for when in ("before", "after")),
+    FailureMode("certificate expired", "expired", tls=True, fatal=True),
+    FailureMode("certificate of another", "misnamed", tls=True, fatal=True),
+    FailureMode("certificate self-signed", "self-signed", tls=True, fatal=True),
+    FailureMode("handshake cut", "cut-handshake", tls=True),
 ]
 
 
-class Watched(DataCenter):
-    """A client that notes how long each of its calls takes, by its own clock."""
+class TimedDataCenter(DataCenter):
+    """A client that records how long each of its calls takes, by its own clock."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.took: list[float] = []
 
     def request(self, *args: Any, **kwargs: Any) -> tuple[Any, requests.Response]:
-        """Send a request as ever."""
+        """Send a request, and record its duration."""
         began = self.clock.monotonic()
         try:
             return super().request(*args, **kwargs)
@@ -137,8 +143,8 @@ class Watched(DataCenter):
             self.took.append(self.clock.monotonic() - began)
 
 
-class HastyClock:
-    """The real time, to which sleeping adds at once; whenever somebody has slept, `woken` is called."""
+class FastClock:
+    """The real clock, except that sleeping advances it at once; `woken` is called after each sleep."""
 
     def __init__(self) -> None:
         self.skipped = 0.0
@@ -153,45 +159,45 @@ class HastyClock:
         return time.monotonic() + self.skipped
 
     def sleep(self, seconds: float, /) -> None:
-        """Let the seconds pass at once."""
+        """Advance the clock."""
         self.skipped += seconds
         if self.woken:
             self.woken()
 
 
-class HastyRandom(random.Random):
-    """A source of chance by which pauses are short."""
+class ShortPauses(random.Random):
+    """A random source with which pauses are short."""
 
     def uniform(self, a: float, b: float) -> float:
-        """Return the least."""
+        """Return nearly the minimum."""
         return a + (b - a) / 1000
 
 
-class Site:
+class Target:
     """An emulated data centre with one machine, and a client of it."""
 
-    def __init__(self, cloud: Emulator, client: Watched) -> None:
+    def __init__(self, cloud: Emulator, client: TimedDataCenter) -> None:
         self.cloud, self.client = cloud, client
-        [self.books] = cloud.populate(1, name="web-1")
-        self.machine = client.machine(self.books.id)
+        [self.record] = cloud.populate(1, name="web-1")
+        self.machine = client.machine(self.record.id)
         self.network = next(n.id for n in cloud.state.networks.values() if not n.public and not n.fabric)
 
     def create(self) -> Machine:
-        """Make a second machine."""
-        image, package = self.books.image, self.books.package
+        """Create a second machine."""
+        image, package = self.record.image, self.record.package
         return self.client.create_machine(name="web-2", image=image, package=package, settle=SETTLE)
 
-    def made(self) -> list[str]:
-        """Return the ids of the second machines: there should be one at most."""
+    def created(self) -> list[str]:
+        """Return the ids of the second machines; there should be at most one."""
         return [machine.id for machine in self.cloud.state.machines.values() if machine.name == "web-2"]
 
     def alive(self) -> list[str]:
-        """Return the ids of the machines that a list should have."""
+        """Return the ids of the machines that a listing should show."""
         return sorted(machine.id for machine in self.cloud.state.machines.values() if machine.alive)
 
     def jobs(self, action: str) -> int:
         """Count the machine's jobs of one kind."""
-        return sum(job.action == action for job in self.books.jobs)
+        return sum(job.action == action for job in self.record.jobs)
 
     def keys(self) -> int:
         """Count the keys that were added."""
@@ -199,7 +205,7 @@ class Site:
 
     def nics(self) -> list[str]:
         """Return the MAC addresses of the interfaces that were added."""
-        return [nic.mac for nic in self.books.nics[1:]]
+        return [nic.mac for nic in self.record.nics[1:]]
 
     def listed(self) -> list[str]:
         """Return the ids of the machines as the client sees them."""
@@ -207,84 +213,86 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """Something that is asked of a data centre.
+class Operation:
+    """A call of the client.
 
-    `count` says how often the server's books have it, and `fits` whether what the client returned is what they have.
-    To do it twice may be the same as to do it once: `repeatable`; or it changes nothing: `reads`.
+    `count` returns how often the server has applied it, and `fits` whether the result agrees with the server's state.
+    Applying a `repeatable` one twice is the same as once; one that `reads` changes nothing.
     """
 
     name: str
-    operation: str
-    do: Callable[[Site], Any]
-    count: Callable[[Site], int]
-    fits: Callable[[Site, Any], bool] = lambda _site, _result: True
+    cloudapi_name: str
+    do: Callable[[Target], Any]
+    count: Callable[[Target], int]
+    fits: Callable[[Target, Any], bool] = lambda _site, _result: True
     repeatable: bool = False
     reads: bool = False
 
 
 OTHER_KEY = Emulator(seed=7).public_key
 
-CREATE = Deed(
+CREATE = Operation(
     "create machine",
     "CreateMachine",
-    Site.create,
-    lambda site: len(site.made()),
-    lambda site, result: result.id in site.made(),
+    Target.create,
+    lambda target: len(target.created()),
+    lambda target, result: result.id in target.created(),
 )
-DEEDS = [
+OPERATIONS = [
     CREATE,
-    Deed("action", "StopMachine", lambda site: site.machine.stop(), lambda site: site.jobs("stop")),
-    Deed(
+    Operation("action", "StopMachine", lambda target: target.machine.stop(), lambda target: target.jobs("stop")),
+    Operation(
         "delete",
         "DeleteMachine",
-        lambda site: site.machine.delete(),
-        lambda site: site.jobs("destroy"),
+        lambda target: target.machine.delete(),
+        lambda target: target.jobs("destroy"),
         repeatable=True,
     ),
-    Deed(
+    Operation(
         "write tags",
         "AddMachineTags",
-        lambda site: site.machine.add_tags(a="b"),
-        lambda site: site.jobs("set_tags"),
+        lambda target: target.machine.add_tags(a="b"),
+        lambda target: target.jobs("set_tags"),
         lambda _, result: bool(result == {"a": "b"}),
         repeatable=True,
     ),
-    Deed(
+    Operation(
         "write metadata",
         "UpdateMachineMetadata",
-        lambda site: site.machine.update_metadata(a="b"),
-        lambda site: site.jobs("set_metadata"),
+        lambda target: target.machine.update_metadata(a="b"),
+        lambda target: target.jobs("set_metadata"),
         lambda _, result: bool(result == {"a": "b"}),
         repeatable=True,
     ),
-    Deed(
+    Operation(
         "create snapshot",
         "CreateMachineSnapshot",
-        lambda site: site.machine.create_snapshot("monday"),
-        lambda site: site.jobs("create_snapshot"),
+        lambda target: target.machine.create_snapshot("monday"),
+        lambda target: target.jobs("create_snapshot"),
         lambda _, result: bool(result.name == "monday"),
     ),
-    Deed(
+    Operation(
         "add key",
         "CreateKey",
-        lambda site: site.client.add_key("laptop", OTHER_KEY),
-        Site.keys,
+        lambda target: target.client.add_key("laptop", OTHER_KEY),
+        Target.keys,
         lambda _, result: bool(result.name == "laptop"),
     ),
-    Deed(
+    Operation(
         "add NIC",
         "AddNic",
-        lambda site: site.machine.add_nic(site.network),
-        lambda site: len(site.nics()),
-        lambda site, result: result.mac in site.nics(),
+        lambda target: target.machine.add_nic(target.network),
+        lambda target: len(target.nics()),
+        lambda target, result: result.mac in target.nics(),
     ),
-    Deed("list", "ListMachines", Site.listed, lambda _: 0, lambda site, result: result == site.alive(), reads=True),
+    Operation(
+        "list", "ListMachines", Target.listed, lambda _: 0, lambda target, result: result == target.alive(), reads=True
+    ),
 ]
 
 
-class Stage:
-    """A door into an emulated data centre, on which one scene after the other is played.
+class Harness:
+    """An emulated data centre behind one door, in which scenarios run one after the other.
 
     Args:
         door: ``adapter`` or ``http``.
@@ -295,7 +303,7 @@ class Stage:
     def __init__(self, door: str, *, slow: bool = False, tls: bool = False) -> None:
         self.alone = not slow
         self.timeout = 0.3 if slow and door == "http" else 60.0
-        self.clock = HastyClock()
+        self.clock = FastClock()
         self.cloud = Emulator(clock=self.clock)
         self.server = Server(self.cloud, tls=tls) if door == "http" else None
 
@@ -311,35 +319,35 @@ class Stage:
             self.server.__exit__(None, None, None)
 
     @contextlib.contextmanager
-    def site(self) -> Iterator[Site]:
-        """Begin anew, with another client."""
+    def target(self) -> Iterator[Target]:
+        """Reset the data centre, and open a new client."""
         self.cloud.reset()
         where = (self.server.url, self.server.ca) if self.server else ()
-        parts = {"clock": self.clock, "rng": HastyRandom(0)}
-        with Watched(**{**self.cloud.connection(*where), **parts}) as client:
-            yield Site(self.cloud, client)
+        parts = {"clock": self.clock, "rng": ShortPauses(0)}
+        with TimedDataCenter(**{**self.cloud.connection(*where), **parts}) as client:
+            yield Target(self.cloud, client)
 
     @contextlib.contextmanager
-    def trouble(self, *mishaps: Mishap) -> Iterator[None]:
-        """Let things go wrong while a with-block lasts."""
+    def inject(self, *injections: Injection) -> Iterator[None]:
+        """Inject faults while a with-block lasts."""
         with contextlib.ExitStack() as gone:
-            gone.callback(self.calm)
-            for mishap in mishaps:
-                if mishap.trouble.kind == "refused" and self.server:
+            gone.callback(self.clear)
+            for injection in injections:
+                if injection.mode.kind == "refused" and self.server:
                     gone.enter_context(self.server.away())
-                    self.clock.woken = _after(mishap.times, gone.close)
+                    self.clock.woken = _after(injection.times, gone.close)
                 else:
-                    self.cloud.faults.add(mishap.fault())
+                    self.cloud.faults.add(injection.fault())
             yield
 
-    def calm(self) -> None:
-        """Let nothing go wrong any more."""
+    def clear(self) -> None:
+        """Remove all faults."""
         self.cloud.faults.clear()
         self.clock.woken = None
 
 
 def _after(times: int | None, act: Callable[[], None]) -> Callable[[], None]:
-    """Return what acts when it is called for the last of so many times."""
+    """Return a function that calls `act` when it is called the given number of times."""
     left = itertools.count(1)
 
     def woken() -> None:

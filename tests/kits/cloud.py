@@ -20,13 +20,13 @@ def query(cloud: Emulator, operation: str) -> dict[str, Any]:
     return next(asked.query for asked in reversed(cloud.trace) if asked.operation == operation)
 
 
-def record(cloud: Emulator, machine: Machine) -> records.Machine:
+def record(cloud: Emulator, machine: Machine) -> records.MachineRecord:
     """Return what the server knows of a machine, when every job that is due has ended."""
     cloud.transitions.settle()
     return cloud.state.machines[machine.id]
 
 
-def account(cloud: Emulator) -> records.Account:
+def account(cloud: Emulator) -> records.AccountRecord:
     """Return what the server knows of the account."""
     return cloud.state.accounts[cloud.login]
 

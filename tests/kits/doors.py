@@ -11,8 +11,8 @@ from smartdc.emulator.core.message import Request, Response
 DOORS = ("adapter", "http")
 
 
-class Stage:
-    """What a server can serve all day: the emulator of whichever test is running."""
+class SharedServer:
+    """What the one server of a session serves: the emulator of the test that is running."""
 
     cloud: Emulator
     url: str

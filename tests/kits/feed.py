@@ -41,7 +41,7 @@ def nothing_is_left(before: tuple[int, int]) -> None:
     eventually(lambda: all(now <= then for now, then in zip(in_use(), before, strict=True)))
 
 
-def change(cloud: Emulator, machine: str, **attributes: object) -> records.Machine:
+def change(cloud: Emulator, machine: str, **attributes: object) -> records.MachineRecord:
     """Make a machine different, as something behind CloudAPI may, and publish it."""
     there = cloud.state.machines[machine]
     with cloud.transitions.lock, cloud.changefeed.watch(there):

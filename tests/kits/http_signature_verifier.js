@@ -1,5 +1,5 @@
 /*
- * Judge signatures with the package `http-signature`, which CloudAPI itself uses.
+ * Verify signatures with the package `http-signature`, which CloudAPI itself uses.
  *
  * Reads one JSON case a line: {"method", "url", "headers", "publicKey"}, with header names in lower case and the
  * public key as an OpenSSH line. Writes one JSON verdict a line: {"ok", "keyId", "algorithm", "headers"}, or

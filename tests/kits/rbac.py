@@ -27,7 +27,7 @@ def public_line() -> str:
     return new_key()[1]
 
 
-def as_user(cloud: Emulator, dc: DataCenter, user: records.User, **more: Any) -> DataCenter:
+def as_user(cloud: Emulator, dc: DataCenter, user: records.UserRecord, **more: Any) -> DataCenter:
     """Return a client, at the same door as `dc`, that signs with a new key of a user."""
     private, public = new_key()
     key = cloud.state.add_key(user, public)
@@ -38,16 +38,16 @@ def as_user(cloud: Emulator, dc: DataCenter, user: records.User, **more: Any) ->
 
 def give_role(
     cloud: Emulator, name: str, *members: records.Person, rules: list[str] | None = None, default: bool = True
-) -> records.Role:
+) -> records.RoleRecord:
     """Make a role of the account with one policy, active by default unless said otherwise."""
     account, ids = cloud.state.accounts[cloud.login], cloud.state.ids
-    policy = records.Policy(ids.uuid("policy"), f"{name} rules", EVERYBODY if rules is None else rules)
+    policy = records.PolicyRecord(ids.uuid("policy"), f"{name} rules", EVERYBODY if rules is None else rules)
     people = [member.id for member in members]
-    role = records.Role(ids.uuid("role"), name, people, people if default else [], [policy.id])
+    role = records.RoleRecord(ids.uuid("role"), name, people, people if default else [], [policy.id])
     account.policies[policy.id], account.roles[role.id] = policy, role
     return role
 
 
-def open_to(cloud: Emulator, path: str, *roles: records.Role) -> None:
+def open_to(cloud: Emulator, path: str, *roles: records.RoleRecord) -> None:
     """Tag a path below the account, such as ``/machines``, with roles."""
     cloud.state.accounts[cloud.login].role_tags[f"/{cloud.login}{path}"] = [role.id for role in roles]

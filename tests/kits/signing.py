@@ -1,4 +1,4 @@
-"""Keys made by ssh-keygen and openssl, and the judge of signatures, for the tests that sign.
+"""Keys made by ssh-keygen and openssl, and a verifier of signatures, for the tests that sign.
 
 `signing_fixtures.py` makes one of each for a session.
 """
@@ -109,7 +109,7 @@ class KeyShelf:
         return KeyFile(path, passphrase, f"ssh-ed25519 {base64.b64encode(blob).decode()} made by openssl\n")
 
 
-class Judge:
+class Verifier:
     """The npm package `http-signature` 1.4.0, in one node process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -124,7 +124,7 @@ class Judge:
         return line
 
     def verdict(self, method: str, target: str, headers: Mapping[str, str | bytes], key: str) -> dict[str, Any]:
-        """Have one signed request judged; `key` is the public key as an OpenSSH line."""
+        """Verify one signed request; `key` is the public key as an OpenSSH line."""
         given = {k.lower(): v.decode("latin-1") if isinstance(v, bytes) else v for k, v in headers.items()}
         case = {"method": method, "url": target, "headers": given, "publicKey": key}
         self._stdin.write(json.dumps(case) + "\n")
@@ -132,7 +132,7 @@ class Judge:
         return self.hear()
 
     def verdict_on(self, request: requests.PreparedRequest, key: str) -> dict[str, Any]:
-        """Have a prepared request judged."""
+        """Verify a prepared request."""
         return self.verdict(request.method or "", request.path_url, request.headers, key)
 
 

@@ -1,4 +1,4 @@
-"""Keys and the judge of signatures, made once a session.
+"""Keys and a verifier of signatures, made once a session.
 
 A test module asks for them with ``pytest_plugins = ("kits.signing_fixtures",)``.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kits.signing import Judge, KeyShelf
+from kits.signing import KeyShelf, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,10 @@ def key_of(tmp_path_factory: pytest.TempPathFactory) -> KeyShelf:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Iterator[Judge]:
+def verifier() -> Iterator[Verifier]:
     """The verifier that CloudAPI uses."""
     if shutil.which("node") is None:
-        pytest.skip("node is not installed, so that npm's http-signature cannot judge our signatures")
+        pytest.skip("node is not installed, so that npm's http-signature cannot verify our signatures")
     script = Path(__file__).with_name("http_signature_verifier.js")
     with subprocess.Popen(
         ["node", str(script)],
@@ -38,9 +38,9 @@ def judge() -> Iterator[Judge]:
         text=True,
         env={**os.environ, "NODE_NO_WARNINGS": "1"},
     ) as process:
-        judge = Judge(process)
-        greeting = judge.hear()
+        verifier = Verifier(process)
+        greeting = verifier.hear()
         if greeting.get("version") != "1.4.0":
             reason = greeting.get("missing", f"found {greeting.get('version')}")
             pytest.skip(f"npm's http-signature 1.4.0 is needed ({reason}); set SMARTDC_NODE_MODULES to where it is")
-        yield judge
+        yield verifier

@@ -114,7 +114,7 @@ def test_wait_ends_with_the_timeout(machine: Machine, cloud: Emulator, action: A
     """With ``wait`` a job that does not end costs the time-out and no more; the error names and brings the machine."""
     action.prepared(cloud, machine)
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"web-1.*not within 20 s") as caught:
+    with pytest.raises(WaitTimeout, match=r"web-1.*after 20 s") as caught:
         action.on(machine, wait=True, timeout=20)
     assert caught.value.resource is machine
     assert 20 <= cloud.clock.monotonic() < 21
@@ -138,7 +138,7 @@ def test_wait_for_a_setting_that_the_audit_does_not_name(machine: Machine, cloud
     """The audit calls jobs of the firewall unknown: ``wait`` cannot tell that one failed, and ends with the time."""
     action.prepared(cloud, machine)
     cloud.transitions.fail("unknown")
-    with pytest.raises(WaitTimeout, match=rf"has not firewall_enabled={action.after[1]}: not within 60 s"):
+    with pytest.raises(WaitTimeout, match=rf"does not have firewall_enabled={action.after[1]} after 60 s"):
         action.on(machine, wait=True, timeout=60)
 
 

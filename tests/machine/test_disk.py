@@ -205,7 +205,7 @@ def test_create_disk_of_no_size(machine: Machine, cloud: Emulator, size: str) ->
 def test_create_disk_waits_no_longer_than_that(machine: Machine, cloud: Emulator) -> None:
     """A job of ``CreateMachineDisk`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"db-1.*has no new disk.*not within 20 s"):
+    with pytest.raises(WaitTimeout, match=r"db-1.*has no new disk.*after 20 s"):
         machine.create_disk(1024, timeout=20)
     assert 20 <= cloud.clock.monotonic() < 21
 

@@ -143,7 +143,7 @@ def test_set_boot_script_from_home(machine: Machine, script: Path, monkeypatch: 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"#" * 100_001, "100,001 bytes; CloudAPI takes at most 100,000"), (b"\xff\xfe", "no UTF-8 text")],
+    [(b"#" * 100_001, "100,001 bytes; CloudAPI takes at most 100,000"), (b"\xff\xfe", "is not UTF-8 text")],
 )
 def test_boot_script_that_cannot_be_sent(
     machine: Machine, cloud: Emulator, script: Path, content: bytes, problem: str

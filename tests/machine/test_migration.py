@@ -28,7 +28,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
-from smartdc.emulator.state.storage import Migration as MigrationRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
@@ -296,6 +296,8 @@ def test_action_that_is_none(dc: DataCenter, machine: Machine) -> None:
         dc.request("POST", f"{machine.path}/migrate")
     with pytest.raises(InvalidArgument, match="jump is not a valid migration action"):
         dc.request("POST", f"{machine.path}/migrate", data={"action": "jump"})
+    with pytest.raises(InvalidArgument, match="is not a valid migration action"):
+        dc.request("POST", f"{machine.path}/migrate", data={"action": ["begin"]})
 
 
 @pytest.mark.parametrize("phase", ["begin", "sync", "switch"])
@@ -342,7 +344,7 @@ def test_begin_again(machine: Machine, cloud: Emulator) -> None:
 def test_wait_ends_with_the_timeout(migration: Migration, cloud: Emulator) -> None:
     """A phase of ``Migrate`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"has not finished its sync: not within 20 s") as caught:
+    with pytest.raises(WaitTimeout, match=r"has not finished its sync after 20 s") as caught:
         migration.sync(wait=True, timeout=20)
     assert caught.value.resource is migration
     assert 20 <= cloud.clock.monotonic() < 23
@@ -473,7 +475,7 @@ def test_raw_watch_of_a_failure(migration: Migration, cloud: Emulator) -> None:
 def test_raw_watch_that_is_cut(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
     """A stream of ``Migrate:watch`` that breaks within a line is no answer."""
     odd_server.post("http://odd.test/my/machines/m-1/migrate", body='{"type": "progress"}\n{"ty')
-    with pytest.raises(BadResponse, match="the stream is broken"):
+    with pytest.raises(BadResponse, match="invalid JSON in the stream"):
         Migration(odd_dc, data={"machine": "m-1"}).raw_watch()
 
 

@@ -1,4 +1,7 @@
-"""Waiting for a state with ``poll_until`` and ``poll_while``: deadlines, dead ends, failed actions, blips."""
+"""Waiting for a state with ``poll_until`` and ``poll_while``: deadlines, dead ends, failed actions, blips.
+
+After several actions it also matters which of them counts, and which state proves what.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,17 @@ from smartdc import (
     DataCenter,
     InputError,
     Machine,
-    NotAuthorized,
-    ServerError,
-    TransportError,
     WaitFailed,
     WaitTimeout,
 )
 from smartdc.emulator import Emulator, Fault
-from smartdc.emulator.state.transitions import AfterReads, AfterSeconds, ByScript
+from smartdc.emulator.state.transitions import AfterReads, AfterSeconds
 
-Poll = Callable[..., None]
+ROUND_TRIPS: dict[str, Callable[[Machine], object]] = {
+    "reboot": lambda machine: machine.reboot(),
+    "rollback_snapshot": lambda machine: machine.start_from_snapshot("before"),
+}
+each_round_trip = pytest.mark.parametrize("action", ROUND_TRIPS)
 
 
 def polls(cloud: Emulator) -> int:
@@ -53,22 +57,26 @@ def busy(machine: Machine, slow: Emulator) -> Machine:
     return machine
 
 
-def test_poll_until(machine: Machine, slow: Emulator) -> None:
-    """``GetMachine`` is asked for every two seconds until the state is there."""
-    machine.stop()
-    before = polls(slow)
-    machine.poll_until("stopped")
-    assert machine.state == "stopped"
-    assert slow.clock.monotonic() == 30
-    assert polls(slow) - before == 16
+@pytest.fixture
+def busy_with_snapshot(machine: Machine, cloud: Emulator) -> Machine:
+    """The machine, with a snapshot, and with a job that keeps every other one waiting for 30 seconds."""
+    machine.create_snapshot("before", wait=True)
+    cloud.transitions.policy = AfterSeconds(30)
+    machine.add_tags(role="web")
+    return machine
 
 
-def test_poll_until_by_another_interval(machine: Machine, slow: Emulator) -> None:
-    """The interval is the second argument, as ever."""
+@pytest.mark.parametrize(("arguments", "looks"), [((), 16), ((10,), 4)], ids=["by default", "every 10 s"])
+@pytest.mark.parametrize(("method", "state"), [("poll_until", "stopped"), ("poll_while", "stopping")])
+def test_looks(
+    machine: Machine, slow: Emulator, method: str, state: str, arguments: tuple[float, ...], looks: int
+) -> None:
+    """``GetMachine`` is sent every two seconds until the state is there, or left; the interval is the second argument."""
     machine.stop()
     before = polls(slow)
-    machine.poll_until("stopped", 10)
-    assert polls(slow) - before == 4
+    getattr(machine, method)(state, *arguments)
+    assert (machine.state, slow.clock.monotonic()) == ("stopped", 30)
+    assert polls(slow) - before == looks
 
 
 def test_poll_until_what_is_so_already(machine: Machine, cloud: Emulator) -> None:
@@ -92,7 +100,7 @@ def test_deadline(
     machine: Machine, cloud: Emulator, method: str, state: str, options: dict[str, Any], seconds: int
 ) -> None:
     """A wait ends with its time-out, which is ten minutes by default, and brings the machine as last seen."""
-    with pytest.raises(WaitTimeout, match=rf"web-1 .*{machine.id}.*not within {seconds} s") as caught:
+    with pytest.raises(WaitTimeout, match=rf"web-1 .*{machine.id}.*after {seconds} s") as caught:
         getattr(machine, method)(state, **options)
     assert cloud.clock.monotonic() == seconds
     assert caught.value.resource is machine
@@ -113,7 +121,7 @@ def test_state_that_is_none(machine: Machine, cloud: Emulator, method: str, stat
     """A state that no machine is ever in is refused, with those there are, before anything is sent."""
     before = len(cloud.trace)
     every = "provisioning, ready, running, stopping, stopped, offline, deleted, failed, unknown"
-    with pytest.raises(InputError, match=f"no state of a machine; these are: {every}$"):
+    with pytest.raises(InputError, match=f"unknown machine state {state!r}; expected one of {every}$"):
         getattr(machine, method)(state)
     assert len(cloud.trace) == before
 
@@ -159,12 +167,6 @@ def test_machine_without_an_audit_ends_the_wait(machine: Machine, cloud: Emulato
     assert caught.value.reason is None
 
 
-def test_state_behind_a_machine_ends_the_wait(machine: Machine) -> None:
-    """No machine that runs becomes ``provisioning`` again."""
-    with pytest.raises(WaitFailed, match="cannot become provisioning: it is running"):
-        machine.poll_until("provisioning")
-
-
 def test_failed_start_is_found_in_the_audit(stopped: Machine, slow: Emulator) -> None:
     """CloudAPI accepts a start that then fails: the machine stays stopped, and the ``MachineAudit`` tells."""
     slow.transitions.fail("start")
@@ -172,14 +174,6 @@ def test_failed_start_is_found_in_the_audit(stopped: Machine, slow: Emulator) ->
     with pytest.raises(WaitFailed, match=r"did not become running: its start failed.*start, success no") as caught:
         stopped.poll_until("running")
     assert caught.value.reason == stopped.audit()[0]
-    assert slow.clock.monotonic() == 30
-
-
-def test_start_of_a_running_machine_is_found_in_the_audit(machine: Machine, slow: Emulator) -> None:
-    """A start of a running machine fails; a wait for it to leave that state ends with the ``MachineAudit``."""
-    machine.start()
-    with pytest.raises(WaitFailed, match=r"stays running: its start failed.*start, success no"):
-        machine.poll_while("running")
     assert slow.clock.monotonic() == 30
 
 
@@ -273,34 +267,6 @@ def test_blips_in_the_audit_are_looked_past(machine: Machine, slow: Emulator) ->
     assert slow.faults.pending() == []
 
 
-@pytest.mark.parametrize(("kind", "error"), [("reset", TransportError), ("status", ServerError)])
-def test_last_blip_is_the_cause_of_the_time_out(
-    machine: Machine, cloud: Emulator, kind: str, error: type[Exception]
-) -> None:
-    """Where nothing but failures came, the time-out says which."""
-    cloud.faults.add(Fault("GetMachine", kind=kind, times=None))
-    with pytest.raises(WaitTimeout) as caught:
-        machine.poll_until("stopped", timeout=30)
-    assert isinstance(caught.value.__cause__, error)
-
-
-def test_refusal_is_no_blip(machine: Machine, cloud: Emulator) -> None:
-    """What asking again will not change ends the wait at once."""
-    cloud.faults.add(Fault("GetMachine", status=403, code="NotAuthorized", message="no"))
-    with pytest.raises(NotAuthorized):
-        machine.poll_until("stopped")
-    assert cloud.clock.monotonic() == 0
-
-
-def test_waiting_sleeps_on_the_clock_of_the_data_centre(machine: Machine, cloud: Emulator) -> None:
-    """Hours pass in no time where the clock is a virtual one."""
-    cloud.transitions.policy = ByScript()
-    machine.stop()
-    with pytest.raises(WaitTimeout):
-        machine.poll_until("stopped", interval=600, timeout=86_400)
-    assert cloud.clock.monotonic() == 86_400
-
-
 @pytest.mark.parametrize("method", ["poll_until", "poll_while"])
 def test_deadline_of_a_silent_server(cloud: Emulator, method: str) -> None:
     """A server that does not answer cannot hold up a wait for longer than its time-out and a few seconds."""
@@ -308,7 +274,7 @@ def test_deadline_of_a_silent_server(cloud: Emulator, method: str) -> None:
     with DataCenter(**cloud.connection()) as dc:
         machine = dc.machine(record.id)
         cloud.faults.add(Fault("GetMachine", kind="stall", times=None))
-        with pytest.raises(WaitTimeout, match="not within 20 s"):
+        with pytest.raises(WaitTimeout, match="after 20 s"):
             getattr(machine, method)("stopped" if method == "poll_until" else "running", timeout=20)
     assert cloud.clock.monotonic() <= 26
 
@@ -325,3 +291,97 @@ def test_older_failure_is_not_ours_where_no_answer_has_a_date(
     machine.stop()
     with pytest.raises(WaitTimeout):
         machine.poll_until("stopped", timeout=10)
+
+
+@each_round_trip
+def test_way_there_and_back(busy_with_snapshot: Machine, cloud: Emulator, action: str) -> None:
+    """A machine that ends in the state it began in has not arrived before the ``MachineAudit`` says so."""
+    ROUND_TRIPS[action](busy_with_snapshot)
+    busy_with_snapshot.poll_until("running")
+    assert (busy_with_snapshot.state, cloud.clock.monotonic()) == ("running", 60)
+    assert busy_with_snapshot.audit()[0].action == action
+
+
+@each_round_trip
+def test_way_there_and_back_that_failed(busy_with_snapshot: Machine, cloud: Emulator, action: str) -> None:
+    """That the state is right again does not hide that the action failed."""
+    cloud.transitions.fail(action)
+    ROUND_TRIPS[action](busy_with_snapshot)
+    with pytest.raises(WaitFailed, match=rf"its {action} failed \(the audit: {action}, success no"):
+        busy_with_snapshot.poll_until("running")
+
+
+def test_deletion_that_failed(machine: Machine, cloud: Emulator) -> None:
+    """A machine that could not be deleted ends the wait for that."""
+    cloud.transitions.fail("destroy")
+    with pytest.raises(WaitFailed, match="did not become deleted: its destroy failed"):
+        machine.delete(wait=True)
+    assert cloud.clock.monotonic() < 5
+
+
+def test_earlier_failure_is_not_forgotten(machine: Machine, cloud: Emulator) -> None:
+    """A setting that was asked for after a stop does not hide that the stop failed."""
+    cloud.transitions.fail("stop")
+    machine.stop()
+    machine.enable_deletion_protection()
+    with pytest.raises(WaitFailed, match="did not become stopped: its stop failed"):
+        machine.poll_until("stopped")
+
+
+def test_failure_of_long_ago_is_no_reason(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """A start that somebody tried before is told from ours by the server's clock."""
+    cloud.transitions.fail("start")
+    record(cloud, machine).state = "stopped"
+    dc.machine(machine.id).start()
+    record(cloud, machine)
+    cloud.clock.sleep(60)
+    cloud.transitions.policy = AfterSeconds(30)
+    machine.start()
+    machine.poll_until("running")
+    assert [entry.succeeded for entry in machine.audit()] == [True, False]
+
+
+@pytest.mark.parametrize("setting", ["enable_firewall", "enable_deletion_protection"])
+def test_setting_holds_up_no_wait(machine: Machine, cloud: Emulator, setting: str) -> None:
+    """A setting changes no state: a machine that is not in the state is not waited for."""
+    getattr(machine, setting)(wait=True)
+    machine.poll_while("stopping")
+    assert cloud.clock.monotonic() == 0
+
+
+def test_rename_that_failed_is_no_reason(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """What does not change the state does not end a wait for one, though it fails."""
+    cloud.transitions.fail("rename")
+    machine.rename("web-2")
+    cloud.transitions.policy = AfterSeconds(30)
+    somebody = dc.machine(machine.id)
+    somebody.add_tags(role="web")
+    somebody.stop()
+    machine.poll_until("stopped")
+    assert record(cloud, machine).name == "web-1"
+
+
+@pytest.mark.parametrize("state", ["running", "offline", "failed"])
+def test_failed_action_in_a_stable_state(machine: Machine, slow: Emulator, state: str) -> None:
+    """In a state that a machine does not leave by itself, a failed start will not lead out of it."""
+    record(slow, machine).state = state
+    machine.refresh().start()
+    with pytest.raises(WaitFailed, match=rf"stays {state}: its start failed.*start, success no"):
+        machine.poll_while(state)
+    assert slow.clock.monotonic() == 30
+
+
+@pytest.mark.parametrize("state", ["running", "stopping", "stopped", "failed", "deleted"])
+def test_no_way_back_to_provisioning(machine: Machine, cloud: Emulator, state: str) -> None:
+    """A machine is provisioned once."""
+    record(cloud, machine).state = state
+    with pytest.raises(WaitFailed, match=f"cannot become provisioning: it is {state}"):
+        machine.poll_until("provisioning")
+
+
+@pytest.mark.parametrize("goal", ["running", "stopped", "ready", "offline", "failed"])
+def test_no_way_back_from_deleted(machine: Machine, cloud: Emulator, goal: str) -> None:
+    """A deleted machine becomes nothing else."""
+    record(cloud, machine).state = "deleted"
+    with pytest.raises(WaitFailed, match=f"cannot become {goal}: it is deleted"):
+        machine.poll_until(goal)

@@ -102,7 +102,7 @@ def of_images(books: Books, name: str = "") -> list[dict[str, Any]]:
     return [_of_image(image) for image in sorted(found, key=lambda image: image.published)]
 
 
-def _of_image(image: records.Image) -> dict[str, Any]:
+def _of_image(image: records.ImageRecord) -> dict[str, Any]:
     facts = _some(image, "id name version os type owner state public description homepage origin")
     return {**facts, "acl": image.acl or None, "tags": image.tags or None, "published_at": iso(image.published)}
 
@@ -117,7 +117,7 @@ def of_packages(books: Books) -> list[dict[str, Any]]:
     return [_of_package(package) for package in books.cloud.state.packages.values() if package.active]
 
 
-def _of_package(package: records.Package) -> dict[str, Any]:
+def _of_package(package: records.PackageRecord) -> dict[str, Any]:
     return _some(package, "id name version memory disk vcpus group description brand default")
 
 

@@ -141,6 +141,19 @@ LEFT_OUT: Mapping[tuple[str, str], str] = {
     ("HeadMachines", "name"): "CloudAPI counts all that begin so: ListMachines is asked, and what equals it counted",
     ("HeadMachines", "credentials"): "an answer without machines has no place for their passwords",
     ("GetChangefeed", "vms"): "CloudAPI never reads it: the machines go into the message that registers",
+    ("CreateImageFromMachine", "action"): "the other actions with an image have operations of their own, this one none",
+    **{
+        (operation, name): f"the former name of {now}"
+        for operation in ("UpdateAccount", "CreateUser", "UpdateUser")
+        for name, now in {"company": "companyName", "givenName": "firstName", "sn": "lastName"}.items()
+    },
+    **{
+        (operation, "dataset"): "the former name of image"
+        for operation in ("ListMachines", "HeadMachines", "CreateMachine")
+    },
+    ("CreateMachine", "administrator_pw"): "the same as password",
+    ("CreateMachine", "credentials"): "CloudAPI gives it back in place of the machine's passwords, and keeps nothing",
+    ("ListFirewallRuleMachines", "credentials"): "as in CreateMachine",
     **{(job, "origin"): "a note to the operator's own records, which CloudAPI shows to nobody" for job in _JOBS},
 }
 """Parameters that no method offers, and why."""

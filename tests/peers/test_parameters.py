@@ -1,7 +1,8 @@
 """Every parameter that CloudAPI takes can be given, and arrives under its name, in its place and of its type.
 
 `peers.parameter_facts` has the table, and `peers.parameter_calls` calls that fill it. A parameter that is in one of them alone
-fails here, and so does an argument of a method that no call gives, or that takes what it should not.
+fails here, and so does one that the emulator reads and the table lacks, and an argument of a method that no call gives, or
+that takes what it should not.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from typing import Any
 
 import pytest
 
-from kits.doors import Stage
+from kits.doors import SharedServer
 from peers.node_twins import MACHINE_TWINS, Twin
 from peers.node_twins_account import ACCOUNT_TWINS
 from peers.node_world import World, arrange
 from peers.parameter_calls import CALLS
 from peers.parameter_facts import FACTS, LEFT_OUT
+from peers.parameter_reads import Reads, record_reads
 from smartdc import DataCenter, InputError, InvalidCredentials
 from smartdc.emulator import AT_ONCE, Emulator
 from smartdc.emulator.pipeline.routes import rows
-from smartdc.emulator.pipeline.trace import Asked
+from smartdc.emulator.pipeline.trace import TraceEntry
 
 OURS = frozenset({"wait", "timeout", "paged", "search", "fields", "token", "settle", "auth_token"})
 """Arguments that say how to call and not what to ask for, and two that become a tag and a header."""
@@ -47,16 +49,22 @@ WRONG = {bool: "false", int: "1 GiB", str: b"x", list: 5, tuple: 5, dict: 5}
 
 
 @pytest.fixture
-def world(dc: DataCenter, cloud: Emulator, door: str, stage: Stage) -> World:
+def world(dc: DataCenter, cloud: Emulator, door: str, shared_server: SharedServer) -> World:
     """A cloud with one thing or two of every kind, whose jobs end at once."""
     cloud.transitions.policy = AT_ONCE
     arrange(cloud, dc)
-    return World(dc, cloud, cloud.connection(stage.url if door == "http" else None))
+    return World(dc, cloud, cloud.connection(shared_server.url if door == "http" else None))
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """The names of the parameters that the emulator reads during the test."""
+    return record_reads(monkeypatch)
 
 
 @pytest.mark.parametrize("on", [True, False])
 @pytest.mark.parametrize("operation", FACTS)
-def test_parameters(operation: str, on: bool, world: World, cloud: Emulator) -> None:
+def test_parameters(operation: str, on: bool, world: World, cloud: Emulator, reads: Reads) -> None:
     """All that the table has arrives, and nothing else, and the server takes it; a flag that is False does not arrive."""
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for ask in CALLS[operation]:
@@ -68,6 +76,7 @@ def test_parameters(operation: str, on: bool, world: World, cloud: Emulator) -> 
             for name, kind in arrived(asked, on=on):
                 seen[name].add(kind)
     assert seen == as_seen(FACTS[operation], on=on)
+    assert not without_facts(reads)
 
 
 @pytest.mark.parametrize("operation", FACTS)
@@ -102,11 +111,12 @@ def test_wrong_type(operation: str, world: World, cloud: Emulator) -> None:
 
 
 @pytest.mark.parametrize("twin", [*MACHINE_TWINS, *ACCOUNT_TWINS], ids=str)
-def test_nothing_else(twin: Twin, world: World, cloud: Emulator) -> None:
+def test_nothing_else(twin: Twin, world: World, cloud: Emulator, reads: Reads) -> None:
     """What other calls send is in the table too, and operations that are not there are asked for without anything."""
     twin.ours(world)
     for asked in cloud.trace:
         assert {name for name, _ in arrived(asked, on=True)} <= {*FACTS.get(asked.operation or "", ()), "as-role"}
+    assert not without_facts(reads)
 
 
 def test_the_table() -> None:
@@ -115,6 +125,12 @@ def test_the_table() -> None:
     assert FACTS.keys() | {operation for operation, _ in LEFT_OUT} <= {route.name for route in rows()}
     assert not {(operation, name) for operation, facts in FACTS.items() for name in facts} & LEFT_OUT.keys()
     assert all(LEFT_OUT.values())
+
+
+def without_facts(reads: Reads) -> list[tuple[str, str]]:
+    """Return what the emulator read, and the table has neither among the facts nor among what is left out."""
+    known = {(operation, name) for operation, facts in FACTS.items() for name in facts} | LEFT_OUT.keys()
+    return [(operation, name) for operation, names in reads.items() for name in names if (operation, name) not in known]
 
 
 def bound(call: partial[Any]) -> inspect.BoundArguments:
@@ -128,12 +144,12 @@ def entries_of(call: partial[Any]) -> set[str]:
     return {argument.name for argument in arguments if argument.kind is argument.VAR_KEYWORD}
 
 
-def asked_of(cloud: Emulator, operation: str) -> list[Asked]:
+def asked_of(cloud: Emulator, operation: str) -> list[TraceEntry]:
     """Return what arrived for an operation."""
     return [asked for asked in cloud.trace if asked.operation == operation]
 
 
-def arrived(asked: Asked, *, on: bool) -> Iterator[tuple[str, str]]:
+def arrived(asked: TraceEntry, *, on: bool) -> Iterator[tuple[str, str]]:
     """Yield each parameter that arrived, with its place and type."""
     assert asked.status < 400 or asked.status == 401, asked
     for place, values in (("query", asked.query), ("body", asked.body)):

@@ -22,7 +22,7 @@ from peers.node_twins_account import ACCOUNT_TWINS
 from peers.node_world import World, arrange, furnish
 from smartdc import DataCenter
 from smartdc.emulator import AT_ONCE, Emulator
-from smartdc.emulator.pipeline.trace import Asked
+from smartdc.emulator.pipeline.trace import TraceEntry
 
 pytest_plugins = ("kits.signing_fixtures",)
 
@@ -66,7 +66,7 @@ class Pair:
         self.connection = connection
         self.dc = dc
 
-    def ask(self, twin: Twin) -> tuple[Asked, Asked]:
+    def ask(self, twin: Twin) -> tuple[TraceEntry, TraceEntry]:
         """Have both ask, and return what arrived from `triton` and from us."""
         world = self._begin()
         if isinstance(twin.theirs, str):
@@ -84,7 +84,7 @@ class Pair:
         arrange(self.cloud, self.dc)
         return World(self.dc, self.cloud, self.connection)
 
-    def _found(self, twin: Twin) -> Asked:
+    def _found(self, twin: Twin) -> TraceEntry:
         return [asked for asked in self.cloud.trace if asked.operation == twin.operation][-1]
 
 
@@ -139,7 +139,7 @@ def test_documented() -> None:
         assert difference.reason in guide.replace("`", "")
 
 
-def sent(asked: Asked) -> Sent:
+def sent(asked: TraceEntry) -> Sent:
     """Return what is compared; a token is another every time."""
     body = {name: "..." if name == TOKEN else value for name, value in asked.body.items()}
     return Sent(asked.method, asked.path.partition("?")[0], asked.query, body)

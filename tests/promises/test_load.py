@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from kits.campaign import HastyRandom
+from kits.campaign import ShortPauses
 from kits.http import Act, Clock, Line, RawServer, close, reply
 from kits.limits import MIB, descriptors, join_all_but, resident
 from kits.mutation import parsed, written
@@ -116,7 +116,7 @@ def test_two_hundred_threads_get_their_own_answers(
                 open_files.append(descriptors())
         return right
 
-    arguments = {**crowd.connection(busy.url), "clock": Pace(crowd), "rng": HastyRandom(0), "timeout": 120.0}
+    arguments = {**crowd.connection(busy.url), "clock": Pace(crowd), "rng": ShortPauses(0), "timeout": 120.0}
     with DataCenter(**arguments) as dc, ThreadPoolExecutor(THREADS) as pool:
         right = sum(pool.map(work, range(THREADS)))
     asked = len(busy.requests)

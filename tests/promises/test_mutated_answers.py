@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kits.campaign import HastyClock, HastyRandom, Watched
+from kits.campaign import FastClock, ShortPauses, TimedDataCenter
 from kits.http import Act, Line, RawServer, reply
 from kits.limits import MIB, forget_peak, peak
 from kits.mutation import Mutant
@@ -103,7 +103,7 @@ def look_at(thing: Any) -> None:
 @pytest.fixture
 def cloud() -> Emulator:
     """A data centre with a little of everything."""
-    cloud = Emulator(clock=HastyClock())
+    cloud = Emulator(clock=FastClock())
     cloud.state.settings.volumes = True
     cloud.populate(3, name="web-{n}", tags={"role": "web"}, metadata={"a": "b"})
     return cloud
@@ -116,17 +116,20 @@ def mutant(cloud: Emulator) -> Mutant:
 
 
 @pytest.fixture
-def dc(cloud: Emulator, mutant: Mutant) -> Iterator[Watched]:
+def dc(cloud: Emulator, mutant: Mutant) -> Iterator[TimedDataCenter]:
     """A client of that server."""
     with RawServer(mutant) as server:
         mutant.forget = server.requests.clear
-        parts = {"clock": cloud.clock, "rng": HastyRandom(0), "timeout": TIMEOUT}
-        with Watched(**{**cloud.connection(server.url), **parts}) as client:
+        parts = {"clock": cloud.clock, "rng": ShortPauses(0), "timeout": TIMEOUT}
+        with TimedDataCenter(**{**cloud.connection(server.url), **parts}) as client:
             yield client
 
 
 def test_mutated_answers_end_in_results_or_errors_of_ours(
-    dc: Watched, mutant: Mutant, record_property: Callable[[str, object], None], caplog: pytest.LogCaptureFixture
+    dc: TimedDataCenter,
+    mutant: Mutant,
+    record_property: Callable[[str, object], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """No answer brings out another exception, outlasts the deadline, fills the memory or spoils what comes after it."""
     chance = Random(2)  # noqa: S311 (as above)
@@ -156,7 +159,7 @@ def test_mutated_answers_end_in_results_or_errors_of_ours(
     assert {each.id for each in dc.machines()} >= {machine.id}
 
 
-def is_late_again(dc: Watched, mutant: Mutant, machine: Machine, number: int, answer: bytes) -> bool:
+def is_late_again(dc: TimedDataCenter, mutant: Mutant, machine: Machine, number: int, answer: bytes) -> bool:
     """Tell whether it was the answer, and not a busy machine, that made a call late."""
     mutant.fixed, made = answer, len(dc.took)
     with contextlib.suppress(SmartDCError):
@@ -219,7 +222,7 @@ FLOODS: dict[str, Act] = {
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_flood_adds_little_to_the_memory(flood: str, method: str) -> None:
     """300 MiB, on the wire or unpacked, end in an error of ours before they are kept."""
-    with RawServer(FLOODS[flood], reply(body=[])) as server, DataCenter(server.url, clock=HastyClock()) as dc:
+    with RawServer(FLOODS[flood], reply(body=[])) as server, DataCenter(server.url, clock=FastClock()) as dc:
         before = forget_peak()
         for _ in range(2):
             try:
@@ -257,12 +260,12 @@ def test_a_number_that_is_none_is_no_answer(header: str, number: str) -> None:
 # Answers about something else
 
 
-def test_an_answer_about_another_machine_is_none(dc: Watched, cloud: Emulator) -> None:
+def test_an_answer_about_another_machine_is_none(dc: TimedDataCenter, cloud: Emulator) -> None:
     """A machine never takes over what is said of another one."""
     [first, second, _] = dc.machines()
     with RawServer(reply(body=dict(second))) as server, DataCenter(server.url, login="demo") as other:
         mine = Machine(other, data=dict(first))
-        with pytest.raises(BadResponse, match=f"asked about Machine {first.id}"):
+        with pytest.raises(BadResponse, match=f"asked for Machine {first.id}, got"):
             mine.refresh()
 
     assert dict(mine) == dict(first)

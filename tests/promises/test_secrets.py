@@ -79,7 +79,7 @@ class Recorder:
 
 
 @dataclass
-class Scene:
+class Setup:
     """A cloud with a machine that has secrets, a client of it, and keys."""
 
     cloud: Emulator
@@ -124,18 +124,18 @@ class Scene:
 
 
 @pytest.fixture
-def scene(cloud: Emulator, door: str, key_of: KeyShelf, tmp_path: Path) -> Iterator[Scene]:
-    """The scene, at either door."""
+def setup(cloud: Emulator, door: str, key_of: KeyShelf, tmp_path: Path) -> Iterator[Setup]:
+    """The setup at each door."""
     secrets = Secrets()
     secrets.add_key(str(cloud.private_key))
     signer = Recorder(load_private_key(str(cloud.private_key)), secrets)
     if door == "adapter":
-        yield Scene(cloud, None, key_of, tmp_path, secrets, signer)
+        yield Setup(cloud, None, key_of, tmp_path, secrets, signer)
         return
     with Server(cloud) as server:
-        scene = Scene(cloud, server.url, key_of, tmp_path, secrets, signer)
-        yield scene
-        scene.dc.close()
+        setup = Setup(cloud, server.url, key_of, tmp_path, secrets, signer)
+        yield setup
+        setup.dc.close()
 
 
 # Tracebacks.
@@ -174,47 +174,47 @@ def fail(_: str) -> str:
     raise LookupError("the keyring is locked")
 
 
-def faulty(scene: Scene, fault: Fault, call: Callable[[], object]) -> None:
+def faulty(setup: Setup, fault: Fault, call: Callable[[], object]) -> None:
     """Make a call while something goes wrong."""
-    scene.cloud.faults.add(fault)
+    setup.cloud.faults.add(fault)
     call()
 
 
-def broken(scene: Scene) -> DataCenter:
+def broken(setup: Setup) -> DataCenter:
     """Return the client, whose signer failed after its first signature."""
-    scene.dc.account()
-    scene.signer.broken = True
-    return scene.dc
+    setup.dc.account()
+    setup.signer.broken = True
+    return setup.dc
 
 
-def sign_twice(scene: Scene) -> None:
+def sign_twice(setup: Setup) -> None:
     """Sign for `requests` itself, twice, and fail at the second time."""
-    auth = HTTPSignatureAuth("/demo/keys/laptop", scene.signer)
+    auth = HTTPSignatureAuth("/demo/keys/laptop", setup.signer)
     for path in ("a", "b"):
         auth(requests.Request("GET", f"http://127.0.0.1:1/{path}").prepare())
-        scene.signer.broken = True
+        setup.signer.broken = True
 
 
-def many(scene: Scene) -> DataCenter:
+def many(setup: Setup) -> DataCenter:
     """Return the client of a cloud with two pages of machines, the second of which never comes."""
-    scene.cloud.populate(1001)
-    scene.cloud.faults.add(Fault("ListMachines", kind="reset", skip=1, times=None))
-    return scene.dc
+    setup.cloud.populate(1001)
+    setup.cloud.faults.add(Fault("ListMachines", kind="reset", skip=1, times=None))
+    return setup.dc
 
 
-def doomed(scene: Scene) -> Scene:
+def doomed(setup: Setup) -> Setup:
     """Let the next machine fail to be provisioned."""
-    scene.cloud.transitions.fail("provision")
-    return scene
+    setup.cloud.transitions.fail("provision")
+    return setup
 
 
-def jill(scene: Scene) -> Any:
+def jill(setup: Setup) -> Any:
     """Return a user."""
-    scene.cloud.state.add_user("jill")
-    return scene.dc.user("jill")
+    setup.cloud.state.add_user("jill")
+    return setup.dc.user("jill")
 
 
-STAGES: dict[str, Callable[[Scene], object]] = {
+FAILING_CALLS: dict[str, Callable[[Setup], object]] = {
     # Before there is a client.
     "location": lambda s: s.client(location="no where", secret=s.text(), passphrase=PASSPHRASE),
     "identity": lambda s: s.client(login=None, key_id="laptop", secret=s.text(), passphrase=PASSPHRASE),
@@ -273,27 +273,27 @@ STAGES: dict[str, Callable[[Scene], object]] = {
 """What can fail, with secrets on its way."""
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_traceback(scene: Scene, stage: str) -> None:
+@pytest.mark.parametrize("call", FAILING_CALLS)
+def test_traceback(setup: Setup, call: str) -> None:
     """An error at any stage shows no secret, neither itself nor in the variables of the frames that it went through."""
     with pytest.raises((SmartDCError, KeyboardInterrupt)) as caught:
-        STAGES[stage](scene)
-    assert scene.secrets.seen_in(shown_by(caught.value)) == set()
-    assert scene.secrets.seen_in("".join(traceback.format_exception(caught.value))) == set()
+        FAILING_CALLS[call](setup)
+    assert setup.secrets.seen_in(shown_by(caught.value)) == set()
+    assert setup.secrets.seen_in("".join(traceback.format_exception(caught.value))) == set()
 
 
 WIRE = ("reset", "close", "truncate", "garbage", "html", "throttled", "maintenance", "unavailable", "stall")
 
 
 @pytest.mark.parametrize("kind", WIRE)
-def test_traceback_of_the_wire(scene: Scene, kind: str) -> None:
+def test_traceback_of_the_wire(setup: Setup, kind: str) -> None:
     """Whatever happens to a request under way, its signature, its body and the answer are in no variable."""
-    machine = scene.machine()
-    scene.dc.session.timeout = 0.5
-    scene.cloud.faults.add(Fault("UpdateMachineMetadata", kind=kind, times=None, seconds=2))
+    machine = setup.machine()
+    setup.dc.session.timeout = 0.5
+    setup.cloud.faults.add(Fault("UpdateMachineMetadata", kind=kind, times=None, seconds=2))
     with pytest.raises(SmartDCError) as caught:
         machine.update_metadata({"user-data": USER_DATA})
-    assert scene.secrets.seen_in(shown_by(caught.value)) == set()
+    assert setup.secrets.seen_in(shown_by(caught.value)) == set()
     assert caught.value.__cause__ is None or caught.value.__cause__.__traceback__ is None
 
 
@@ -307,55 +307,55 @@ class Interrupted(requests.adapters.HTTPAdapter):
         raise KeyboardInterrupt
 
 
-def test_traceback_of_an_interrupt(scene: Scene) -> None:
+def test_traceback_of_an_interrupt(setup: Setup) -> None:
     """An interrupt leaves no signature behind either."""
-    client = scene.client(secret=scene.signer, adapter=Interrupted())
+    client = setup.client(secret=setup.signer, adapter=Interrupted())
     with pytest.raises(KeyboardInterrupt) as caught:
         client.account()
-    assert scene.secrets.seen_in(shown_by(caught.value)) == set()
+    assert setup.secrets.seen_in(shown_by(caught.value)) == set()
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert "send" not in frames
 
 
-def test_traceback_of_a_warning(scene: Scene) -> None:
+def test_traceback_of_a_warning(setup: Setup) -> None:
     """A warning about an open key file that is an error is no leak of its passphrase."""
-    path = scene.folder / "key"
-    path.write_text(scene.text())
+    path = setup.folder / "key"
+    path.write_text(setup.text())
     path.chmod(0o644)
     with pytest.raises(KeyFileWarning) as caught:
-        scene.client(secret=path, passphrase=PASSPHRASE).account()
-    assert scene.secrets.seen_in(shown_by(caught.value)) == set()
+        setup.client(secret=path, passphrase=PASSPHRASE).account()
+    assert setup.secrets.seen_in(shown_by(caught.value)) == set()
 
 
-def test_frames_of_mistakes_are_kept(scene: Scene) -> None:
+def test_frames_of_mistakes_are_kept(setup: Setup) -> None:
     """An error that is not this library's own comes with all its frames, since it has to be found."""
     with pytest.raises(TypeError) as caught:
-        scene.dc.request("GET", "", params={1: 2})  # type: ignore[dict-item]
+        setup.dc.request("GET", "", params={1: 2})  # type: ignore[dict-item]
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 3
 
 
-def test_reason_of_a_failing_prompt_is_kept(scene: Scene) -> None:
+def test_reason_of_a_failing_prompt_is_kept(setup: Setup) -> None:
     """What fails to find a passphrase is the cause of the error, with its own frames."""
     with pytest.raises(
         KeyFileError, match="asking for its passphrase failed: LookupError: the keyring is lock"
     ) as caught:
-        load_private_key(scene.text(), fail)
+        load_private_key(setup.text(), fail)
     assert isinstance(caught.value.__cause__, LookupError)
     assert traceback.extract_tb(caught.value.__cause__.__traceback__)[-1].name == "fail"
 
 
-def fail_twice(scene: Scene) -> None:
+def fail_twice(setup: Setup) -> None:
     """Make a call that fails while another failure is handled."""
     try:
         fail("")
     except LookupError:
-        scene.dc.machine(UNKNOWN)
+        setup.dc.machine(UNKNOWN)
 
 
-def test_error_that_is_handled_meanwhile_is_left_alone(scene: Scene) -> None:
+def test_error_that_is_handled_meanwhile_is_left_alone(setup: Setup) -> None:
     """A program's own error, during whose handling a call fails, keeps its frames."""
     with pytest.raises(SmartDCError) as caught:
-        fail_twice(scene)
+        fail_twice(setup)
     handled = caught.value.__context__
     assert isinstance(handled, LookupError)
     assert traceback.extract_tb(handled.__traceback__)[-1].name == "fail"
@@ -388,24 +388,24 @@ def own(things: list[Any]) -> list[Any]:
     ]
 
 
-def test_repr(scene: Scene, tmp_path: Path) -> None:
+def test_repr(setup: Setup, tmp_path: Path) -> None:
     """Of all objects within reach of a client, its answers and its errors, none shows a secret."""
     path = tmp_path / "key"
-    path.write_text(str(scene.cloud.private_key))
+    path.write_text(str(setup.cloud.private_key))
     path.chmod(0o600)
-    text = scene.client(secret=str(scene.cloud.private_key), passphrase=PASSPHRASE)
-    named = scene.client(secret=path, passphrase=PASSPHRASE)
-    machine = scene.machine()
-    key = scene.dc.create_access_key()
+    text = setup.client(secret=str(setup.cloud.private_key), passphrase=PASSPHRASE)
+    named = setup.client(secret=path, passphrase=PASSPHRASE)
+    machine = setup.machine()
+    key = setup.dc.create_access_key()
     assert key.secret
-    scene.secrets.texts.add(key.secret)
-    _, response = scene.dc.request("POST", f"{machine.path}/metadata", data={"user-data": USER_DATA})
+    setup.secrets.texts.add(key.secret)
+    _, response = setup.dc.request("POST", f"{machine.path}/metadata", data={"user-data": USER_DATA})
     with pytest.raises(SmartDCError) as caught:
-        scene.dc.machine(UNKNOWN)
-    profile = from_environment({"TRITON_KEY_MATERIAL": str(scene.cloud.private_key)})
+        setup.dc.machine(UNKNOWN)
+    profile = from_environment({"TRITON_KEY_MATERIAL": str(setup.cloud.private_key)})
     for dc in (text, named):
         dc.account()
-    things = own(reachable(text, named, scene.dc, machine, key, response, caught.value, profile, explain_auth()))
+    things = own(reachable(text, named, setup.dc, machine, key, response, caught.value, profile, explain_auth()))
     kinds = {type(thing).__name__ for thing in things}
     assert kinds >= {"DataCenter", "Session", "Identity", "HTTPSignatureAuth", "PrivateKey", "Machine", "AccessKey"}
     assert kinds >= {"Response", "PreparedRequest", "ResourceNotFound", "Profile", "Explanation"}
@@ -413,25 +413,25 @@ def test_repr(scene: Scene, tmp_path: Path) -> None:
         # Headers show what they are made of, as a dict does; what a program itself put there is no secret to it.
         allowed = {TOKEN} if isinstance(thing, CaseInsensitiveDict) else set()
         for show in (repr, str, format):
-            assert (type(thing), scene.secrets.seen_in(show(thing)) - allowed) == (type(thing), set())
+            assert (type(thing), setup.secrets.seen_in(show(thing)) - allowed) == (type(thing), set())
 
 
-def test_headers_of_what_was_sent(scene: Scene) -> None:
+def test_headers_of_what_was_sent(setup: Setup) -> None:
     """A signature does not outlive its request: no answer and no error has it."""
-    machine = scene.machine()
-    _, response = scene.dc.request("GET", machine.path)
+    machine = setup.machine()
+    _, response = setup.dc.request("GET", machine.path)
     with pytest.raises(SmartDCError) as caught:
-        scene.dc.machine(UNKNOWN)
+        setup.dc.machine(UNKNOWN)
     assert isinstance(caught.value, requests.RequestException)
     for request in (response.request, caught.value.request):
         assert request is not None
         assert "Authorization" not in (request.headers or {})
 
 
-def test_repr_of_half_a_client(scene: Scene) -> None:
+def test_repr_of_half_a_client(setup: Setup) -> None:
     """A client that could not be made is in no frame, so that nothing stumbles over showing it."""
     with pytest.raises(SmartDCError) as caught:
-        scene.client(location="no where")
+        setup.client(location="no where")
     assert not [thing for thing in reachable(caught.value.__traceback__) if type(thing) is DataCenter]
 
 
@@ -449,25 +449,25 @@ def test_repr_of_the_agent_s_keys(key_of: KeyShelf, tmp_path: Path) -> None:
 # Pickles.
 
 
-def test_pickles(scene: Scene, tmp_path: Path) -> None:
+def test_pickles(setup: Setup, tmp_path: Path) -> None:
     """Whatever can be pickled is pickled without secrets; what holds a key cannot be."""
     path = tmp_path / "key"
-    path.write_text(str(scene.cloud.private_key))
+    path.write_text(str(setup.cloud.private_key))
     path.chmod(0o600)
     clients = [
-        scene.client(secret=secret, passphrase=PASSPHRASE, clock=scene.cloud.clock)
-        for secret in (str(scene.cloud.private_key), path, str(scene.cloud.private_key).encode(), scene.signer)
+        setup.client(secret=secret, passphrase=PASSPHRASE, clock=setup.cloud.clock)
+        for secret in (str(setup.cloud.private_key), path, str(setup.cloud.private_key).encode(), setup.signer)
     ]
     for client in clients:
         client.account()
     with pytest.raises(SmartDCError) as caught:
-        scene.create(name="web-1")
-    key = scene.dc.create_access_key()
-    scene.secrets.texts.add(str(key.secret))
-    for thing in [*clients, scene.machine(), clients[0].machine("web-1", credentials=True), key, caught.value]:
+        setup.create(name="web-1")
+    key = setup.dc.create_access_key()
+    setup.secrets.texts.add(str(key.secret))
+    for thing in [*clients, setup.machine(), clients[0].machine("web-1", credentials=True), key, caught.value]:
         pickled = pickle.dumps(thing)
-        assert scene.secrets.seen_in(pickled.decode("latin-1")) == set()
-        assert scene.secrets.seen_in(pickled.decode("utf-8", "replace")) == set()
+        assert setup.secrets.seen_in(pickled.decode("latin-1")) == set()
+        assert setup.secrets.seen_in(pickled.decode("utf-8", "replace")) == set()
         assert type(pickle.loads(pickled)) is type(thing)  # noqa: S301 (it is our own)
 
 
@@ -511,31 +511,31 @@ def watch() -> Iterator[Watch]:
         logger.setLevel(level)
 
 
-def test_logs(scene: Scene, watch: Watch, door: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_logs(setup: Setup, watch: Watch, door: str, capfd: pytest.CaptureFixture[str]) -> None:
     """At DEBUG, with urllib3 and all others, neither logs nor ``verbose`` tell a secret, whatever is done."""
-    key = scene.text("ecdsa-256")
-    scene.cloud.state.add_key(
-        scene.cloud.state.accounts["demo"], scene.key_of("ecdsa-256", "openssh", True).public_line
+    key = setup.text("ecdsa-256")
+    setup.cloud.state.add_key(
+        setup.cloud.state.accounts["demo"], setup.key_of("ecdsa-256", "openssh", True).public_line
     )
-    with scene.client(key_id="", secret=key, passphrase=PASSPHRASE, verbose=True) as client:
+    with setup.client(key_id="", secret=key, passphrase=PASSPHRASE, verbose=True) as client:
         client.account()
-    with scene.client(secret=scene.signer, verbose=True, headers={}) as dc:
+    with setup.client(secret=setup.signer, verbose=True, headers={}) as dc:
         machine = dc.create_machine(
             name="web-2",
-            image=image_id(scene.cloud, "base-64-lts"),
+            image=image_id(setup.cloud, "base-64-lts"),
             package="g1-small",
             metadata={"user-data": USER_DATA},
-            boot_script=scene.script(),
+            boot_script=setup.script(),
             credentials=True,
         )
         machine.update_metadata({"user-data": USER_DATA})
-        machine.set_boot_script(scene.script())
+        machine.set_boot_script(setup.script())
         assert dc.machine("web-1").credentials() == {"root": ROOT}
         dc.create_user("jack", "jack@example.com", PASSWORD).change_password(f"{PASSWORD}2")
-        scene.secrets.texts.add(str(dc.create_access_key().secret))
-        scene.secrets.texts.add(dc.presign("GET", "/machines").rpartition("signature=")[2])
+        setup.secrets.texts.add(str(dc.create_access_key().secret))
+        setup.secrets.texts.add(dc.presign("GET", "/machines").rpartition("signature=")[2])
         for kind in ("reset", "garbage", "html", "truncate"):
-            scene.cloud.faults.add(Fault("GetAccount", kind=kind))
+            setup.cloud.faults.add(Fault("GetAccount", kind=kind))
             dc.account()
         with pytest.raises(SmartDCError):
             dc.machine(UNKNOWN)
@@ -544,8 +544,8 @@ def test_logs(scene: Scene, watch: Watch, door: str, capfd: pytest.CaptureFixtur
     assert "smartdc.http.session" in told
     assert "smartdc.auth.signing" in told
     assert ("urllib3.connectionpool" in told) is (door == "http")
-    assert scene.secrets.seen_in(told) == set()
-    assert scene.secrets.seen_in("".join(capfd.readouterr())) == set()
+    assert setup.secrets.seen_in(told) == set()
+    assert setup.secrets.seen_in("".join(capfd.readouterr())) == set()
 
 
 class Stamp(AuthBase):
@@ -557,10 +557,10 @@ class Stamp(AuthBase):
         return request
 
 
-def test_auth_of_ones_own(scene: Scene, watch: Watch) -> None:
+def test_auth_of_ones_own(setup: Setup, watch: Watch) -> None:
     """What another auth writes into its header is treated like a signature."""
-    client = scene.client(key_id=None, secret=None, auth=Stamp(), headers=None)
+    client = setup.client(key_id=None, secret=None, auth=Stamp(), headers=None)
     with pytest.raises(SmartDCError) as caught:
         client.account()
-    assert scene.secrets.seen_in(shown_by(caught.value)) == set()
-    assert scene.secrets.seen_in("\n".join(watch.lines)) == set()
+    assert setup.secrets.seen_in(shown_by(caught.value)) == set()
+    assert setup.secrets.seen_in("\n".join(watch.lines)) == set()

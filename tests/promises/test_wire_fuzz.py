@@ -17,7 +17,7 @@ from smartdc import DataCenter, InputError, Machine, SmartDCError
 from smartdc.emulator import Emulator, VirtualClock
 from smartdc.emulator.pipeline.decode import parse_query
 from smartdc.emulator.pipeline.router import ROUTER
-from smartdc.emulator.pipeline.trace import Asked
+from smartdc.emulator.pipeline.trace import TraceEntry
 
 ID = "11111111-1111-4111-8111-111111111111"
 MACHINE = {"account": "demo", "machine": ID}
@@ -73,7 +73,7 @@ class Wire:
         self.dc = DataCenter(**{**self.cloud.connection(), **keys})
         self.machine = Machine(self.dc, data={"id": ID, "name": "web-1", "state": "running"})
 
-    def heard(self, ask: Callable[[Wire], Any], operation: str | None = None) -> Asked | None:
+    def heard(self, ask: Callable[[Wire], Any], operation: str | None = None) -> TraceEntry | None:
         """Return what the server read of a request; none when it was refused before a byte of it was sent."""
         del self.cloud.trace[:]
         refused = False
@@ -100,7 +100,7 @@ def signing() -> Wire:
     return Wire()
 
 
-def route(asked: Asked) -> tuple[str | None, dict[str, str]]:
+def route(asked: TraceEntry) -> tuple[str | None, dict[str, str]]:
     """Return the operation and the decoded parameters of a path."""
     match = ROUTER.find(asked.method, asked.path)
     return asked.operation, match.params

@@ -50,7 +50,7 @@ def test_update_config_with_an_unknown_network(dc: DataCenter) -> None:
     """``UpdateConfig`` says that there is no such network."""
     with pytest.raises(InvalidArgument, match="unknown network"):
         dc.update_config(UNKNOWN)
-    with pytest.raises(ResourceNotFound, match="no network is called 'nowhere'"):
+    with pytest.raises(ResourceNotFound, match="no network named 'nowhere'"):
         dc.update_config("nowhere")
 
 

@@ -32,21 +32,21 @@ def rule(dc: DataCenter) -> FirewallRule:
 
 
 @pytest.fixture
-def operators(cloud: Emulator) -> records.FirewallRule:
+def operators(cloud: Emulator) -> records.FirewallRuleRecord:
     """A rule of the operator's, for all machines of the data centre."""
-    rule = records.FirewallRule("11111111-1111-4111-8111-111111111111", None, read_rule(PING), enabled=True)
+    rule = records.FirewallRuleRecord("11111111-1111-4111-8111-111111111111", None, read_rule(PING), enabled=True)
     return cloud.state.firewall_rules.setdefault(rule.id, rule)
 
 
 @pytest.fixture
-def foreign(cloud: Emulator) -> records.FirewallRule:
+def foreign(cloud: Emulator) -> records.FirewallRuleRecord:
     """A rule of another account's."""
     other = cloud.state.add_account("other")
-    rule = records.FirewallRule("22222222-2222-4222-8222-222222222222", other.id, read_rule(PING), enabled=True)
+    rule = records.FirewallRuleRecord("22222222-2222-4222-8222-222222222222", other.id, read_rule(PING), enabled=True)
     return cloud.state.firewall_rules.setdefault(rule.id, rule)
 
 
-def kept(cloud: Emulator, rule: FirewallRule) -> records.FirewallRule:
+def kept(cloud: Emulator, rule: FirewallRule) -> records.FirewallRuleRecord:
     """Return what the server knows of a rule."""
     return cloud.state.firewall_rules[rule.id]
 
@@ -305,7 +305,7 @@ def test_machines_that_nothing_reaches(dc: DataCenter, cloud: Emulator, machine:
 
 
 def test_rules_for_a_machine(
-    dc: DataCenter, cloud: Emulator, machine: Machine, operators: records.FirewallRule
+    dc: DataCenter, cloud: Emulator, machine: Machine, operators: records.FirewallRuleRecord
 ) -> None:
     """``ListMachineFirewallRules`` gives what is for a machine, in force or not, the operator's rules too."""
     for_all, _ = dc.create_firewall_rule(PING), dc.create_firewall_rule(WEB)

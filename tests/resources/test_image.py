@@ -74,7 +74,7 @@ def test_images_by_position(dc: DataCenter, cloud: Emulator) -> None:
 
 def test_images_that_match(dc: DataCenter, cloud: Emulator) -> None:
     """A regular expression is tried here on what ``ListImages`` gave, and is not sent."""
-    assert called(dc.images(search="^BASE|wants a password")) == {
+    assert called(dc.images(search="^BASE|requires a password")) == {
         "base-64-lts@24.4.1", "base-64-lts@23.4.0", "windows-server-2022@20251020",
     }  # fmt: skip
     assert called(dc.images(search="^linux$", fields=["os"], name="debian-12")) == {"debian-12@20251101"}

@@ -30,7 +30,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator, Fault
-from smartdc.emulator.state.records import Image as ImageRecord
+from smartdc.emulator.state.records import ImageRecord
 
 JILL = "11111111-1111-4111-8111-111111111111"
 JACK = "22222222-2222-4222-8222-222222222222"
@@ -153,7 +153,7 @@ def test_machine_that_runs(machine: Machine, cloud: Emulator) -> None:
 def test_create_image_waits_no_longer_than_that(machine: Machine, cloud: Emulator) -> None:
     """A job of ``CreateImageFromMachine`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"image web \(.*\) is not active: not within 20 s"):
+    with pytest.raises(WaitTimeout, match=r"image web \(.*\) is not active after 20 s"):
         machine.create_image("web", "1.0.0", wait=True, timeout=20)
     assert 20 <= cloud.clock.monotonic() < 21
 
@@ -244,7 +244,7 @@ def test_update_with_nothing(mine: Image, cloud: Emulator) -> None:
 def test_update_of_nothing(dc: DataCenter, mine: Image, cloud: Emulator) -> None:
     """``UpdateImage`` without anything to change is refused: here, and by the server."""
     before = len(cloud.trace)
-    with pytest.raises(InputError, match="say what to change"):
+    with pytest.raises(InputError, match="give a name, a version or another entry to change"):
         mine.update()
     assert len(cloud.trace) == before
     with pytest.raises(ValidationFailed, match="no parameters provided"):

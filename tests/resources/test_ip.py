@@ -33,7 +33,7 @@ def network(dc: DataCenter) -> Network:
 
 
 @pytest.fixture
-def there(cloud: Emulator) -> records.Network:
+def there(cloud: Emulator) -> records.NetworkRecord:
     """What the server knows of that network."""
     return cloud.state.networks[network_id(cloud, FABRIC)]
 
@@ -66,7 +66,7 @@ def test_ips_cost_one_request_when_the_last_one_is_seen(cloud: Emulator, network
     assert len(asked(cloud)) == 1
 
 
-def test_ips_behind_pages_of_free_ones(cloud: Emulator, network: Network, there: records.Network) -> None:
+def test_ips_behind_pages_of_free_ones(cloud: Emulator, network: Network, there: records.NetworkRecord) -> None:
     """Short and empty pages of ``ListNetworkIPs`` do not end the listing."""
     there.freed = {str(there.subnet[n]) for n in range(5, 900)}
     there.reserved = {str(there.subnet[n]) for n in range(900, 910)}
@@ -75,14 +75,14 @@ def test_ips_behind_pages_of_free_ones(cloud: Emulator, network: Network, there:
     assert [each["offset"] for each in asked(cloud)] == [str(start) for start in range(0, 1000, 100)]
 
 
-def test_ips_start_where_they_are_to(network: Network, there: records.Network) -> None:
+def test_ips_start_where_they_are_to(network: Network, there: records.NetworkRecord) -> None:
     """``offset`` leaves out rows of ``ListNetworkIPs``."""
     there.reserved = {str(there.subnet[n]) for n in range(5, 15)}
     assert network.ips(offset=6)[0].ip == "192.168.128.9"
     assert network.ips(offset=5000) == []
 
 
-def test_one_page_of_ips(cloud: Emulator, network: Network, there: records.Network) -> None:
+def test_one_page_of_ips(cloud: Emulator, network: Network, there: records.NetworkRecord) -> None:
     """``paged`` gives one page of ``ListNetworkIPs``, however short."""
     there.freed = {str(there.subnet[n]) for n in range(5, 900)}
     assert [ip.ip for ip in network.ips(paged=True, limit=10, offset=1)] == []
@@ -192,7 +192,7 @@ def test_ip_of_others_on_a_shared_network(dc: DataCenter, cloud: Emulator) -> No
         ip.update(reserved=True)
 
 
-def test_constructor_and_refresh(network: Network, there: records.Network) -> None:
+def test_constructor_and_refresh(network: Network, there: records.NetworkRecord) -> None:
     """``GetNetworkIP`` is what an address asks for to see itself."""
     ip = NetworkIP(network, "192.168.128.77")
     there.reserved.add("192.168.128.77")
@@ -208,7 +208,7 @@ def test_repr(dc: DataCenter) -> None:
 # Reserving
 
 
-def test_reserve(cloud: Emulator, network: Network, there: records.Network) -> None:
+def test_reserve(cloud: Emulator, network: Network, there: records.NetworkRecord) -> None:
     """``UpdateNetworkIP`` keeps an address from being given out, and gives it back."""
     ip = network.ip("192.168.128.5")
     assert ip.update(reserved=True) is ip
@@ -238,7 +238,9 @@ def test_a_reservation_outlives_the_machine(machine: Machine, cloud: Emulator, n
     assert (ip.refresh().reserved, ip.belongs_to_uuid) == (True, None)
 
 
-def test_a_network_of_reserved_addresses_is_full(machine: Machine, network: Network, there: records.Network) -> None:
+def test_a_network_of_reserved_addresses_is_full(
+    machine: Machine, network: Network, there: records.NetworkRecord
+) -> None:
     """What ``UpdateNetworkIP`` reserves is not given out even when nothing else is left."""
     there.end = "192.168.128.6"
     for address in ("192.168.128.5", "192.168.128.6"):
@@ -301,7 +303,7 @@ def test_machines_from_a_pool(dc: DataCenter, cloud: Emulator) -> None:
         for n in range(2)
     ]
     assert [machine.networks for machine in made] == [[first.id], [second.id]]
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_form_goes_by_the_versions(dc: DataCenter, cloud: Emulator, alice: User,
 
 def test_refresh(reader: Role, cloud: Emulator) -> None:
     """``GetRole`` is what a role asks for to see itself again."""
-    there: records.Role = account(cloud).roles[reader.id]
+    there: records.RoleRecord = account(cloud).roles[reader.id]
     there.name = "looker"
 
     assert reader.refresh().name == "looker"

@@ -11,7 +11,7 @@ from kits.cloud import account, image_id, record, sent
 from kits.rbac import as_user, give_role, open_to, public_line
 from smartdc import DataCenter, InvalidArgument, Machine, NotAuthorized, ResourceNotFound
 from smartdc.emulator import Emulator
-from smartdc.emulator.state import records
+from smartdc.emulator.state.records import RoleRecord, UserRecord
 from smartdc.resources.role_tag import HasRoleTags
 
 ACCOUNT, THING = "SetRoleTags:ReplaceAccountRoleTags", "SetRoleTags:ReplaceResourceRoleTags"
@@ -52,25 +52,25 @@ COLLECTIONS = [
 
 
 @pytest.fixture
-def alice(cloud: Emulator) -> records.User:
+def alice(cloud: Emulator) -> UserRecord:
     """The user alice, as the server knows her."""
     return cloud.state.add_user("alice")
 
 
 @pytest.fixture
-def reader(cloud: Emulator, alice: records.User) -> records.Role:
+def reader(cloud: Emulator, alice: UserRecord) -> RoleRecord:
     """The role called reader, which is alice's by default and lets her do everything that it is tagged on."""
     return give_role(cloud, "reader", alice)
 
 
 @pytest.fixture
-def writer(cloud: Emulator, alice: records.User) -> records.Role:
+def writer(cloud: Emulator, alice: UserRecord) -> RoleRecord:
     """The role called writer, which is alice's where she asks for it."""
     return give_role(cloud, "writer", alice, default=False)
 
 
 @pytest.fixture
-def thing(dc: DataCenter, machine: Machine, reader: records.Role, writer: records.Role, request: Any) -> HasRoleTags:  # noqa: ARG001
+def thing(dc: DataCenter, machine: Machine, reader: RoleRecord, writer: RoleRecord, request: Any) -> HasRoleTags:  # noqa: ARG001
     """One of the things."""
     made: HasRoleTags = THINGS[request.param][2](dc)
     return made
@@ -100,7 +100,7 @@ def test_role_tags_are_replaced_and_cleared(thing: HasRoleTags) -> None:
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
-def test_role_tags_of_a_collection(dc: DataCenter, cloud: Emulator, reader: records.Role, collection: str) -> None:
+def test_role_tags_of_a_collection(dc: DataCenter, cloud: Emulator, reader: RoleRecord, collection: str) -> None:
     """``SetRoleTags`` on a whole collection is seen by whatever lists it."""
     assert dc.role_tags_of(collection) == []
 
@@ -112,7 +112,7 @@ def test_role_tags_of_a_collection(dc: DataCenter, cloud: Emulator, reader: reco
     assert dc.role_tags() == []
 
 
-def test_role_tags_of_the_account(dc: DataCenter, cloud: Emulator, reader: records.Role) -> None:
+def test_role_tags_of_the_account(dc: DataCenter, cloud: Emulator, reader: RoleRecord) -> None:
     """``SetRoleTags`` on the account itself is what the data centre has."""
     assert dc.set_role_tags(["reader"]) == dc.role_tags() == dc.account().role_tags() == ["reader"]
 
@@ -120,7 +120,7 @@ def test_role_tags_of_the_account(dc: DataCenter, cloud: Emulator, reader: recor
     assert account(cloud).role_tags == {"/demo": [reader.id]}
 
 
-def test_role_tags_of_the_keys_of_a_user(dc: DataCenter, cloud: Emulator, reader: records.Role) -> None:
+def test_role_tags_of_the_keys_of_a_user(dc: DataCenter, cloud: Emulator, reader: RoleRecord) -> None:
     """``SetRoleTags`` on the keys of a user is apart from that on the user."""
     user = dc.user("alice")
 
@@ -132,7 +132,7 @@ def test_role_tags_of_the_keys_of_a_user(dc: DataCenter, cloud: Emulator, reader
 
 
 @pytest.mark.parametrize("form", ["name", "dict", "resource", "list"])
-def test_roles_in_every_form(dc: DataCenter, reader: records.Role, form: str) -> None:
+def test_roles_in_every_form(dc: DataCenter, reader: RoleRecord, form: str) -> None:
     """``SetRoleTags`` takes one role or several, by name, dict or resource, and sends names."""
     role = dc.role(reader.id)
     given: Any = {"name": "reader", "dict": {"name": "reader"}, "resource": role, "list": [role]}[form]
@@ -148,13 +148,13 @@ def test_role_that_is_not_there(dc: DataCenter, machine: Machine) -> None:
         dc.set_role_tags("nobody")
 
 
-def test_collection_that_cannot_be_tagged(dc: DataCenter, reader: records.Role) -> None:
+def test_collection_that_cannot_be_tagged(dc: DataCenter, reader: RoleRecord) -> None:
     """``SetRoleTags`` refuses what is no collection."""
     with pytest.raises(ResourceNotFound, match="volumes is not a valid resource"):
         dc.set_role_tags_of("volumes", reader.name)
 
 
-def test_machine_keeps_its_tags(machine: Machine, cloud: Emulator, reader: records.Role) -> None:
+def test_machine_keeps_its_tags(machine: Machine, cloud: Emulator, reader: RoleRecord) -> None:
     """``SetRoleTags`` on a machine is kept with the machine."""
     machine.set_role_tags("reader")
 
@@ -162,7 +162,7 @@ def test_machine_keeps_its_tags(machine: Machine, cloud: Emulator, reader: recor
     assert account(cloud).role_tags == {}
 
 
-def test_deleting_a_thing_drops_its_tags(dc: DataCenter, cloud: Emulator, reader: records.Role) -> None:
+def test_deleting_a_thing_drops_its_tags(dc: DataCenter, cloud: Emulator, reader: RoleRecord) -> None:
     """After ``DeletePolicy`` nothing is left of its tags."""
     policy = dc.create_policy("short-lived", "CAN *")
     policy.set_role_tags(reader.name)
@@ -174,7 +174,7 @@ def test_deleting_a_thing_drops_its_tags(dc: DataCenter, cloud: Emulator, reader
 
 
 def test_user_sees_what_its_role_is_tagged_on(
-    cloud: Emulator, dc: DataCenter, alice: records.User, reader: records.Role, machine: Machine
+    cloud: Emulator, dc: DataCenter, alice: UserRecord, reader: RoleRecord, machine: Machine
 ) -> None:
     """A user that signs with its own key gets at a machine only after ``SetRoleTags``."""
     with as_user(cloud, dc, alice) as hers:
@@ -187,7 +187,7 @@ def test_user_sees_what_its_role_is_tagged_on(
 
 
 @pytest.mark.usefixtures("reader")
-def test_user_takes_on_a_role(cloud: Emulator, dc: DataCenter, alice: records.User, writer: records.Role) -> None:
+def test_user_takes_on_a_role(cloud: Emulator, dc: DataCenter, alice: UserRecord, writer: RoleRecord) -> None:
     """Roles that are asked for count in place of the default ones: ``ListUsers`` with ``as-role``."""
     open_to(cloud, "/users", writer)
     with as_user(cloud, dc, alice) as hers, as_user(cloud, dc, alice, roles="writer") as as_writer:
@@ -200,7 +200,7 @@ def test_user_takes_on_a_role(cloud: Emulator, dc: DataCenter, alice: records.Us
 
 
 def test_what_a_user_makes_is_tagged_with_its_roles(
-    cloud: Emulator, dc: DataCenter, alice: records.User, reader: records.Role
+    cloud: Emulator, dc: DataCenter, alice: UserRecord, reader: RoleRecord
 ) -> None:
     """After ``CreateMachine`` by a user, its active roles are on the machine."""
     open_to(cloud, "/machines", reader)

@@ -39,13 +39,13 @@ FIELDS = {
 
 
 @pytest.fixture
-def there(cloud: Emulator) -> records.User:
+def there(cloud: Emulator) -> records.UserRecord:
     """What the server knows of the user alice."""
     return cloud.state.add_user("alice", city="Oslo")
 
 
 @pytest.fixture
-def alice(dc: DataCenter, there: records.User) -> User:
+def alice(dc: DataCenter, there: records.UserRecord) -> User:
     """The user alice."""
     return dc.user(there.id)
 
@@ -78,7 +78,7 @@ def test_user(dc: DataCenter, cloud: Emulator, alice: User, form: str) -> None:
     assert dict(user) == dict(alice)
 
 
-def test_user_shows_what_the_server_has(alice: User, there: records.User) -> None:
+def test_user_shows_what_the_server_has(alice: User, there: records.UserRecord) -> None:
     """After ``GetUser`` the attributes are those of the server's record."""
     assert (alice.id, alice.login, alice.email) == (there.id, "alice", "alice@example.com")
     assert (alice.city, alice.phone, alice.roles) == ("Oslo", None, None)
@@ -91,7 +91,7 @@ def test_user_that_is_not_there(dc: DataCenter) -> None:
         dc.user("nobody")
 
 
-def test_user_with_membership(dc: DataCenter, cloud: Emulator, there: records.User) -> None:
+def test_user_with_membership(dc: DataCenter, cloud: Emulator, there: records.UserRecord) -> None:
     """``GetUser`` with ``membership`` tells roles too, and the flag is sent only then: any text would set it."""
     give_role(cloud, "reader", there)
     give_role(cloud, "writer", there, default=False)
@@ -104,7 +104,7 @@ def test_user_with_membership(dc: DataCenter, cloud: Emulator, there: records.Us
     assert query(cloud, "GetUser") == {}
 
 
-def test_constructor_fetches_by_login(dc: DataCenter, there: records.User) -> None:
+def test_constructor_fetches_by_login(dc: DataCenter, there: records.UserRecord) -> None:
     """A user made from a login asks for itself: ``GetUser``; from then on its id addresses it."""
     user = User(dc, "alice")
 
@@ -162,7 +162,7 @@ def test_create_user_happens_once(dc: DataCenter, cloud: Emulator, when: str) ->
 
 @pytest.mark.parametrize(("email", "age"), [("other@example.com", 0), ("alice@example.com", 400)])
 def test_create_user_never_takes_somebody_else(
-    dc: DataCenter, cloud: Emulator, there: records.User, email: str, age: float
+    dc: DataCenter, cloud: Emulator, there: records.UserRecord, email: str, age: float
 ) -> None:
     """A user of another address, or of an earlier time and so another password, is not what ``CreateUser`` made."""
     cloud.faults.add(Fault("CreateUser", "reset", "before"))
@@ -197,7 +197,7 @@ def test_errors_do_not_tell_the_password(
 
 
 @pytest.mark.parametrize(("name", "key", "value"), [(name, *told) for name, told in FIELDS.items()], ids=FIELDS)
-def test_update(alice: User, there: records.User, cloud: Emulator, name: str, key: str, value: str) -> None:
+def test_update(alice: User, there: records.UserRecord, cloud: Emulator, name: str, key: str, value: str) -> None:
     """``UpdateUser`` sends only what is given, by id, and the user then shows it."""
     assert alice.update(**{name: value}) is alice
 
@@ -205,7 +205,7 @@ def test_update(alice: User, there: records.User, cloud: Emulator, name: str, ke
     assert there.profile[key] == alice[key] == value
 
 
-def test_update_clears_a_field(alice: User, there: records.User) -> None:
+def test_update_clears_a_field(alice: User, there: records.UserRecord) -> None:
     """An empty text takes a field away: ``UpdateUser`` differs from ``UpdateAccount`` in this."""
     alice.update(city="")
 
@@ -213,7 +213,7 @@ def test_update_clears_a_field(alice: User, there: records.User) -> None:
     assert not there.profile["city"]
 
 
-def test_update_login_and_email(alice: User, there: records.User, cloud: Emulator) -> None:
+def test_update_login_and_email(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """``UpdateUser`` renames a user, whose id stays what it was."""
     alice.update(login="alison", email="alison@example.com")
 
@@ -234,7 +234,7 @@ def test_update_is_repeated(alice: User, cloud: Emulator) -> None:
     assert alice.update(city="Rome").city == "Rome"
 
 
-def test_change_password(alice: User, there: records.User, cloud: Emulator) -> None:
+def test_change_password(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """``ChangeUserPassword`` sends the password with its confirmation."""
     assert alice.change_password(PASSWORD) is alice
 
@@ -256,7 +256,7 @@ def test_change_password_to_a_former_one(alice: User) -> None:
         alice.change_password(PASSWORD)
 
 
-def test_change_password_is_never_sent_twice(alice: User, there: records.User, cloud: Emulator) -> None:
+def test_change_password_is_never_sent_twice(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """A second ``ChangeUserPassword`` would find the password in the history, so a lost answer is an error."""
     cloud.faults.add(Fault("ChangeUserPassword", "reset", "after"))
 
@@ -266,7 +266,7 @@ def test_change_password_is_never_sent_twice(alice: User, there: records.User, c
     assert len(there.passwords) == 1
 
 
-def test_delete(alice: User, there: records.User, cloud: Emulator) -> None:
+def test_delete(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """``DeleteUser`` removes the user."""
     alice.delete()
 
@@ -290,7 +290,7 @@ def test_delete_with_keys_left(alice: User, cloud: Emulator) -> None:
     assert not account(cloud).users
 
 
-def test_add_key(alice: User, there: records.User, cloud: Emulator) -> None:
+def test_add_key(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """``CreateUserKey`` adds a public key to a user."""
     line = public_line()
 
@@ -309,7 +309,7 @@ def test_add_key_with_attestation(alice: User, cloud: Emulator) -> None:
     assert sent(cloud, "CreateUserKey")[2]["attestation"] == ["-----BEGIN CERTIFICATE-----"]
 
 
-def test_add_key_happens_once(alice: User, there: records.User, cloud: Emulator) -> None:
+def test_add_key_happens_once(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """``CreateUserKey`` whose answer is lost is looked for among the user's own keys."""
     cloud.faults.add(Fault("CreateUserKey", "reset", "after"))
 
@@ -336,7 +336,7 @@ def test_key(alice: User, cloud: Emulator) -> None:
 
 
 @pytest.mark.parametrize("by", ["name", "method"])
-def test_delete_key(alice: User, there: records.User, cloud: Emulator, by: str) -> None:
+def test_delete_key(alice: User, there: records.UserRecord, cloud: Emulator, by: str) -> None:
     """``DeleteUserKey`` removes a key of a user."""
     laptop = alice.add_key("laptop", public_line())
 
@@ -377,7 +377,7 @@ def test_a_user_is_a_mapping(alice: User, cloud: Emulator) -> None:
     assert len(cloud.trace) == before
 
 
-def test_refresh(alice: User, there: records.User) -> None:
+def test_refresh(alice: User, there: records.UserRecord) -> None:
     """``GetUser`` is what a user asks for to see itself again."""
     there.profile["city"] = "Rome"
 

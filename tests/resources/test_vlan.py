@@ -32,7 +32,7 @@ def network(vlan: Vlan) -> Network:
     return vlan.create_network("web-net", **PRIVATE)
 
 
-def kept(cloud: Emulator, vlan: Vlan) -> records.Vlan:
+def kept(cloud: Emulator, vlan: Vlan) -> records.VlanRecord:
     """Return what the server knows of a VLAN."""
     return cloud.state.vlans[account(cloud).id, vlan.vlan_id]
 
@@ -61,7 +61,7 @@ def test_vlan_by_name(dc: DataCenter, vlan: Vlan) -> None:
     """A name is looked for in ``ListFabricVLANs``, and must mean only one."""
     assert dc.vlan("web") == vlan
     dc.create_vlan(101, "web")
-    with pytest.raises(InputError, match="2 VLANs are called 'web'"):
+    with pytest.raises(InputError, match="2 VLANs are named 'web'"):
         dc.vlan("web")
 
 
@@ -77,7 +77,7 @@ def test_create_vlan(dc: DataCenter, cloud: Emulator) -> None:
     body = {"vlan_id": 100, "name": "web", "description": "the web"}
     assert sent(cloud, "CreateFabricVLAN") == ("POST", "/fabrics/default/vlans", body)
     assert (vlan.vlan_id, vlan.name, vlan.description, dict(vlan)) == (100, "web", "the web", body)
-    assert kept(cloud, vlan) == records.Vlan(account(cloud).id, 100, "web", "the web")
+    assert kept(cloud, vlan) == records.VlanRecord(account(cloud).id, 100, "web", "the web")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -145,7 +145,7 @@ def test_update_vlan(cloud: Emulator, vlan: Vlan) -> None:
     assert vlan.update(description="the web") is vlan
     assert sent(cloud, "UpdateFabricVLAN") == ("PUT", vlan.path, {"description": "the web"})
     assert vlan.update(name="www").refresh().name == "www"
-    assert kept(cloud, vlan) == records.Vlan(account(cloud).id, 100, "www", "the web")
+    assert kept(cloud, vlan) == records.VlanRecord(account(cloud).id, 100, "www", "the web")
 
 
 def test_delete_vlan(cloud: Emulator, vlan: Vlan) -> None:
@@ -166,7 +166,7 @@ def test_delete_vlan_in_use(dc: DataCenter, vlan: Vlan, network: Network) -> Non
 def test_vlans_of_others(dc: DataCenter, cloud: Emulator) -> None:
     """``GetFabricVLAN`` does not find what others have: every account has a fabric of its own."""
     other = cloud.state.add_account("other")
-    cloud.state.vlans[other.id, 300] = records.Vlan(other.id, 300, "theirs")
+    cloud.state.vlans[other.id, 300] = records.VlanRecord(other.id, 300, "theirs")
     with pytest.raises(ResourceNotFound):
         dc.vlan(300)
     assert dc.create_vlan(300, "mine").name == "mine"

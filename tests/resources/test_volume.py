@@ -23,7 +23,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator, Fault
-from smartdc.emulator.state.storage import Volume as VolumeRecord
+from smartdc.emulator.state.storage import VolumeRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
@@ -122,7 +122,7 @@ def test_create_volume_that_fails(dc: DataCenter, cloud: Emulator) -> None:
 def test_create_volume_waits_no_longer_than_that(dc: DataCenter, cloud: Emulator) -> None:
     """A job of ``CreateVolume`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()
-    with pytest.raises(WaitTimeout, match=r"volume data \(.*\) is not ready: not within 20 s") as caught:
+    with pytest.raises(WaitTimeout, match=r"volume data \(.*\) is not ready after 20 s") as caught:
         dc.create_volume("data", wait=True, timeout=20)
     assert caught.value.resource.name == "data"
     assert 20 <= cloud.clock.monotonic() < 21
@@ -167,7 +167,7 @@ def test_create_volume_of_a_name_that_is_taken(dc: DataCenter, volume: Volume, c
     assert caught.value.code == "VolumeAlreadyExists"
     volume.delete()
     assert dc.create_volume("data", wait=True).id != volume.id
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 def test_create_volume_without_a_fabric_network(dc: DataCenter, cloud: Emulator) -> None:
@@ -244,7 +244,7 @@ def test_volume_that_is_not_there(dc: DataCenter) -> None:
     with pytest.raises(ResourceNotFound, match="could not be found") as caught:
         dc.volume(UNKNOWN)
     assert caught.value.code == "VolumeNotFound"
-    with pytest.raises(ResourceNotFound, match="no volume is called 'nothing'"):
+    with pytest.raises(ResourceNotFound, match="no volume named 'nothing'"):
         dc.volume("nothing")
 
 
@@ -372,7 +372,7 @@ def test_delete(volume: Volume, cloud: Emulator) -> None:
     volume.delete()
     cloud.transitions.release(action="delete_volume")
     assert books(cloud) == []
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 def test_delete_and_wait(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
@@ -393,7 +393,7 @@ def test_delete_of_a_young_volume(dc: DataCenter, cloud: Emulator) -> None:
     for _ in range(2):
         cloud.transitions.release()
     assert books(cloud) == []
-    assert cloud.books()["errors"] == []
+    assert cloud.check_invariants() == []
 
 
 def test_volume_in_use(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
@@ -431,7 +431,7 @@ def test_network_that_is_full(dc: DataCenter, cloud: Emulator) -> None:
 def test_poll_until_knows_the_states(volume: Volume, cloud: Emulator) -> None:
     """To wait for a state that no volume is ever in is refused before anything is sent."""
     before = len(cloud.trace)
-    with pytest.raises(InputError, match="'done' is no state of a volume; these are: creating, ready"):
+    with pytest.raises(InputError, match="unknown volume state 'done'; expected one of creating, ready"):
         volume.poll_until("done")
     assert len(cloud.trace) == before
 

@@ -8,7 +8,7 @@ import pytest
 
 from smartdc import errors
 from smartdc.emulator import VirtualClock
-from smartdc.waiting.create_once import Once
+from smartdc.waiting.create_once import create_once
 
 
 class Store:
@@ -60,7 +60,7 @@ Run = Callable[..., str]
 @pytest.fixture
 def run(clock: VirtualClock) -> Run:
     """Create something in a store."""
-    return lambda store, **choice: Once(store.send, store.find, clock, 180.0, **choice).run()
+    return lambda store, **choice: create_once(store.send, store.find, clock, 180.0, **choice)
 
 
 def test_an_answered_create_is_sent_once(run: Run) -> None:
@@ -96,7 +96,7 @@ def test_a_thing_that_turns_up_late_is_waited_for(clock: VirtualClock) -> None:
     def find() -> list[str]:
         return ["late"] if clock.monotonic() - began >= 60 else []
 
-    assert (Once(store.send, find, clock, 180.0).run(), store.sent) == ("late", 1)
+    assert (create_once(store.send, find, clock, 180.0), store.sent) == ("late", 1)
 
 
 def test_a_lost_second_answer_is_looked_for_too(run: Run) -> None:
@@ -110,7 +110,7 @@ def test_a_second_answer_counts_though_nothing_is_listed_yet(clock: VirtualClock
     """What was made at the second attempt is returned, also where lists do not show it at once."""
     store = Store("unanswered")
 
-    assert Once(store.send, list, clock, 180.0).run() == "thing 2"
+    assert create_once(store.send, list, clock, 180.0) == "thing 2"
 
 
 def test_nothing_is_sent_a_third_time(run: Run) -> None:
@@ -145,7 +145,7 @@ def test_a_refusal_to_list_does_not_hide_what_became_of_the_create(
         raise refused(kind)
 
     with pytest.raises(errors.TransportError, match="lost") as caught:
-        Once(store.send, find, clock, 180.0).run()
+        create_once(store.send, find, clock, 180.0)
 
     assert caught.value.applied is None
     assert store.sent == 1
@@ -193,7 +193,7 @@ def test_a_conflict_at_the_second_attempt_may_be_the_first(clock: VirtualClock) 
 
     seen.append("the first")
 
-    assert Once(store.send, find, clock, 10.0).run() == "the first"
+    assert create_once(store.send, find, clock, 10.0) == "the first"
 
 
 def test_a_conflict_that_nobody_can_look_into_leaves_the_outcome_open(clock: VirtualClock) -> None:
@@ -206,7 +206,7 @@ def test_a_conflict_that_nobody_can_look_into_leaves_the_outcome_open(clock: Vir
         return []
 
     with pytest.raises(errors.Conflict) as caught:
-        Once(store.send, find, clock, 10.0).run()
+        create_once(store.send, find, clock, 10.0)
 
     assert caught.value.applied is None
 
@@ -228,7 +228,7 @@ def test_an_agent_that_is_gone_does_not_hide_what_became_of_the_create(clock: Vi
         raise errors.AgentError("the agent is gone")
 
     with pytest.raises(errors.TransportError, match="lost"):
-        Once(store.send, find, clock, 180.0).run()
+        create_once(store.send, find, clock, 180.0)
 
 
 def test_a_double_is_never_silent(clock: VirtualClock) -> None:
@@ -239,7 +239,7 @@ def test_a_double_is_never_silent(clock: VirtualClock) -> None:
         return ["thing 1", "thing 2"] if store.sent == 2 else []
 
     with pytest.raises(errors.DoubledCreate, match="thing 1, thing 2") as caught:
-        Once(store.send, find, clock, 10.0).run()
+        create_once(store.send, find, clock, 10.0)
 
     assert caught.value.things == ["thing 1", "thing 2"]
 
@@ -252,7 +252,7 @@ def test_a_double_of_which_one_is_not_listed_yet_is_not_silent(clock: VirtualClo
         return ["thing 1"] if store.sent == 2 else []
 
     with pytest.raises(errors.DoubledCreate) as caught:
-        Once(store.send, find, clock, 10.0).run()
+        create_once(store.send, find, clock, 10.0)
 
     assert caught.value.things == ["thing 2", "thing 1"]
 
@@ -266,4 +266,4 @@ def test_a_create_that_cannot_be_checked_afterwards_is_trusted(clock: VirtualClo
             raise errors.TransportError("blind")
         return []
 
-    assert Once(store.send, find, clock, 10.0).run() == "thing 2"
+    assert create_once(store.send, find, clock, 10.0) == "thing 2"

@@ -1,4 +1,4 @@
-"""The one loop that waits: how often it looks, when it ends, and what it looks past."""
+"""The one loop that waits: how often it checks, when it ends, what it looks past, and whom it reports to."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import pytest
 from smartdc import (
     BadResponse,
     CallTimeout,
+    DataCenter,
     InputError,
     InvalidCredentials,
+    Machine,
+    NotAuthorized,
+    Progress,
     ResourceNotFound,
     ServerError,
     ServiceUnavailable,
@@ -24,7 +28,7 @@ from smartdc import (
 from smartdc.emulator import VirtualClock
 from smartdc.waiting.poll import poll
 
-Look = Callable[[], Any]
+Check = Callable[[], Any]
 
 
 class Interrupted(VirtualClock):
@@ -41,160 +45,189 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-def looks(outcomes: Iterable[object]) -> Look:
+@pytest.fixture
+def resource(clock: VirtualClock) -> Machine:
+    """What is waited for: a machine on that clock, of which nothing is fetched."""
+    return machine_on(clock)
+
+
+def machine_on(clock: VirtualClock) -> Machine:
+    """Return a machine without a server."""
+    dc = DataCenter("http://127.0.0.1:1", login="demo", clock=clock)
+    return Machine(dc, data={"id": "1", "name": "web-1", "state": "stopping"})
+
+
+def checks(outcomes: Iterable[object]) -> Check:
     """Return what gives one outcome after the other, and raises those that are errors."""
     rest = iter(outcomes)
 
-    def look() -> object:
+    def check() -> object:
         outcome = next(rest)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    return look
+    return check
 
 
-def test_first_look_comes_at_once(clock: VirtualClock) -> None:
+def test_first_look_comes_at_once(resource: Machine, clock: VirtualClock) -> None:
     """What is there already is returned without any sleep."""
-    assert poll(looks(["there"]), "goal", clock=clock) == "there"
+    assert poll(resource, checks(["there"]), "is not there") == "there"
     assert clock.monotonic() == 0
 
 
 @pytest.mark.parametrize(
     ("options", "seconds"), [({}, 6), ({"interval": 5}, 15), ({"interval": 0.5}, 1.5), ({"interval": 0}, 0)]
 )
-def test_interval(clock: VirtualClock, options: dict[str, Any], seconds: float) -> None:
+def test_interval(resource: Machine, clock: VirtualClock, options: dict[str, Any], seconds: float) -> None:
     """Between two looks lies one interval, of two seconds unless told otherwise."""
-    assert poll(looks([None, None, None, "there"]), "goal", clock=clock, **options) == "there"
+    assert poll(resource, checks([None, None, None, "there"]), "is not there", **options) == "there"
     assert clock.monotonic() == seconds
 
 
-@pytest.mark.parametrize("found", [0, False, "", [], ()])
-def test_only_none_means_not_yet(clock: VirtualClock, found: object) -> None:
-    """A look that returns something ends the wait, also when that something is false."""
-    assert poll(looks([None, found]), "goal", clock=clock) is found
+@pytest.mark.parametrize("nothing", [None, 0, False, "", [], ()])
+def test_nothing_means_not_yet(resource: Machine, clock: VirtualClock, nothing: object) -> None:
+    """A check that returns what is not true is repeated."""
+    assert poll(resource, checks([nothing, "there"]), "is not there") == "there"
+    assert clock.monotonic() == 2
 
 
-def test_deadline(clock: VirtualClock) -> None:
-    """The last look is exactly at the deadline, and the error says what was waited for."""
-    with pytest.raises(WaitTimeout, match=r"^machine web-1 is not running: not within 7 s$"):
-        poll(looks([None] * 5), "machine web-1 is not running", clock=clock, timeout=7)
+def test_deadline(resource: Machine, clock: VirtualClock) -> None:
+    """The last check is exactly at the deadline, and the error has the resource and says what was waited for."""
+    with pytest.raises(WaitTimeout, match=r"^machine web-1 \(1\) is not running after 7 s$") as caught:
+        poll(resource, checks([None] * 5), "is not running", timeout=7)
+    assert caught.value.resource is resource
     assert clock.monotonic() == 7
 
 
-def test_last_look_counts(clock: VirtualClock) -> None:
+def test_last_look_counts(resource: Machine) -> None:
     """What turns up at the deadline is in time."""
-    assert poll(looks([None, None, "there"]), "goal", clock=clock, timeout=4) == "there"
+    assert poll(resource, checks([None, None, "there"]), "is not there", timeout=4) == "there"
 
 
-def test_no_time_at_all(clock: VirtualClock) -> None:
-    """A time-out of zero leaves one look."""
-    assert poll(looks(["there"]), "goal", clock=clock, timeout=0) == "there"
-    with pytest.raises(WaitTimeout, match="not within 0 s"):
-        poll(looks([None]), "goal", clock=clock, timeout=0)
+def test_no_time_at_all(resource: Machine) -> None:
+    """A time-out of zero leaves one check."""
+    assert poll(resource, checks(["there"]), "is not there", timeout=0) == "there"
+    with pytest.raises(WaitTimeout, match="after 0 s"):
+        poll(resource, checks([None]), "is not there", timeout=0)
 
 
-def test_ten_minutes_by_default(clock: VirtualClock) -> None:
+def test_ten_minutes_by_default(resource: Machine, clock: VirtualClock) -> None:
     """A wait without a time-out of its own ends all the same."""
-    with pytest.raises(WaitTimeout, match="not within 600 s"):
-        poll(lambda: None, "goal", clock=clock)
+    with pytest.raises(WaitTimeout, match="after 600 s"):
+        poll(resource, lambda: None, "is not there")
     assert clock.monotonic() == 600
 
 
-def test_for_ever(clock: VirtualClock) -> None:
+def test_for_ever(resource: Machine, clock: VirtualClock) -> None:
     """Without a deadline the wait lasts as long as it takes."""
-    assert poll(looks([*[None] * 5000, "there"]), "goal", clock=clock, timeout=None) == "there"
+    assert poll(resource, checks([*[None] * 5000, "there"]), "is not there", timeout=None) == "there"
     assert clock.monotonic() == 10_000
 
 
 @pytest.mark.parametrize("blip", [TransportError, CallTimeout, BadResponse, ServerError, ServiceUnavailable, Throttled])
-def test_blips_are_looked_past(clock: VirtualClock, blip: type[Exception]) -> None:
+def test_blips_are_looked_past(resource: Machine, blip: type[Exception]) -> None:
     """Failures of the connection or the server say nothing about what is waited for."""
-    assert poll(looks([None, blip("oops"), blip("again"), "there"]), "goal", clock=clock) == "there"
+    assert poll(resource, checks([None, blip("oops"), blip("again"), "there"]), "is not there") == "there"
 
 
-def test_pauses_grow_while_looks_fail(clock: VirtualClock) -> None:
+def test_pauses_grow_while_looks_fail(resource: Machine, clock: VirtualClock) -> None:
     """A server in trouble is asked less and less often, at least every 30 seconds, and then as before."""
     moments = []
     fail = ServerError("oops")
-    look = looks([fail, fail, fail, fail, fail, fail, None, None, "there"])
+    check = checks([fail, fail, fail, fail, fail, fail, None, None, "there"])
 
     def watched() -> object:
         moments.append(clock.monotonic())
-        return look()
+        return check()
 
-    poll(watched, "goal", clock=clock)
+    poll(resource, watched, "is not there")
     pauses = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert pauses == [4, 8, 16, 30, 30, 30, 2, 2]
 
 
-def test_pauses_grow_from_a_second_on(clock: VirtualClock) -> None:
+def test_pauses_grow_from_a_second_on(resource: Machine, clock: VirtualClock) -> None:
     """Without an interval too, a server in trouble is left alone for a while."""
-    poll(looks([ServerError("oops"), ServerError("oops"), "there"]), "goal", clock=clock, interval=0)
+    poll(resource, checks([ServerError("oops"), ServerError("oops"), "there"]), "is not there", interval=0)
     assert clock.monotonic() == 1 + 2
 
 
-def test_last_blip_is_the_cause(clock: VirtualClock) -> None:
+def test_last_blip_is_the_cause(resource: Machine) -> None:
     """Where the wait ends with a failure, the time-out says which; one that was followed by an answer is forgotten."""
     with pytest.raises(WaitTimeout) as caught:
-        poll(looks([None, ServerError("first"), ServerError("last")]), "goal", clock=clock, timeout=4)
+        poll(resource, checks([None, ServerError("first"), ServerError("last")]), "is not there", timeout=4)
     assert str(caught.value.__cause__) == "last"
     with pytest.raises(WaitTimeout) as caught:
-        poll(looks([ServerError("first"), None]), "goal", clock=clock, timeout=2)
+        poll(resource, checks([ServerError("first"), None]), "is not there", timeout=2)
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("error", [ResourceNotFound, InvalidCredentials, InputError, KeyError, KeyboardInterrupt])
-def test_other_errors_end_the_wait(clock: VirtualClock, error: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    "error", [ResourceNotFound, InvalidCredentials, NotAuthorized, InputError, KeyError, KeyboardInterrupt]
+)
+def test_other_errors_end_the_wait(resource: Machine, clock: VirtualClock, error: type[BaseException]) -> None:
     """What is no blip is for the caller."""
 
-    def look() -> None:
+    def check() -> None:
         raise error("oops")
 
     with pytest.raises(error):
-        poll(look, "goal", clock=clock)
+        poll(resource, check, "is not there")
     assert clock.monotonic() == 0
 
 
 @pytest.mark.parametrize("options", [{"interval": -1}, {"timeout": -0.1}, {"timeout": math.nan}, {"timeout": "600"}])
-def test_what_is_no_time_is_refused(clock: VirtualClock, options: dict[str, Any]) -> None:
+def test_what_is_no_time_is_refused(resource: Machine, options: dict[str, Any]) -> None:
     """A negative interval or time-out is a mistake, and is said to be one; with not-a-number no wait would end."""
-    with pytest.raises(InputError, match=r"^(interval|timeout)=.*: give seconds, which are not negative$"):
-        poll(looks(["there"]), "goal", clock=clock, **options)
+    with pytest.raises(InputError, match=r"^(interval|timeout) must be a non-negative number of seconds, got "):
+        poll(resource, checks(["there"]), "is not there", **options)
 
 
-def test_watch_sees_every_look(clock: VirtualClock) -> None:
-    """Whoever watches is told after each look how long it took, and which was the last."""
-    seen: list[tuple[float, bool]] = []
-    poll(looks([None, ServerError("oops"), "there"]), "goal", clock=clock, watch=lambda *look: seen.append(look))
-    assert seen == [(0, False), (2, False), (6, True)]
+def test_progress_of_every_check(resource: Machine) -> None:
+    """After each check the state, the time and whether it was the last are reported."""
+    seen: list[Progress] = []
+    poll(resource, checks([None, ServerError("oops"), "there"]), "is not there", timeout=60, progress=seen.append)
+    assert seen == [
+        Progress("web-1", "stopping", 0, 60, done=False),
+        Progress("web-1", "stopping", 2, 60, done=False),
+        Progress("web-1", "stopping", 6, 60, done=True),
+    ]
+
+
+@pytest.mark.parametrize(("own", "expected"), [({}, 1), ({"progress": None}, 1), ({"progress": False}, 0)])
+def test_progress_of_the_data_centre(resource: Machine, own: dict[str, Any], expected: int) -> None:
+    """A wait without a setting of its own has the data centre's."""
+    seen: list[Progress] = []
+    resource.datacenter.progress = seen.append
+    poll(resource, checks(["there"]), "is not there", **own)
+    assert len(seen) == expected
 
 
 @pytest.mark.parametrize("end", [InputError("no"), KeyboardInterrupt()])
-def test_watch_sees_every_end(clock: VirtualClock, end: BaseException) -> None:
-    """Whoever watches is told that the wait is over also when an error or an interrupt ended it."""
-    seen: list[tuple[float, bool]] = []
+def test_progress_of_every_end(resource: Machine, end: BaseException) -> None:
+    """That the wait is over is reported also when an error or an interrupt ended it."""
+    seen: list[Progress] = []
     with pytest.raises(type(end)):
-        poll(looks([None, end]), "goal", clock=clock, watch=lambda *look: seen.append(look))
-    assert seen == [(0, False), (2, True)]
+        poll(resource, checks([None, end]), "is not there", progress=seen.append)
+    assert [(look.elapsed, look.done) for look in seen] == [(0, False), (2, True)]
 
 
-def test_watch_sees_an_interrupted_pause() -> None:
-    """An interrupt between two looks is told as well."""
-    seen: list[bool] = []
+def test_progress_of_an_interrupted_pause() -> None:
+    """An interrupt between two checks is reported as well."""
+    seen: list[Progress] = []
     with pytest.raises(KeyboardInterrupt):
-        poll(looks([None]), "goal", clock=Interrupted(), watch=lambda _, over: seen.append(over))
-    assert seen == [False, True]
+        poll(machine_on(Interrupted()), checks([None]), "is not there", progress=seen.append)
+    assert [look.done for look in seen] == [False, True]
 
 
-def test_what_a_watcher_raises_ends_the_wait(clock: VirtualClock) -> None:
-    """A watcher that raises is not told of that."""
+def test_what_a_reporter_raises_ends_the_wait(resource: Machine) -> None:
+    """A reporter that raises is not called again."""
     seen: list[bool] = []
 
-    def watch(_: float, over: bool) -> None:
-        seen.append(over)
+    def report(progress: Progress) -> None:
+        seen.append(progress.done)
         raise InputError("enough")
 
     with pytest.raises(InputError, match="enough"):
-        poll(looks([None]), "goal", clock=clock, watch=watch)
+        poll(resource, checks([None]), "is not there", progress=report)
     assert seen == [False]

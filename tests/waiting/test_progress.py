@@ -1,4 +1,4 @@
-"""Waits tell how they get on, to whom it was asked for."""
+"""Waits report their progress to whoever asked for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from kits.cloud import record
 from smartdc import DataCenter, Machine, WaitFailed
-from smartdc.emulator import Emulator
+from smartdc.emulator import AfterSeconds, Emulator
 from smartdc.waiting.progress import Progress, reporter
 
 
@@ -74,12 +74,12 @@ def test_without_a_time_limit_there_is_no_share() -> None:
 
 def test_an_action_ends_with_the_state_it_led_to(dc: DataCenter, machine: Machine) -> None:
     """A wait for an action shows one line, and its last words are what the machine is now."""
-    told: list[Progress] = []
-    dc.progress = told.append
+    seen: list[Progress] = []
+    dc.progress = seen.append
 
     machine.stop(wait=True)
 
-    assert (str(told[-1]), [look.done for look in told]) == ("web-1 stopped after 0 s", [True])
+    assert (str(seen[-1]), [look.done for look in seen]) == ("web-1 stopped after 0 s", [True])
 
 
 def test_the_line_ends_where_a_wait_fails(cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,3 +92,16 @@ def test_the_line_ends_where_a_wait_fails(cloud: Emulator, machine: Machine, mon
         machine.poll_until("running", progress=True)
 
     assert terminal.getvalue() == "\r\x1b[Kweb-1 failed after 0 s\n"
+
+
+def test_a_migration_shows_its_progress(dc: DataCenter, cloud: Emulator, machine: Machine) -> None:
+    """A wait for a migration reports as every other wait does."""
+    cloud.state.settings.user_migrations = True
+    cloud.transitions.policy = AfterSeconds(3)
+    seen: list[Progress] = []
+    dc.progress = seen.append
+
+    machine.migrate(wait=True)
+
+    assert {look.subject for look in seen} == {f"migration of {machine.id}"}
+    assert [(look.state, look.done) for look in (seen[0], seen[-1])] == [("running", False), ("paused", True)]

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from requests.adapters import HTTPAdapter
 
-from kits.doors import Stage
+from kits.doors import SharedServer
 from kits.feed import PATIENCE, accept, change, eventually, in_use, nothing_is_left
 from kits.http import Clock as OtherClock
 from kits.http import Line, RawServer, close, first_line, header_of, raw, reply, silence
@@ -81,10 +81,10 @@ def test_the_handshake_is_a_signed_request(changes: Changefeed, cloud: Emulator)
     assert repr(changes).startswith("<Changefeed of <DataCenter demo@http://127.0.0.1:")
 
 
-def test_roles_are_taken_on(cloud: Emulator, stage: Stage) -> None:
+def test_roles_are_taken_on(cloud: Emulator, shared_server: SharedServer) -> None:
     """They are part of the address that is signed."""
-    stage.cloud = cloud
-    with DataCenter(**cloud.connection(stage.url), roles=["administrator"]) as dc, dc.changefeed():
+    shared_server.cloud = cloud
+    with DataCenter(**cloud.connection(shared_server.url), roles=["administrator"]) as dc, dc.changefeed():
         asked = next(asked for asked in cloud.trace if asked.operation == "GetChangefeed")
 
     assert asked.path == "/demo/changefeed?as-role=administrator"
@@ -138,10 +138,10 @@ def test_a_reason_that_is_gone_is_not_made_up(cloud: Emulator, dc: DataCenter) -
     assert caught.value.message == "HTTP status 403"
 
 
-def test_a_wrong_clock_is_set_right(cloud: Emulator, stage: Stage) -> None:
+def test_a_wrong_clock_is_set_right(cloud: Emulator, shared_server: SharedServer) -> None:
     """The answer has no body, but it has a Date."""
-    stage.cloud = cloud
-    arguments = {**cloud.connection(stage.url), "clock": OtherClock(cloud.clock.time() - 3600)}
+    shared_server.cloud = cloud
+    arguments = {**cloud.connection(shared_server.url), "clock": OtherClock(cloud.clock.time() - 3600)}
     with DataCenter(**arguments) as dc, dc.changefeed():
         assert [asked.status for asked in cloud.trace if asked.operation == "GetChangefeed"] == [400, 101]
 
@@ -262,16 +262,16 @@ def test_a_host_without_a_server_cannot_be_reached() -> None:
 
 @pytest.mark.parametrize("kind", ["proxy", "proxy with a password"])
 def test_the_proxy_of_the_environment_is_used(
-    cloud: Emulator, stage: Stage, environment: pytest.MonkeyPatch, kind: str
+    cloud: Emulator, shared_server: SharedServer, environment: pytest.MonkeyPatch, kind: str
 ) -> None:
     """It is asked for a tunnel, in which the handshake is sent; it sees no signature."""
-    stage.cloud = cloud
-    port = int(stage.url.rpartition(":")[2])
+    shared_server.cloud = cloud
+    port = int(shared_server.url.rpartition(":")[2])
     with RawServer(tunnel_to(port)) as proxy:
         user = "user:pass@" if "password" in kind else ""
-        with DataCenter(**cloud.connection(stage.url)) as direct:
+        with DataCenter(**cloud.connection(shared_server.url)) as direct:
             environment.setenv("http_proxy", f"http://{user}127.0.0.1:{proxy.port}")
-            direct.session.proxies = proxies_of(stage.url)
+            direct.session.proxies = proxies_of(shared_server.url)
             open_websocket(direct, "/changefeed", PATIENCE).close()
     request = proxy.requests[0]
 
@@ -416,9 +416,11 @@ def test_a_feed_that_is_forgotten_leaves_nothing_behind(cloud: Emulator, dc: Dat
     nothing_is_left(before)
 
 
-def test_a_feed_that_nobody_closed_does_not_hold_up_the_end(cloud: Emulator, stage: Stage, tmp_path: Path) -> None:
+def test_a_feed_that_nobody_closed_does_not_hold_up_the_end(
+    cloud: Emulator, shared_server: SharedServer, tmp_path: Path
+) -> None:
     """A program that ends says goodbye for it."""
-    stage.cloud = cloud
+    shared_server.cloud = cloud
     key = tmp_path / "key"
     key.touch(0o600)
     key.write_text(str(cloud.private_key))
@@ -428,7 +430,7 @@ class Clock:
     def time(self):
         return {cloud.clock.time()}
     monotonic = time
-feed = DataCenter({stage.url!r}, {cloud.key_id!r}, {str(key)!r}, login="demo", clock=Clock()).changefeed()
+feed = DataCenter({shared_server.url!r}, {cloud.key_id!r}, {str(key)!r}, login="demo", clock=Clock()).changefeed()
 print("connected")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

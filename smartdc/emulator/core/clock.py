@@ -1,4 +1,4 @@
-"""The one clock of an emulator: it dates records, answers, the skew check and the ends of jobs."""
+"""The clocks of an emulator, for records, answers, the check of clock skew and the ends of jobs."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
 
 class Clock(Protocol):
-    """What the emulator and its clients ask of a clock; all values are seconds."""
+    """The interface of a clock; all values are seconds."""
 
     def time(self) -> float:
         """Return the seconds since the epoch."""
@@ -19,11 +19,11 @@ class Clock(Protocol):
         """Return seconds that never run backwards."""
 
     def sleep(self, seconds: float) -> None:
-        """Let the seconds pass."""
+        """Wait for seconds to pass."""
 
 
 class VirtualClock:
-    """A clock that stands still until somebody moves it, so that no test waits."""
+    """A clock that stands still until it is advanced or slept on, so that tests never wait."""
 
     def __init__(self, start: float = START) -> None:
         self.start = start
@@ -35,11 +35,11 @@ class VirtualClock:
         return self.start + self._passed
 
     def monotonic(self) -> float:
-        """Return the seconds since this clock was made."""
+        """Return the seconds that have passed on this clock."""
         return self._passed
 
     def sleep(self, seconds: float) -> None:
-        """Move on by the seconds and return at once."""
+        """Advance by seconds and return at once."""
         self.advance(seconds)
 
     def rewind(self) -> None:
@@ -48,21 +48,21 @@ class VirtualClock:
             self._passed = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Move on by the seconds; a negative number is a ``ValueError``."""
+        """Advance by seconds; a negative number is a ``ValueError``."""
         if seconds < 0:
-            raise ValueError(f"A clock cannot run backwards: {seconds} seconds.")
+            raise ValueError(f"a clock cannot run backwards, got {seconds} seconds")
         with self._lock:
             self._passed += seconds
 
 
 class WallClock:
-    """The real time, plus an offset that makes this side's clock wrong on purpose."""
+    """The system's clock plus an offset in seconds, to emulate a wrong clock."""
 
     def __init__(self, offset: float = 0.0) -> None:
         self.offset = offset
 
     def time(self) -> float:
-        """Return the seconds since the epoch, offset added."""
+        """Return the seconds since the epoch, plus the offset."""
         return time.time() + self.offset
 
     def monotonic(self) -> float:
@@ -70,7 +70,7 @@ class WallClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for the seconds to pass."""
+        """Wait for seconds of real time."""
         time.sleep(seconds)
 
     def advance(self, seconds: float) -> None:
@@ -90,7 +90,7 @@ def http_date(seconds: float) -> str:
 
 
 def parse_date(text: str) -> float | None:
-    """Read an HTTP or ISO date; None stands for what JavaScript calls an invalid date."""
+    """Parse an HTTP or ISO date into seconds since the epoch; None for what JavaScript calls an invalid date."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = read(text)

@@ -1,6 +1,6 @@
-"""Everything that looks random, drawn from the seed, so that a run repeats to the byte.
+"""Ids, addresses and randomness, all derived from the seed, so that a run is repeatable to the byte.
 
-Each kind of id is a stream of its own: how many requests were sent does not change the next machine's id.
+Each kind of id is a separate stream: the number of requests does not change the next machine's id.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 
 
 class Ids:
-    """Streams of ids that depend on a seed, a kind and a count, and on nothing else."""
+    """Streams of ids, which depend only on seed, kind and count."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -23,7 +23,7 @@ class Ids:
         self._lock = threading.Lock()
 
     def uuid(self, kind: str) -> str:
-        """Return the next UUID of a kind, in the form of version 4."""
+        """Return the next UUID of a kind, formatted as version 4."""
         return str(uuid.UUID(bytes=self._next(kind), version=4))
 
     def mac(self) -> str:
@@ -38,10 +38,10 @@ class Ids:
 
 
 def digest(text: str) -> bytes:
-    """Return 16 bytes that depend on the text alone."""
+    """Return a digest of 16 bytes."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def fixed_uuid(text: str) -> str:
-    """Return the UUID that stands for a name in every run, whatever the seed."""
+    """Return the UUID of a name, the same in every run and for every seed."""
     return str(uuid.UUID(bytes=digest(text), version=4))

@@ -1,4 +1,4 @@
-"""What passes between a door and the core: a request as it came, and a response as it should go."""
+"""Requests and responses as they pass between a door and the core."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,16 +10,15 @@ if TYPE_CHECKING:
     from smartdc.emulator.faults.plan import Fault
 
 IN_PROCESS_HOST = "cloudapi.emulator"
-"""The host that the in-process door answers to."""
-
+"""The host name of the in-process adapter."""
 
 PIECES = 10
-"""Into how many pieces a dribbled answer falls."""
+"""The number of pieces of a dribbled response."""
 
 
 @dataclass(slots=True)
 class Request:
-    """A request; ``target`` is the raw path with its query, header names are in lower case."""
+    """A request; ``target`` is the raw path with its query, header names are lower case."""
 
     method: str
     target: str
@@ -28,7 +27,7 @@ class Request:
     remote: str = "127.0.0.1"
     scheme: str = "http"
     upgradable: bool = False
-    """Whether the door can make a WebSocket of the connection."""
+    """Whether the door can upgrade the connection to a WebSocket."""
 
     @property
     def path(self) -> str:
@@ -37,16 +36,16 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The Host header as it came, port included."""
+        """The Host header as received, including a port."""
         return self.headers.get("host", "")
 
 
 @dataclass(slots=True)
 class Response:
-    """A response; ``fault`` is something the door must do to it on the wire.
+    """A response; ``fault`` is what the door must do to it on the wire.
 
-    ``upgrade`` takes the connection over until it returns: after a 101 or the head of a stream, or with a status of 0
-    before any answer.
+    ``upgrade`` takes over the connection until it returns: after a 101 or the head of a stream, or instead of any
+    response if the status is 0.
     """
 
     status: int
@@ -55,11 +54,11 @@ class Response:
     fault: "Fault | None" = field(default=None, repr=False)
     upgrade: "Callable[[socket.socket], None] | None" = field(default=None, repr=False)
     phrase: str = ""
-    """The words of the status line, where they are not the usual ones."""
+    """The reason phrase, if it is not the usual one."""
 
 
 def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by lower-case name, repeated ones joined as Node joins them."""
+    """Return headers by lower-case name; repeated ones are joined as Node does."""
     merged: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()

@@ -1,6 +1,6 @@
-"""SSH public keys and the check of a signature, on nothing but ``cryptography``.
+"""SSH public keys and the verification of signatures, built on ``cryptography`` alone.
 
-Nothing here is shared with the client's signer, so that one cannot hide the other's mistakes.
+Nothing is shared with the client's signer, so that neither can hide the other's mistakes.
 """
 
 import base64
@@ -14,32 +14,31 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512, HashAlgo
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 HASHES: dict[str, type[HashAlgorithm]] = {"sha1": SHA1, "sha256": SHA256, "sha512": SHA512}
-"""The digests that CloudAPI's signature library knows: sha384 is not among them."""
+"""The digests of CloudAPI's signature library, which has no sha384."""
 
 KINDS = ("ssh-rsa", "ecdsa-sha2-nistp", "ssh-ed25519")
-"""How the types of the keys begin that can be used."""
+"""The prefixes of the supported key types."""
 
 _Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
 class PublicKey:
-    """A key read from an OpenSSH line such as ``ssh-ed25519 AAAA... comment``."""
+    """A public key, parsed from an OpenSSH line such as ``ssh-ed25519 AAAA... comment``."""
 
     def __init__(self, text: str) -> None:
-        """Read the line; what is no RSA, ECDSA or Ed25519 key is a ``ValueError``."""
+        """Parse the line; anything but an RSA, ECDSA or Ed25519 key is a ``ValueError``."""
         parts = text.strip().split(None, 2)
         if len(parts) < 2:
-            raise ValueError("An OpenSSH public key is a type, a space and a base64 blob.")
+            raise ValueError("an OpenSSH public key must be a type, a space and a base64 blob")
         self.text = text.strip()
         self.comment = parts[2] if len(parts) > 2 else ""
         self.fingerprint = _fingerprint(parts[1])
         self._key = _load(parts[0], parts[1])
 
     def verify(self, algorithm: str, signature: str, message: bytes) -> bool:
-        """Check a base64 signature made with an algorithm such as ``rsa-sha256``.
+        """Return whether a base64 signature, made with an algorithm such as ``rsa-sha256``, is valid.
 
-        The algorithm's family must be the key's own: the text of a request never chooses how its
-        signature is read.
+        The algorithm's family must be the key's own: a request never chooses how its signature is read.
         """
         family, _, digest = algorithm.lower().partition("-")
         if digest not in HASHES:
@@ -66,13 +65,13 @@ def _fingerprint(blob: str) -> str:
     try:
         raw = base64.b64decode(blob, validate=True)
     except binascii.Error as error:
-        raise ValueError("The middle part of an OpenSSH public key is base64.") from error
+        raise ValueError("the second part of an OpenSSH public key must be base64") from error
     return hashlib.md5(raw, usedforsecurity=False).digest().hex(":")
 
 
 def _load(kind: str, blob: str) -> _Key:
     if not kind.startswith(KINDS):
-        raise ValueError(f"{kind} keys are not supported: use RSA, ECDSA or Ed25519.")
+        raise ValueError(f"unsupported key type {kind}; expected RSA, ECDSA or Ed25519")
     try:
         return cast(_Key, load_ssh_public_key(f"{kind} {blob}".encode()))
     except UnsupportedAlgorithm as error:

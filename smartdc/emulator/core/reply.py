@@ -1,4 +1,4 @@
-"""What a handler gives back: a Reply, or an ApiError with CloudAPI's own words."""
+"""The results of a handler: a Reply, or an ApiError with CloudAPI's own message."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,25 +8,25 @@ if TYPE_CHECKING:
     import socket
 
 NOTHING: Final = object()
-"""The body of a reply that has none, since None is a JSON value."""
+"""Marks a reply without a body, since None is a JSON value."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """A status, a body to be written as JSON, and the headers this one answer adds; bytes are sent as they are."""
+    """A status, a body to be encoded as JSON (bytes are sent as they are), and extra headers."""
 
     status: int = 200
     body: Any = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
     upgrade: "Callable[[socket.socket], None] | None" = None
-    """What takes the connection over: after a 101 or the head of a stream, or with a status of 0 before any answer."""
+    """What takes over the connection: after a 101 or the head of a stream, or instead of a response if the status is 0."""
 
 
 class ApiError(Exception):
-    """A refusal, with the status, code and message that CloudAPI would send.
+    """An error response with the status, code and message of CloudAPI.
 
-    A code of None makes the body of a plain JavaScript error: a message and nothing else.
-    ``errors`` are dicts of field, code and message.
+    With a code of None the body is that of a plain JavaScript error, which is a message only.
+    ``errors`` are dicts with field, code and message.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def reply(self) -> Reply:
-        """Return the answer that tells the client."""
+        """Return the error as a reply."""
         body: dict[str, Any] = {"message": self.message}
         if self.code is not None:
             body = {"code": self.code, "message": self.message}
@@ -55,17 +55,17 @@ class ApiError(Exception):
 
 
 def invalid_argument(message: str) -> ApiError:
-    """Return the 409 for a value that will not do."""
+    """Return the 409 for an invalid value."""
     return ApiError(409, "InvalidArgument", message)
 
 
 def missing_parameter(message: str) -> ApiError:
-    """Return the 409 for a value that is not there."""
+    """Return the 409 for a missing value."""
     return ApiError(409, "MissingParameter", message)
 
 
 def not_found(message: str) -> ApiError:
-    """Return the 404 for a thing that is not there, or not the caller's."""
+    """Return the 404 for a resource that does not exist, or is not the caller's."""
     return ApiError(404, "ResourceNotFound", message)
 
 
@@ -75,7 +75,7 @@ def not_authorized(message: str) -> ApiError:
 
 
 def invalid_credentials(message: str = "Invalid authorization credentials supplied") -> ApiError:
-    """Return the 401, which never says which part was wrong."""
+    """Return the 401, which never says what was wrong."""
     return ApiError(401, "InvalidCredentials", message)
 
 
@@ -85,6 +85,6 @@ def invalid_header(message: str) -> ApiError:
 
 
 def validation_failed(message: str, field_name: str, code: str, reason: str) -> ApiError:
-    """Return VMAPI's 409 about one field."""
+    """Return VMAPI's 409 for one field."""
     errors = [{"field": field_name, "code": code, "message": reason}]
     return ApiError(409, "ValidationFailed", message, errors)

@@ -1,11 +1,11 @@
-"""Version ranges as ``Accept-Version`` carries them: the part of semver that CloudAPI needs."""
+"""Version ranges of ``Accept-Version``: the part of semver that CloudAPI needs."""
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 Version = tuple[int, int, int]
-Interval = tuple[Version, Version]  # from, up to but without
+Interval = tuple[Version, Version]  # from (inclusive), to (exclusive)
 
 SERVED: tuple[str, ...] = ("9.0.0", "8.0.0", "7.3.0", "7.2.0", "7.1.0", "7.0.0")
 LATEST = SERVED[0]
@@ -18,34 +18,34 @@ _OPERATOR_SPACE = re.compile(r"(>=|<=|>|<|=|~>|~|\^)\s+")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A parsed range; one that cannot be parsed has no intervals and matches nothing."""
+    """A parsed range; an invalid one has no intervals and matches nothing."""
 
     text: str
     intervals: tuple[Interval, ...]
 
     def allows(self, version: str) -> bool:
-        """Say whether the version lies in the range (semver's ``satisfies``)."""
+        """Return whether the version is in the range (semver's ``satisfies``)."""
         wanted = _version(version)
         return any(low <= wanted < high for low, high in self.intervals)
 
     def reaches(self, version: str) -> bool:
-        """Say whether the version lies in or below the whole range, as CloudAPI tests its switches."""
+        """Return whether the version is in or below the range, which is how CloudAPI tests for features."""
         return self.allows(version) or self.is_above(version)
 
     def is_above(self, version: str) -> bool:
-        """Say whether the whole range lies above the version (semver's ``ltr``)."""
+        """Return whether the whole range is above the version (semver's ``ltr``)."""
         wanted = _version(version)
         return bool(self.intervals) and all(wanted < low for low, _ in self.intervals)
 
     def is_below(self, version: str) -> bool:
-        """Say whether the whole range lies below the version (semver's ``gtr``)."""
+        """Return whether the whole range is below the version (semver's ``gtr``)."""
         wanted = _version(version)
         return bool(self.intervals) and all(high <= wanted for _, high in self.intervals)
 
 
 @lru_cache(maxsize=256)
 def parse_range(text: str) -> Range:
-    """Read a range such as ``~9||~8``, ``*``, ``>=7.1 <9`` or ``7.2 - 8``."""
+    """Parse a range such as ``~9||~8``, ``*``, ``>=7.1 <9`` or ``7.2 - 8``."""
     try:
         return Range(text, tuple(_alternative(part.strip()) for part in text.split("||")))
     except ValueError:
@@ -98,7 +98,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _span(numbers: list[int]) -> Interval:
-    """Return the versions that begin with these numbers."""
+    """Return the interval of versions that begin with these numbers."""
     match numbers:
         case []:
             return _LOWEST, _HIGHEST

@@ -1,1 +1,1 @@
-"""The ways into an emulator."""
+"""The doors of an emulator: adapter, HTTP server and WSGI."""

@@ -1,6 +1,6 @@
-"""The door within the process: a requests adapter that hands requests to the core without a socket.
+"""The in-process door: a requests adapter that passes requests to the core without a socket.
 
-What goes wrong on the wire comes out as the exceptions that the real adapter raises.
+Faults on the wire become the exceptions that the real adapter raises.
 """
 
 import io
@@ -16,26 +16,26 @@ from urllib3.exceptions import InvalidHeader
 from smartdc.emulator.core.clock import Clock
 from smartdc.emulator.core.message import Request, Response, merge_headers
 from smartdc.emulator.doors.wsgi import reason
-from smartdc.emulator.faults.adapter import Patience, Trouble, fail_at_once, spoil
+from smartdc.emulator.faults.adapter import AdapterFaultContext, ReadTimeout, corrupt, fail_at_once
 from smartdc.emulator.faults.plan import Fault
 
 
 class Core(Protocol):
-    """What the door needs of an emulator."""
+    """The part of an emulator that a door uses."""
 
     @property
     def clock(self) -> Clock:
-        """What time it is."""
+        """The emulator's clock."""
 
     def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
-        """Return the fault that ends a connection before a whole request is read; without a head nothing was."""
+        """Return the fault that ends a connection before a whole request is read; without a head it is a new connection."""
 
     def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
         """Answer a request."""
 
 
 class EmulatorAdapter(HTTPAdapter):
-    """Mount this on a session, and its requests go to an emulator in this process."""
+    """A transport adapter that answers a session's requests by an emulator in this process."""
 
     def __init__(self, core: Core) -> None:
         super().__init__()
@@ -50,17 +50,17 @@ class EmulatorAdapter(HTTPAdapter):
         cert: Any = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> requests.Response:
-        """Answer a prepared request; the read timeout counts, by the emulator's clock."""
-        asked = read_request(request)
-        if fault := self.core.interrupt() or self.core.interrupt(asked):
+        """Answer a prepared request; the read timeout is measured on the emulator's clock."""
+        parsed = read_request(request)
+        if fault := self.core.interrupt() or self.core.interrupt(parsed):
             fail_at_once(request, fault)
-        patience = Patience(self.core.clock, timeout[1] if isinstance(timeout, tuple) else timeout)
-        response = self.core.handle(asked, patience.wait)
+        read_timeout = ReadTimeout(self.core.clock, timeout[1] if isinstance(timeout, tuple) else timeout)
+        response = self.core.handle(parsed, read_timeout.wait)
         body: io.IOBase = io.BytesIO(response.body)
         if response.fault:
-            body = spoil(Trouble(request, response, response.fault, patience))
-        if patience.exhausted:
-            raise requests.ReadTimeout(f"Read timed out. (read timeout={patience.limit})", request=request)
+            body = corrupt(AdapterFaultContext(request, response, response.fault, read_timeout))
+        if read_timeout.exhausted:
+            raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout.limit})", request=request)
         return self.build_response(request, _raw(request, response, body))
 
 
@@ -82,7 +82,7 @@ def _raw(request: requests.PreparedRequest, response: Response, body: io.IOBase)
 
 
 def read_request(prepared: requests.PreparedRequest) -> Request:
-    """Return the request that a prepared one would be on the wire."""
+    """Return a prepared request as the emulator's request."""
     parts = urlsplit(str(prepared.url))
     headers = merge_headers((_text(name), _text(value)) for name, value in prepared.headers.items())
     headers.setdefault("host", parts.netloc.rpartition("@")[2])

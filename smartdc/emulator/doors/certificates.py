@@ -1,4 +1,4 @@
-"""A certificate authority for one server's lifetime, and the certificate it signs for the loopback interface."""
+"""A certificate authority for one server's lifetime, and its certificate for the loopback interface."""
 
 import os
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ _HERE = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(address)) for ad
 
 
 def write_certificates(folder: Path) -> tuple[str, str]:
-    """Write the authority's certificate and the server's chain with its key; return the paths of both files.
+    """Write the authority's certificate and the server's chain with its key, and return both paths.
 
-    Beside them are chains that a client has to refuse, for the faults that have their names.
+    Next to them are chains that a client must reject, named after the faults that present them.
     """
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root = _root(root_key)
@@ -40,7 +40,7 @@ def _write_chain(path: Path, certificate: x509.Certificate, key: ec.EllipticCurv
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that nobody but its owner could ever read."""
+    """Write a new file that only its owner can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
 

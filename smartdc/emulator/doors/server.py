@@ -1,4 +1,4 @@
-"""The door for everybody else: a threaded HTTP/1.1 server on the loopback interface."""
+"""The network door: a threaded HTTP/1.1 server on the loopback interface."""
 
 import contextlib
 import logging
@@ -17,23 +17,23 @@ from smartdc.emulator.doors.adapter import Core
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.emulator.doors.wsgi import reason
 from smartdc.emulator.faults.plan import CERTIFICATES
-from smartdc.emulator.faults.server import cut_handshake, reset_at_close, spoil
+from smartdc.emulator.faults.server import corrupt, cut_handshake, reset_at_close
 
 log = logging.getLogger("smartdc.emulator")
 
 ADDRESS = "127.0.0.1"
 MAX_LINE = 65_536
 MAX_BODY = 16 * 1024 * 1024
-"""More than this is not even read; CloudAPI's own limit is far below and answered by the core."""
+"""The largest body that is read, in bytes; CloudAPI's own limit is far lower, and checked by the core."""
 
 
 class Server:
-    """Serve an emulator while a with-block lasts.
+    """Serve an emulator over HTTP while a with-block lasts.
 
     Args:
         core: the emulator.
-        port: 0 takes a free one.
-        tls: speak HTTPS, with a certificate from an authority made for this server alone; ``ca`` is its file.
+        port: the port to listen on; 0 for a free one.
+        tls: serve HTTPS, with a certificate authority made for this server; ``ca`` is its file.
 
     """
 
@@ -47,10 +47,10 @@ class Server:
         self._listener: _Listener | None = None
 
     def __enter__(self) -> Self:
-        """Begin to serve; whoever connects from now on is heard."""
+        """Start to serve; connections are accepted from now on."""
         self._listener = _Listener((ADDRESS, self._port), self.core, self._contexts)
         if self._tls:
-            self._contexts.update(self._certified())
+            self._contexts.update(self._tls_contexts())
         self._listener.begin()
         return self
 
@@ -65,31 +65,31 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port that the server listens on."""
         if not self._listener:
-            raise RuntimeError("The server listens only inside its with-block.")
+            raise RuntimeError("the server listens only inside its with-block")
         return int(self._listener.server_address[1])
 
     @property
     def url(self) -> str:
-        """Where the server is, such as ``http://127.0.0.1:49152``."""
+        """The URL of the server, such as ``http://127.0.0.1:49152``."""
         return f"{'https' if self._tls else 'http'}://{ADDRESS}:{self.port}"
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
-        """Be gone while a with-block lasts: connections are ended, and new ones refused."""
+        """Close all connections, and refuse new ones while a with-block lasts."""
         port = self.port
         if self._listener:
             self._listener.stop()
-        # Bound, so that nobody else gets the port meanwhile, and heard by nobody until it listens.
+        # Bound, so that no other process gets the port, but not listening, so that connections are refused.
         self._listener = _Listener((ADDRESS, port), self.core, self._contexts)
         try:
             yield
         finally:
             self._listener.begin()
 
-    def _certified(self) -> dict[str, ssl.SSLContext]:
-        """Return what TLS is spoken with: rightly, and by the faults that show another certificate."""
+    def _tls_contexts(self) -> dict[str, ssl.SSLContext]:
+        """Return the TLS contexts: the valid one under an empty name, and those of the faults of certificates."""
         folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="smartdc-emulator-")))
         self.ca, chain = write_certificates(folder)
         return {"": _context(chain), **{kind: _context(str(folder / f"{kind}.pem")) for kind in CERTIFICATES}}
@@ -109,7 +109,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], core: Core, contexts: Mapping[str, ssl.SSLContext]) -> None:
         self.core = core
         self.contexts = contexts
-        """What TLS is spoken with, by the fault that makes it necessary; none where it is not spoken."""
+        """The TLS contexts by kind of fault, the valid one under an empty name; empty without TLS."""
         self.stopped = threading.Event()
         self.connections: set[socket.socket] = set()
         super().__init__(address, _Handler, bind_and_activate=False)
@@ -126,10 +126,10 @@ class _Listener(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError), self._known(request):
-            connection = self._secured(request)
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError), self._registered(request):
+            connection = self._wrapped(request)
             if connection:
-                with self._known(connection):
+                with self._registered(connection):
                     self._serve(connection, client_address)
 
     def _serve(self, connection: socket.socket, client_address: Any) -> None:
@@ -137,12 +137,12 @@ class _Listener(ThreadingHTTPServer):
             _Handler(connection, client_address, self)
         except (ConnectionError, TimeoutError, ssl.SSLError):
             raise
-        except Exception:  # noqa: BLE001  whoever sees the connection end shall find the reason in the log already
+        except Exception:  # noqa: BLE001  the log has the reason before the client sees the connection end
             self.handle_error(connection, client_address)
 
     @contextlib.contextmanager
-    def _known(self, connection: socket.socket) -> Iterator[None]:
-        """Keep a connection where the end of the server ends it, and close it after use."""
+    def _registered(self, connection: socket.socket) -> Iterator[None]:
+        """Register a connection, to be closed when the server stops, and close it after use."""
         self.connections.add(connection)
         try:
             yield
@@ -150,8 +150,8 @@ class _Listener(ThreadingHTTPServer):
             self.connections.discard(connection)
             connection.close()
 
-    def _secured(self, request: socket.socket) -> socket.socket | None:
-        """Return the connection, in TLS if that is spoken; none when a fault ends it."""
+    def _wrapped(self, request: socket.socket) -> socket.socket | None:
+        """Return the connection, wrapped in TLS if enabled; None if a fault ends it."""
         fault = self.core.interrupt(tls=bool(self.contexts))
         kind = fault.kind if fault else ""
         if kind in ("refused", "hangup"):
@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
 
     def handle_one_request(self) -> None:
-        """Read a request, let the core answer it, and do to the answer what a fault says."""
+        """Read a request, have the core answer it, and send the response, corrupted by a fault if there is one."""
         self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
         if not self.raw_requestline or not self._parse():
             self.close_connection = True
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         response = self.server.core.handle(request, self._pause)
         if response.fault:
-            spoil(self, response, response.fault)
+            corrupt(self, response, response.fault)
         else:
             if response.status:
                 self.send(response)
@@ -217,15 +217,15 @@ class _Handler(BaseHTTPRequestHandler):
                 response.upgrade(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the names are inherited
-        """Write to the log, and not to stderr."""
+        """Write to the log instead of stderr."""
         log.debug(format, *args)
 
     def send(self, response: Response) -> None:
-        """Write a response in one piece."""
+        """Send a response in one write."""
         self.wfile.write(self.head(response) + response.body)
 
     def head(self, response: Response) -> bytes:
-        """Return status line and headers as they go over the wire."""
+        """Return the status line and headers as bytes."""
         if ("Connection", "close") in response.headers:
             self.close_connection = True
         lines = [f"HTTP/1.1 {response.status} {response.phrase or reason(response.status)}"]
@@ -234,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def stopped(self) -> threading.Event:
-        """Whether the server is to end."""
+        """Set when the server shuts down."""
         return self.server.stopped
 
     def _pause(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The door for any WSGI server; what such a server cannot do to a connection, it does by giving up on it."""
+"""The WSGI door; faults that a WSGI server cannot apply abort the connection."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -12,7 +12,7 @@ StartResponse = Callable[..., Any]
 
 
 def read_environ(environ: dict[str, Any]) -> Request:
-    """Return the request that a WSGI environment describes, with its raw target where the server tells it."""
+    """Return the request of a WSGI environment, with its raw target if the server provides it."""
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): value
         for name, value in environ.items()
@@ -30,19 +30,19 @@ def read_environ(environ: dict[str, Any]) -> Request:
 
 
 def write_response(response: Response, start_response: StartResponse, clock: Clock) -> Iterable[bytes]:
-    """Hand a response to the server; connection headers are the server's own business."""
+    """Pass a response to the WSGI server, without the Connection header, which is the server's own."""
     fault = response.fault.kind if response.fault else None
     if response.fault and fault in ("stall", "dribble"):
         clock.sleep(response.fault.seconds)
     if fault not in (None, "dribble", "truncate"):
-        raise ConnectionAbortedError("A fault was asked for.")
+        raise ConnectionAbortedError("connection aborted by an injected fault")
     status = f"{response.status} {reason(response.status)}"
     start_response(status, [pair for pair in response.headers if pair[0] != "Connection"])
     return [response.body[: len(response.body) // 2] if fault == "truncate" else response.body]
 
 
 def reason(status: int) -> str:
-    """Return the words that go with a status, also for one that nobody has ever heard of."""
+    """Return the reason phrase of a status, ``Unknown`` for an unknown one."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

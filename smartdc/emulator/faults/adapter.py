@@ -1,4 +1,4 @@
-"""What goes wrong at the door within the process: the exceptions and bodies that the real adapter would bring."""
+"""Faults of the in-process adapter: the exceptions and bodies that the real adapter would produce."""
 
 import io
 import ssl
@@ -13,7 +13,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError,
 
 from smartdc.emulator.core.clock import Clock
 from smartdc.emulator.core.message import IN_PROCESS_HOST, PIECES, Response, pieces
-from smartdc.emulator.faults.plan import CERTIFICATES, Fault
+from smartdc.emulator.faults.plan import CERTIFICATES, Fault, implements
 
 REASONS = {
     "expired": "certificate has expired",
@@ -22,8 +22,8 @@ REASONS = {
 }
 
 
-class Patience:
-    """How long the client waits for an answer, and whether that is over."""
+class ReadTimeout:
+    """The client's read timeout, measured on the emulator's clock; ``limit`` in seconds, None for no limit."""
 
     def __init__(self, clock: Clock, limit: float | None) -> None:
         self.limit = limit
@@ -31,20 +31,20 @@ class Patience:
         self.clock = clock
 
     def wait(self, seconds: float) -> None:
-        """Let the seconds pass, but no more than the client waits for."""
+        """Let seconds pass, at most up to the limit."""
         self.exhausted = self.limit is not None and seconds >= self.limit
         self.clock.sleep(min(seconds, self.limit) if self.limit is not None else seconds)
 
 
-class _Broken(io.RawIOBase):
-    """A body that breaks off; what then happens may be an exception, or only the end."""
+class _BrokenBody(io.RawIOBase):
+    """A body that stops early; ``end`` is called there, and may raise."""
 
     def __init__(self, content: bytes, end: Callable[[], None]) -> None:
         self._content = io.BytesIO(content)
         self._end = end
 
     def read(self, size: int = -1) -> bytes:
-        """Return some of the body, or come to the end."""
+        """Return the next bytes; at the end of the content call ``end``."""
         given = self._content.read(size)
         if size < 0 or (size > 0 and not given):
             self._end()
@@ -53,8 +53,8 @@ class _Broken(io.RawIOBase):
     read1 = read
 
 
-class _Dribble(io.RawIOBase):
-    """A body that comes in small pieces, each after a while."""
+class _DribbledBody(io.RawIOBase):
+    """A body that arrives in small pieces, each after a delay."""
 
     def __init__(self, body: bytes, clock: Clock, seconds: float) -> None:
         self._pieces = pieces(body)
@@ -63,11 +63,11 @@ class _Dribble(io.RawIOBase):
         self._seconds = seconds
 
     def read(self, size: int = -1) -> bytes:
-        """Return some of the current piece, or all that is to come."""
+        """Return bytes of the current piece; without a size, everything."""
         return self.read1(size) if size >= 0 else b"".join(iter(self.read1, b""))
 
     def read1(self, size: int = -1) -> bytes:
-        """Return what is left of a piece, or wait for the next one."""
+        """Return the rest of the current piece, or wait for the next one."""
         if size != 0 and not self._piece:
             self._clock.sleep(self._seconds)
             self._piece = next(self._pieces, b"")
@@ -76,9 +76,11 @@ class _Dribble(io.RawIOBase):
         return given
 
 
-class _Endless(io.RawIOBase):
+class _EndlessBody(io.RawIOBase):
+    """A body of blanks without an end."""
+
     def read(self, size: int = -1) -> bytes:
-        """Return as many blanks as are asked for; all of them are more than there is room for."""
+        """Return ``size`` blanks; reading everything at once is a ``MemoryError``."""
         if size < 0:
             raise MemoryError("The body never ends.")
         return b" " * size
@@ -87,37 +89,37 @@ class _Endless(io.RawIOBase):
 
 
 def fail_at_once(request: requests.PreparedRequest, fault: Fault) -> None:
-    """Fail as the real adapter does where the server cannot be reached, or goes before it has read the request."""
+    """Raise what the real adapter raises when it cannot connect, or the connection ends before the request is read."""
     if fault.kind == "refused":
         words = "Failed to establish a new connection: [Errno 111] Connection refused"
         reason = NewConnectionError(HTTPConnection(IN_PROCESS_HOST), words)
-        raise requests.ConnectionError(_gave_up(request, reason), request=request)
+        raise requests.ConnectionError(_max_retries(request, reason), request=request)
     if fault.kind in CERTIFICATES:
         error = ssl.SSLCertVerificationError(1, f"certificate verify failed: {REASONS[fault.kind]}")
-        raise requests.exceptions.SSLError(_gave_up(request, SSLError(error)), request=request)
+        raise requests.exceptions.SSLError(_max_retries(request, SSLError(error)), request=request)
     if fault.kind == "cut-handshake":
         end = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
-        raise requests.exceptions.SSLError(_gave_up(request, SSLError(end)), request=request)
+        raise requests.exceptions.SSLError(_max_retries(request, SSLError(end)), request=request)
     raise _aborted(request, ConnectionResetError(104, "Connection reset by peer"))
 
 
 @dataclass(slots=True)
-class Trouble:
-    """An answer that is to be spoiled, and who waits for it."""
+class AdapterFaultContext:
+    """A response to corrupt, the request it answers and the client's read timeout."""
 
     request: requests.PreparedRequest
     response: Response
     fault: Fault
-    patience: Patience
+    timeout: ReadTimeout
 
     def wait(self) -> None:
-        """Wait until the server ends the connection, or the client has had enough."""
-        self.patience.wait(self.fault.seconds)
+        """Wait until the server closes the connection or the read times out."""
+        self.timeout.wait(self.fault.seconds)
 
     def wait_for_more(self) -> None:
-        """Wait for the rest of a body, which does not come."""
+        """Wait for the rest of a body that never arrives."""
         self.wait()
-        if self.patience.exhausted:
+        if self.timeout.exhausted:
             raise TimeoutError("timed out")
 
     def half(self) -> bytes:
@@ -125,92 +127,92 @@ class Trouble:
         return self.response.body[: len(self.response.body) // 2]
 
     def frame(self, *framing: tuple[str, str]) -> None:
-        """Put these headers in place of the right length."""
+        """Send these headers instead of the correct Content-Length."""
         self.response.headers = [pair for pair in self.response.headers if pair[0] != "Content-Length"] + [*framing]
 
 
-def spoil(trouble: Trouble) -> io.IOBase:
-    """Do to an answer what its fault says, and return the body as it can be read; or fail."""
-    return _FAULTS[trouble.fault.kind](trouble)
+_FAULTS: dict[str, Callable[[AdapterFaultContext], io.IOBase]] = {}
+"""What this door does for each kind of fault on the wire."""
 
 
-def _reset(trouble: Trouble) -> io.IOBase:
-    raise _aborted(trouble.request, ConnectionResetError(104, "Connection reset by peer"))
+def corrupt(context: AdapterFaultContext) -> io.IOBase:
+    """Corrupt a response as its fault says, and return the readable body; or raise what the client would see."""
+    return _FAULTS[context.fault.kind](context)
 
 
-def _close(trouble: Trouble) -> io.IOBase:
-    raise _aborted(trouble.request, RemoteDisconnected("Remote end closed connection without response"))
+@implements(_FAULTS, "reset")
+def _reset(context: AdapterFaultContext) -> io.IOBase:
+    raise _aborted(context.request, ConnectionResetError(104, "Connection reset by peer"))
 
 
-def _stall(trouble: Trouble) -> io.IOBase:
-    trouble.wait()
-    return io.BytesIO() if trouble.patience.exhausted else _close(trouble)
+@implements(_FAULTS, "close")
+def _close(context: AdapterFaultContext) -> io.IOBase:
+    raise _aborted(context.request, RemoteDisconnected("Remote end closed connection without response"))
 
 
-def _stall_body(trouble: Trouble) -> io.IOBase:
-    if not trouble.response.body:
-        return _stall(trouble)
-    return _Broken(trouble.half(), trouble.wait_for_more)
+@implements(_FAULTS, "stall")
+def _stall(context: AdapterFaultContext) -> io.IOBase:
+    context.wait()
+    return io.BytesIO() if context.timeout.exhausted else _close(context)
 
 
-def _truncate(trouble: Trouble) -> io.IOBase:
-    if not trouble.response.body:
-        trouble.response.headers = trouble.response.headers[: len(trouble.response.headers) // 2]
-    return io.BytesIO(trouble.half())
+@implements(_FAULTS, "stall-body")
+def _stall_body(context: AdapterFaultContext) -> io.IOBase:
+    if not context.response.body:
+        return _stall(context)
+    return _BrokenBody(context.half(), context.wait_for_more)
 
 
-def _dribble(trouble: Trouble) -> io.IOBase:
-    return _Dribble(trouble.response.body, trouble.patience.clock, trouble.fault.seconds / PIECES)
+@implements(_FAULTS, "truncate")
+def _truncate(context: AdapterFaultContext) -> io.IOBase:
+    if not context.response.body:
+        context.response.headers = context.response.headers[: len(context.response.headers) // 2]
+    return io.BytesIO(context.half())
 
 
-def _short_length(trouble: Trouble) -> io.IOBase:
-    half = trouble.half()
-    trouble.frame(("Content-Length", str(len(half))))
+@implements(_FAULTS, "dribble")
+def _dribble(context: AdapterFaultContext) -> io.IOBase:
+    return _DribbledBody(context.response.body, context.timeout.clock, context.fault.seconds / PIECES)
+
+
+@implements(_FAULTS, "short-length")
+def _short_length(context: AdapterFaultContext) -> io.IOBase:
+    half = context.half()
+    context.frame(("Content-Length", str(len(half))))
     return io.BytesIO(half)
 
 
-def _long_length(trouble: Trouble) -> io.IOBase:
-    trouble.frame(("Content-Length", str(len(trouble.response.body) + 100)))
-    return _Broken(trouble.response.body, trouble.wait_for_more)
+@implements(_FAULTS, "long-length")
+def _long_length(context: AdapterFaultContext) -> io.IOBase:
+    context.frame(("Content-Length", str(len(context.response.body) + 100)))
+    return _BrokenBody(context.response.body, context.wait_for_more)
 
 
-def _double_length(trouble: Trouble) -> io.IOBase:
-    length = len(trouble.response.body)
-    trouble.frame(("Content-Length", str(length)), ("Content-Length", str(length + 7)))
-    return io.BytesIO(trouble.response.body)
+@implements(_FAULTS, "double-length")
+def _double_length(context: AdapterFaultContext) -> io.IOBase:
+    length = len(context.response.body)
+    context.frame(("Content-Length", str(length)), ("Content-Length", str(length + 7)))
+    return io.BytesIO(context.response.body)
 
 
-def _chunk_garbage(trouble: Trouble) -> io.IOBase:
-    half = trouble.half()
-    trouble.frame()
+@implements(_FAULTS, "chunk-garbage")
+def _chunk_garbage(context: AdapterFaultContext) -> io.IOBase:
+    half = context.half()
+    context.frame()
 
     def end() -> None:
         raise IncompleteRead(half)
 
-    return _Broken(half, end)
+    return _BrokenBody(half, end)
 
 
-def _endless(trouble: Trouble) -> io.IOBase:
-    trouble.response.status, trouble.response.headers = 200, [("Content-Type", "application/json")]
-    return _Endless()
+@implements(_FAULTS, "endless")
+def _endless(context: AdapterFaultContext) -> io.IOBase:
+    context.response.status, context.response.headers = 200, [("Content-Type", "application/json")]
+    return _EndlessBody()
 
 
-_FAULTS: dict[str, Callable[[Trouble], io.IOBase]] = {
-    "reset": _reset,
-    "close": _close,
-    "stall": _stall,
-    "stall-body": _stall_body,
-    "truncate": _truncate,
-    "dribble": _dribble,
-    "short-length": _short_length,
-    "long-length": _long_length,
-    "double-length": _double_length,
-    "chunk-garbage": _chunk_garbage,
-    "endless": _endless,
-}
-
-
-def _gave_up(request: requests.PreparedRequest, reason: Exception) -> MaxRetryError:
+def _max_retries(request: requests.PreparedRequest, reason: Exception) -> MaxRetryError:
     return MaxRetryError(HTTPConnectionPool(IN_PROCESS_HOST), str(request.url), reason)
 
 

@@ -1,4 +1,4 @@
-"""Answers that a fault puts in the place of the real one, whatever the door."""
+"""Faults that replace the response; the same through every door."""
 
 import functools
 import gzip
@@ -13,13 +13,13 @@ from smartdc.emulator.core.reply import NOTHING, ApiError, Reply
 if TYPE_CHECKING:
     from smartdc.emulator.faults.plan import Fault
 
-BOMB = 300
-"""The size of what a bomb unpacks to, in MiB."""
+BOMB_MIB = 300
+"""The unpacked size of a ``bomb``, in MiB."""
 
 
 @dataclass(slots=True)
-class Trouble:
-    """A request that gets the wrong answer."""
+class AnswerContext:
+    """What a false answer is made from: the fault, the request, the clock and the renderer."""
 
     fault: "Fault"
     request: Request
@@ -27,32 +27,32 @@ class Trouble:
     render: Callable[[Reply], Response]
 
 
-def _status(trouble: Trouble) -> Response:
-    """Answer with a status of one's choice, and all the headers of CloudAPI."""
-    fault = trouble.fault
+def _status(context: AnswerContext) -> Response:
+    """Answer with the fault's own status, and CloudAPI's full set of headers."""
+    fault = context.fault
     if fault.body is not NOTHING:
-        return trouble.render(Reply(fault.status, fault.body, dict(fault.headers)))
-    return trouble.render(ApiError(fault.status, fault.code, fault.message, headers=dict(fault.headers)).reply())
+        return context.render(Reply(fault.status, fault.body, dict(fault.headers)))
+    return context.render(ApiError(fault.status, fault.code, fault.message, headers=dict(fault.headers)).reply())
 
 
-def _throttled(trouble: Trouble) -> Response:
+def _throttled(context: AnswerContext) -> Response:
     message = "You have exceeded your request rate of 10 r/s."
-    return trouble.render(ApiError(429, "TooManyRequestsError", message, headers=dict(trouble.fault.headers)).reply())
+    return context.render(ApiError(429, "TooManyRequestsError", message, headers=dict(context.fault.headers)).reply())
 
 
-def _maintenance(trouble: Trouble) -> Response:
-    headers = {"Retry-After": http_date(trouble.clock.time() + trouble.fault.seconds)}
+def _maintenance(context: AnswerContext) -> Response:
+    headers = {"Retry-After": http_date(context.clock.time() + context.fault.seconds)}
     message = "This Triton data center is being upgraded"
-    return trouble.render(ApiError(503, "ServiceUnavailableError", message, headers=headers).reply())
+    return context.render(ApiError(503, "ServiceUnavailableError", message, headers=headers).reply())
 
 
-def _unavailable(_: Trouble) -> Response:
-    """Answer as the proxy in front of CloudAPI does, for its own time-out too: few headers, and no Date."""
+def _unavailable(_: AnswerContext) -> Response:
+    """Answer as the proxy in front of CloudAPI does, also on its own timeout: few headers, and no Date."""
     body = b'{"code":"ServiceUnavailable", "message":"CloudAPI service is currently unavailable"}\n'
     return _proxy(503, body, "application/json")
 
 
-def _html(_: Trouble) -> Response:
+def _html(_: AnswerContext) -> Response:
     body = b"<html><body><h1>502 Bad Gateway</h1>\nThe server returned an invalid answer.\n</body></html>\n"
     return _proxy(502, body, "text/html")
 
@@ -67,48 +67,48 @@ def _proxy(status: int, body: bytes, kind: str) -> Response:
     return Response(status, headers, body)
 
 
-def _redirect(trouble: Trouble) -> Response:
-    headers = {"Location": "https://elsewhere.invalid/", **trouble.fault.headers}
-    return trouble.render(Reply(302, {"code": "ResourceMoved", "message": "moved"}, headers))
+def _redirect(context: AnswerContext) -> Response:
+    headers = {"Location": "https://elsewhere.invalid/", **context.fault.headers}
+    return context.render(Reply(302, {"code": "ResourceMoved", "message": "moved"}, headers))
 
 
-def _redirect_loop(trouble: Trouble) -> Response:
-    """Send the client to where it just was."""
-    trouble.fault.headers = {"Location": trouble.request.target}
-    return _redirect(trouble)
+def _redirect_loop(context: AnswerContext) -> Response:
+    """Redirect the client to the URL it just requested."""
+    context.fault.headers = {"Location": context.request.target}
+    return _redirect(context)
 
 
-def _garbage(trouble: Trouble) -> Response:
-    """Answer with a length and a type that are right, and a body that is no JSON."""
-    response = trouble.render(Reply(200, ["half an answer"]))
+def _garbage(context: AnswerContext) -> Response:
+    """Answer with correct length and type, and a body that is not JSON."""
+    response = context.render(Reply(200, ["half an answer"]))
     response.body = response.body[:-1] + b"}"
     response.headers = [pair for pair in response.headers if pair[0] != "Content-MD5"]
     return response
 
 
-def _wrong_type(trouble: Trouble) -> Response:
-    """Answer with JSON that is neither a thing nor a list of things."""
-    return trouble.render(Reply(200, 42))
+def _wrong_type(context: AnswerContext) -> Response:
+    """Answer with JSON that is neither an object nor an array."""
+    return context.render(Reply(200, 42))
 
 
-def _empty(trouble: Trouble) -> Response:
-    return trouble.render(Reply(200))
+def _empty(context: AnswerContext) -> Response:
+    return context.render(Reply(200))
 
 
-def _bomb(trouble: Trouble) -> Response:
-    """Answer with a body that is small on the wire, and huge for those who unpack it."""
-    response = trouble.render(Reply(200, packed_blanks(BOMB), {"Content-Encoding": "gzip"}))
+def _bomb(context: AnswerContext) -> Response:
+    """Answer with a body that is small on the wire and huge when unpacked."""
+    response = context.render(Reply(200, packed_blanks(BOMB_MIB), {"Content-Encoding": "gzip"}))
     response.headers.append(("Content-Type", "application/json"))
     return response
 
 
 @functools.cache
 def packed_blanks(size: int) -> bytes:
-    """Return so many MiB of blanks in gzip's form: one after the other, which gzip allows."""
+    """Return ``size`` MiB of blanks as gzip members, one per MiB."""
     return gzip.compress(b" " * 2**20, mtime=0) * size
 
 
-ANSWERS: dict[str, Callable[[Trouble], Response]] = {
+ANSWERS: dict[str, Callable[[AnswerContext], Response]] = {
     "status": _status,
     "throttled": _throttled,
     "maintenance": _maintenance,
@@ -121,4 +121,4 @@ ANSWERS: dict[str, Callable[[Trouble], Response]] = {
     "empty": _empty,
     "bomb": _bomb,
 }
-"""Kinds that put another answer in the place of the real one."""
+"""The functions by kind of fault."""

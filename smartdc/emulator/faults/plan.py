@@ -1,39 +1,41 @@
-"""Faults on demand: what goes wrong with a connection, a request or an answer, before or after the change is made.
+"""Fault injection: what goes wrong with a connection, a request or a response, before or after the change is applied.
 
-Some kinds put another answer in the place of the real one, and look the same through every door: these are the
-functions in ``false_answers``. The others happen to bytes or connections, so the doors do them: a kind has a name here,
-and a function in ``server_faults`` and ``adapter_faults``.
+Some kinds replace the response, and are the same through every door: the functions in ``faults/answers.py``. The others
+affect bytes or connections, which the doors own: a kind has its name here, and a function in each of
+``faults/server.py`` and ``faults/adapter.py``.
 """
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from smartdc.emulator.core.message import Request
 from smartdc.emulator.core.reply import NOTHING
 from smartdc.emulator.faults.answers import ANSWERS
 
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
+
 BEFORE, AFTER = "before", "after"
 
 CERTIFICATES = ("expired", "misnamed", "self-signed")
-"""Kinds that show a client a certificate that it should not take; only servers that speak TLS have them."""
+"""Kinds that present a certificate that a client must reject; only for servers with TLS."""
 
 CONNECTING = ("refused", "hangup", *CERTIFICATES, "cut-handshake")
-"""Kinds that happen to a connection, when nobody knows yet what will be asked for over it."""
+"""Kinds that affect a new connection, before any request on it is known."""
 
 ARRIVING = ("interrupt",)
-"""Kinds that happen to a request when no more than its head has come."""
+"""Kinds that affect a request when only its head has been read."""
 
 SPOILING = ("truncate", "dribble", "stall-body", "short-length", "long-length", "double-length", "chunk-garbage")
-"""Kinds that spoil an answer, and so can only happen after the change."""
+"""Kinds that corrupt a response, and so can only happen after the change."""
 
 ON_THE_WIRE = ("reset", "close", "stall", "endless", *SPOILING)
-"""Kinds that the doors do to an answer; a ``stall`` is silence for some seconds and then the end of the connection."""
+"""Kinds that the doors apply to a response; a ``stall`` is silence for some seconds, then the end of the connection."""
 
 KINDS = (*ANSWERS, *ON_THE_WIRE, *ARRIVING, *CONNECTING, "delay", "clock")
-"""All kinds; ``delay`` waits ``seconds`` and goes on, ``clock`` goes by a clock that is ``seconds`` ahead."""
+"""All kinds; ``delay`` waits ``seconds`` and continues, ``clock`` uses a server clock that is ``seconds`` ahead."""
 
 SECONDS = {
     "stall": 3600.0,
@@ -44,24 +46,24 @@ SECONDS = {
     "dribble": 10.0,
     "delay": 1.0,
 }
-"""How long a kind lasts unless the fault says otherwise."""
+"""The default of ``seconds`` for each kind."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault to inject.
 
     Args:
-        operation: the operation it happens to, such as ``CreateMachine``; ``*`` stands for every request.
+        operation: the operation it applies to, such as ``CreateMachine``; ``*`` for every request.
         kind: one of ``KINDS``.
-        when: ``before`` leaves the request unhandled, ``after`` lets it take effect and spoils the answer. The
-            default is before, except for kinds that need an answer to spoil. A ``delay`` before handles it late.
-        times: how often it happens; None for ever.
-        skip: how many requests pass unharmed first.
-        probability: how likely it is each time, drawn from the emulator's seed.
-        seconds: the length of a stall, a delay, a dribble or a maintenance, or the error of a clock.
+        when: ``before`` leaves the request unhandled, ``after`` applies it and corrupts the response. The default is
+            before, except for kinds that need a response to corrupt. A ``delay`` before handles the request late.
+        times: how many times it happens; None for every time.
+        skip: how many matching requests pass first.
+        probability: the chance each time, drawn from the emulator's seed.
+        seconds: how long a stall, a delay, a dribble or a maintenance lasts, or how far the clock is ahead.
         status, code, message, body, headers: of a ``status`` fault; of a ``redirect``, ``headers`` has the Location.
-        where: a further test of the request.
+        where: a predicate on the request, for faults that apply to some requests only.
 
     """
 
@@ -80,30 +82,42 @@ class Fault:
     where: Callable[[Request], bool] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a fault that could never happen."""
+        """Reject a fault that could never happen, with a ``ValueError``."""
         if self.kind not in KINDS:
-            raise ValueError(f"There is no fault of kind {self.kind!r}; there are {', '.join(KINDS)}.")
+            raise ValueError(f"unknown kind of fault {self.kind!r}; expected one of {', '.join(KINDS)}")
         self.seconds = self.seconds or SECONDS.get(self.kind, 0.0)
         needs_answer = self.kind in SPOILING
         self.when = self.when or (AFTER if needs_answer else BEFORE)
         if needs_answer and self.when == BEFORE:
-            raise ValueError(f"A {self.kind} spoils an answer, so it can only happen after the change.")
+            raise ValueError(f"{self.kind!r} corrupts a response, so when must be 'after'")
         if self.kind in (*CONNECTING, *ARRIVING) and self.when == AFTER:
-            raise ValueError(f"A {self.kind} keeps the request from being read, so nothing can happen before it.")
+            raise ValueError(f"{self.kind!r} ends the connection before the request is read, so when must be 'before'")
         if self.kind in CONNECTING and (self.operation != "*" or self.where):
-            raise ValueError(f"A {self.kind} happens when nothing was asked for yet: it cannot be for some requests.")
+            raise ValueError(
+                f"{self.kind!r} affects a connection before any request, so it takes neither operation nor where"
+            )
         if self.when not in (BEFORE, AFTER):
-            raise ValueError(f"A fault happens before or after the change, not {self.when!r}.")
+            raise ValueError(f"when must be 'before' or 'after', got {self.when!r}")
 
     def fits(self, operation: str | None, request: Request | None) -> bool:
-        """Say whether this fault is meant for a request; a connection has none."""
+        """Return whether this fault applies to a request; a new connection has none."""
         if self.times == 0 or self.operation not in ("*", operation):
             return False
         return self.where is None or (request is not None and self.where(request))
 
 
+def implements(table: dict[str, Implementation], kind: str) -> Callable[[Implementation], Implementation]:
+    """Register a function in a door's table as what it does for a kind of fault."""
+
+    def register(function: Implementation) -> Implementation:
+        table[kind] = function
+        return function
+
+    return register
+
+
 class FaultPlan:
-    """The faults that are still to come, in the order in which they were added."""
+    """The faults to inject, in the order in which they were added."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -111,13 +125,13 @@ class FaultPlan:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault behind the others and return it."""
+        """Append a fault and return it."""
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 

@@ -1,4 +1,4 @@
-"""What goes wrong at the server's door: faults that are done to a connection or to the bytes of an answer."""
+"""Faults of the HTTP server: what they do to a connection or to the bytes of a response."""
 
 import contextlib
 import socket
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from smartdc.emulator.core.message import PIECES, Response, pieces
-from smartdc.emulator.faults.plan import Fault
+from smartdc.emulator.faults.plan import Fault, implements
 
 BLANKS = b" " * 65_536
 
 
-class Line(Protocol):
-    """What a fault needs of a connection with a request on it."""
+class ServerConnection(Protocol):
+    """The part of a request handler that a fault works on."""
 
     connection: socket.socket
     close_connection: bool
@@ -23,138 +23,138 @@ class Line(Protocol):
 
     @property
     def stopped(self) -> threading.Event:
-        """Whether the server is to end."""
+        """Set when the server shuts down."""
 
     def head(self, response: Response) -> bytes:
-        """Return status line and headers as they go over the wire."""
+        """Return the status line and headers as bytes."""
 
 
 def reset_at_close(connection: socket.socket) -> None:
-    """Make the coming close a reset: with no time to linger, the kernel sends RST in the place of FIN."""
+    """Turn the coming close into a reset: with a linger time of zero the kernel sends RST instead of FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def cut_handshake(connection: socket.socket) -> None:
-    """Hear the client's first words about TLS, and say none."""
+    """Read the start of the client's TLS handshake, and close without an answer."""
     connection.recv(1)
     connection.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(slots=True)
-class Trouble:
-    """An answer that is to be spoiled, and the connection it would go out on."""
+class ServerFaultContext:
+    """A response to corrupt, and the connection it is sent on."""
 
-    line: Line
+    wire: ServerConnection
     response: Response
     fault: Fault
 
     def send(self, *parts: bytes) -> None:
-        """Write something on the connection."""
-        self.line.wfile.write(b"".join(parts))
+        """Write to the connection."""
+        self.wire.wfile.write(b"".join(parts))
 
     def send_framed(self, *framing: tuple[str, str]) -> None:
-        """Send the answer with these headers in place of the right length."""
+        """Send the response with these headers instead of the correct Content-Length."""
         headers = [pair for pair in self.response.headers if pair[0] != "Content-Length"]
         self.response.headers = [*headers, *framing]
         self.send(self.head(), self.response.body)
 
     def send_half(self) -> None:
-        """Send the head and half the body, or half the head where there is no body."""
+        """Send the head and half of the body, or half of the head if there is no body."""
         head, body = self.head(), self.response.body
         self.send(head + body[: len(body) // 2] if body else head[: len(head) // 2])
 
     def head(self) -> bytes:
-        """Return status line and headers as they go over the wire."""
-        return self.line.head(self.response)
+        """Return the status line and headers as bytes."""
+        return self.wire.head(self.response)
 
     def wait(self) -> None:
-        """Wait for the seconds, or until the client or the server ends the connection, and end it."""
+        """Wait for the fault's seconds, or until either side closes the connection, and close it."""
         with contextlib.suppress(OSError):
-            self.line.connection.settimeout(self.fault.seconds)
-            self.line.connection.recv(1)
+            self.wire.connection.settimeout(self.fault.seconds)
+            self.wire.connection.recv(1)
         self.end()
 
     def end(self) -> None:
-        """Take no further request from the connection."""
-        self.line.close_connection = True
+        """Close the connection after this request."""
+        self.wire.close_connection = True
 
 
-def spoil(line: Line, response: Response, fault: Fault) -> None:
-    """Do to an answer what a fault says."""
-    _FAULTS[fault.kind](Trouble(line, response, fault))
+_FAULTS: dict[str, Callable[[ServerFaultContext], None]] = {}
+"""What this door does for each kind of fault on the wire."""
 
 
-def _reset(trouble: Trouble) -> None:
-    reset_at_close(trouble.line.connection)
-    trouble.end()
+def corrupt(wire: ServerConnection, response: Response, fault: Fault) -> None:
+    """Send the response as the fault corrupts it."""
+    _FAULTS[fault.kind](ServerFaultContext(wire, response, fault))
 
 
-def _close(trouble: Trouble) -> None:
-    trouble.end()
+@implements(_FAULTS, "reset")
+def _reset(context: ServerFaultContext) -> None:
+    reset_at_close(context.wire.connection)
+    context.end()
 
 
-def _stall(trouble: Trouble) -> None:
-    trouble.wait()
+@implements(_FAULTS, "close")
+def _close(context: ServerFaultContext) -> None:
+    context.end()
 
 
-def _stall_body(trouble: Trouble) -> None:
-    trouble.send_half()
-    trouble.wait()
+@implements(_FAULTS, "stall")
+def _stall(context: ServerFaultContext) -> None:
+    context.wait()
 
 
-def _truncate(trouble: Trouble) -> None:
-    trouble.send_half()
-    trouble.end()
+@implements(_FAULTS, "stall-body")
+def _stall_body(context: ServerFaultContext) -> None:
+    context.send_half()
+    context.wait()
 
 
-def _dribble(trouble: Trouble) -> None:
-    head, body = trouble.head(), trouble.response.body
-    trouble.send(head if body else b"")
+@implements(_FAULTS, "truncate")
+def _truncate(context: ServerFaultContext) -> None:
+    context.send_half()
+    context.end()
+
+
+@implements(_FAULTS, "dribble")
+def _dribble(context: ServerFaultContext) -> None:
+    head, body = context.head(), context.response.body
+    context.send(head if body else b"")
     for piece in pieces(body or head):
-        trouble.line.stopped.wait(trouble.fault.seconds / PIECES)
-        trouble.send(piece)
+        context.wire.stopped.wait(context.fault.seconds / PIECES)
+        context.send(piece)
 
 
-def _short_length(trouble: Trouble) -> None:
-    """Leave the rest on the connection, which goes on as if nothing had happened."""
-    trouble.send_framed(("Content-Length", str(len(trouble.response.body) // 2)))
+@implements(_FAULTS, "short-length")
+def _short_length(context: ServerFaultContext) -> None:
+    """Leave the rest of the body on the connection, which stays open."""
+    context.send_framed(("Content-Length", str(len(context.response.body) // 2)))
 
 
-def _long_length(trouble: Trouble) -> None:
-    trouble.send_framed(("Content-Length", str(len(trouble.response.body) + 100)))
-    trouble.wait()
+@implements(_FAULTS, "long-length")
+def _long_length(context: ServerFaultContext) -> None:
+    context.send_framed(("Content-Length", str(len(context.response.body) + 100)))
+    context.wait()
 
 
-def _double_length(trouble: Trouble) -> None:
-    length = len(trouble.response.body)
-    trouble.send_framed(("Content-Length", str(length)), ("Content-Length", str(length + 7)))
+@implements(_FAULTS, "double-length")
+def _double_length(context: ServerFaultContext) -> None:
+    length = len(context.response.body)
+    context.send_framed(("Content-Length", str(length)), ("Content-Length", str(length + 7)))
 
 
-def _chunk_garbage(trouble: Trouble) -> None:
-    """Send a first chunk that is right, and a second one whose length is none."""
-    body = trouble.response.body
+@implements(_FAULTS, "chunk-garbage")
+def _chunk_garbage(context: ServerFaultContext) -> None:
+    """Send a valid first chunk, and a second one whose length is not a number."""
+    body = context.response.body
     half = body[: len(body) // 2]
-    trouble.response.body = b"%x\r\n%b\r\nwhat?\r\n%b\r\n0\r\n\r\n" % (len(half), half, body)
-    trouble.send_framed(("Transfer-Encoding", "chunked"))
+    context.response.body = b"%x\r\n%b\r\nwhat?\r\n%b\r\n0\r\n\r\n" % (len(half), half, body)
+    context.send_framed(("Transfer-Encoding", "chunked"))
 
 
-def _endless(trouble: Trouble) -> None:
-    trouble.response = Response(200, [("Content-Type", "application/json"), ("Connection", "close")])
-    trouble.send(trouble.head())
-    while not trouble.line.stopped.is_set():
-        trouble.send(BLANKS)
-
-
-_FAULTS: dict[str, Callable[[Trouble], None]] = {
-    "reset": _reset,
-    "close": _close,
-    "stall": _stall,
-    "stall-body": _stall_body,
-    "truncate": _truncate,
-    "dribble": _dribble,
-    "short-length": _short_length,
-    "long-length": _long_length,
-    "double-length": _double_length,
-    "chunk-garbage": _chunk_garbage,
-    "endless": _endless,
-}
+@implements(_FAULTS, "endless")
+def _endless(context: ServerFaultContext) -> None:
+    context.response = Response(200, [("Content-Type", "application/json"), ("Connection", "close")])
+    context.send(context.head())
+    while not context.wire.stopped.is_set():
+        context.send(BLANKS)

@@ -1,4 +1,4 @@
-"""Affinity rules such as ``role!=~database``: only their form is checked, since there is one compute node."""
+"""Affinity rules such as ``role!=~database``; only their syntax is checked, since there is one compute node."""
 
 import json
 import re
@@ -10,12 +10,12 @@ _VALUE = re.compile(r"[-a-z0-9:_\s.*/()?+\[\]\\^$|]+", re.IGNORECASE)
 
 
 def check_affinity(rules: object) -> None:
-    """Refuse rules that do not parse: 409 InvalidArgument; one string counts as a list of one."""
+    """Refuse invalid rules: 409 InvalidArgument; a string counts as a list of one."""
     if not rules:
         return
     for rule in rules if isinstance(rules, list) else [rules]:
         if not isinstance(rule, str):
-            # CloudAPI trips over an assertion of its own here.
+            # An assertion of CloudAPI's own fails here.
             raise ApiError(500, None, "opts.affinity ([string]) is required")
         _check_rule(rule)
 

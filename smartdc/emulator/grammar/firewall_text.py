@@ -1,7 +1,7 @@
-"""The language of firewall rules: reading a rule, checking it, and writing it the way FWAPI does.
+"""The language of firewall rules: parsing, checking and formatting as FWAPI does.
 
-``FROM <targets> TO <targets> ALLOW|BLOCK <protocol> <ports or types> [PRIORITY <level>]``, with keywords that are
-wholly in upper or wholly in lower case.
+``FROM <targets> TO <targets> ALLOW|BLOCK <protocol> <ports or types> [PRIORITY <level>]``, with each keyword either in
+upper or in lower case. ``_Reader`` is a recursive descent parser, with a method for each rule of the grammar.
 """
 
 import re
@@ -14,16 +14,16 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.grammar.firewall_tokens import Reader, RuleError
 
 MAX_TARGETS = 24
-"""The most targets of a side."""
+"""The maximum of targets on a side."""
 MAX_PORTS = 24
-"""The most ports or types."""
+"""The maximum of ports or types."""
 EVERY_PORT = (1, 65535)
 
 Target: TypeAlias = tuple[str, Any]
-"""A kind and a value: ``("vm", id)``, ``("tag", (name, value or None))``, ``("wildcard", "any")``."""
+"""A kind and a value: ``("vm", id)``, ``("tag", (name, value or None))`` or ``("wildcard", "any")``."""
 
 KINDS = ("wildcard", "ip", "subnet", "tag", "vm")
-"""The kinds of targets in the order in which FWAPI writes them."""
+"""The kinds of targets, in FWAPI's order."""
 
 _ESCAPE = re.compile(r"\\(u[a-fA-F0-9]{4}|.)", re.DOTALL)
 _UNPRINTED = re.compile(
@@ -34,7 +34,7 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that was read; ports are numbers, pairs of first and last, or none for all of them."""
+    """A parsed rule; ports are single ports or (first, last) pairs, and empty for all."""
 
     sources: tuple[Target, ...]
     destinations: tuple[Target, ...]
@@ -44,7 +44,7 @@ class Rule:
     priority: int = 0
 
     def __str__(self) -> str:
-        """Write the rule as FWAPI does: sorted, quoted and with parentheses only around several."""
+        """Format the rule as FWAPI does: sorted, quoted, with parentheses only around several."""
         words = ["FROM", _side(self.sources), "TO", _side(self.destinations), self.action.upper(), self.protocol]
         if self.protocol in ("tcp", "udp"):
             words.append(_ports(self.ports))
@@ -55,12 +55,12 @@ class Rule:
         return " ".join(words)
 
     def concerns(self, machine: str, tags: Mapping[str, str]) -> bool:
-        """Say whether the rule is for a machine with this id and these tags, whose values are written as text."""
-        return any(_hits(target, machine, tags) for target in (*self.sources, *self.destinations))
+        """Return whether the rule concerns a machine with this id and these tags, whose values are strings."""
+        return any(_matches(target, machine, tags) for target in (*self.sources, *self.destinations))
 
 
 def read_rule(text: object) -> Rule:
-    """Read a rule, or raise RuleError with what is wrong with it."""
+    """Parse and check a rule; an invalid one is a RuleError."""
     if not isinstance(text, str):
         raise RuleError("rule must be a string")
     rule = _Reader(text).rule()
@@ -76,14 +76,14 @@ def read_rule(text: object) -> Rule:
     )
 
 
-# Reading
+# Parsing
 
 
 class _Reader(Reader):
-    """A rule that is read from left to right."""
+    """A parser for one rule."""
 
     def rule(self) -> Rule:
-        """Read all of it."""
+        """Parse the whole rule."""
         self.take("FROM")
         sources = self._targets()
         self.take("TO")
@@ -142,7 +142,7 @@ class _Reader(Reader):
         return _limited(self._list("PORT", self._port, "PORTS"), "ports")
 
     def _list(self, keyword: str, read: Callable[[], tuple[int, ...]], *instead: str) -> list[tuple[int, ...]]:
-        """Read ``PORT 1``, ``PORT ALL`` or ``(PORT 1 AND PORT 2)``; all of them are an empty list."""
+        """Parse ``PORT 1``, ``PORT ALL`` (an empty list) or ``(PORT 1 AND PORT 2)``."""
         several = self.skip("(")
         self.take(keyword, expected=() if several else ("(", keyword, *instead))
         if self.skip("ALL"):
@@ -228,7 +228,7 @@ def _limited(ports: list[tuple[int, ...]], what: str) -> tuple[tuple[int, ...], 
 
 
 def _check_family(protocol: str, targets: list[Target]) -> None:
-    """Refuse an address of one family in a rule that is about the ICMP of the other."""
+    """Reject addresses of one family in a rule for the other family's ICMP."""
     family = {"icmp": (IPv4Address, "v4"), "icmp6": (IPv6Address, "v6")}.get(protocol)
     if not family:
         return
@@ -246,11 +246,11 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(plain, text)
 
 
-# Writing
+# Formatting
 
 
 def _sorted(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    """Sort targets and drop doubles; a tag that stands for every value makes those with one superfluous."""
+    """Sort targets and remove duplicates, also tags with a value next to the same tag without one."""
     bare = {value[0] for kind, value in targets if kind == "tag" and value[1] is None}
     kept = {(kind, value) for kind, value in targets if kind != "tag" or value[1] is None or value[0] not in bare}
     return tuple(sorted(kept, key=lambda target: (KINDS.index(target[0]), target[1])))
@@ -290,9 +290,9 @@ def _listed(keyword: str, values: list[str]) -> str:
     return words[0] if len(words) == 1 else f"({' AND '.join(words)})"
 
 
-def _hits(target: Target, machine: str, tags: Mapping[str, str]) -> bool:
+def _matches(target: Target, machine: str, tags: Mapping[str, str]) -> bool:
     kind, value = target
     if kind == "tag":
-        name, wanted = value
-        return name in tags and wanted in (None, tags[name])
+        name, expected = value
+        return name in tags and expected in (None, tags[name])
     return value in ("all vms", machine)

@@ -1,4 +1,4 @@
-"""The words of a firewall rule, and how they are taken from its text one after the other."""
+"""The tokens of a firewall rule, and a reader that takes them one after the other."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ KEYWORDS = (
 )
 
 NOUNS = frozenset({"ALL", "ANY", "IP", "SUBNET", "TAG", "VM"})
-"""Keywords that are expected, in FWAPI's messages, in lower case."""
+"""Keywords that FWAPI's messages list in lower case as expected."""
 
 _TOKEN = re.compile(
     rf"(?P<KEYWORD>(?:{KEYWORDS}|{KEYWORDS.lower()})\b)"
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 
 
 class RuleError(ValueError):
-    """A rule that FWAPI does not take, in its words."""
+    """An invalid rule, with FWAPI's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class _Token:
 
     @property
     def name(self) -> str:
-        """What FWAPI's messages call it."""
+        """The token's name in FWAPI's messages."""
         return "word" if self.kind == "WORD" else self.kind
 
 
 class Reader:
-    """A text that is read from left to right, one token ahead."""
+    """A reader of tokens with one token of lookahead."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -50,14 +50,14 @@ class Reader:
         self._next = self._token(0)
 
     def skip(self, kind: str) -> bool:
-        """Take a token if it is the next one."""
+        """Take the next token if it is of this kind, and return whether it was."""
         if self._next.kind != kind:
             return False
         self._advance()
         return True
 
     def take(self, *kinds: str, expected: Iterable[str] = ()) -> str:
-        """Take the next token, which must be of one of these kinds; ``expected`` is all that would have done."""
+        """Take the next token, which must be of one of these kinds; ``expected`` is the list for the message."""
         token = self._next
         if token.kind not in kinds:
             self._refuse(expected or kinds)
@@ -67,7 +67,7 @@ class Reader:
     def _refuse(self, expected: Iterable[str]) -> NoReturn:
         token = self._next
         if not token.kind:
-            # FWAPI counts no further than this.
+            # FWAPI's position stops here.
             place = token.start if token.start <= 20 else 23
             rest = self._text[token.start : token.start + 20]
             raise RuleError(f"Error at character {place}: '{rest}', found: unexpected text")

@@ -1,8 +1,9 @@
 """Aperture, the language of policies: ``[<principals>] CAN [NOT] <actions> [<resources>] [WHEN <conditions>]``.
 
-A rule is read as a whole, and what is no rule is refused. Lists are ``a``, ``a and b``, ``a, b and c``; names may hold
-``*`` for any letters, stand in quotes or be ``/expressions/::regex``; ``*`` and ``all`` mean everything. Conditions are
-read but never evaluated here: whoever asks must look at `Rule.conditional`.
+Lists are ``a``, ``a and b`` or ``a, b and c``. A name may contain ``*`` for any characters, be quoted, or be a regular
+expression such as ``/expression/::regex``; ``*`` and ``all`` mean everything. Conditions are parsed but never evaluated:
+callers must check `Rule.conditional`. ``_Reader`` is a recursive descent parser, with a method for each rule of the
+grammar.
 """
 
 import re
@@ -33,7 +34,7 @@ _OPERATORS = {
     "string": _ORDER | {"like"},
     "time": _ORDER,
 }
-"""What each type of a condition can be compared by."""
+"""The operators for each type of condition."""
 
 _TYPES = {
     "activeRoles": "array",
@@ -47,25 +48,25 @@ _TYPES = {
     "user-agent": "string",
     "overwrite": "boolean",
 }
-"""The types of the conditions that CloudAPI knows by name; any other needs its type, as in ``tag_role::string``."""
+"""The types of CloudAPI's own conditions; any other needs its type, as in ``tag_role::string``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A list of names; one without any names everything."""
+    """A list of names; an empty one matches everything."""
 
     exact: frozenset[str] = frozenset()
     patterns: tuple[re.Pattern[str], ...] = ()
 
     def name(self, text: str) -> bool:
-        """Say whether the list names this."""
+        """Return whether the list matches a name."""
         nothing = not self.exact and not self.patterns
         return nothing or text in self.exact or any(pattern.search(text) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that was read; principals and resources are None where it leaves them to roles and role tags."""
+    """A parsed rule; principals and resources are None if it leaves them to roles and role tags."""
 
     text: str
     principals: Names | None
@@ -75,9 +76,9 @@ class Rule:
     conditional: bool
 
     def fits(self, action: str, path: str) -> bool:
-        """Say whether the rule grants an action on a path, its conditions apart.
+        """Return whether the rule grants an action on a path, regardless of its conditions.
 
-        The server names no principal to the evaluator, so a rule with principals fits only where these are all.
+        CloudAPI passes no principal to the evaluator, so a rule with principals matches only if these are all.
         """
         anybody = self.principals is None or self.principals.name("undefined")
         return (
@@ -87,12 +88,12 @@ class Rule:
 
 @lru_cache(maxsize=1024)
 def parse_rule(text: str) -> Rule:
-    """Read a rule; what is none is a ValueError that says where and why."""
+    """Parse a rule; an invalid one is a ValueError that says where and why."""
     return _Reader(text).rule()
 
 
 class _Reader:
-    """The tokens of one rule, and where the reading is."""
+    """A parser for one rule."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -112,7 +113,7 @@ class _Reader:
         return Rule(self.text, principals, grants, actions, resources, conditional)
 
     def names(self) -> Names:
-        """Read a list, in which the last of several names follows an AND."""
+        """Parse a list; the last of several names follows an AND."""
         if self.accept(*_EVERYTHING):
             return Names()
         found = [self.name()]
@@ -199,14 +200,14 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _kind(group: str, text: str) -> str:
-    """Return what a token is to the grammar: a keyword or a mark is its own kind."""
+    """Return the kind of a token; keywords and marks are their own kind."""
     if group == "word" and text.upper() in _KEYWORDS:
         return text.upper()
     return text if group == "mark" else group
 
 
 def _fuzzy(text: str) -> str:
-    """Return the expression for a name with ``*``; the server finds it anywhere in what it is compared with."""
+    """Return the expression for a name with ``*``; CloudAPI searches for it anywhere."""
     return ".*".join(re.escape(part).replace(r"\\\*", r"\*") for part in re.split(r"(?<!\\)\*", text))
 
 

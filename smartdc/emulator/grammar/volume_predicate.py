@@ -1,4 +1,4 @@
-"""Conditions on volumes, as the library krill writes them: ``{"and": [{"eq": ["name", "a"]}, {"ge": ["size", 10240]}]}``."""
+"""Predicates on volumes, in the format of the library krill: ``{"and": [{"eq": ["name", "a"]}, {"ge": ["size", 10240]}]}``."""
 
 import json
 import operator
@@ -15,13 +15,13 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "ge": operator.ge,
 }
 STRINGS = ("eq", "ne")
-"""What texts can be compared by."""
+"""The operators for strings."""
 
 Predicate = dict[str, Any]
 
 
 def parse(text: str) -> Predicate:
-    """Read a condition; what is wrong with it is the words of a ``ValueError``."""
+    """Parse a predicate; an invalid one is a ``ValueError`` with krill's message."""
     try:
         predicate = json.loads(text)
     except ValueError as error:
@@ -32,7 +32,7 @@ def parse(text: str) -> Predicate:
 
 
 def leaves(predicate: Predicate) -> list[tuple[str, Any]]:
-    """Return every field with the value it is compared with."""
+    """Return every field with the value that it is compared with."""
     if not predicate:
         return []
     (word, operands), *_ = predicate.items()
@@ -42,7 +42,7 @@ def leaves(predicate: Predicate) -> list[tuple[str, Any]]:
 
 
 def holds(predicate: Predicate, fields: dict[str, Any]) -> bool:
-    """Say whether the condition is true of these fields; an empty one always is."""
+    """Return whether the predicate is true for these fields; an empty one always is."""
     if not predicate:
         return True
     (word, operands), *_ = predicate.items()
@@ -54,7 +54,7 @@ def holds(predicate: Predicate, fields: dict[str, Any]) -> bool:
 
 def _check(predicate: Any) -> None:
     if not isinstance(predicate, dict):
-        raise ValueError("predicate must be an object")  # noqa: TRY004  the caller tells its words
+        raise ValueError("predicate must be an object")  # noqa: TRY004  the caller reports its message
     if not predicate:
         return
     if len(predicate) > 1:

@@ -1,1 +1,1 @@
-"""Machines, and all that belongs to one."""
+"""Machines, and everything that belongs to one."""

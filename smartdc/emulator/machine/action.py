@@ -1,13 +1,13 @@
-"""Actions on a machine: each is a job that is accepted first and may fail later, as the audit tells."""
+"""Actions on a machine: each is a job, accepted first, that may fail later; the audit has the outcome."""
 
 from collections.abc import Callable
 from functools import partial
 
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
-from smartdc.emulator.machine.machine import MACHINE, NAME, gone, unallocated
+from smartdc.emulator.machine.machine import MACHINE, NAME, deleted_reply, unallocated
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine, Package
+from smartdc.emulator.state.records import MachineRecord, PackageRecord
 
 MAX_NAME = 189
 MAX_DNS_NAME = 63
@@ -17,25 +17,25 @@ UPDATE = "Invalid VM update parameters"
 @operation("StartMachine", "POST", MACHINE, action="start")
 def start(call: Call) -> Reply:
     """Start a stopped machine; the job of any other fails."""
-    return gone(call) or _act(call, "start", _running, word="start", needs=("stopped",))
+    return deleted_reply(call) or _act(call, "start", _running, word="start", needs=("stopped",))
 
 
 @operation("StopMachine", "POST", MACHINE, action="stop")
 def stop(call: Call) -> Reply:
     """Stop a running machine; the job of any other fails."""
-    return gone(call) or _act(call, "stop", _stopped, word="stop", needs=("running",), during="stopping")
+    return deleted_reply(call) or _act(call, "stop", _stopped, word="stop", needs=("running",), during="stopping")
 
 
 @operation("RebootMachine", "POST", MACHINE, action="reboot")
 def reboot(call: Call) -> Reply:
     """Reboot a running machine; the job of any other fails."""
-    return gone(call) or _act(call, "reboot", _running, word="reboot", needs=("running",), during="ready")
+    return deleted_reply(call) or _act(call, "reboot", _running, word="reboot", needs=("running",), during="ready")
 
 
 @operation("ResizeMachine", "POST", MACHINE, action="resize")
 def resize(call: Call) -> Reply:
     """Give a machine another package."""
-    if answer := gone(call):
+    if answer := deleted_reply(call):
         return answer
     package = _check_resize(call)
     return _act(call, "resize", lambda machine: _fit(machine, package), refuse=partial(_check_bhyve, package=package))
@@ -44,14 +44,14 @@ def resize(call: Call) -> Reply:
 @operation("RenameMachine", "POST", MACHINE, action="rename")
 def rename(call: Call) -> Reply:
     """Give a machine another name."""
-    if answer := gone(call):
+    if answer := deleted_reply(call):
         return answer
     name = call.params.get("name")
     if not name:
         raise missing_parameter("New name must be specified")
     check_length(call, str(name))
 
-    def renamed(machine: Machine) -> None:
+    def renamed(machine: MachineRecord) -> None:
         machine.name = str(name)
 
     return _act(call, "rename", renamed, refuse=_check_name)
@@ -59,25 +59,25 @@ def rename(call: Call) -> Reply:
 
 @operation("EnableMachineFirewall", "POST", MACHINE, action="enable_firewall")
 def enable_firewall(call: Call) -> Reply:
-    """Switch the firewall on; the audit calls this unknown, and a repetition is no job at all."""
-    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=True)
+    """Enable the firewall; the audit calls this ``unknown``, and a repetition queues no job."""
+    return deleted_reply(call) or _switch(call, "firewall_enabled", "unknown", on=True)
 
 
 @operation("DisableMachineFirewall", "POST", MACHINE, action="disable_firewall")
 def disable_firewall(call: Call) -> Reply:
-    """Switch the firewall off."""
-    return gone(call) or _switch(call, "firewall_enabled", "unknown", on=False)
+    """Disable the firewall."""
+    return deleted_reply(call) or _switch(call, "firewall_enabled", "unknown", on=False)
 
 
 @operation("EnableMachineDeletionProtection", "POST", MACHINE, action="enable_deletion_protection")
 def enable_deletion_protection(call: Call) -> Reply:
-    """Protect a machine from deletion; alone among the actions it does not look whether the machine is gone."""
+    """Protect a machine from deletion; unlike the other actions this does not check for deleted machines."""
     return _switch(call, "deletion_protection", "enable_deletion_protection", on=True)
 
 
 @operation("DisableMachineDeletionProtection", "POST", MACHINE, action="disable_deletion_protection")
 def disable_deletion_protection(call: Call) -> Reply:
-    """Let a machine be deleted again."""
+    """Remove the protection from deletion."""
     return _switch(call, "deletion_protection", "disable_deletion_protection", on=False)
 
 
@@ -88,7 +88,7 @@ def refuse_unallocated(call: Call, action: str) -> None:
 
 
 def check_name(call: Call, name: object, message: str) -> str:
-    """Return a name that VMAPI takes, or refuse one that is malformed or taken: 409 ValidationFailed."""
+    """Return a name that VMAPI accepts; a malformed or used one is a 409 ValidationFailed."""
     if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
         raise validation_failed(message, "alias", "Invalid", "Invalid alias")
     if call.state.name_taken(call.account, name):
@@ -97,14 +97,14 @@ def check_name(call: Call, name: object, message: str) -> str:
 
 
 def check_length(call: Call, name: str) -> None:
-    """Refuse a name that CloudAPI itself finds too long: 409 InvalidArgument."""
+    """Refuse a name that is too long for CloudAPI itself: 409 InvalidArgument."""
     if len(name) > MAX_NAME:
         raise invalid_argument(f"Name cannot be longer than {MAX_NAME} characters.")
     check_dns_length(call, name)
 
 
 def check_dns_length(call: Call, name: str) -> None:
-    """Refuse a name that cannot be a DNS label, for accounts that use CNS: 409 InvalidArgument."""
+    """Refuse a name too long for a DNS label, in accounts that use CNS: 409 InvalidArgument."""
     if call.account.cns_enabled and len(name) > MAX_DNS_NAME:
         raise invalid_argument(
             f"Name cannot be longer than {MAX_DNS_NAME} characters, because you have triton_cns_enabled set "
@@ -115,7 +115,7 @@ def check_dns_length(call: Call, name: str) -> None:
 def _act(
     call: Call,
     action: str,
-    effect: Callable[[Machine], None],
+    effect: Callable[[MachineRecord], None],
     *,
     word: str = "update",
     refuse: Callable[[Call], None] | None = None,
@@ -135,15 +135,15 @@ def _switch(call: Call, attribute: str, action: str, *, on: bool) -> Reply:
     return _act(call, action, lambda machine: setattr(machine, attribute, on))
 
 
-def _running(machine: Machine) -> None:
+def _running(machine: MachineRecord) -> None:
     machine.state = "running"
 
 
-def _stopped(machine: Machine) -> None:
+def _stopped(machine: MachineRecord) -> None:
     machine.state = "stopped"
 
 
-def _fit(machine: Machine, package: Package) -> None:
+def _fit(machine: MachineRecord, package: PackageRecord) -> None:
     machine.package, machine.memory, machine.disk = package.id, package.memory, package.disk
     machine.flexible = machine.brand == "bhyve"
 
@@ -152,7 +152,7 @@ def _check_name(call: Call) -> None:
     check_name(call, call.params["name"], UPDATE)
 
 
-def _check_resize(call: Call) -> Package:
+def _check_resize(call: Call) -> PackageRecord:
     if call.machine.brand == "kvm":
         raise invalid_argument("resize is not supported for KVM virtualmachines")
     package = require_package(call)
@@ -171,8 +171,8 @@ def _check_resize(call: Call) -> Package:
     return package
 
 
-def require_package(call: Call) -> Package:
-    """Return the package that the parameters name; none, an unknown or an inactive one is a 409."""
+def require_package(call: Call) -> PackageRecord:
+    """Return the package that the parameters name; a missing, unknown or inactive one is a 409."""
     name = call.params.get("package")
     if not name:
         raise missing_parameter("package must be specified")
@@ -183,8 +183,8 @@ def require_package(call: Call) -> Package:
     return call.package
 
 
-def _check_bhyve(call: Call, package: Package) -> None:
-    """Refuse to shrink a machine below its disks, and to change memory or processors of one that does not stand."""
+def _check_bhyve(call: Call, package: PackageRecord) -> None:
+    """Refuse to shrink below the size of the disks, and to change memory or CPUs of a machine that is not stopped."""
     machine = call.machine
     if machine.brand != "bhyve":
         return

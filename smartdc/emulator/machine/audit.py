@@ -1,4 +1,4 @@
-"""What was done to a machine, as far as it is finished."""
+"""The audit of a machine: its finished jobs."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ FINISHED = ("succeeded", "failed", "canceled")
 
 @operation("MachineAudit", "GET", f"{MACHINE}/audit", head="HeadAudit")
 def machine_audit(call: Call) -> Reply:
-    """Return the finished jobs, newest first; a failed one says so, and that is all there is to know."""
+    """Return the finished jobs, newest first; a failed job has no reason."""
     return Reply(200, [view(job) for job in reversed(call.machine.jobs) if job.execution in FINISHED])
 
 
 def view(job: Job) -> dict[str, Any]:
-    """Return the job as CloudAPI writes it."""
+    """Return the JSON of a job."""
     success = "yes" if job.execution == "succeeded" else "no"
     return {"success": success, "time": iso(job.finished), "action": job.action, "caller": job.caller}

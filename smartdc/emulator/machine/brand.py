@@ -1,17 +1,17 @@
-"""Which brand a new machine gets, from its request, its image and its package."""
+"""The brand of a new machine, from its request, image and package."""
 
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import HVM, Image, Package
+from smartdc.emulator.state.records import HVM, ImageRecord, PackageRecord
 
 
-def choose_brand(call: Call, image: Image, package: Package) -> str:
-    """Return the brand on which request, image and package agree: 409 InvalidArgument when they do not."""
-    asked = call.params.get("brand")
+def choose_brand(call: Call, image: ImageRecord, package: PackageRecord) -> str:
+    """Return the brand that request, image and package agree on: 409 InvalidArgument if they do not."""
+    requested = call.params.get("brand")
     required = image.requirements.get("brand")
-    if asked and asked not in HVM:
-        raise invalid_argument(f'Unknown brand "{_safe(asked)}". Brand is restricted to one of ["bhyve","kvm"]')
-    brand = str(asked or required or package.brand or _default(call, image))
+    if requested and requested not in HVM:
+        raise invalid_argument(f'Unknown brand "{_safe(requested)}". Brand is restricted to one of ["bhyve","kvm"]')
+    brand = str(requested or required or package.brand or _default(call, image))
     if package.brand and package.brand != brand:
         raise invalid_argument(f'Package requires brand "{package.brand}", but brand "{brand}" was selected')
     if required and required != brand:
@@ -23,11 +23,11 @@ def choose_brand(call: Call, image: Image, package: Package) -> str:
     return brand
 
 
-def _default(call: Call, image: Image) -> str:
+def _default(call: Call, image: ImageRecord) -> str:
     settings = call.settings
     return settings.default_hvm_brand if image.type == "zvol" else settings.default_container_brand
 
 
 def _safe(text: object) -> str:
-    """Return what may be repeated to the caller: letters, digits and dashes, and not many."""
+    """Return what can be echoed to the caller: at most 20 letters, digits and dashes."""
     return "".join(letter for letter in str(text) if letter.isascii() and (letter.isalnum() or letter == "-"))[:20]

@@ -10,7 +10,7 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.upgrade import asks_upgrade, upgrade
 from smartdc.emulator.state.feed import Listener
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 if TYPE_CHECKING:
     from smartdc.emulator.pipeline.websocket import WebSocket
@@ -34,7 +34,7 @@ def _tell(call: Call, websocket: "WebSocket") -> None:
     account = call.account.id
     transitions = call.transitions
 
-    def describe(machine: Machine) -> dict[str, Any]:
+    def describe(machine: MachineRecord) -> dict[str, Any]:
         foreign = Call(Request("GET", "/", {}), call.state, transitions, call.state.clock.time(), range=VERSION)
         return {**view(machine, foreign, alone=False), "package": ""}
 

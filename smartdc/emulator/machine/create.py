@@ -1,4 +1,4 @@
-"""CreateMachine: CloudAPI's long row of checks, in its order, and the machine that passes them."""
+"""CreateMachine: CloudAPI's checks in its order, and the new machine."""
 
 import json
 import re
@@ -11,21 +11,25 @@ from smartdc.emulator.machine.brand import choose_brand
 from smartdc.emulator.machine.disks import Layout, choose_disks, identify
 from smartdc.emulator.machine.machine import MACHINES, refuse_two_images
 from smartdc.emulator.machine.metadata import check_metadata
-from smartdc.emulator.machine.networks import Wanted, check_networks, choose_networks
+from smartdc.emulator.machine.networks import RequestedNetwork, check_networks, choose_networks
 from smartdc.emulator.machine.tag import check_triton
 from smartdc.emulator.machine.view import first_view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import Image, Machine, Package, Person
+from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
 
 PARAMETERS = "Invalid VM parameters"
 
 
 @operation("CreateMachine", "POST", MACHINES)
 def create_machine(call: Call) -> Reply:
-    """Create a machine; the answer shows it as ``provisioning``, and a job makes it run or fail."""
+    """Create a machine; the answer shows it as ``provisioning``, and a job makes it run or fail.
+
+    The order of the checks is CloudAPI's, and decides which of several mistakes is reported. Nothing is changed before
+    the last check has passed: addresses are taken last, and given back if there are too few.
+    """
     image = _require_image(call)
     package = require_package(call)
     root_keys = _root_keys(call, image)
@@ -59,15 +63,15 @@ def create_machine(call: Call) -> Reply:
     return Reply(201, first_view(machine, call), call.location("machines", identity))
 
 
-def _mount_volumes(call: Call, machine: Machine) -> None:
-    """Let a new machine use the volumes that its creation names; VMAPI would also make those that are not there."""
-    names = [wanted.get("name") for wanted in call.params.get("volumes") or [] if isinstance(wanted, dict)]
+def _mount_volumes(call: Call, machine: MachineRecord) -> None:
+    """Register a new machine with the volumes that it mounts; VMAPI would also create missing ones."""
+    names = [each.get("name") for each in call.params.get("volumes") or [] if isinstance(each, dict)]
     for volume in call.state.volumes.values():
         if volume.owner == machine.owner and volume.name in names:
             volume.refs.append(machine.id)
 
 
-def _require_image(call: Call) -> Image:
+def _require_image(call: Call) -> ImageRecord:
     params = call.params
     refuse_two_images(call)
     name = params.get("image") or params.get("dataset")
@@ -85,13 +89,13 @@ def _require_image(call: Call) -> Image:
     return call.image
 
 
-def _is_shared(call: Call, image: Image) -> bool:
+def _is_shared(call: Call, image: ImageRecord) -> bool:
     foreign = image.owner not in (call.account.id, catalogue.ADMIN)
     return call.range.allows("9.0.0") and foreign and call.account.id in image.acl
 
 
-def _root_keys(call: Call, image: Image) -> str:
-    """Return the keys for root, the account's and its administrators', or nothing where an image takes a password."""
+def _root_keys(call: Call, image: ImageRecord) -> str:
+    """Return root's SSH keys, the account's and its administrators'; none if the image requires a password."""
     if image.requirements.get("password"):
         if not (call.params.get("password") or call.params.get("administrator_pw")):
             raise missing_parameter(f"{image.id} requires a password")
@@ -103,7 +107,7 @@ def _root_keys(call: Call, image: Image) -> str:
 
 
 def _administrators(call: Call) -> list[Person]:
-    """Return the users and accounts that have the role of that name by default, and so may log in to every machine."""
+    """Return the default members of the role ``administrator``, who may log in to every machine."""
     roles = (role for role in call.account.roles.values() if role.name == ADMINISTRATOR)
     people = (
         call.account.users.get(each) or call.state.account(each) for role in roles for each in role.default_members
@@ -120,7 +124,7 @@ def _check_switches(call: Call, brand: str) -> None:
         )
 
 
-def _check_fit(call: Call, image: Image, package: Package) -> None:
+def _check_fit(call: Call, image: ImageRecord, package: PackageRecord) -> None:
     if call.params.get("affinity") and call.params.get("locality"):
         raise invalid_argument('cannot specify both "locality" (deprecated) and "affinity"')
     least = image.requirements.get("min_ram", 0)
@@ -145,7 +149,7 @@ def _check_volumes(call: Call, brand: str) -> None:
 
 
 def _flat(call: Call, prefix: str) -> dict[str, Any]:
-    """Return the parameters under a prefix; a nested object of the same name is ignored, as CloudAPI does."""
+    """Return the parameters with a prefix, without it; a nested object of that name is ignored, as in CloudAPI."""
     found = {key[len(prefix) :]: value for key, value in call.params.items() if key[: len(prefix)] == prefix != key}
     if prefix == "tag.":
         return found
@@ -153,7 +157,7 @@ def _flat(call: Call, prefix: str) -> dict[str, Any]:
 
 
 def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Take the passwords out of the metadata, where they are JSON text, into a place that is not shown."""
+    """Remove the passwords, which are JSON text, from the metadata and return them."""
     text = metadata.pop("credentials", None)
     try:
         given = json.loads(text) if isinstance(text, str) else text
@@ -165,7 +169,7 @@ def _take_credentials(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, Any]) -> None:
-    """Check what CloudAPI leaves to VMAPI."""
+    """Check what VMAPI checks after CloudAPI."""
     check_name(call, name, f"{PARAMETERS}: Invalid machine name")
     check_metadata(metadata, PARAMETERS, "customer_metadata")
     check_metadata(tags, PARAMETERS, "tags")
@@ -176,18 +180,20 @@ def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, A
         )
 
 
-def _require_network(networks: list[Wanted]) -> None:
-    """Refuse a machine without any network: VMAPI looks for the primary one, and stumbles."""
+def _require_network(networks: list[RequestedNetwork]) -> None:
+    """Refuse a machine without networks, as VMAPI does when it fails to find the primary one."""
     if not networks:
         reason = "Cannot set property 'primary' of undefined"
         raise validation_failed(f"{PARAMETERS}: Invalid networks", "networks", "Invalid", reason)
 
 
-def _make(call: Call, identity: str, name: str, brand: str, image: Image, package: Package, layout: Layout) -> Machine:
+def _make(
+    call: Call, identity: str, name: str, brand: str, image: ImageRecord, package: PackageRecord, layout: Layout
+) -> MachineRecord:
     now = call.state.clock.time()
     params = call.params
     identify(layout.disks, identity)
-    return Machine(
+    return MachineRecord(
         identity,
         call.account.id,
         name,
@@ -208,22 +214,22 @@ def _make(call: Call, identity: str, name: str, brand: str, image: Image, packag
     )
 
 
-def _plug(call: Call, machine: Machine, networks: list[Wanted]) -> None:
-    primary = next((wanted for wanted in networks if wanted.network.public), networks[0])
+def _plug(call: Call, machine: MachineRecord, networks: list[RequestedNetwork]) -> None:
+    primary = next((each for each in networks if each.network.public), networks[0])
     try:
-        for wanted in networks:
-            nic = call.state.new_nic(wanted.network, machine.id, primary=wanted is primary, ip=wanted.ip)
+        for each in networks:
+            nic = call.state.new_nic(each.network, machine.id, primary=each is primary, ip=each.ip)
             machine.nics.append(nic)
     except ApiError:
         call.state.release(machine.nics)
         raise
 
 
-def _provisioned(machine: Machine) -> None:
+def _provisioned(machine: MachineRecord) -> None:
     machine.state = "running"
 
 
-def _fail(call: Call, machine: Machine) -> None:
+def _fail(call: Call, machine: MachineRecord) -> None:
     machine.state = "failed"
     call.state.release(machine.nics)
     machine.nics = []

@@ -1,4 +1,4 @@
-"""Disks of bhyve machines: added, resized and deleted by jobs while the machine is stopped."""
+"""Disks of bhyve machines: created, resized and deleted by jobs while the machine is stopped."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from smartdc.emulator.machine.disks import MAX_DISKS, disk_id
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 DISKS = f"{MACHINE}/disks"
@@ -27,38 +27,38 @@ LAST_BUS, LAST_DEVICE, RESERVED_DEVICES = 255, 31, (0, 6, 30, 31)
 
 @dataclass(frozen=True, slots=True)
 class DiskJob:
-    """What a job does to a disk; ``task`` is the state that the disk shows meanwhile."""
+    """The effect of a job on a disk; ``task`` is the disk's state meanwhile."""
 
     task: str
     slot: str | None
     size: int = 0
 
-    def __call__(self, machine: Machine) -> None:
-        """Do it."""
+    def __call__(self, machine: MachineRecord) -> None:
+        """Apply the effect to the machine."""
         {"creating": self._create, "resizing": self._resize, "deleting": self._delete}[self.task](machine)
 
-    def _create(self, machine: Machine) -> None:
+    def _create(self, machine: MachineRecord) -> None:
         slot = self.slot or _free_slot(machine)
         if _in_slot(machine, slot) or self.size > _space(machine):
-            raise JobFailed(f"no place for another disk in {slot}")
+            raise JobFailed(f"no space for another disk in {slot}")
         machine.disks.append({"size": self.size, "block_size": 4096, "id": disk_id(machine.id, slot), "pci_slot": slot})
 
-    def _resize(self, machine: Machine) -> None:
+    def _resize(self, machine: MachineRecord) -> None:
         disk = _in_slot(machine, self.slot)
         if not disk or self.size - disk["size"] > _space(machine):
             raise JobFailed(f"the disk in {self.slot} cannot have {self.size} MiB")
         disk["size"] = self.size
 
-    def _delete(self, machine: Machine) -> None:
+    def _delete(self, machine: MachineRecord) -> None:
         machine.disks = [disk for disk in machine.disks if disk["pci_slot"] != self.slot]
 
 
 @operation("CreateMachineDisk", "POST", DISKS)
 def create_disk(call: Call) -> Reply:
-    """Queue a new disk; where no slot is asked for, nobody knows its id yet, and the answer is empty.
+    """Queue a new disk; without a requested slot its id is not known yet, and the answer is empty.
 
-    For other brands than bhyve CloudAPI never answers, and this does. Its check of block sizes is left out, which
-    trips over every boot disk.
+    For brands other than bhyve CloudAPI never answers; this does. CloudAPI's check of block sizes, which fails on
+    every boot disk, is left out.
     """
     if call.machine.brand != "bhyve":
         raise invalid_argument("Disk Creation is supported only for BHYVE VMs")
@@ -66,32 +66,34 @@ def create_disk(call: Call) -> Reply:
     call.queue("unknown", DiskJob("creating", slot, size))
     if not slot:
         return Reply(202)
-    made = _young(call.machine, slot, size)
+    made = _creating_view(call.machine, slot, size)
     return Reply(200, made, call.location("machines", call.machine.id, "disks", made["id"]))
 
 
 @operation("ListMachineDisks", "GET", DISKS, head="HeadMachineDisks")
 def list_disks(call: Call) -> Reply:
-    """Return the disks, and those in the making whose slot is known."""
+    """Return the disks, and those being created whose slot is known."""
     machine = call.machine
     shown = [view(disk, machine) for disk in machine.disks]
     if shown:
-        young = {job.slot: job for job in _pending(machine) if job.task == "creating" and job.slot}
+        creating = {job.slot: job for job in _pending(machine) if job.task == "creating" and job.slot}
         shown += [
-            _young(machine, slot, job.size) for slot, job in young.items() if slot and not _in_slot(machine, slot)
+            _creating_view(machine, slot, job.size)
+            for slot, job in creating.items()
+            if slot and not _in_slot(machine, slot)
         ]
     return Reply(200, shown, {"x-resource-count": str(len(shown))})
 
 
 @operation("GetMachineDisk", "GET", DISK, head="HeadMachineDisk")
 def get_disk(call: Call) -> Reply:
-    """Return one disk; one in the making is not there yet."""
+    """Return one disk; one that is being created is a 404."""
     return Reply(200, view(_require(call), call.machine))
 
 
 @operation("ResizeMachineDisk", "POST", DISK)
 def resize_disk(call: Call) -> Reply:
-    """Queue a new size; the answer has the old one."""
+    """Queue a resize; the answer has the old size."""
     disk = _require(call)
     _check_stopped(call)
     size, shrink = _size(call), call.params.get("dangerous_allow_shrink")
@@ -108,7 +110,7 @@ def resize_disk(call: Call) -> Reply:
 
 @operation("DeleteMachineDisk", "DELETE", DISK)
 def delete_disk(call: Call) -> Reply:
-    """Queue the end of a disk; the one that boots stays."""
+    """Queue the deletion of a disk; the boot disk cannot be deleted."""
     disk = _require(call)
     _check_stopped(call)
     if disk.get("boot"):
@@ -118,8 +120,8 @@ def delete_disk(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(disk: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """Return the disk as CloudAPI writes it; without a job its state is the machine's."""
+def view(disk: dict[str, Any], machine: MachineRecord) -> dict[str, Any]:
+    """Return the JSON of a disk, whose state is the machine's unless a job changes the disk."""
     tasks = {job.slot: job.task for job in reversed(_pending(machine)) if job.task != "creating"}
     return {
         "id": disk["id"],
@@ -131,11 +133,11 @@ def view(disk: dict[str, Any], machine: Machine) -> dict[str, Any]:
     }
 
 
-def _young(machine: Machine, slot: str, size: int) -> dict[str, Any]:
+def _creating_view(machine: MachineRecord, slot: str, size: int) -> dict[str, Any]:
     return {"id": disk_id(machine.id, slot), "pci_slot": slot, "size": size, "boot": False, "state": "creating"}
 
 
-def _pending(machine: Machine) -> list[DiskJob]:
+def _pending(machine: MachineRecord) -> list[DiskJob]:
     return [job.effect for job in machine.pending if isinstance(job.effect, DiskJob)]
 
 
@@ -147,20 +149,20 @@ def _require(call: Call) -> dict[str, Any]:
     raise not_found("disk not found")
 
 
-def _in_slot(machine: Machine, slot: str | None) -> dict[str, Any] | None:
+def _in_slot(machine: MachineRecord, slot: str | None) -> dict[str, Any] | None:
     return next((disk for disk in machine.disks if disk["pci_slot"] == slot), None)
 
 
-def _free_slot(machine: Machine) -> str:
+def _free_slot(machine: MachineRecord) -> str:
     return next(slot for slot in (f"0:4:{place}" for place in range(MAX_DISKS + 1)) if not _in_slot(machine, slot))
 
 
-def _space(machine: Machine) -> int:
+def _space(machine: MachineRecord) -> int:
     return machine.disk - sum(int(disk["size"]) for disk in machine.disks)
 
 
 def _check_new(call: Call) -> tuple[int, str | None]:
-    """Return size and slot of a new disk: first what CloudAPI checks, then what VMAPI does."""
+    """Return size and slot of a new disk, after CloudAPI's checks and then VMAPI's."""
     machine, slot = call.machine, call.params.get("pci_slot")
     _check_stopped(call)
     remaining = call.params.get("size") == "remaining"
@@ -182,8 +184,8 @@ def _check_new(call: Call) -> tuple[int, str | None]:
     return size, slot
 
 
-def _check_slot(machine: Machine, slot: str) -> None:
-    """Refuse a slot that is taken, or not for disks."""
+def _check_slot(machine: MachineRecord, slot: str) -> None:
+    """Refuse a slot that is in use, or not for disks."""
     bus, device, _ = map(int, slot.split(":"))
     message = "Invalid VM update parameters"
     if bus > LAST_BUS or device > LAST_DEVICE:

@@ -1,4 +1,4 @@
-"""The disks of a new machine, all sizes in MiB."""
+"""The disks of a new machine; all sizes in MiB."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from smartdc.emulator.core.ids import fixed_uuid
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, validation_failed
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import HVM, Image, Package
+from smartdc.emulator.state.records import HVM, ImageRecord, PackageRecord
 
 MAX_DISKS = 8
 BLOCK_SIZES = tuple(2**power for power in range(9, 18))
@@ -14,37 +14,37 @@ BLOCK_SIZES = tuple(2**power for power in range(9, 18))
 
 @dataclass(slots=True)
 class Layout:
-    """How much disk a machine has, and in which pieces."""
+    """The size of a machine's storage, and its disks."""
 
     size: int
     disks: list[dict[str, Any]] = field(default_factory=list)
     flexible: bool = False
 
 
-def choose_disks(call: Call, image: Image, package: Package, brand: str) -> Layout:
-    """Return the disks that request and package make together: 409 when they do not fit."""
+def choose_disks(call: Call, image: ImageRecord, package: PackageRecord, brand: str) -> Layout:
+    """Return the disks that request and package result in: 409 if they do not fit."""
     if brand not in HVM:
         return Layout(package.disk)
-    asked = call.params.get("disks")
+    requested = call.params.get("disks")
     flexible = bool(package.flexible_disk) and brand == "bhyve"
-    if asked and not flexible:
+    if requested and not flexible:
         raise invalid_argument(
             "The use of `disks` is only supported if the package has the flexible_disk attr set to true"
         )
     if not flexible:
         return _finish(Layout(package.disk, [{}, {"size": package.disk}]), image)
-    if not asked:
+    if not requested:
         rest = package.disk - image.size
         return _finish(Layout(package.disk, [{}, {"size": rest}], flexible=True), image)
-    return _finish(Layout(package.disk, _check(asked, image, package), flexible=True), image)
+    return _finish(Layout(package.disk, _check(requested, image, package), flexible=True), image)
 
 
-def _check(asked: Any, image: Image, package: Package) -> list[dict[str, Any]]:
-    if not isinstance(asked, list) or not all(isinstance(disk, dict) for disk in asked):
+def _check(requested: Any, image: ImageRecord, package: PackageRecord) -> list[dict[str, Any]]:
+    if not isinstance(requested, list) or not all(isinstance(disk, dict) for disk in requested):
         raise ApiError(500, "InternalError", "Internal Error")
-    if len(asked) > MAX_DISKS:
+    if len(requested) > MAX_DISKS:
         raise invalid_argument(f"A maximum of {MAX_DISKS} disks per VM are supported")
-    disks = [dict(disk) for disk in asked]
+    disks = [dict(disk) for disk in requested]
     _check_blocks(disks)
     _fill(disks, image, package)
     if disks[0]["size"] < image.size:
@@ -66,8 +66,8 @@ def _check_blocks(disks: list[dict[str, Any]]) -> None:
             )
 
 
-def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
-    """Put a number wherever a size is left out or ``remaining``."""
+def _fill(disks: list[dict[str, Any]], image: ImageRecord, package: PackageRecord) -> None:
+    """Compute the sizes that are missing or ``remaining``."""
     disks[0].setdefault("size", image.size)
     if any("size" not in disk for disk in disks):
         raise missing_parameter("disk.size must be set if disk is not the boot disk")
@@ -82,8 +82,8 @@ def _fill(disks: list[dict[str, Any]], image: Image, package: Package) -> None:
             raise _too_large()
 
 
-def _finish(layout: Layout, image: Image) -> Layout:
-    """Write the disks as CloudAPI shows them; the first one boots the image."""
+def _finish(layout: Layout, image: ImageRecord) -> Layout:
+    """Complete the disks with all that CloudAPI shows; the first one boots the image."""
     boot, *others = layout.disks
     first = {"size": boot.get("size", image.size), "block_size": 4096, "boot": True, "image": image.id}
     rest = [{"size": disk["size"], "block_size": disk.get("block_size", 4096)} for disk in others]
@@ -93,14 +93,14 @@ def _finish(layout: Layout, image: Image) -> Layout:
 
 
 def identify(disks: list[dict[str, Any]], machine: str) -> None:
-    """Plug the disks of a machine in, and give ids to those that have none."""
+    """Assign slots to the disks of a machine, and ids to those without."""
     for place, disk in enumerate(disks):
         disk["pci_slot"] = f"0:4:{place}"
         disk.setdefault("id", disk_id(machine, disk["pci_slot"]))
 
 
 def disk_id(machine: str, slot: str) -> str:
-    """Return the id of the disk that a machine has in a slot, whichever that is."""
+    """Return the id of the disk in a machine's slot, which depends on nothing else."""
     return fixed_uuid(f"disk {machine}/{slot}")
 
 

@@ -1,6 +1,6 @@
-"""Machines: listing, reading and deleting them.
+"""Machines: listed, read and deleted.
 
-``machine_create`` and ``machine_action`` hold what makes and changes them.
+``machine/create.py`` creates them, ``machine/action.py`` has the actions, ``machine/view.py`` their JSON.
 """
 
 import json
@@ -12,12 +12,12 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, valid
 from smartdc.emulator.machine.view import view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 MACHINES = "/:account/machines"
 MACHINE = "/:account/machines/:machine"
 
-Test = Callable[[Machine], bool]
+Test = Callable[[MachineRecord], bool]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 BRANDS = ("bhyve", "joyent", "joyent-minimal", "kvm", "lx")
@@ -31,7 +31,7 @@ _STATES = {
     "unknown": "unknown",
     "destroyed": "deleted",
 }
-"""CloudAPI's words for a state filter, and what the list is filtered by."""
+"""The values of the state filter, with the state that each selects."""
 
 
 @operation("ListMachines", "GET", MACHINES, head="HeadMachines")
@@ -49,15 +49,15 @@ def list_machines(call: Call) -> Reply:
 
 @operation("GetMachine", "GET", MACHINE, head="HeadMachine")
 def get_machine(call: Call) -> Reply:
-    """Return one machine; a deleted one is a 410 with the machine as its body."""
-    return gone(call) or Reply(200, view(call.machine, call))
+    """Return one machine; a deleted one is a 410 whose body is the machine."""
+    return deleted_reply(call) or Reply(200, view(call.machine, call))
 
 
 @operation("DeleteMachine", "DELETE", MACHINE)
 def delete_machine(call: Call) -> Reply:
-    """Queue the end of a machine, in whatever state it is."""
+    """Queue the deletion of a machine, in any state."""
     machine = call.machine
-    if answer := gone(call):
+    if answer := deleted_reply(call):
         return answer
     if machine.deletion_protection:
         raise ApiError(
@@ -67,34 +67,34 @@ def delete_machine(call: Call) -> Reply:
         return Reply(204)
     if not machine.compute_node:
         raise ApiError(409, "ConflictError", "Cannot delete a VM with no server_uuid")
-    call.queue("destroy", lambda gone: _destroy(call, gone))
+    call.queue("destroy", lambda machine: _destroy(call, machine))
     return Reply(204)
 
 
 def refuse_two_images(call: Call) -> None:
-    """Refuse a request that names an image in both ways: 409 InvalidArgument."""
+    """Refuse a request with both ``image`` and ``dataset``: 409 InvalidArgument."""
     if call.params.get("image") and call.params.get("dataset"):
         raise invalid_argument("image and dataset are mutually exclusive parameters.")
 
 
-def gone(call: Call) -> Reply | None:
-    """Return the 410 of a deleted machine, None for any other."""
+def deleted_reply(call: Call) -> Reply | None:
+    """Return the 410 of a deleted machine; None for any other."""
     if call.machine.state == "deleted":
         return Reply(410, view(call.machine, call))
     return None
 
 
 def unallocated(action: str) -> ApiError:
-    """Return VMAPI's refusal to touch what is not provisioned yet."""
+    """Return VMAPI's 409 for a machine that is not provisioned yet."""
     return ApiError(409, "UnallocatedVM", f"Cannot call {action} for a VM that has not been provisioned yet")
 
 
-def _destroy(call: Call, machine: Machine) -> None:
+def _destroy(call: Call, machine: MachineRecord) -> None:
     machine.state = "deleted"
     call.state.release(machine.nics)
 
 
-def _page(call: Call, machines: list[Machine], headers: dict[str, str]) -> Reply:
+def _page(call: Call, machines: list[MachineRecord], headers: dict[str, str]) -> Reply:
     for machine in machines:
         call.transitions.read(machine)
     headers["x-resource-count"] = str(len(machines))
@@ -102,7 +102,7 @@ def _page(call: Call, machines: list[Machine], headers: dict[str, str]) -> Reply
 
 
 def _filters(call: Call) -> list[Test]:
-    """Return the tests that a machine must pass to be listed."""
+    """Return the predicates that a listed machine must meet."""
     params = call.params
     tests: list[Test] = [_state_test(call), _type_test(call)]
     if brand := params.get("brand"):
@@ -118,17 +118,17 @@ def _filters(call: Call) -> list[Test]:
     if name := call.text("name"):
         if not NAME.fullmatch(name):
             raise _invalid("alias", "String does not match the form of a name")
-        # VMAPI compares the beginning only, whatever the documentation says.
+        # VMAPI compares prefixes, whatever the documentation says.
         tests.append(lambda machine: machine.name.startswith(name))
     tests += [_tag_test(key[4:], value) for key, value in params.items() if key[:4] == "tag." != key]
     return [*tests, *_docker_tests(params.get("docker"))]
 
 
 def _state_test(call: Call) -> Test:
-    asked = call.text("state") if "state" in call.params else None
-    if asked is not None and asked not in _STATES:
-        raise invalid_argument(f"{asked} is not a valid state")
-    state = _STATES[asked] if asked else None if call.params.get("tombstone") else "active"
+    given = call.text("state") if "state" in call.params else None
+    if given is not None and given not in _STATES:
+        raise invalid_argument(f"{given} is not a valid state")
+    state = _STATES[given] if given else None if call.params.get("tombstone") else "active"
     if state == "unknown":
         _check_word("state", state, ("active", "destroyed", "running", "stopped"))
     if state == "active":
@@ -137,18 +137,18 @@ def _state_test(call: Call) -> Test:
 
 
 def _type_test(call: Call) -> Test:
-    asked = call.text("type") if "type" in call.params else None
-    if asked not in (None, "smartmachine", "virtualmachine"):
-        raise invalid_argument(f"{asked} is not a valid type")
-    return lambda machine: asked is None or machine.hvm == (asked == "virtualmachine")
+    given = call.text("type") if "type" in call.params else None
+    if given not in (None, "smartmachine", "virtualmachine"):
+        raise invalid_argument(f"{given} is not a valid type")
+    return lambda machine: given is None or machine.hvm == (given == "virtualmachine")
 
 
-def _docker_tests(asked: object) -> list[Test]:
-    if asked is None:
+def _docker_tests(given: object) -> list[Test]:
+    if given is None:
         return []
-    wanted = {"true": True, "false": False}.get(str(asked))
+    wanted = {"true": True, "false": False}.get(str(given))
     if wanted is None:
-        raise invalid_argument(f"{asked} is not a valid boolean")
+        raise invalid_argument(f"{given} is not a valid boolean")
     return [lambda machine: machine.docker == wanted]
 
 
@@ -164,7 +164,7 @@ def _tag_test(key: str, value: object) -> Test:
 
 
 def tag_text(value: object) -> str:
-    """Write a tag's value as a filter in a query spells it."""
+    """Return a tag's value as a filter in a query spells it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:

@@ -1,4 +1,4 @@
-"""A machine's metadata: changes are jobs, and answers to them are predictions."""
+"""A machine's metadata: changes are jobs, and their answers are predictions."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.machine.view import stripped_credentials
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 METADATA = f"{MACHINE}/metadata"
 METADATUM = f"{MACHINE}/metadata/:key"
 
 SKIPPED = frozenset({"account", "machine", "uuid", "owner_uuid", "credentials", "image"})
-"""Names that CloudAPI takes for parameters of its own and drops without a word; so it does with ``*_pw``."""
+"""Names that CloudAPI takes for its own parameters and silently drops, as it does ``*_pw``."""
 
 KEPT = ("administrator_pw", "root_authorized_keys")
-"""Entries that survive the deletion of everything."""
+"""Entries that remain when all are deleted."""
 
 Value = str | int | float | bool
 
 
 @operation("ListMachineMetadata", "GET", METADATA, head="HeadMachineMetadata")
 def list_metadata(call: Call) -> Reply:
-    """Return the metadata; with ``credentials`` the passwords too."""
+    """Return the metadata; with ``credentials`` including the passwords."""
     shown = dict(call.machine.metadata)
     if call.params.get("credentials"):
         shown["credentials"] = _internal(call.machine)
@@ -32,7 +32,7 @@ def list_metadata(call: Call) -> Reply:
 
 @operation("GetMachineMetadata", "GET", METADATUM, head="HeadMachineMetadataKey")
 def get_metadata(call: Call) -> Reply:
-    """Return one text; a number or a boolean counts as not there."""
+    """Return one string; numbers and booleans are a 404."""
     key = call.text("key")
     if key == "credentials":
         return Reply(200, _internal(call.machine))
@@ -45,7 +45,7 @@ def get_metadata(call: Call) -> Reply:
 
 @operation("UpdateMachineMetadata", "POST", METADATA)
 def update_metadata(call: Call) -> Reply:
-    """Merge the parameters into the metadata; the answer shows what it will be."""
+    """Merge the parameters into the metadata; the answer predicts the result."""
     given = {key: value for key, value in call.params.items() if key not in SKIPPED and not key.endswith("_pw")}
     message = "Invalid metadatum parameters"
     if not given:
@@ -57,7 +57,7 @@ def update_metadata(call: Call) -> Reply:
 
 @operation("DeleteMachineMetadata", "DELETE", METADATUM)
 def delete_metadata(call: Call) -> Reply:
-    """Delete one entry; three are not to be deleted."""
+    """Delete one entry; three cannot be deleted."""
     key = call.text("key")
     if key in ("credentials", *KEPT):
         raise invalid_argument(f"Metadata key {key} can not be deleted")
@@ -68,7 +68,7 @@ def delete_metadata(call: Call) -> Reply:
 
 @operation("DeleteAllMachineMetadata", "DELETE", METADATA)
 def delete_all_metadata(call: Call) -> Reply:
-    """Delete all but two entries; CloudAPI leaves the ids of machine and owner behind."""
+    """Delete all entries but two; CloudAPI adds the ids of machine and owner."""
     machine = call.machine
     kept = {key: machine.metadata[key] for key in KEPT if machine.metadata.get(key)}
     left = {"uuid": machine.id, "owner_uuid": machine.owner, **kept}
@@ -78,14 +78,14 @@ def delete_all_metadata(call: Call) -> Reply:
 
 
 def check_metadata(given: dict[str, Any], message: str, field: str) -> None:
-    """Refuse values that are neither text, number nor boolean: 409 ValidationFailed."""
+    """Refuse values that are not strings, numbers or booleans: 409 ValidationFailed."""
     for key, value in given.items():
         if not isinstance(value, Value):
             raise validation_failed(message, f"{field}.{key}", "Invalid", "Forbidden Data Type")
 
 
-def _internal(machine: Machine) -> dict[str, Any]:
-    """Return what machines are not shown of themselves: the passwords, and whether they are encrypted."""
+def _internal(machine: MachineRecord) -> dict[str, Any]:
+    """Return the internal metadata: the passwords, and whether the machine is encrypted."""
     return stripped_credentials(machine) | ({"encrypted": True} if machine.encrypted else {})
 
 
@@ -101,5 +101,5 @@ def _replace(entries: dict[str, Any], lost: list[str], left: dict[str, Any]) -> 
 
 
 def _forget(entries: dict[str, Any], key: str) -> None:
-    """Drop an entry, which an earlier job may have dropped already."""
+    """Remove an entry, which an earlier job may have removed already."""
     entries.pop(key, None)

@@ -1,29 +1,22 @@
-"""Migrations to another server, where the operator lets accounts have them: ``settings.user_migrations``.
+"""Migrations to another server, if the data centre allows them: ``settings.user_migrations``.
 
-Each phase is a job of the machine. Which one may follow which is VMAPI's to say: 412 PreconditionFailed.
+Each phase is a job of the machine. A phase that may not follow the previous one is VMAPI's 412 PreconditionFailed.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from smartdc.emulator.core.clock import VirtualClock, http_date, iso
-from smartdc.emulator.core.ids import UUID, fixed_uuid
-from smartdc.emulator.core.reply import (
-    ApiError,
-    Reply,
-    invalid_argument,
-    missing_parameter,
-    not_found,
-    validation_failed,
-)
+from smartdc.emulator.core.ids import fixed_uuid
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.stream import KIND, Tell, lines, send_chunks
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import Job, Machine
-from smartdc.emulator.state.storage import Migration
+from smartdc.emulator.state.records import Job, MachineRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 MIGRATE = f"{MACHINE}/migrate"
 OTHER_NODE = fixed_uuid("another compute node")
@@ -39,7 +32,7 @@ AUTOMATIC = ("begin", "sync", "sync", "switch")
 
 @operation("ListMigrations", "GET", "/:account/migrations")
 def list_migrations(call: Call) -> Reply:
-    """Return the migrations of the account that are not finalized, the newest first."""
+    """Return the account's migrations that are not finalized, newest first."""
     found = [each for each in call.state.migrations.values() if each.owner == call.account.id]
     for migration in found:
         call.transitions.read(call.state.machines[migration.machine])
@@ -49,12 +42,7 @@ def list_migrations(call: Call) -> Reply:
 @operation("GetMigration", "GET", "/:account/migrations/:machine")
 def get_migration(call: Call) -> Reply:
     """Return the migration of a machine."""
-    identity = call.text("machine")
-    if not UUID.fullmatch(identity):
-        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
-    machine = call.state.machines.get(identity)
-    if not machine or machine.owner != call.account.id:
-        raise not_found("VM not found")
+    machine = call.find_machine(call.text("machine"))
     migration = _require(call, machine)
     call.transitions.read(machine)
     return Reply(200, view(migration))
@@ -62,7 +50,7 @@ def get_migration(call: Call) -> Reply:
 
 @operation("MigrateMachineEstimate", "GET", MIGRATE)
 def estimate(call: Call) -> Reply:
-    """Estimate the bytes to be copied: half of what the machine's disk can hold."""
+    """Estimate the bytes to copy: half of the machine's disk."""
     refuse_unallocated(call, "migrate")
     _check_begin(call)
     return Reply(200, {"size": call.machine.disk * MIB // 2})
@@ -70,11 +58,11 @@ def estimate(call: Call) -> Reply:
 
 @operation("Migrate", "POST", MIGRATE)
 def migrate(call: Call) -> Reply:
-    """Queue a phase; the answer already shows it as running."""
+    """Queue a phase; the answer shows it as running."""
     action = call.params.get("action")
     if not action:
         raise missing_parameter('"action" must be specified')
-    if action not in ACTIONS:
+    if not isinstance(action, str) or action not in ACTIONS:
         raise invalid_argument(f"{action} is not a valid migration action")
     refuse_unallocated(call, "migrate")
     return ACTIONS[action](call)
@@ -82,39 +70,39 @@ def migrate(call: Call) -> Reply:
 
 @operation("Migrate:watch", "POST", MIGRATE, action="watch")
 def watch(call: Call) -> Reply:
-    """Tell of the running phase until it ends, one JSON a line.
+    """Stream the progress of the running phase until it ends, one JSON object per line.
 
-    Where the clock stands still, or the door cannot keep an answer open, all that there is to tell is told at once.
+    With a virtual clock, or a door that cannot stream, the progress so far is the whole answer.
     """
-    tell = _teller(call, _require(call, call.machine))
+    read_news = _news_reader(call, _require(call, call.machine))
     if isinstance(call.state.clock, VirtualClock) or not call.request.upgradable:
-        return Reply(200, lines(tell()[0]), {"Content-Type": KIND})
+        return Reply(200, lines(read_news()[0]), {"Content-Type": KIND})
     headers = {"Content-Type": KIND, "Transfer-Encoding": "chunked", "Connection": "close", "Date": http_date(call.now)}
-    return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, tell))
+    return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, read_news))
 
 
-def _teller(call: Call, migration: Migration) -> Tell:
-    """Return what tells news of a migration; entries of phases that ended before are none."""
-    told = [dict(entry) for entry in migration.history]
-    if told and migration.state == "running":
-        told.pop()
+def _news_reader(call: Call, migration: MigrationRecord) -> Tell:
+    """Return a function for the news of a migration, which leaves out phases that ended before."""
+    sent = [dict(entry) for entry in migration.history]
+    if sent and migration.state == "running":
+        sent.pop()
 
-    def tell() -> tuple[list[dict[str, Any]], bool]:
+    def read_news() -> tuple[list[dict[str, Any]], bool]:
         with call.transitions.lock:
             call.transitions.settle()
             call.transitions.read(call.machine)
-            news = [dict(entry) for entry in migration.history if entry not in told]
+            news = [dict(entry) for entry in migration.history if entry not in sent]
             over = migration.state != "running"
-        told.extend(news)
+        sent.extend(news)
         end = {"type": "end", "phase": migration.phase, "state": migration.state}
         end |= {"message": migration.error} if migration.error else {}
         return [*news, end] if over else news, over
 
-    return tell
+    return read_news
 
 
-def view(migration: Migration) -> dict[str, Any]:
-    """Return the migration as CloudAPI writes it."""
+def view(migration: MigrationRecord) -> dict[str, Any]:
+    """Return the JSON of a migration."""
     shown: dict[str, Any] = {"automatic": migration.automatic, "created_timestamp": iso(migration.created)}
     if migration.error:
         shown["error"] = migration.error
@@ -124,12 +112,12 @@ def view(migration: Migration) -> dict[str, Any]:
     return {**shown, "progress_history": [dict(entry) for entry in migration.history], "machine": migration.machine}
 
 
-# Phases: what is asked for
+# Requests for phases
 
 
 def _begin(call: Call, *, automatic: bool = False) -> Reply:
     known = _check_begin(call)
-    migration = known or Migration(call.machine.id, call.account.id, automatic, call.now)
+    migration = known or MigrationRecord(call.machine.id, call.account.id, automatic, call.now)
     call.state.migrations[call.machine.id] = migration
     migration.phase, migration.state, migration.error = "begin", "running", None
     for phase in AUTOMATIC if migration.automatic else AUTOMATIC[:1]:
@@ -165,7 +153,7 @@ def _switch(call: Call) -> Reply:
 
 
 def _pause(call: Call) -> Reply:
-    """Cancel the job of the running sync, and queue what writes that down."""
+    """Cancel the job of the running sync, and queue one that records the pause."""
     machine, migration = call.machine, _require(call, call.machine)
     if (migration.phase, migration.state) != ("sync", "running"):
         raise _precondition("Pause requires a running migration sync action")
@@ -204,15 +192,15 @@ ACTIONS: dict[str, Callable[[Call], Reply]] = {
 }
 
 
-def _require(call: Call, machine: Machine) -> Migration:
+def _require(call: Call, machine: MachineRecord) -> MigrationRecord:
     migration = call.state.migrations.get(machine.id)
     if not migration:
         raise not_found("migration not found")
     return migration
 
 
-def _check_begin(call: Call) -> Migration | None:
-    """Refuse a migration that may not begin, and return the one that is to be tried again, if there is one."""
+def _check_begin(call: Call) -> MigrationRecord | None:
+    """Refuse a migration that may not begin, and return the failed one to be retried, if any."""
     if not call.settings.user_migrations:
         raise _precondition("User migration on this VM not allowed")
     known = call.state.migrations.get(call.machine.id)
@@ -229,31 +217,31 @@ def _precondition(message: str) -> ApiError:
     return ApiError(412, "PreconditionFailed", message)
 
 
-def _started(call: Call, migration: Migration, phase: str) -> Reply:
-    """Answer with the record as it was, but for phase and state; what the phase itself writes comes a moment later."""
+def _started(call: Call, migration: MigrationRecord, phase: str) -> Reply:
+    """Answer with the record as it was, but the new phase and state; the phase's own entry follows."""
     answer = {**view(migration), "phase": phase, "state": "running"}
     if call.machine.pending[0].action == f"migrate-{phase}":
         _open(migration, phase, call.now)
     return Reply(201, answer)
 
 
-# Phases: what becomes of them
+# Outcomes of phases
 
 
-def _queue(call: Call, migration: Migration, phase: str) -> None:
+def _queue(call: Call, migration: MigrationRecord, phase: str) -> None:
     during = "stopping" if phase == "switch" else None
     job = _queue_job(call, phase, lambda machine: _succeed(call, migration, phase, machine), during=during)
     job.undo = lambda machine: _fail(call, migration, phase, job, machine)
 
 
-def _queue_job(call: Call, phase: str, effect: Callable[[Machine], None], **options: Any) -> Job:
+def _queue_job(call: Call, phase: str, effect: Callable[[MachineRecord], None], **options: Any) -> Job:
     job = call.queue(f"migrate-{phase}", effect, **options)
-    # CloudAPI tells VMAPI nothing of who asked for a migration.
+    # CloudAPI does not pass the caller of a migration on to VMAPI.
     job.caller = {"type": "operator"}
     return job
 
 
-def _succeed(call: Call, migration: Migration, phase: str, machine: Machine) -> None:
+def _succeed(call: Call, migration: MigrationRecord, phase: str, machine: MachineRecord) -> None:
     now = machine.updated
     _open(migration, phase, now)
     if phase == "switch":
@@ -269,7 +257,7 @@ def _succeed(call: Call, migration: Migration, phase: str, machine: Machine) -> 
         _open(migration, machine.pending[0].action.removeprefix("migrate-"), now)
 
 
-def _fail(call: Call, migration: Migration, phase: str, job: Job, machine: Machine) -> None:
+def _fail(call: Call, migration: MigrationRecord, phase: str, job: Job, machine: MachineRecord) -> None:
     now = call.state.clock.time()
     _open(migration, phase, now)
     migration.history[-1]["error"] = job.error
@@ -278,26 +266,26 @@ def _fail(call: Call, migration: Migration, phase: str, job: Job, machine: Machi
     _forget(machine, list(machine.pending))
 
 
-def _forget(machine: Machine, jobs: list[Job]) -> None:
-    """Drop the phases that were to follow by themselves: CloudAPI would not have queued them yet."""
+def _forget(machine: MachineRecord, jobs: list[Job]) -> None:
+    """Remove the automatic next phases, which CloudAPI would not have queued yet."""
     for job in jobs:
         if job.action.startswith("migrate-"):
             machine.pending.remove(job)
             machine.jobs.remove(job)
 
 
-def _open(migration: Migration, phase: str, now: float) -> None:
-    """Write down that a phase begins, unless that is done; a switch begins with a last sync."""
+def _open(migration: MigrationRecord, phase: str, now: float) -> None:
+    """Record the start of a phase, if it is not recorded yet; a switch starts with a last sync."""
     if not migration.history or migration.history[-1]["state"] != "running":
         _write(migration, "sync" if phase == "switch" else phase, now)
 
 
-def _write(migration: Migration, phase: str, now: float) -> None:
+def _write(migration: MigrationRecord, phase: str, now: float) -> None:
     entry = {"type": "progress", "current_progress": 1, "message": MESSAGES[phase], "phase": phase, "state": "running"}
     migration.history.append({**entry, "started_timestamp": iso(now), "total_progress": 100})
     migration.phase, migration.state, migration.error = phase, "running", None
 
 
-def _close(migration: Migration, state: str, now: float) -> None:
+def _close(migration: MigrationRecord, state: str, now: float) -> None:
     migration.history[-1] |= {"current_progress": 100, "state": state, "finished_timestamp": iso(now)}
     migration.finished = now

@@ -6,48 +6,52 @@ from typing import Any
 from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 MAX_PUBLIC = 1
 
 
 @dataclass(slots=True, eq=False)
-class Wanted:
-    """A network to plug into, and the address to have there when one is asked for."""
+class RequestedNetwork:
+    """A requested network, and the requested address on it, if any."""
 
-    network: Network
+    network: NetworkRecord
     ip: str | None = None
 
 
-def choose_networks(call: Call) -> list[Wanted]:
-    """Return the networks of the request, or the defaults: the first public and the first internal one."""
-    asked = call.params.get("networks")
-    if not isinstance(asked, list):
+def choose_networks(call: Call) -> list[RequestedNetwork]:
+    """Return the networks of the request, or the default ones: the first public and the first internal network."""
+    requested = call.params.get("networks")
+    if not isinstance(requested, list):
         return _defaults(call)
-    chosen: dict[str, Wanted] = {}
-    for place, item in enumerate(asked):
+    chosen: dict[str, RequestedNetwork] = {}
+    for place, item in enumerate(requested):
         identity, ip = _read(call, place, item)
         network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
         if not network:
             raise invalid_argument("Invalid Networks")
-        chosen.setdefault(identity, Wanted(network, ip))
+        chosen.setdefault(identity, RequestedNetwork(network, ip))
     return list(chosen.values())
 
 
-def check_networks(call: Call, networks: list[Wanted]) -> None:
-    """Refuse more public networks than one: 409; and an address that cannot be had: 404, 409, 422."""
-    public = [wanted for wanted in networks if wanted.network.public]
+def check_networks(call: Call, networks: list[RequestedNetwork]) -> None:
+    """Refuse more than one public network: 409; and unavailable addresses: 404, 409, 422."""
+    public = [each for each in networks if each.network.public]
     if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
         raise invalid_argument(f"Can specify a maximum of {MAX_PUBLIC} public networks")
-    for wanted in networks:
-        check_address(wanted.network, wanted.ip)
-        if wanted.ip in wanted.network.taken:
-            reason = {"field": "ipv4_ips", "code": "InvalidParameter", "message": f"IP {wanted.ip} is in use"}
+    for each in networks:
+        check_address(each.network, each.ip)
+        if each.ip in each.network.taken:
+            reason = {
+                "field": "ipv4_ips",
+                "code": "InvalidParameter",
+                "message": f"IP {each.ip} is in use",
+            }
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
 
 
-def check_address(network: Network, ip: str | None) -> None:
-    """Refuse an address that the network does not have, or has for itself."""
+def check_address(network: NetworkRecord, ip: str | None) -> None:
+    """Refuse an address outside the network, or managed by it: 404, 409."""
     if ip is None:
         return
     if reason := network.objection(ip):
@@ -56,14 +60,14 @@ def check_address(network: Network, ip: str | None) -> None:
         raise invalid_argument(f"cannot use {ip} because it is a managed IP")
 
 
-def _defaults(call: Call) -> list[Wanted]:
-    asked = call.params.get("default_networks")
-    kinds = asked if isinstance(asked, list) and asked else ["external", "internal"]
+def _defaults(call: Call) -> list[RequestedNetwork]:
+    requested = call.params.get("default_networks")
+    kinds = requested if isinstance(requested, list) and requested else ["external", "internal"]
     seen = call.state.networks_of(call.account)
     external = next((network for network in seen if network.public), None)
     internal = next((network for network in seen if not network.public), None)
     pairs = (("external", external), ("internal", internal))
-    return [Wanted(network) for kind, network in pairs if network and kind in kinds]
+    return [RequestedNetwork(network) for kind, network in pairs if network and kind in kinds]
 
 
 def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
@@ -76,13 +80,13 @@ def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
             else "Invalid Networks"
         )
     if not UUID.fullmatch(item):
-        # CloudAPI trips over an assertion of its own here.
+        # An assertion of CloudAPI's own fails here.
         raise ApiError(500, None, "netUuid (uuid) is required")
     return item, None
 
 
 def check_network_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
-    """Return the network and the address that a network object asks for, or refuse it as CloudAPI does."""
+    """Return network id and address of a network object; invalid ones are refused as CloudAPI does."""
     identity = item.get("ipv4_uuid")
     if not identity:
         raise missing_parameter("network objects must contain ipv4_uuid")

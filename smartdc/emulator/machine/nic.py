@@ -1,4 +1,4 @@
-"""The network interfaces of a machine: added and removed by jobs that reboot it."""
+"""Network interfaces of a machine: added and removed by jobs that reboot it."""
 
 import re
 
@@ -10,7 +10,7 @@ from smartdc.emulator.machine.networks import check_address, check_network_objec
 from smartdc.emulator.machine.view import nic_view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine, Network, Nic
+from smartdc.emulator.state.records import MachineRecord, NetworkRecord, NicRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 NICS = f"{MACHINE}/nics"
@@ -21,25 +21,25 @@ _MAC = re.compile(r"[0-9a-f]{12}", re.IGNORECASE)
 
 @operation("ListNics", "GET", NICS, head="HeadNics")
 def list_nics(call: Call) -> Reply:
-    """Return all interfaces, those on their way too."""
+    """Return all interfaces, including those being added."""
     nics = _nics_of(call.machine)
     return Reply(200, [nic_view(nic, call.machine) for nic in nics], {"x-resource-count": str(len(nics))})
 
 
 @operation("GetNic", "GET", NIC, head="HeadNic")
 def get_nic(call: Call) -> Reply:
-    """Return one interface; whether it is on the machine of the path, CloudAPI does not look."""
+    """Return one interface; CloudAPI does not check that it is the path's machine's."""
     machine, nic = _require(call)
     return Reply(200, nic_view(nic, machine))
 
 
 @operation("AddNic", "POST", NICS)
 def add_nic(call: Call) -> Reply:
-    """Add an interface; where the machine has one on that very network, the answer is a 302 to it."""
-    identity, ip = _asked(call)
+    """Add an interface; if the machine already has one on that network, the answer is a 302 to it."""
+    identity, ip = _requested(call)
     network = _require_network(call, identity)
-    if there := _there_already(call, identity):
-        return Reply(302, headers=_location(call, there))
+    if existing := _existing_nic(call, identity):
+        return Reply(302, headers=_location(call, existing))
     if call.machine.state == "deleted":
         raise not_found("VM not found")
     _check_address(network, ip)
@@ -51,7 +51,7 @@ def add_nic(call: Call) -> Reply:
     call.queue(
         "add_nics",
         lambda machine: _plug(machine, nic),
-        during=_while_it_reboots(call.machine),
+        during=_state_while_rebooting(call.machine),
         undo=lambda machine: _drop(call, machine, nic),
     )
     return Reply(201, nic_view(nic, call.machine), _location(call, nic))
@@ -59,16 +59,16 @@ def add_nic(call: Call) -> Reply:
 
 @operation("RemoveNic", "DELETE", NIC)
 def remove_nic(call: Call) -> Reply:
-    """Remove an interface from the machine of the path; the job fails when it is on another one."""
+    """Remove an interface from the path's machine; the job fails if it is on another machine."""
     _, nic = _require(call)
     refuse_unallocated(call, "remove_nics")
-    during = _while_it_reboots(call.machine)
+    during = _state_while_rebooting(call.machine)
     call.queue("remove_nics", lambda machine: _unplug(call, machine, nic), during=during)
     return Reply(204)
 
 
-def _asked(call: Call) -> tuple[str, str | None]:
-    """Return the network that is asked for and, if one is, the address."""
+def _requested(call: Call) -> tuple[str, str | None]:
+    """Return the requested network and, if given, the requested address."""
     network = call.params.get("network")
     if network in (None, "", 0):
         raise missing_parameter("network must be specified")
@@ -81,8 +81,8 @@ def _asked(call: Call) -> tuple[str, str | None]:
     return check_network_object(call, network if isinstance(network, dict) else {})
 
 
-def _require_network(call: Call, identity: str) -> Network:
-    """Return the network or pool; one that belongs to others is refused in two ways."""
+def _require_network(call: Call, identity: str) -> NetworkRecord:
+    """Return the network or pool; another account's network is a 403, its pool a 409."""
     network = call.state.networks.get(identity)
     if not network or (network.members and not network.visible_to(call.account.id)):
         raise invalid_argument("network not found")
@@ -91,23 +91,23 @@ def _require_network(call: Call, identity: str) -> Network:
     return network
 
 
-def _there_already(call: Call, identity: str) -> Nic | None:
-    """Return the interface on that network; a pool has none, as interfaces are on its members."""
+def _existing_nic(call: Call, identity: str) -> NicRecord | None:
+    """Return the interface on that network; a pool has none, since interfaces are on its members."""
     found = [nic for nic in _nics_of(call.machine) if nic.network == identity]
     if len(found) > 1:
         raise ApiError(500, "InternalError", "VM has multiple NICs on that network")
     return found[0] if found else None
 
 
-def _check_address(network: Network, ip: str | None) -> None:
-    """Refuse an address that cannot be had: 404, 409, 422."""
+def _check_address(network: NetworkRecord, ip: str | None) -> None:
+    """Refuse an unavailable address: 404, 409, 422."""
     check_address(network, ip)
     if ip in network.taken:
         reasons = [{"field": "ip", "code": "UsedBy", "message": "IP in use"}]
         raise ApiError(422, "InvalidParameters", "Invalid parameters", reasons)
 
 
-def _require(call: Call) -> tuple[Machine, Nic]:
+def _require(call: Call) -> tuple[MachineRecord, NicRecord]:
     text = call.text("mac")
     if not _MAC.match(text):
         raise invalid_argument("mac has invalid format")
@@ -119,32 +119,32 @@ def _require(call: Call) -> tuple[Machine, Nic]:
     return found
 
 
-def _nics_of(machine: Machine) -> list[Nic]:
+def _nics_of(machine: MachineRecord) -> list[NicRecord]:
     return [] if machine.state in ("deleted", "failed") else machine.nics
 
 
-def _location(call: Call, nic: Nic) -> dict[str, str]:
+def _location(call: Call, nic: NicRecord) -> dict[str, str]:
     return call.location("machines", call.machine.id, "nics", nic.mac.replace(":", ""))
 
 
-def _while_it_reboots(machine: Machine) -> str | None:
+def _state_while_rebooting(machine: MachineRecord) -> str | None:
     return "ready" if machine.state == "running" else None
 
 
-def _plug(machine: Machine, nic: Nic) -> None:
+def _plug(machine: MachineRecord, nic: NicRecord) -> None:
     nic.ready = True
     for other in machine.nics if nic.primary else ():
         other.primary = other is nic
 
 
-def _unplug(call: Call, machine: Machine, nic: Nic) -> None:
+def _unplug(call: Call, machine: MachineRecord, nic: NicRecord) -> None:
     if nic not in machine.nics:
         raise JobFailed(f"NIC {nic.mac} is not on this machine")
     _drop(call, machine, nic)
 
 
-def _drop(call: Call, machine: Machine, nic: Nic) -> None:
-    """Take an interface away, and give its address back unless somebody else has that by now."""
+def _drop(call: Call, machine: MachineRecord, nic: NicRecord) -> None:
+    """Remove an interface, and free its address unless another machine has it by now."""
     machine.nics = [other for other in machine.nics if other is not nic]
     network = call.state.networks.get(nic.network)
     if network and network.taken.get(nic.ip) == machine.id:

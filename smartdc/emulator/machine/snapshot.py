@@ -1,4 +1,4 @@
-"""Snapshots: made, taken back and deleted by jobs, whose state is all that is known of a young one."""
+"""Snapshots: created, rolled back to and deleted by jobs; of a new snapshot only the job's state is known."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Job, Machine, Snapshot
+from smartdc.emulator.state.records import Job, MachineRecord, SnapshotRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 SNAPSHOTS = f"{MACHINE}/snapshots"
@@ -18,7 +18,7 @@ SNAPSHOT = f"{MACHINE}/snapshots/:name"
 
 @operation("CreateMachineSnapshot", "POST", SNAPSHOTS)
 def create_snapshot(call: Call) -> Reply:
-    """Queue a snapshot; without a name it gets the time's. The answer has no dates."""
+    """Queue a snapshot, by default named after the time; the answer has no dates."""
     now = datetime.fromtimestamp(call.state.clock.time(), UTC)
     name = call.text("name") or now.strftime("%Y%m%dT%H%M%SZ")
     if call.machine.brand == "bhyve" and not call.settings.bhyve_snapshots:
@@ -30,9 +30,9 @@ def create_snapshot(call: Call) -> Reply:
 
 @operation("StartMachineFromSnapshot", "POST", SNAPSHOT)
 def start_from_snapshot(call: Call) -> Reply:
-    """Queue a rollback, which boots the machine and loses the snapshots taken later.
+    """Queue a rollback, which boots the machine and deletes later snapshots.
 
-    Nobody looks whether the snapshot is there: without it, the job stops the machine and fails.
+    Whether the snapshot exists is not checked: without it the job stops the machine and fails.
     """
     name = call.text("name")
     _check_brand(call, "rollback_snapshot")
@@ -42,14 +42,14 @@ def start_from_snapshot(call: Call) -> Reply:
 
 @operation("ListMachineSnapshots", "GET", SNAPSHOTS, head="HeadMachineSnapshots")
 def list_snapshots(call: Call) -> Reply:
-    """Return the snapshots that are there, each with the state of the job that made it."""
+    """Return the existing snapshots, each with the state of its job."""
     states = {job.snapshot: job.execution for job in reversed(call.machine.jobs) if job.snapshot}
     return Reply(200, [view(snapshot, states.get(snapshot.name)) for snapshot in call.machine.snapshots])
 
 
 @operation("GetMachineSnapshot", "GET", SNAPSHOT, head="HeadMachineSnapshot")
 def get_snapshot(call: Call) -> Reply:
-    """Return one snapshot; it is found by its jobs, and reads ``deleted`` while the first one still runs."""
+    """Return one snapshot; it is found by its jobs, and is ``deleted`` until the first one has ended."""
     name = call.text("name")
     job = _newest_job(call.machine, name)
     if not job:
@@ -60,7 +60,7 @@ def get_snapshot(call: Call) -> Reply:
 
 @operation("DeleteMachineSnapshot", "DELETE", SNAPSHOT)
 def delete_snapshot(call: Call) -> Reply:
-    """Queue the end of a snapshot."""
+    """Queue the deletion of a snapshot."""
     name = call.text("name")
     if not _find(call.machine, name):
         raise not_found(f"{name} not found")
@@ -69,8 +69,8 @@ def delete_snapshot(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(snapshot: Snapshot, execution: str | None) -> dict[str, Any]:
-    """Return the snapshot as CloudAPI writes it; without a job there is no state."""
+def view(snapshot: SnapshotRecord, execution: str | None) -> dict[str, Any]:
+    """Return the JSON of a snapshot, without a state if it has no job."""
     shown: dict[str, Any] = {"name": snapshot.name}
     if execution:
         shown["state"] = "created" if execution == "succeeded" else execution
@@ -87,21 +87,21 @@ def _check_brand(call: Call, action: str) -> None:
         raise ApiError(409, "BrandNotSupported", f"{words} with delegated datasets")
 
 
-def _find(machine: Machine, name: str) -> Snapshot | None:
+def _find(machine: MachineRecord, name: str) -> SnapshotRecord | None:
     return next((snapshot for snapshot in machine.snapshots if snapshot.name == name), None)
 
 
-def _newest_job(machine: Machine, name: str) -> Job | None:
+def _newest_job(machine: MachineRecord, name: str) -> Job | None:
     return next((job for job in reversed(machine.jobs) if job.snapshot == name), None)
 
 
-def _take(machine: Machine, name: str) -> None:
+def _take(machine: MachineRecord, name: str) -> None:
     if _find(machine, name):
         raise JobFailed(f"snapshot {name} exists")
-    machine.snapshots.append(Snapshot(name, machine.updated))
+    machine.snapshots.append(SnapshotRecord(name, machine.updated))
 
 
-def _roll_back(machine: Machine, name: str) -> None:
+def _roll_back(machine: MachineRecord, name: str) -> None:
     names = [snapshot.name for snapshot in machine.snapshots]
     if name not in names:
         machine.state = "stopped"
@@ -110,5 +110,5 @@ def _roll_back(machine: Machine, name: str) -> None:
     machine.state = "running"
 
 
-def _drop(machine: Machine, name: str) -> None:
+def _drop(machine: MachineRecord, name: str) -> None:
     machine.snapshots = [snapshot for snapshot in machine.snapshots if snapshot.name != name]

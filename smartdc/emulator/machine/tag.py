@@ -1,4 +1,4 @@
-"""A machine's tags: changes are jobs, and answers to them are predictions."""
+"""A machine's tags: changes are jobs, and their answers are predictions."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.machine.metadata import check_metadata
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 TAGS = f"{MACHINE}/tags"
 TAG = f"{MACHINE}/tags/:tag"
 
 SKIPPED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image"})
-"""Names that CloudAPI takes for parameters of its own and drops without a word."""
+"""Names that CloudAPI takes for its own parameters and silently drops."""
 
 TRITON = {
     "triton.cmon.groups": "string",
@@ -29,13 +29,13 @@ TRITON = {
     "triton._test.number": "number",
     "triton._test.boolean": "boolean",
 }
-"""The tags with a meaning, and what their values are; no other name may begin with ``triton.``."""
+"""The special tags and the types of their values; no other name may begin with ``triton.``."""
 
 _GROUPS = 100
 _GROUP = re.compile(r"[a-z0-9_-]+", re.IGNORECASE)
 _DNS = re.compile(r"(?=.{1,255}$)[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*", re.IGNORECASE)
 _DOCKER = re.compile(r"sdc_docker$|docker:label:(triton|(com|io|org)\.docker(project)?)\.")
-"""The tags that Docker's own service keeps."""
+"""The tags reserved for Docker's service."""
 
 
 @operation("ListMachineTags", "GET", TAGS, head="HeadmachineTags")
@@ -46,14 +46,14 @@ def list_tags(call: Call) -> Reply:
 
 @operation("GetMachineTag", "GET", TAG, head="HeadMachineTag")
 def get_tag(call: Call) -> Reply:
-    """Return one tag as text; a number or a boolean comes out empty."""
+    """Return one tag as a string; numbers and booleans are empty."""
     value = _require(call)
     return Reply(200, value if isinstance(value, str) else "")
 
 
 @operation("AddMachineTags", "POST", TAGS)
 def add_tags(call: Call) -> Reply:
-    """Merge the parameters into the tags; the answer shows what they will be."""
+    """Merge the parameters into the tags; the answer predicts the result."""
     given = _given(call, "error adding tags: Invalid tag parameters")
     job = call.queue("set_tags", lambda machine: machine.tags.update(given))
     return Reply(200, {**call.machine.tags, **given}, {"x-job-uuid": job.id})
@@ -61,7 +61,7 @@ def add_tags(call: Call) -> Reply:
 
 @operation("ReplaceMachineTags", "PUT", TAGS)
 def replace_tags(call: Call) -> Reply:
-    """Put the parameters in the place of all tags; the answer shows just them."""
+    """Replace all tags by the parameters, which are the answer."""
     message = "error replacing tags: Invalid tag parameters"
     given = _given(call, message)
     lost = [key for key in call.machine.tags if key not in given]
@@ -82,7 +82,7 @@ def delete_tag(call: Call) -> Reply:
 
 @operation("DeleteMachineTags", "DELETE", TAGS)
 def delete_all_tags(call: Call) -> Reply:
-    """Delete all tags; it is no error when there are none."""
+    """Delete all tags; none to delete is no error."""
     gone = list(call.machine.tags)
     _check_lost("error deleting all tags: Invalid tag parameters", gone)
     call.queue("remove_tags", lambda machine: _forget(machine, *gone))
@@ -90,7 +90,7 @@ def delete_all_tags(call: Call) -> Reply:
 
 
 def check_triton(tags: dict[str, Any], message: str) -> None:
-    """Refuse what Triton itself would stumble over: 409 ValidationFailed."""
+    """Refuse invalid ``triton.`` tags: 409 ValidationFailed."""
     for key, value in tags.items():
         if key.startswith("triton.") and (reason := _objection(key, value)):
             raise _invalid(message, reason)
@@ -138,17 +138,17 @@ def _require(call: Call) -> Any:
 
 
 def _check_lost(message: str, lost: list[str]) -> None:
-    """Refuse to drop a tag that belongs to Docker."""
+    """Refuse to delete a tag that is reserved for Docker."""
     if reserved := next(filter(_DOCKER.match, lost), None):
         raise _invalid(message, f'Special tag "{reserved}" may not be deleted')
 
 
-def _replace(machine: Machine, lost: list[str], given: dict[str, Any]) -> None:
+def _replace(machine: MachineRecord, lost: list[str], given: dict[str, Any]) -> None:
     _forget(machine, *lost)
     machine.tags.update(given)
 
 
-def _forget(machine: Machine, *keys: str) -> None:
+def _forget(machine: MachineRecord, *keys: str) -> None:
     for key in keys:
         machine.tags.pop(key, None)
 

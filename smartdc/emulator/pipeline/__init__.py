@@ -1,1 +1,1 @@
-"""What a request passes on its way to a handler and back."""
+"""The way of a request to a handler and back."""

@@ -1,16 +1,25 @@
-"""One call on its way through the stages: what is known about it so far, and what handlers ask of it."""
+"""A call on its way through the stages: what is known about it so far, and what handlers need of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.message import Request
-from smartdc.emulator.core.reply import ApiError
+from smartdc.emulator.core.reply import ApiError, not_found, validation_failed
 from smartdc.emulator.core.settings import Settings
 from smartdc.emulator.core.versions import Range, parse_range
 from smartdc.emulator.pipeline.router import NOWHERE, Match
 from smartdc.emulator.signature.authorization_header import Credentials, Signable
-from smartdc.emulator.state.records import Account, Image, Job, Machine, Package, Role, User
+from smartdc.emulator.state.records import (
+    AccountRecord,
+    ImageRecord,
+    Job,
+    MachineRecord,
+    PackageRecord,
+    RoleRecord,
+    UserRecord,
+)
 from smartdc.emulator.state.state import State
 from smartdc.emulator.state.transitions import Transitions
 
@@ -19,14 +28,14 @@ _ANY_VERSION = parse_range("*")
 
 @dataclass(slots=True)
 class Call:
-    """A request with everything the stages found out; a handler gets it when it is complete."""
+    """A request and what the stages found out about it; handlers get it when it is complete."""
 
     request: Request
     state: State
     transitions: Transitions
     now: float
     name: str | None = None
-    """The name of the operation, as far as the request tells."""
+    """The operation's name, if the request tells it."""
     match: Match = NOWHERE
     range: Range = _ANY_VERSION
     accept: str = "application/json"
@@ -35,48 +44,48 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     past_body: bool = False
-    """Whether the body is read, from when on answers carry the full set of headers."""
+    """Whether the body was read; from then on responses have CloudAPI's full set of headers."""
 
-    found_caller: Account | None = None
-    user: User | None = None
-    """The sub-user of the calling account that signed, if it was one."""
-    active_roles: list[Role] | None = None
-    """The roles that let the caller in; None for who needs none."""
-    found_account: Account | None = None
-    found_machine: Machine | None = None
-    image: Image | None = None
-    package: Package | None = None
+    found_caller: AccountRecord | None = None
+    user: UserRecord | None = None
+    """The sub-user that signed; None if the account itself did."""
+    active_roles: list[RoleRecord] | None = None
+    """The roles that granted access; None for a caller that needs none."""
+    found_account: AccountRecord | None = None
+    found_machine: MachineRecord | None = None
+    image: ImageRecord | None = None
+    package: PackageRecord | None = None
     request_id: str = ""
 
-    # What a handler can rely on
+    # For handlers
 
     @property
     def settings(self) -> Settings:
-        """The switches of the data centre."""
+        """The settings of the data centre."""
         return self.state.settings
 
     @property
-    def caller(self) -> Account:
-        """The account that signed; without one it is a 401."""
+    def caller(self) -> AccountRecord:
+        """The account that signed; without a signature it is a 401."""
         if not self.found_caller:
             raise ApiError(401, "InvalidCredentials", "You must make authenticated requests to use CloudAPI")
         return self.found_caller
 
     @property
-    def account(self) -> Account:
-        """The account the call is about, which is the caller unless the path says otherwise."""
+    def account(self) -> AccountRecord:
+        """The account of the path, which is usually the caller."""
         return self.found_account or self.caller
 
     @property
-    def machine(self) -> Machine:
-        """The machine the call is about; without one it is a 404."""
+    def machine(self) -> MachineRecord:
+        """The machine of the path; without one it is a 404."""
         if not self.found_machine:
             raise ApiError(404, "ResourceNotFound", "VM not found")
         return self.found_machine
 
     @property
     def signable(self) -> Signable:
-        """What a signature can cover."""
+        """The parts of the request that a signature can cover."""
         return Signable(self.request.method, self.request.target, self.request.headers)
 
     @property
@@ -85,13 +94,22 @@ class Call:
         return self.request.method in ("GET", "HEAD")
 
     def since(self, version: str) -> bool:
-        """Say whether the caller's version range has what came with this version."""
+        """Return whether the caller's version range includes or exceeds this version."""
         return self.range.reaches(version)
 
     def text(self, name: str) -> str:
-        """Return a parameter as text, empty when it is not there."""
+        """Return a parameter as a string, empty if it is missing."""
         value = self.params.get(name)
         return value if isinstance(value, str) else "" if value is None else str(value)
+
+    def find_machine(self, identity: str) -> MachineRecord:
+        """Return the account's machine with an id: 404, or 409 if the id is not a UUID."""
+        if not UUID.fullmatch(identity):
+            raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
+        machine = self.state.machines.get(identity)
+        if not machine or machine.owner != self.account.id:
+            raise not_found("VM not found")
+        return machine
 
     def location(self, *segments: str) -> dict[str, str]:
         """Return the Location header for a path below the account."""
@@ -100,12 +118,12 @@ class Call:
     def queue(
         self,
         action: str,
-        effect: Callable[[Machine], None],
+        effect: Callable[[MachineRecord], None],
         *,
-        machine: Machine | None = None,
+        machine: MachineRecord | None = None,
         needs: tuple[str, ...] = (),
         during: str | None = None,
-        undo: Callable[[Machine], None] | None = None,
+        undo: Callable[[MachineRecord], None] | None = None,
         snapshot: str | None = None,
     ) -> Job:
         """Queue a job on the call's machine; ``action`` is what the audit will call it."""
@@ -125,6 +143,6 @@ class Call:
         return job
 
     def _context(self) -> dict[str, Any]:
-        """Return what the audit will tell about the caller."""
+        """Return the caller as the audit shows it."""
         key_id = self.credentials.key_id if self.credentials else None
         return {"type": "signature", "ip": self.request.remote, "keyId": key_id}

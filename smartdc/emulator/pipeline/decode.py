@@ -1,4 +1,4 @@
-"""From the bytes of a request to the one dict of parameters that CloudAPI makes of query, path and body."""
+"""Decoding: the parameters in a request's query and body."""
 
 import base64
 import hashlib
@@ -16,12 +16,12 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def media_type(request: Request) -> str:
-    """Return the type of the body without its parameters; without a header it counts as plain bytes."""
+    """Return the media type of the body without its parameters; the default is ``application/octet-stream``."""
     return request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
 
 
 def parse_query(text: str) -> dict[str, Any]:
-    """Read a query or a form: a repeated name makes a list, ``a[b]=c`` a dict, ``a[]=c`` a list."""
+    """Parse a query or a form: repeated names become a list, ``a[b]=c`` a dict, ``a[]=c`` a list."""
     found: dict[str, Any] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         outer, bracket, inner = name.partition("[")
@@ -47,7 +47,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def parse_body(request: Request) -> dict[str, Any]:
-    """Read the parameters of a body; a type that CloudAPI does not read gives none, at any size."""
+    """Parse the parameters of a body; media types that CloudAPI ignores give none, at any size."""
     kind = media_type(request)
     if request.method in ("GET", "HEAD") or not request.body or kind == "application/octet-stream":
         return {}
@@ -79,7 +79,7 @@ def content_md5(body: bytes) -> str:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body.decode("utf-8", "replace"), parse_constant=_no_number)
+        value = json.loads(body.decode("utf-8", "replace"), parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "InvalidContent", f"Invalid JSON: {error}") from error
     if not isinstance(value, dict):
@@ -87,13 +87,13 @@ def _json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _no_number(word: str) -> None:
-    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
-    raise ValueError(f"{word} is no number")
+def _reject_constant(word: str) -> None:
+    """Reject NaN and Infinity, which Python accepts and JSON does not."""
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _multipart(request: Request) -> dict[str, Any]:
-    """Read the fields of a form with parts; files are skipped."""
+    """Parse the fields of a multipart form; files are skipped."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode("latin-1")
     message = BytesParser(policy=HTTP).parsebytes(head + request.body)
     found: dict[str, Any] = {}

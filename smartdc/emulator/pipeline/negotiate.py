@@ -1,4 +1,4 @@
-"""The type of an answer, chosen from the ``Accept`` header."""
+"""Content negotiation: the type of an answer, by the ``Accept`` header."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ ACCEPTABLE = ("application/json", "text/plain", "application/octet-stream")
 
 @lru_cache(maxsize=256)
 def choose_type(accept: str) -> str | None:
-    """Return the type CloudAPI answers with, or None when it has nothing that the client takes."""
+    """Return the type that CloudAPI answers with; None if the client accepts none of its types."""
     ranges = [_media_range(part) for part in accept.split(",")]
     best: tuple[float, int, int, int] | None = None
     chosen = None
@@ -40,7 +40,7 @@ def _quality(text: str) -> float:
 
 
 def _fit(name: str, offered: str) -> int:
-    """Rate how closely a media range fits: 3 exactly, 2 by its first half, 1 as anything, 0 not at all."""
+    """Rate how closely a media range matches: 3 exactly, 2 by its main type, 1 as ``*/*``, 0 not at all."""
     if name == offered:
         return 3
     if name == f"{offered.partition('/')[0]}/*":

@@ -1,8 +1,8 @@
-"""Who may do what: an account on itself, operators on anybody, and all others by their roles.
+"""Authorization: accounts may do everything on themselves, operators on all accounts, others what their roles allow.
 
-Sub-users, and accounts on another account, have active roles: those that ``as-role`` names, or else those they are
-default members of. The role ``administrator`` may do everything on its account. Any other counts for what it is tagged
-on; elsewhere only those of its rules count that name their resources themselves, be it with ``*``.
+Sub-users, and accounts on other accounts, have active roles: those that ``as-role`` names, or else those they are
+default members of. The role ``administrator`` may do everything on its account. Any other role counts where it is
+tagged; elsewhere only those of its rules count that name resources themselves, even as ``*``.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from urllib.parse import unquote
 from smartdc.emulator.core.reply import ApiError, not_authorized
 from smartdc.emulator.grammar.policy_rule import Rule, parse_rule
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import Account, Role
+from smartdc.emulator.state.records import AccountRecord, RoleRecord
 
 ADMINISTRATOR = "administrator"
 
 MACHINE_ACTIONS = {"enable_firewall": "enablemachinefirewall", "disable_firewall": "disablemachinefirewall"}
-"""The actions of a machine that policies know under names of their own; the others are like ``stopmachine``."""
+"""The actions of a machine with irregular names in policies; the others are like ``stopmachine``."""
 
 ACTIONS = {
     "GetAccountLimits": "getprovisioninglimits",
@@ -30,11 +30,11 @@ ACTIONS = {
     "HeadFabricVLAN": "getfabricvlan",
     "HeadFabricNetwork": "getfabricnetwork",
 }
-"""The operations that policies know under another name than their own in lower case."""
+"""The operations whose name in policies is not their own in lower case."""
 
 
 def authorize(call: Call) -> None:
-    """Let in who may do this: 403 for anybody else."""
+    """Refuse callers that may not do this: 403."""
     if not call.user and (call.account is call.caller or call.caller.operator):
         return
     if not manages_access(call):
@@ -46,12 +46,12 @@ def authorize(call: Call) -> None:
 
 
 def manages_access(call: Call) -> bool:
-    """Say whether role tags count for this call: from version 7.2 on, where the operator has them."""
+    """Return whether role tags apply to this call: from version 7.2, if the data centre enforces them."""
     return call.settings.rbac and call.since("7.2.0")
 
 
 def action_of(call: Call) -> str:
-    """Return the name by which policies know what the call does."""
+    """Return the call's action as policies name it."""
     name, action = call.match.operation.name, call.text("action")
     if name.startswith("SetRoleTags:"):
         return "setroletags"
@@ -61,9 +61,9 @@ def action_of(call: Call) -> str:
 
 
 def resource_of(call: Call) -> str:
-    """Return the path that the role tags of this call are kept under, such as ``/demo/users/alice``.
+    """Return the path under which the role tags of this call are stored, such as ``/demo/users/alice``.
 
-    What lies below a machine or any other thing has that thing's; only the keys of users have tags of their own.
+    What is below a machine or another resource has that resource's tags; only keys of users have their own.
     """
     account, path = call.text("account"), call.request.path.split("/")[2:]
     whole = len(path) < 3 or (path[0] == "users" and path[2] == "keys")
@@ -72,31 +72,31 @@ def resource_of(call: Call) -> str:
     return unquote("/".join(["", *names]))
 
 
-def tagged_roles(call: Call) -> list[Role]:
-    """Return the roles on what the call is about; those that were deleted since are none."""
+def tagged_roles(call: Call) -> list[RoleRecord]:
+    """Return the existing roles that the call's resource is tagged with."""
     account = call.account
     tags = call.machine.role_tags if on_machine(call) else account.role_tags.get(resource_of(call), [])
     return [account.roles[tag] for tag in tags if tag in account.roles]
 
 
 def on_machine(call: Call) -> bool:
-    """Say whether the call is about one machine, which keeps its role tags itself."""
+    """Return whether the call is about one machine, whose record has its role tags."""
     return bool(call.found_machine) and call.request.path.split("/")[2:3] == ["machines"]
 
 
-def _active_roles(call: Call) -> list[Role]:
-    """Return the roles that count; one that the caller is no member of is a 403."""
-    member, roles, asked = (call.user or call.caller).id, call.account.roles.values(), call.text("as-role")
-    if not asked:
+def _active_roles(call: Call) -> list[RoleRecord]:
+    """Return the active roles; a requested one that the caller is not a member of is a 403."""
+    member, roles, requested = (call.user or call.caller).id, call.account.roles.values(), call.text("as-role")
+    if not requested:
         return [role for role in roles if member in role.default_members]
     mine = {role.name: role for role in roles if member in role.members}
-    if not mine.keys() >= set(asked.split(",")):
+    if not mine.keys() >= set(requested.split(",")):
         raise not_authorized(f"You do not have permission to access {call.account.login}")
-    return [mine[name] for name in asked.split(",")]
+    return [mine[name] for name in requested.split(",")]
 
 
-def _may(call: Call, roles: list[Role]) -> bool:
-    """Judge by the roles; where only conditions would decide, which nothing here evaluates, it is a 501."""
+def _may(call: Call, roles: list[RoleRecord]) -> bool:
+    """Return whether the roles allow the call; if that depends on conditions, which are not evaluated, it is a 501."""
     if not (call.caller.approved and call.account.approved):
         return False
     if any(role.name == ADMINISTRATOR for role in roles):
@@ -114,7 +114,7 @@ def _may(call: Call, roles: list[Role]) -> bool:
     return bool(fitting)
 
 
-def _rules(account: Account, role: Role) -> Iterator[Rule]:
+def _rules(account: AccountRecord, role: RoleRecord) -> Iterator[Rule]:
     for policy in role.policies:
         if policy in account.policies:
             yield from map(parse_rule, account.policies[policy].rules)

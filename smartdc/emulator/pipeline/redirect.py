@@ -1,4 +1,4 @@
-"""The paths that lead a browser to the public documentation; they need no credentials."""
+"""Redirects of browsers to the public documentation; they need no credentials."""
 
 from smartdc.emulator.core.reply import Reply
 from smartdc.emulator.pipeline.call import Call
@@ -10,11 +10,11 @@ DOCUMENTATION = "http://apidocs.tritondatacenter.com/"
 @operation("RedirectRoot", "GET", "/")
 @operation("RedirectDocs", "GET", "/docs*")
 def redirect(call: Call) -> Reply:  # noqa: ARG001
-    """Send the browser to the documentation."""
+    """Redirect to the documentation."""
     return Reply(302, headers={"Location": f"{DOCUMENTATION}cloudapi/"})
 
 
 @operation("Favicon", "GET", "/favicon.ico")
 def favicon(call: Call) -> Reply:  # noqa: ARG001
-    """Send the browser to the icon of the documentation."""
+    """Redirect to the documentation's icon."""
     return Reply(302, headers={"Location": f"{DOCUMENTATION}favicon.ico"})

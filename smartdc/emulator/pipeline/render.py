@@ -1,4 +1,4 @@
-"""From a Reply to the bytes and headers of a response."""
+"""Rendering: from a Reply to the headers and bytes of a response."""
 
 import json
 from http import HTTPStatus
@@ -18,33 +18,37 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def render(call: Call, reply: Reply) -> Response:
-    """Return the response that tells a reply to the caller.
+    """Return the response for a reply.
 
-    Until the body of the request is read, an answer has the headers of plain HTTP and no others. The
-    ``Access-Control`` headers of CloudAPI are left out: no web page has any business here.
+    There are three forms. A reply that takes the connection over has its own headers. A refused upgrade is a bare
+    status. Everything else has the headers of plain HTTP, and CloudAPI's full set as soon as the body of the request
+    was read. The ``Access-Control`` headers of CloudAPI are left out: no web page may read the answers.
     """
     if reply.upgrade:
-        more = _full(call, b"") if reply.status == HTTPStatus.OK else []
+        more = _full_headers(call, b"") if reply.status == HTTPStatus.OK else []
         return Response(reply.status, [*reply.headers.items(), *more], upgrade=reply.upgrade)
     if call.request.upgradable and asks_upgrade(call.request) and reply.status != HTTPStatus.NOT_IMPLEMENTED:
-        # All that CloudAPI has for a refused upgrade is a status; a 501 is the emulator's own, and keeps its words.
+        # CloudAPI answers a refused upgrade with a bare status; a 501 is the emulator's own, and keeps its message.
         bare = [("Connection", "close"), ("Date", http_date(call.now))]
         return Response(reply.status, bare, phrase="Connection Not Upgraded")
-    stream = isinstance(reply.body, bytes)
-    body = b"" if reply.body is NOTHING else reply.body if stream else _format(call.accept, reply.body)
+    is_stream = isinstance(reply.body, bytes)
+    body = _encode_body(call.accept, reply.body)
     headers: list[tuple[str, str]] = []
     if reply.status != HTTPStatus.NO_CONTENT:
-        if body and not stream:
-            headers.append(("Content-Type", call.accept))
+        headers += [("Content-Type", call.accept)] if body and not is_stream else []
         headers.append(("Content-Length", str(len(body))))
-    headers += [("Date", http_date(call.now)), ("Connection", _connection(call))]
-    headers += list(reply.headers.items())
+    headers += [("Date", http_date(call.now)), ("Connection", _connection(call)), *reply.headers.items()]
     if call.past_body:
-        headers += _full(call, b"" if stream else body)
+        headers += _full_headers(call, b"" if is_stream else body)
     return Response(reply.status, headers, b"" if call.request.method == "HEAD" else body)
 
 
-def _format(kind: str, body: Any) -> bytes:
+def _encode_body(kind: str, body: Any) -> bytes:
+    """Return a body as bytes of the negotiated type; plain text shows only the message of an error."""
+    if body is NOTHING:
+        return b""
+    if isinstance(body, bytes):
+        return body
     if kind == "application/json":
         return _encode(body).encode()
     if isinstance(body, dict) and "message" in body and set(body) <= {"code", "message", "errors"}:
@@ -52,7 +56,7 @@ def _format(kind: str, body: Any) -> bytes:
     return body.encode() if isinstance(body, str) else _encode(body).encode()
 
 
-def _full(call: Call, body: bytes) -> list[tuple[str, str]]:
+def _full_headers(call: Call, body: bytes) -> list[tuple[str, str]]:
     elapsed = int((call.state.clock.time() - call.now) * 1000)
     headers = [
         ("Server", SERVER),
@@ -64,5 +68,5 @@ def _full(call: Call, body: bytes) -> list[tuple[str, str]]:
 
 
 def _connection(call: Call) -> str:
-    asked = call.request.headers.get("connection", "keep-alive").lower()
-    return "close" if asked == "close" else "Keep-Alive"
+    requested = call.request.headers.get("connection", "keep-alive").lower()
+    return "close" if requested == "close" else "Keep-Alive"

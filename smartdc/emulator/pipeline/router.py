@@ -1,6 +1,12 @@
-"""From a method and a raw path to an operation, by the rules of CloudAPI's own router.
+"""Routing: from a method and a raw path to an operation, by the rules of CloudAPI's own router.
 
-Paths are matched before they are decoded, so that ``%2F`` stays inside its segment, and a parameter may be empty.
+The routes form a tree with a node per path segment. A node has children for literal segments and at most one for a
+parameter; a walk prefers literals and falls back to the parameter, so ``/my/users`` is found before ``/:account/:name``.
+A place, the end of a path, has operations by method and ``action``: POST on a machine serves nine operations.
+The action may be in the body, which is read much later, so `Router.find` returns a `Match` with all operations of the
+method, and `Match.choose` picks one when the parameters are known.
+
+Paths are matched before they are decoded, so that ``%2F`` stays within its segment; a parameter may be empty.
 """
 
 import re
@@ -20,7 +26,7 @@ _SLASHES = re.compile("/+")
 
 @dataclass(slots=True)
 class Operation:
-    """One operation of CloudAPI; without a handler it is known but not supported."""
+    """An operation of CloudAPI; without a handler it is known but not supported."""
 
     name: str
     method: str
@@ -32,7 +38,7 @@ class Operation:
 
 @dataclass(slots=True)
 class Place:
-    """A path, with the operations of each method by their ``action``."""
+    """The end of a path: its parameters' names, and its operations by method and ``action``."""
 
     names: list[str]
     methods: dict[str, dict[str | None, Operation]] = field(default_factory=dict)
@@ -47,18 +53,18 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a request goes: the operations of its method there, and the parameters of its path."""
+    """The result of routing: the operations by ``action``, and the parameters in the path."""
 
     actions: dict[str | None, Operation]
     params: dict[str, str]
 
     @property
     def operation(self) -> Operation:
-        """Any one of the operations, to ask what they have in common."""
+        """Any of the operations, for what they have in common."""
         return next(iter(self.actions.values()))
 
     def choose(self, action: object) -> Operation:
-        """Return the operation of an action; a missing or unknown one is refused."""
+        """Return the operation of an action; a missing or unknown action is a 409."""
         if found := self.actions.get(action if isinstance(action, str) else None) or self.actions.get(None):
             return found
         images = self.operation.path.startswith("/:account/images")
@@ -70,11 +76,11 @@ class Match:
 
 
 NOWHERE = Match({}, {})
-"""Where a request goes until its route is found."""
+"""The match of a request that is not routed yet."""
 
 
 class Router:
-    """The table of routes: all of CloudAPI's, with handlers on those that are supported."""
+    """All routes of CloudAPI, with handlers on those that are supported."""
 
     def __init__(self) -> None:
         self._root = _Node()
@@ -83,7 +89,7 @@ class Router:
             self._add(Operation(name, method, path, action, versions=_versions(name, path)))
 
     def handle(self, name: str, method: str, path: str, action: str | None, handler: Handler) -> None:
-        """Put a handler on an operation; the route must be the one CloudAPI has under that name."""
+        """Register the handler of an operation; a route that CloudAPI does not have is a ``ValueError``."""
         known = self._operations.get(name)
         if not known or (known.method, known.path, known.action) != (method, path, action):
             message = f"CloudAPI has no {name} {method} {path} {action or ''}".rstrip()
@@ -91,11 +97,11 @@ class Router:
         known.handler = handler
 
     def operations(self) -> list[Operation]:
-        """Return what is supported, in CloudAPI's order."""
+        """Return the supported operations, in CloudAPI's order."""
         return [operation for operation in self._operations.values() if operation.handler]
 
     def find(self, method: str, target: str) -> Match:
-        """Find the place of a request; a known path with another method is a 405, any other a 404."""
+        """Return the match of a request; a known path with another method is a 405, an unknown one a 404."""
         path = target.partition("?")[0]
         if method == "GET" and path.startswith("/docs"):
             return Match({None: self._operations["RedirectDocs"]}, {})
@@ -125,7 +131,7 @@ class Router:
 
 
 def _walk(node: _Node, segments: list[str], values: list[str]) -> Iterator[tuple[Place, list[str]]]:
-    """Yield the places whose path fits, the more literal ones first."""
+    """Yield the places whose path matches, the more literal ones first."""
     if not segments:
         if node.place:
             yield node.place, values
@@ -157,15 +163,15 @@ ROUTER = Router()
 def operation(
     name: str, method: str, path: str, *, action: str | None = None, head: str | None = None
 ) -> Callable[[Handler], Handler]:
-    """Say on a handler which operation of CloudAPI it is; ``head`` names the HEAD twin of a GET."""
+    """Register a function as the handler of an operation; ``head`` names the HEAD operation of a GET."""
 
-    def put(handler: Handler) -> Handler:
+    def register(handler: Handler) -> Handler:
         ROUTER.handle(name, method, path, action, handler)
         if head:
             ROUTER.handle(head, "HEAD", path, None, handler)
         return handler
 
-    return put
+    return register
 
 
 def operations() -> list[tuple[str, str, str, str | None]]:

@@ -1,7 +1,7 @@
-"""All routes of CloudAPI 9.20, so that the emulator answers nothing that CloudAPI does not have.
+"""All routes of CloudAPI 9.20; the emulator answers no others.
 
-A row is an operation, its method, its path, the release of CloudAPI that brought it, as its changelog or its routes tell
-(a dash where they do not: most of these are older than 7.1), and, where one path serves several operations, its ``action``.
+A row is an operation, its method, its path, the release of CloudAPI that introduced it (a dash if neither changelog nor
+routes say so: most of these are older than 7.1) and, if one path serves several operations, its ``action``.
 """
 
 from typing import NamedTuple
@@ -203,7 +203,7 @@ TYPED = frozenset(
         "CreateUserAccessKey",
     }
 )
-"""Operations that are chosen by the media type of the body and not by version; a form is refused."""
+"""Operations selected by the media type of the body instead of the version; forms are refused."""
 
 SINCE = {
     "/:account/users/:user/keys": "7.2.0",
@@ -211,14 +211,14 @@ SINCE = {
     "/:account/machines/:machine/disks": "7.2.0",
     "/:account/fabrics": "7.3.0",
 }
-"""Paths, with all below them, that only these API versions and later ones have, whatever release brought them."""
+"""The API version since which paths, and all below them, are served, whatever release introduced them."""
 
 VNC_VERSION = "8.4.0"
-"""The one version that has ``ConnectMachineVNC``."""
+"""The only version that has ``ConnectMachineVNC``."""
 
 
 class Route(NamedTuple):
-    """One row of the table."""
+    """A row of the table."""
 
     name: str
     method: str

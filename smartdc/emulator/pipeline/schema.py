@@ -1,4 +1,4 @@
-"""CloudAPI's strict schemas: which parameters there may be and what they look like, in the words of its library."""
+"""CloudAPI's strict schemas: which parameters are allowed and their forms, with the messages of its library."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ IDENTITY = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a parameter looks like; ``items`` is for the members of an array, and no kind at all takes anything."""
+    """The form of a parameter; ``items`` is the form of an array's items, and an empty kind allows any type."""
 
     kind: str = ""
     required: bool = False
@@ -30,11 +30,10 @@ Schema = Mapping[str, Form]
 
 
 def check_schema(call: Call, schema: Schema) -> dict[str, Any]:
-    """Return the parameters beside the account, or refuse them for their first fault: 409 InvalidArgument."""
-    params = {name: value for name, value in call.params.items() if name != "account"}
-    for name, fault in _faults(params, schema):
+    """Return the parameters except the account; the first invalid one is a 409 InvalidArgument."""
+    for name, fault in _faults(call.params, schema):
         raise invalid_argument(f'property "{name}": {fault}')
-    return params
+    return {name: value for name, value in call.params.items() if name != "account"}
 
 
 def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]:
@@ -43,7 +42,7 @@ def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]
             yield from _faults_of(name, params[name], form)
         elif form.required:
             yield name, "is missing and it is required"
-    for name in params.keys() - schema.keys():
+    for name in params.keys() - schema.keys() - {"account"}:
         yield name.lower(), "unsupported property"
 
 
@@ -76,7 +75,7 @@ def _is(kind: str, value: Any) -> bool:
 
 
 def whole(value: Any) -> int | None:
-    """Return the whole number that a value is or spells, as JavaScript reads it; None when it is none."""
+    """Return a value as an integer, read as JavaScript does; None if it is not one."""
     if value in (None, "", []):
         return 0
     try:
@@ -87,7 +86,7 @@ def whole(value: Any) -> int | None:
 
 
 def _type(value: Any) -> str:
-    """Return what JavaScript calls the type of a value."""
+    """Return JavaScript's name of a value's type."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, str):
@@ -96,7 +95,7 @@ def _type(value: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    """Write a value as JavaScript does within a text."""
+    """Return a value as JavaScript formats it in a string."""
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     if isinstance(value, list):

@@ -1,7 +1,12 @@
-"""The stages a call goes through before its handler, in CloudAPI's order; each may refuse it.
+"""The stages of a call before its handler, in CloudAPI's order; each is a function of the call that may refuse it.
 
-``EARLY`` answers carry only the headers of plain HTTP. ``SIGNED`` and ``LOADED`` come after the body is read, and
-their answers carry the full set.
+The order is observable, so it is fixed: a request with two mistakes gets the refusal of the earlier stage.
+
+1. ``EARLY``, up to the body: route, version, type of the answer, form of the Authorization header, date, parameters.
+   Refusals have only the headers of plain HTTP.
+2. ``SIGNED``: whether the signature is valid, and whose it is. Refusals have CloudAPI's full set of headers from here.
+3. ``LOADED``: the account, image, package and machine that the parameters name, then whether the caller may do it, and
+   maintenance and throttling last. Whoever may not touch a machine still learns whether it exists, as in CloudAPI.
 """
 
 from collections.abc import Callable
@@ -9,7 +14,7 @@ from urllib.parse import unquote
 
 from smartdc.emulator.core.clock import http_date, parse_date
 from smartdc.emulator.core.ids import UUID
-from smartdc.emulator.core.reply import ApiError, invalid_credentials, not_authorized, not_found, validation_failed
+from smartdc.emulator.core.reply import ApiError, invalid_credentials, not_authorized, not_found
 from smartdc.emulator.core.versions import parse_range
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.decode import FORM, media_type, parse_body, parse_query
@@ -21,11 +26,11 @@ from smartdc.emulator.pipeline.throttle import check_rate
 from smartdc.emulator.signature.authorization_header import MAX_SKEW_SECONDS, parse_authorization
 from smartdc.emulator.signature.presigned import parse_presigned
 
-# EARLY: before the body is read
+# EARLY stages, up to the body
 
 
 def match_route(call: Call) -> None:
-    """Find the operation's place: 404, 405; where there are no volumes, their addresses are as good as unknown."""
+    """Route the request: 404, 405; without volumes in the data centre their paths are a 405 too."""
     if call.match is NOWHERE:
         call.match = ROUTER.find(call.request.method, call.request.target)
     if call.match.operation.path.startswith("/:account/volume") and not call.settings.volumes:
@@ -34,7 +39,7 @@ def match_route(call: Call) -> None:
 
 
 def check_version(call: Call) -> None:
-    """Match the version range, or for some creates the media type instead: 400 InvalidVersion, 415."""
+    """Check the version range, or for some operations the media type: 400 InvalidVersion, 415."""
     headers = call.request.headers
     call.range = parse_range(headers.get("accept-version") or headers.get("x-api-version") or "*")
     operation = call.match.operation
@@ -49,7 +54,7 @@ def check_version(call: Call) -> None:
 
 
 def check_accept(call: Call) -> None:
-    """Choose the type of the answer: 406."""
+    """Negotiate the type of the answer: 406."""
     chosen = choose_type(call.request.headers.get("accept", "*/*"))
     if not chosen:
         raise ApiError(406, "NotAcceptableError", f"Server accepts: {','.join(ACCEPTABLE)}")
@@ -57,12 +62,12 @@ def check_accept(call: Call) -> None:
 
 
 def read_authorization(call: Call) -> None:
-    """Parse the Authorization header, the skew of its date included: 400 InvalidHeader."""
+    """Parse the Authorization header and check the clock skew: 400 InvalidHeader."""
     call.credentials = parse_authorization(call.signable, call.now)
 
 
 def check_date(call: Call) -> None:
-    """Refuse an old Date, on requests without a signature too: 400 RequestExpired."""
+    """Refuse an old Date, also without a signature: 400 RequestExpired."""
     text = call.request.headers.get("date")
     sent = parse_date(text) if text else None
     if sent is not None and call.now - sent > MAX_SKEW_SECONDS:
@@ -76,11 +81,11 @@ def read_parameters(call: Call) -> None:
     call.params = {**call.query, **call.match.params, **call.body}
 
 
-# SIGNED: who asks
+# SIGNED stages, for authentication
 
 
 def verify_signature(call: Call) -> None:
-    """Check the signature, wherever it came from, against the key of its keyId: 401."""
+    """Verify the signature, from the header or the query, with the key of its keyId: 401."""
     request = call.request
     presigned = parse_presigned(request.method, request.host, request.path, call.query, call.now)
     made = presigned or call.credentials
@@ -97,22 +102,22 @@ def verify_signature(call: Call) -> None:
 
 
 def refuse_token(call: Call) -> None:
-    """Refuse token authentication: no key service here has given out any token."""
+    """Refuse token authentication, which the emulator does not have: 401."""
     if call.credentials and "x-auth-token" in call.request.headers:
         raise invalid_credentials("The token provided is not authorized for this application")
 
 
 def require_caller(call: Call) -> None:
-    """Refuse whoever did not sign, and disabled accounts and users: 401, 403."""
+    """Refuse requests without a signature, and disabled accounts and users: 401, 403."""
     if call.caller.disabled or (call.user and call.user.disabled):
         raise not_authorized("Account or user is disabled")
 
 
-# LOADED: what the call is about
+# LOADED stages, for what the call is about and whether it is allowed
 
 
 def load_account(call: Call) -> None:
-    """Load the account that the parameters name: 404. A sub-user acts on its own account, whatever they name."""
+    """Load the account that the parameters name: 404. Sub-users always act on their own account."""
     name = call.params["account"]
     if call.user or name in ("my", call.account.login):
         return
@@ -122,20 +127,20 @@ def load_account(call: Call) -> None:
 
 
 def load_image(call: Call) -> None:
-    """Load the image that a parameter names, on any path: a UUID nobody has is a 404."""
+    """Load the image that a parameter names, on any path: an unknown UUID is a 404."""
     name = call.text("image") or call.text("dataset")
     if not UUID.fullmatch(name):
         return
     image = call.state.images.get(name)
     on_machine = "/machines" in call.request.path and call.request.method == "GET"
     if not image or not (on_machine or image.visible_to(call.account.id)):
-        # IMGAPI tells apart what it does not have and what it does not show.
+        # IMGAPI's message differs between unknown and invisible images.
         raise not_found("image not found" if image else f"image {name} not found")
     call.image = image
 
 
 def load_package(call: Call) -> None:
-    """Load the package that a parameter names: a UUID nobody has is a 404, an unknown name is not."""
+    """Load the package that a parameter names: an unknown UUID is a 404, an unknown name is not."""
     name = call.text("package")
     if call.request.path.endswith("/packages"):
         return
@@ -149,22 +154,16 @@ def load_package(call: Call) -> None:
 
 
 def load_machine(call: Call) -> None:
-    """Load the machine that the parameters name: 404, or 409 when the id is no UUID."""
+    """Load the machine that the parameters name: 404, or 409 if the id is not a UUID."""
     if "/machines" not in call.request.path or not call.text("machine"):
         return
-    name = call.text("machine")
-    if not UUID.fullmatch(name):
-        raise validation_failed("Invalid Parameters", "uuid", "Invalid", "Invalid UUID")
-    machine = call.state.machines.get(name)
-    if not machine or machine.owner != call.account.id:
-        raise not_found("VM not found")
-    call.found_machine = machine
+    call.found_machine = call.find_machine(call.text("machine"))
     if call.reading:
-        call.transitions.read(machine)
+        call.transitions.read(call.found_machine)
 
 
 def refuse_writes(call: Call) -> None:
-    """Refuse to write while the data centre is read-only: 503."""
+    """Refuse writes while the data centre is read-only: 503."""
     settings = call.settings
     if not settings.read_only or call.reading:
         return
@@ -174,7 +173,7 @@ def refuse_writes(call: Call) -> None:
 
 
 def throttle(call: Call) -> None:
-    """Refuse what exceeds the rate limit; operators are exempt: 429."""
+    """Refuse requests above the rate limit, except of operators: 429."""
     if call.user or not call.caller.operator:
         check_rate(call)
 
@@ -189,11 +188,11 @@ OPEN: dict[str | None, tuple[Callable[[Call], None], ...]] = {
     "RedirectDocs": (),
     "Favicon": (),
 }
-"""Operations that need no credentials, with what is checked of them all the same."""
+"""Operations that need no credentials, with the stages that apply to them all the same."""
 
 
 def _split_key_id(call: Call, key_id: str) -> tuple[str, str | None, str]:
-    """Return login, sub-user and key of ``/login/keys/key`` or ``/login/users/user/keys/key``."""
+    """Return the login, sub-user and key of ``/login/keys/key`` or ``/login/users/user/keys/key``."""
     match key_id.split("/"):
         case [_, login, "keys", key]:
             return login, None, key

@@ -1,4 +1,4 @@
-"""The token bucket of CloudAPI: one per account and area, filled by the emulator's clock."""
+"""CloudAPI's token bucket, one per account and area, refilled by the emulator's clock."""
 
 from smartdc.emulator.core.reply import ApiError
 from smartdc.emulator.pipeline.call import Call

@@ -1,4 +1,4 @@
-"""What was asked of an emulator, without the proof of who asked."""
+"""The requests to an emulator and their statuses, without credentials."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,21 +9,21 @@ from smartdc.emulator.faults.plan import Fault
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.decode import parse_body, parse_query
 
-LONGEST = 20_000
-"""How many entries a trace may have before its older half is dropped."""
+MAX_ENTRIES = 20_000
+"""The most entries of a trace; then its older half is dropped."""
 
 _SECRET_HEADERS = frozenset({"authorization", "x-auth-token"})
 _SIGNATURE = re.compile(r"(?<=[?&]signature=)[^&]*")
 
 
 @dataclass(slots=True)
-class Asked:
-    """One request and how it was answered; status 0 means not at all."""
+class TraceEntry:
+    """One request and its status; status 0 means that it was never answered."""
 
     operation: str | None
     method: str
     path: str
-    """The raw target: path and query as they came."""
+    """The raw target: path and query as received."""
     query: dict[str, Any]
     headers: dict[str, str]
     body: dict[str, Any] = field(repr=False)
@@ -32,17 +32,17 @@ class Asked:
     fault: str | None = None
 
 
-class Trace(list[Asked]):
+class Trace(list[TraceEntry]):
     """The requests so far, oldest first."""
 
     def record(self, call: Call, status: int, fault: Fault | None) -> None:
-        """Note down a call that is over."""
-        if len(self) >= LONGEST:
-            del self[: LONGEST // 2]
+        """Append a finished call."""
+        if len(self) >= MAX_ENTRIES:
+            del self[: MAX_ENTRIES // 2]
         request = call.request
         query, body = _decoded(call)
         self.append(
-            Asked(
+            TraceEntry(
                 call.name,
                 request.method,
                 _SIGNATURE.sub("...", request.target),
@@ -56,12 +56,12 @@ class Trace(list[Asked]):
         )
 
     def operations(self) -> list[str | None]:
-        """Return the names of the operations that were asked for, oldest first."""
-        return [asked.operation for asked in self]
+        """Return the names of the requested operations, oldest first."""
+        return [entry.operation for entry in self]
 
 
 def _decoded(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return query and body of a call, also when it was over before anybody read them."""
+    """Return query and body of a call, also if it ended before they were parsed."""
     if call.params:
         return call.query, call.body
     try:

@@ -1,1 +1,1 @@
-"""What else an account has."""
+"""The other resources of an account."""

@@ -1,4 +1,4 @@
-"""Access keys of the account and of its users, for services in the manner of S3; nothing here takes them for a signature."""
+"""Access keys of the account and its users, for S3-compatible services; the emulator only stores them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from smartdc.emulator.core.reply import Reply, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.key import location_of, owner_of
-from smartdc.emulator.state.records import AccessKey, Person
+from smartdc.emulator.state.records import AccessKeyRecord, Person
 
 KEYS = "/:account/accesskeys"
 KEY = "/:account/accesskeys/:accesskeyid"
@@ -18,7 +18,7 @@ USER_KEY = "/:account/users/:user/accesskeys/:accesskeyid"
 @operation("ListAccessKeys", "GET", KEYS, head="HeadAccessKeys")
 @operation("ListUserAccessKeys", "GET", USER_KEYS, head="HeadUserAccessKeys")
 def list_access_keys(call: Call) -> Reply:
-    """Return all access keys, secrets included."""
+    """Return all access keys, including secrets."""
     owner = owner_of(call)
     return Reply(200, [view(key, owner) for key in owner.access_keys.values()])
 
@@ -26,16 +26,16 @@ def list_access_keys(call: Call) -> Reply:
 @operation("GetAccessKey", "GET", KEY, head="HeadAccessKey")
 @operation("GetUserAccessKey", "GET", USER_KEY, head="HeadUserAccessKey")
 def get_access_key(call: Call) -> Reply:
-    """Return an access key, its secret included."""
+    """Return an access key, including its secret."""
     return Reply(200, view(_require(call), owner_of(call)))
 
 
 @operation("CreateAccessKey", "POST", KEYS)
 @operation("CreateUserAccessKey", "POST", USER_KEYS)
 def create_access_key(call: Call) -> Reply:
-    """Create an access key; there is nothing to say about it."""
+    """Create an access key, which has no parameters."""
     owner, (name, *secret) = owner_of(call), (call.state.ids.uuid("access key").replace("-", "") for _ in range(3))
-    key = AccessKey(name, "".join(secret), call.state.clock.time())
+    key = AccessKeyRecord(name, "".join(secret), call.state.clock.time())
     owner.access_keys[key.id] = key
     return Reply(201, view(key, owner), location_of(call, "accesskeys", key.id))
 
@@ -48,8 +48,8 @@ def delete_access_key(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(key: AccessKey, owner: Person) -> dict[str, Any]:
-    """Return the access key as CloudAPI writes it, which is the directory's entry with all that is in it."""
+def view(key: AccessKeyRecord, owner: Person) -> dict[str, Any]:
+    """Return the JSON of an access key, which is the whole entry of the directory."""
     return {
         "dn": f"accesskeyid={key.id}, uuid={owner.id}, ou=users, o=smartdc",
         "controls": [],
@@ -61,7 +61,7 @@ def view(key: AccessKey, owner: Person) -> dict[str, Any]:
     }
 
 
-def _require(call: Call) -> AccessKey:
+def _require(call: Call) -> AccessKeyRecord:
     name = call.text("accesskeyid")
     key = owner_of(call).access_keys.get(name)
     if not key:

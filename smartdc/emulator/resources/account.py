@@ -1,4 +1,4 @@
-"""The account, and the ping that needs none."""
+"""The account, its limits, and the unauthenticated ping."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from smartdc.emulator.core.reply import Reply, invalid_argument
 from smartdc.emulator.core.versions import SERVED
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Account, Machine
+from smartdc.emulator.state.records import AccountRecord, MachineRecord
 
 ACCOUNT = "/:account"
 OPTIONAL = ("companyName", "firstName", "lastName", "address", "city", "state", "postalCode", "country", "phone")
@@ -15,12 +15,12 @@ CHANGEABLE = ("email", *OPTIONAL)
 FLAGS = {"true": True, "false": False}
 
 ALIASES = {"company": "companyName", "givenName": "firstName", "sn": "lastName"}
-"""Older words for some fields, which CloudAPI still takes."""
+"""Old names of fields, which CloudAPI still accepts."""
 
 
 @operation("Ping", "GET", "/--ping")
 def ping(call: Call) -> Reply:
-    """Say which versions are served, to anybody."""
+    """Return the served versions; no credentials are needed."""
     headers = {"Triton-Datacenter-Name": call.settings.datacenter}
     return Reply(200, {"ping": "pong", "cloudapi": {"versions": list(SERVED)}}, headers)
 
@@ -33,12 +33,12 @@ def get_account(call: Call) -> Reply:
 
 @operation("UpdateAccount", "POST", ACCOUNT)
 def update_account(call: Call) -> Reply:
-    """Change fields of the account; an empty value changes nothing."""
+    """Change fields of the account; empty values change nothing."""
     account = call.account
     enabled = call.params.get("triton_cns_enabled")
     if isinstance(enabled, bool):
         enabled = "true" if enabled else "false"
-    if "triton_cns_enabled" in call.params and enabled not in FLAGS:
+    if "triton_cns_enabled" in call.params and not (isinstance(enabled, str) and enabled in FLAGS):
         raise invalid_argument('triton_cns_enabled must be either "true" or "false"')
     for name in (*ALIASES, *CHANGEABLE):
         if value := call.params.get(name):
@@ -51,12 +51,12 @@ def update_account(call: Call) -> Reply:
 
 @operation("GetAccountLimits", "GET", "/:account/limits")
 def get_limits(call: Call) -> Reply:
-    """Return the provisioning limits with what is used of each; there are none without the plugin that sets them."""
+    """Return the provisioning limits and their use; there are none without the plugin that sets them."""
     return Reply(200, [{**limit, "used": _used(call, limit)} for limit in call.settings.limits])
 
 
 def _used(call: Call, limit: dict[str, Any]) -> int:
-    """Sum up what the machines that a limit is about use: MiB of memory, GiB of disk, or their number."""
+    """Return what the machines under a limit use: MiB of memory, GiB of disk, or their number."""
     machines = [machine for machine in call.state.machines_of(call.account) if machine.alive]
     machines = [machine for machine in machines if _concerns(call, limit, machine)]
     if limit.get("by") == "ram":
@@ -64,14 +64,14 @@ def _used(call: Call, limit: dict[str, Any]) -> int:
     return sum(machine.disk for machine in machines) // 1024 if limit.get("by") == "quota" else len(machines)
 
 
-def _concerns(call: Call, limit: dict[str, Any], machine: Machine) -> bool:
+def _concerns(call: Call, limit: dict[str, Any], machine: MachineRecord) -> bool:
     check, image = limit.get("check", ""), call.state.images.get(machine.image)
     known = {"brand": machine.brand, "os": image.os if image else None, "image": image.name if image else None}
     return check not in known or limit.get(check) in ("any", known[check])
 
 
-def view(account: Account) -> dict[str, Any]:
-    """Return the account as CloudAPI writes it; empty fields are left out."""
+def view(account: AccountRecord) -> dict[str, Any]:
+    """Return the JSON of an account, without empty fields."""
     shown: dict[str, Any] = {"id": account.id, "login": account.login, "email": account.profile.get("email", "")}
     shown |= {name: account.profile[name] for name in OPTIONAL if account.profile.get(name)}
     shown["triton_cns_enabled"] = account.cns_enabled

@@ -13,13 +13,13 @@ CONFIG = "/:account/config"
 
 @operation("GetConfig", "GET", CONFIG, head="HeadConfig")
 def get_config(call: Call) -> Reply:
-    """Return the settings; what was never set is not there."""
+    """Return the settings that were ever set."""
     return Reply(200, view(call))
 
 
 @operation("UpdateConfig", "PUT", CONFIG)
 def update_config(call: Call) -> Reply:
-    """Set the network that machines get when nobody says which; no other parameter is taken, wherever it stands."""
+    """Set the default network of new machines; any other parameter, also in the query, is a 409."""
     network = call.params.get("default_network")
     for name in call.params:
         if name not in ("account", "default_network"):
@@ -35,6 +35,6 @@ def update_config(call: Call) -> Reply:
 
 
 def view(call: Call) -> dict[str, Any]:
-    """Return the settings as CloudAPI writes them."""
+    """Return the JSON of the settings."""
     network = call.account.default_network
     return {"default_network": network} if network else {}

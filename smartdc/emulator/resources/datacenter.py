@@ -1,4 +1,4 @@
-"""Data centres: this one, and the others it knows of."""
+"""Data centres: this one, and the others it knows."""
 
 from smartdc.emulator.core.reply import Reply, not_found
 from smartdc.emulator.pipeline.call import Call
@@ -7,7 +7,7 @@ from smartdc.emulator.pipeline.router import operation
 
 @operation("ListDatacenters", "GET", "/:account/datacenters")
 def list_datacenters(call: Call) -> Reply:
-    """Return URLs by name; the URL of this one is the one it was asked by."""
+    """Return URLs by name; this data centre's is the one of the request."""
     return Reply(200, known(call), {"Triton-Datacenter-Name": call.settings.datacenter})
 
 
@@ -24,14 +24,14 @@ def get_datacenter(call: Call) -> Reply:
 
 @operation("ListForeignDatacenters", "GET", "/:account/foreigndatacenters")
 def list_foreign(call: Call) -> Reply:  # noqa: ARG001
-    """Refuse: this is for applications with a token, and no token is known here."""
+    """Refuse: this needs an application's token, and the emulator has no tokens."""
     message = "method requires HTTP signature auth token delegated authorization"
     return Reply(403, {"code": "Forbidden", "message": message})
 
 
 @operation("AddForeignDatacenter", "POST", "/:account/foreigndatacenters")
 def add_foreign(call: Call) -> Reply:
-    """Refuse, for the same reason."""
+    """Refuse for the same reason."""
     return list_foreign(call)
 
 
@@ -41,5 +41,5 @@ def known(call: Call) -> dict[str, str]:
 
 
 def here(call: Call) -> str:
-    """Return the URL by which the caller reached this emulator."""
+    """Return the URL by which the request reached this emulator."""
     return f"{call.request.scheme}://{call.request.host}"

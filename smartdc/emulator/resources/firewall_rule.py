@@ -1,4 +1,4 @@
-"""Firewall rules: an account's own, and the operator's that are for every machine."""
+"""Firewall rules: the account's own, and the operator's global ones."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from smartdc.emulator.machine.machine import MACHINE, tag_text
 from smartdc.emulator.machine.view import view as machine_view
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import FirewallRule, Machine
+from smartdc.emulator.state.records import FirewallRuleRecord, MachineRecord
 
 RULES = "/:account/fwrules"
 RULE = f"{RULES}/:id"
 
 MAX_DESCRIPTION = 255
 BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
-UNREACHED = ("deleted", "failed", "provisioning")
-"""The states in which a machine has no addresses, and no rule is of use."""
+UNREACHABLE = ("deleted", "failed", "provisioning")
+"""States in which a machine has no addresses, so that no rule applies."""
 
 
 @operation("ListFirewallRules", "GET", RULES, head="HeadFirewallRules")
 def list_rules(call: Call) -> Reply:
-    """Return the account's rules; those of the operator are not among them."""
+    """Return the account's rules, without the operator's."""
     return Reply(200, [view(rule) for rule in call.state.firewall_rules.values() if rule.owner == call.account.id])
 
 
@@ -35,24 +35,24 @@ def get_rule(call: Call) -> Reply:
 
 @operation("CreateFirewallRule", "POST", RULES)
 def create_rule(call: Call) -> Reply:
-    """Make a rule, which is off unless said otherwise; the answer has its text as FWAPI writes it."""
+    """Create a rule, disabled by default; the answer has its normalized text."""
     params = call.params
     if not params.get("rule"):
         raise missing_parameter("rule is a required argument")
-    asked = {
+    given = {
         "rule": params["rule"],
         "enabled": params.get("enabled") or False,
         "log": params.get("log") or False,
         "description": params.get("description") or "",
     }
-    rule = FirewallRule(call.state.ids.uuid("firewall rule"), call.account.id, **_checked(asked))
+    rule = FirewallRuleRecord(call.state.ids.uuid("firewall rule"), call.account.id, **_checked(given))
     call.state.firewall_rules[rule.id] = rule
     return Reply(201, view(rule))
 
 
 @operation("UpdateFirewallRule", "POST", RULE)
 def update_rule(call: Call) -> Reply:
-    """Change what is given of a rule."""
+    """Change the given fields of a rule."""
     rule = _require_own(call)
     names = ("rule", "enabled", "log", "description")
     return _changed(rule, {name: call.params[name] for name in names if name in call.params})
@@ -60,13 +60,13 @@ def update_rule(call: Call) -> Reply:
 
 @operation("EnableFirewallRule", "POST", f"{RULE}/enable")
 def enable_rule(call: Call) -> Reply:
-    """Switch a rule on."""
+    """Enable a rule."""
     return _changed(_require_own(call), {"enabled": True})
 
 
 @operation("DisableFirewallRule", "POST", f"{RULE}/disable")
 def disable_rule(call: Call) -> Reply:
-    """Switch a rule off."""
+    """Disable a rule."""
     return _changed(_require_own(call), {"enabled": False})
 
 
@@ -79,7 +79,7 @@ def delete_rule(call: Call) -> Reply:
 
 @operation("ListMachineFirewallRules", "GET", f"{MACHINE}/fwrules", head="HeadMachineFirewallRules")
 def list_machine_rules(call: Call) -> Reply:
-    """Return the rules for a machine: the account's and the operator's, whether they are on or off."""
+    """Return the rules that concern a machine, the account's and the operator's, enabled or not."""
     rules = call.state.firewall_rules.values()
     known = [rule for rule in rules if rule.owner in (None, call.account.id)]
     return Reply(200, [view(rule) for rule in known if _concerns(rule.rule, call.machine)])
@@ -87,9 +87,9 @@ def list_machine_rules(call: Call) -> Reply:
 
 @operation("ListFirewallRuleMachines", "GET", f"{RULE}/machines", head="HeadFirewallRuleMachines")
 def list_rule_machines(call: Call) -> Reply:
-    """Return the account's machines that a rule is for."""
+    """Return the account's machines that a rule concerns."""
     rule = _require(call)
-    mine = [machine for machine in call.state.machines_of(call.account) if machine.state not in UNREACHED]
+    mine = [machine for machine in call.state.machines_of(call.account) if machine.state not in UNREACHABLE]
     machines = [machine for machine in mine if _concerns(rule.rule, machine)]
     for machine in machines:
         call.transitions.read(machine)
@@ -97,52 +97,52 @@ def list_rule_machines(call: Call) -> Reply:
     return Reply(200, shown, {"x-resource-count": str(len(shown))})
 
 
-def view(rule: FirewallRule) -> dict[str, Any]:
-    """Return the rule as CloudAPI writes it."""
+def view(rule: FirewallRuleRecord) -> dict[str, Any]:
+    """Return the JSON of a rule."""
     shown: dict[str, Any] = {"id": rule.id, "rule": str(rule.rule), "enabled": rule.enabled, "log": rule.log}
     if rule.owner is None:
         shown["global"] = True
     return {**shown, "description": rule.description} if rule.description else shown
 
 
-def _changed(rule: FirewallRule, changes: dict[str, Any]) -> Reply:
+def _changed(rule: FirewallRuleRecord, changes: dict[str, Any]) -> Reply:
     for name, value in _checked(changes).items():
         setattr(rule, name, value)
     return Reply(200, view(rule))
 
 
-def _checked(asked: dict[str, Any]) -> dict[str, Any]:
-    """Read what is asked for, or refuse all that is wrong with it: 422 InvalidParameters."""
-    faults = []
-    checked = dict(asked)
-    if "rule" in asked:
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the given fields, parsed; all mistakes are reported in one 422 InvalidParameters."""
+    errors = []
+    checked = dict(given)
+    if "rule" in given:
         try:
-            checked["rule"] = read_rule(asked["rule"])
+            checked["rule"] = read_rule(given["rule"])
         except RuleError as error:
-            faults.append(("rule", str(error)))
+            errors.append(("rule", str(error)))
     for name in ("enabled", "log"):
-        if name in asked:
-            checked[name] = BOOLEANS.get(str(asked[name]))
-    faults += [(name, f"{name} must be true or false") for name in ("enabled", "log") if checked.get(name, 0) is None]
-    description = asked.get("description", "")
+        if name in given:
+            checked[name] = BOOLEANS.get(str(given[name]))
+    errors += [(name, f"{name} must be true or false") for name in ("enabled", "log") if checked.get(name, 0) is None]
+    description = given.get("description", "")
     if not isinstance(description, str):
-        faults.append(("description", "description must be a string"))
+        errors.append(("description", "description must be a string"))
     elif len(description) > MAX_DESCRIPTION:
-        faults.append(("description", f"description must be shorter than {MAX_DESCRIPTION} characters"))
-    if faults:
-        raise _invalid(*faults)
+        errors.append(("description", f"description must be shorter than {MAX_DESCRIPTION} characters"))
+    if errors:
+        raise _invalid(*errors)
     return checked
 
 
-def _require_own(call: Call) -> FirewallRule:
-    """Return a rule of the account; the operator's are refused like those of others: 403."""
+def _require_own(call: Call) -> FirewallRuleRecord:
+    """Return a rule of the account; the operator's and others' are a 403."""
     rule = _require(call)
     if rule.owner is None:
         raise _forbidden()
     return rule
 
 
-def _require(call: Call) -> FirewallRule:
+def _require(call: Call) -> FirewallRuleRecord:
     if not UUID.fullmatch(call.text("id")):
         raise _invalid(("uuid", "Invalid UUID"))
     rule = call.state.firewall_rules.get(call.text("id"))
@@ -153,7 +153,7 @@ def _require(call: Call) -> FirewallRule:
     return rule
 
 
-def _concerns(rule: Rule, machine: Machine) -> bool:
+def _concerns(rule: Rule, machine: MachineRecord) -> bool:
     return rule.concerns(machine.id, {name: tag_text(value) for name, value in machine.tags.items()})
 
 

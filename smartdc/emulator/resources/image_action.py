@@ -1,7 +1,4 @@
-"""What becomes of images: made of machines, changed, cloned, exported and imported.
-
-The words of refusals are IMGAPI's.
-"""
+"""Actions on images: create from a machine, import, update, export and clone, with IMGAPI's messages."""
 
 from copy import deepcopy
 from typing import Any
@@ -13,21 +10,21 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.image import IMAGE, IMAGES, require_image, require_owner, view
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import Image, Machine
+from smartdc.emulator.state.records import ImageRecord, MachineRecord
 from smartdc.emulator.state.storage import worker
 from smartdc.emulator.state.transitions import JobFailed
 
 CHANGEABLE = ("name", "version", "description", "homepage", "eula", "acl", "tags")
-LONGEST = {"name": 512, "version": 128, "description": 512, "homepage": 128, "eula": 128}
-TOLD = ("PrepareImageDidNotRun", "VmHasNoOrigin", "NotSupported")
-"""Reasons for a failure that CloudAPI passes on; begin a job's failure with one of them and a colon."""
+MAX_LENGTHS = {"name": 512, "version": 128, "description": 512, "homepage": 128, "eula": 128}
+PASSED_ON_CODES = ("PrepareImageDidNotRun", "VmHasNoOrigin", "NotSupported")
+"""Codes of failures that CloudAPI passes on; a job's failure message starts with one of them and a colon."""
 
 
 @operation("CreateImageFromMachine", "POST", IMAGES)
 def create_image(call: Call) -> Reply:
-    """Queue an image; the answer has little more than what was asked for.
+    """Queue the creation of an image; the answer has little more than the request.
 
-    For an unknown action CloudAPI never answers, and this does.
+    For an unknown action CloudAPI never answers; this does.
     """
     params = call.params
     if action := params.get("action"):
@@ -37,8 +34,8 @@ def create_image(call: Call) -> Reply:
             raise missing_parameter(f"{words} is a required argument")
     machine = _require_machine(call)
     manifest = _manifest(call)
-    source = call.state.images.get(machine.image) or _nothing(call, machine)
-    image = Image(call.state.ids.uuid("image"), "", "", source.os, source.type, call.account.id, call.now)
+    source = call.state.images.get(machine.image) or _substitute_image(call, machine)
+    image = ImageRecord(call.state.ids.uuid("image"), "", "", source.os, source.type, call.account.id, call.now)
     image.state, image.public, image.origin, image.size = "creating", False, source.id, source.size
     image.requirements = dict(source.requirements)
     _change(image, manifest)
@@ -53,7 +50,7 @@ def create_image(call: Call) -> Reply:
 
 @operation("ImportImageFromDatacenter", "POST", IMAGES, action="import-from-datacenter")
 def import_image(call: Call) -> Reply:
-    """Copy an image of the account's from another data centre: those in ``state.images_elsewhere``."""
+    """Copy an image of the account from another data centre: one of ``state.images_elsewhere``."""
     datacenter, identity = call.text("datacenter"), call.text("id")
     if not datacenter:
         raise missing_parameter("datacenter is a required argument")
@@ -75,7 +72,7 @@ def import_image(call: Call) -> Reply:
 
 @operation("UpdateImage", "POST", IMAGE, action="update")
 def update_image(call: Call) -> Reply:
-    """Change what an image of one's own says of itself; null takes it back."""
+    """Change the manifest of an image of the account; null clears a field."""
     image = require_owner(call)
     manifest = _manifest(call)
     if not manifest:
@@ -86,7 +83,7 @@ def update_image(call: Call) -> Reply:
 
 @operation("ExportImage", "POST", IMAGE, action="export")
 def export_image(call: Call) -> Reply:
-    """Say where an image would be, where the data centre has Manta: ``settings.manta_url``."""
+    """Return the paths of an exported image, if the data centre has Manta: ``settings.manta_url``."""
     path = call.text("manta_path")
     require_image(call)
     if not path:
@@ -101,7 +98,7 @@ def export_image(call: Call) -> Reply:
     if user != call.account.login:
         message = f"account {call.account.id} is not the owner of Manta path {path}"
         raise ApiError(422, "NotMantaPathOwner", message)
-    # Nobody keeps files here: the storage area of an account, and what ends in a slash, count as directories.
+    # No files are stored: an account's storage area and paths ending in a slash count as directories.
     is_directory = path.endswith("/") or len(below) < 3
     stem = f"{path.rstrip('/')}/{image.name}-{image.version}" if is_directory else path
     shown = {
@@ -114,12 +111,12 @@ def export_image(call: Call) -> Reply:
 
 @operation("CloneImage", "POST", IMAGE, action="clone")
 def clone_image(call: Call) -> Reply:
-    """Copy an image that is shared with the account, and those that it is based on, to the account."""
+    """Copy a shared image, and those that it is based on, to the account."""
     image, account = require_image(call), call.account.id
     if image.state not in ("active", "disabled"):
         raise ApiError(422, "ValidationFailed", "image is not active", [{"field": "active", "code": "Invalid"}])
     if account not in image.acl:
-        # The words are in this order in IMGAPI.
+        # IMGAPI's message has the two ids in this order.
         raise ApiError(422, "ImageNotShared", f"Image {account} is not shared with account {image.id}")
     if image.type == "docker":
         message = "docker images cannot be cloned"
@@ -127,7 +124,7 @@ def clone_image(call: Call) -> Reply:
     return Reply(200, view(_clone(call, image, "active"), call))
 
 
-def _require_machine(call: Call) -> Machine:
+def _require_machine(call: Call) -> MachineRecord:
     identity = call.text("machine")
     wrong = [{"field": "vm_uuid", "code": "Invalid"}]
     if not UUID.fullmatch(identity):
@@ -140,9 +137,9 @@ def _require_machine(call: Call) -> Machine:
     return machine
 
 
-def _nothing(call: Call, machine: Machine) -> Image:
-    """Return what stands for the image of a machine that nobody has any more."""
-    return Image(machine.image, "", "", "other", "zvol" if machine.hvm else "zone-dataset", "", call.now)
+def _substitute_image(call: Call, machine: MachineRecord) -> ImageRecord:
+    """Return a substitute for a machine's deleted image."""
+    return ImageRecord(machine.image, "", "", "other", "zvol" if machine.hvm else "zone-dataset", "", call.now)
 
 
 def _check_datacenter(call: Call, name: str) -> None:
@@ -156,7 +153,7 @@ def _check_datacenter(call: Call, name: str) -> None:
 
 
 def _manifest(call: Call) -> dict[str, Any]:
-    """Return what the request says of an image; values that IMGAPI does not take are refused."""
+    """Return the manifest fields of the request; invalid ones are a 422."""
     manifest = {name: call.params[name] for name in CHANGEABLE if name in call.params}
     if wrong := [name for name, value in manifest.items() if not _fits(name, value)]:
         errors = [{"field": name, "code": "Invalid", "message": "invalid value"} for name in wrong]
@@ -171,34 +168,34 @@ def _fits(name: str, value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(each, str) and UUID.fullmatch(each) for each in value)
     if name == "tags":
         return isinstance(value, dict) and all(isinstance(each, str | int | float) for each in value.values())
-    if not isinstance(value, str) or len(value) > LONGEST[name]:
+    if not isinstance(value, str) or len(value) > MAX_LENGTHS[name]:
         return False
     return bool(urlsplit(value).netloc) if name in ("homepage", "eula") else bool(value) or name == "description"
 
 
-def _change(image: Image, manifest: dict[str, Any]) -> None:
+def _change(image: ImageRecord, manifest: dict[str, Any]) -> None:
     empty: dict[str, Any] = {"acl": [], "tags": {}}
     for name, value in manifest.items():
         setattr(image, name, empty.get(name, "") if value is None else value)
 
 
-def _finish(call: Call, image: Image, machine: Machine) -> None:
+def _finish(call: Call, image: ImageRecord, machine: MachineRecord) -> None:
     if machine.state != "stopped":
         raise JobFailed("VmNotStopped: the machine must be stopped")
     image.state, image.published = "active", call.state.workers.pop(image.id).updated
 
 
-def _fail(call: Call, image: Image, reason: str) -> None:
-    """Keep the reason for those who ask, in so far as CloudAPI passes it on."""
+def _fail(call: Call, image: ImageRecord, reason: str) -> None:
+    """Record the reason of a failure, as far as CloudAPI passes it on."""
     del call.state.workers[image.id]
     code, _, words = reason.partition(": ")
     image.state = "failed"
     image.error = {"code": "InternalError", "message": "an unexpected error occurred (Contact support for assistance.)"}
-    if code in TOLD:
+    if code in PASSED_ON_CODES:
         image.error = {"code": code, "message": words}
 
 
-def _clone(call: Call, image: Image, state: str) -> Image:
+def _clone(call: Call, image: ImageRecord, state: str) -> ImageRecord:
     origin = call.state.images.get(image.origin or "")
     if origin and origin.owner != catalogue.ADMIN:
         origin = _clone(call, origin, "disabled")

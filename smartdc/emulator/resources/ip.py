@@ -1,7 +1,7 @@
-"""The addresses of a network: those that are in use or reserved, and the switch that reserves one.
+"""The addresses of a network that are in use or reserved, and their reservation.
 
-NAPI keeps a row for every address that was ever used, pages through the rows, and only then drops those that are
-free: a page may be short, or empty, long before the last one.
+NAPI keeps a row for every address ever used. It pages through the rows and filters free ones out afterwards, so a page
+may be short or empty long before the last one.
 """
 
 from ipaddress import AddressValueError, IPv4Address
@@ -13,7 +13,7 @@ from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.schema import whole
 from smartdc.emulator.resources.network import NETWORKS, require_network
 from smartdc.emulator.resources.vlan import refused
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 IPS = f"{NETWORKS}/:id/ips"
 IP = f"{IPS}/:ip_address"
@@ -23,7 +23,7 @@ MAX_LIMIT = 1000
 
 @operation("ListNetworkIPs", "GET", IPS, head="HeadNetworkIPs")
 def list_ips(call: Call) -> Reply:
-    """Return a page of the addresses that are not free; on a network that is everybody's only the account's own."""
+    """Return a page of the addresses not free; on a network open to every account only the account's own."""
     network = _require_network(call)
     limit, offset = _limit(call), _offset(call)
     rows = sorted(_rows(call, network), key=IPv4Address)[offset : offset + limit]
@@ -33,7 +33,7 @@ def list_ips(call: Call) -> Reply:
 
 @operation("GetNetworkIP", "GET", IP, head="HeadNetworkIP")
 def get_ip(call: Call) -> Reply:
-    """Return one address, a free one too; on a network that is everybody's only the account's own."""
+    """Return one address, free or not; on a network open to every account only the account's own."""
     network = _require_network(call)
     address = _require_address(call, network)
     if not network.owners and _owner(call, network, address) != call.account.id:
@@ -43,7 +43,7 @@ def get_ip(call: Call) -> Reply:
 
 @operation("UpdateNetworkIP", "PUT", IP)
 def update_ip(call: Call) -> Reply:
-    """Reserve an address, or let it be given out again."""
+    """Reserve an address, or end its reservation."""
     network = _require_network(call)
     reserved = _reserved(call)
     if not network.owners:
@@ -57,8 +57,8 @@ def update_ip(call: Call) -> Reply:
     return Reply(200, view(call, network, address))
 
 
-def view(call: Call, network: Network, address: str) -> dict[str, Any]:
-    """Return an address as CloudAPI writes it; whose it is, is told only where that is a customer."""
+def view(call: Call, network: NetworkRecord, address: str) -> dict[str, Any]:
+    """Return the JSON of an address, with its owner if that is an account."""
     managed = address in network.managed
     shown: dict[str, Any] = {"ip": address, "reserved": managed or address in network.reserved, "managed": managed}
     owner = _owner(call, network, address)
@@ -69,25 +69,25 @@ def view(call: Call, network: Network, address: str) -> dict[str, Any]:
     return shown
 
 
-def _rows(call: Call, network: Network) -> set[str]:
-    """Return the addresses that NAPI has a row for; two stand just outside what machines get."""
+def _rows(call: Call, network: NetworkRecord) -> set[str]:
+    """Return the addresses with a row in NAPI; two are just outside the range for machines."""
     if not network.owners:
         return {address for address in network.taken if _owner(call, network, address) == call.account.id}
     edges = {str(network.first - 1), str(network.last + 1)}
     return edges | network.managed | network.reserved | network.freed | network.taken.keys()
 
 
-def _is_used(network: Network, address: str) -> bool:
+def _is_used(network: NetworkRecord, address: str) -> bool:
     return address in network.taken or address in network.reserved or address in network.managed
 
 
-def _owner(call: Call, network: Network, address: str) -> str | None:
-    """Return the account that an address is in use by."""
+def _owner(call: Call, network: NetworkRecord, address: str) -> str | None:
+    """Return the id of the account that uses an address."""
     holder = call.state.holder(network.taken.get(address, ""))
     return holder.owner if holder else None
 
 
-def _reserve(network: Network, address: str, reserved: bool) -> None:
+def _reserve(network: NetworkRecord, address: str, reserved: bool) -> None:
     if reserved:
         network.reserved.add(address)
     elif address in network.reserved:
@@ -95,14 +95,14 @@ def _reserve(network: Network, address: str, reserved: bool) -> None:
         network.freed.add(address)
 
 
-def _require_network(call: Call) -> Network:
+def _require_network(call: Call) -> NetworkRecord:
     network = require_network(call, call.text("id"))
     if network.members:
         raise invalid_argument(f"cannot get IPs in a network pool: {network.id}")
     return network
 
 
-def _require_address(call: Call, network: Network) -> str:
+def _require_address(call: Call, network: NetworkRecord) -> str:
     try:
         address = IPv4Address(call.text("ip_address"))
     except AddressValueError:

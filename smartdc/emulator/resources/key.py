@@ -1,4 +1,4 @@
-"""The SSH keys of the account, and of its users."""
+"""SSH keys of the account and its users."""
 
 from urllib.parse import quote
 
@@ -6,7 +6,7 @@ from smartdc.emulator.core.reply import Reply, invalid_argument, missing_paramet
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.user import require_user
-from smartdc.emulator.state.records import Key, Person
+from smartdc.emulator.state.records import KeyRecord, Person
 
 KEYS = "/:account/keys"
 KEY = "/:account/keys/:name"
@@ -24,14 +24,14 @@ def list_keys(call: Call) -> Reply:
 @operation("GetKey", "GET", KEY, head="HeadKey")
 @operation("GetUserKey", "GET", USER_KEY, head="HeadUserKey")
 def get_key(call: Call) -> Reply:
-    """Return the key of a name or an MD5 fingerprint."""
+    """Return the key with a name or MD5 fingerprint."""
     return Reply(200, view(_require(call)))
 
 
 @operation("CreateKey", "POST", KEYS)
 @operation("CreateUserKey", "POST", USER_KEYS)
 def create_key(call: Call) -> Reply:
-    """Add a key from its OpenSSH line; the name is its comment unless said otherwise."""
+    """Add a key from its OpenSSH line, by default named after its comment."""
     text = call.params.get("key")
     if not text:
         raise missing_parameter("key is a required argument")
@@ -49,28 +49,28 @@ def create_key(call: Call) -> Reply:
 @operation("DeleteKey", "DELETE", KEY)
 @operation("DeleteUserKey", "DELETE", USER_KEY)
 def delete_key(call: Call) -> Reply:
-    """Delete a key, even the one that signed this."""
+    """Delete a key, even the one that signed the request."""
     del owner_of(call).keys[_require(call).name]
     return Reply(204)
 
 
 def owner_of(call: Call) -> Person:
-    """Return whose keys the call is about: those of the user that it names, or else the account's."""
+    """Return the owner of the keys: the user in the path, or else the account."""
     return require_user(call, "user") if call.text("user") else call.account
 
 
 def location_of(call: Call, *names: str) -> dict[str, str]:
-    """Return the Location header of a new key, with the user as the call names it."""
+    """Return the Location header of a new key, with the user as named in the path."""
     user = call.text("user")
     return call.location(*(("users", user) if user else ()), *names)
 
 
-def view(key: Key) -> dict[str, str]:
-    """Return the key as CloudAPI writes it."""
+def view(key: KeyRecord) -> dict[str, str]:
+    """Return the JSON of a key."""
     return {"name": key.name, "fingerprint": key.public.fingerprint, "key": key.public.text}
 
 
-def _require(call: Call) -> Key:
+def _require(call: Call) -> KeyRecord:
     name = call.text("name")
     key = owner_of(call).key(name)
     if not key:

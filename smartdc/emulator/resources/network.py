@@ -1,4 +1,4 @@
-"""Networks that machines can be plugged into, and those on fabrics, which their owners make and change."""
+"""Networks, and those on fabrics, which accounts create and change themselves."""
 
 from ipaddress import IPv4Network
 from typing import Any
@@ -10,7 +10,7 @@ from smartdc.emulator.pipeline.schema import ADDRESS, IDENTITY, NAME, Form, Sche
 from smartdc.emulator.resources.network_check import check_created, check_resolvers, check_updated
 from smartdc.emulator.resources.vlan import GET as ON_VLAN
 from smartdc.emulator.resources.vlan import ID, VLAN, check_fabrics, networks_on, require_vlan
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 NETWORKS = "/:account/networks"
 FABRIC_NETWORKS = f"{VLAN}/networks"
@@ -43,7 +43,7 @@ UPDATE: Schema = {
     "provision_end_ip": QUAD,
     "vlan_id": ID,
 }
-"""In the order in which CloudAPI looks at them, which decides what it complains of first."""
+"""In CloudAPI's order of checks, which decides the first mistake it reports."""
 
 
 @operation("ListNetworks", "GET", NETWORKS, head="HeadNetworks")
@@ -55,7 +55,7 @@ def list_networks(call: Call) -> Reply:
 
 @operation("GetNetwork", "GET", f"{NETWORKS}/:network", head="HeadNetwork")
 def get_network(call: Call) -> Reply:
-    """Return one network; the members of a pool are not there on their own."""
+    """Return one network; members of a pool are a 404."""
     return Reply(200, view(require_network(call, call.text("network")), call))
 
 
@@ -69,13 +69,13 @@ def list_fabric_networks(call: Call) -> Reply:
 
 @operation("CreateFabricNetwork", "POST", FABRIC_NETWORKS)
 def create_fabric_network(call: Call) -> Reply:
-    """Make a network on a VLAN; where NAT is asked for without a gateway, the first address becomes that."""
+    """Create a network on a VLAN; with NAT and no gateway the first address becomes the gateway."""
     check_fabrics(call)
     params = check_resolvers(check_schema(call, CREATE))
     vlan = require_vlan(call, params)
     check_created(call, params)
     nat = params.get("internet_nat")
-    network = Network(
+    network = NetworkRecord(
         call.state.ids.uuid("network"),
         params["name"],
         IPv4Network(params["subnet"]),
@@ -99,7 +99,7 @@ def get_fabric_network(call: Call) -> Reply:
 
 @operation("UpdateFabricNetwork", "PUT", FABRIC_NETWORK)
 def update_fabric_network(call: Call) -> Reply:
-    """Change what can be changed of a network; subnet, gateway and NAT cannot."""
+    """Change a network, except its subnet, gateway and NAT."""
     check_fabrics(call)
     if call.body.get("id"):
         raise invalid_argument('property "id": cannot be set')
@@ -112,7 +112,7 @@ def update_fabric_network(call: Call) -> Reply:
 
 @operation("DeleteFabricNetwork", "DELETE", FABRIC_NETWORK)
 def delete_fabric_network(call: Call) -> Reply:
-    """Delete a network that no machine is on, and that is not the account's default."""
+    """Delete a network without machines that is not the account's default."""
     check_fabrics(call)
     params = check_schema(call, GET)
     default = call.account.default_network
@@ -127,7 +127,7 @@ def delete_fabric_network(call: Call) -> Reply:
     return Reply(204)
 
 
-def require_network(call: Call, identity: str) -> Network:
+def require_network(call: Call, identity: str) -> NetworkRecord:
     """Return a network or pool that the account can see: 404."""
     found = next((network for network in visible(call) if network.id == identity), None)
     if not found:
@@ -135,13 +135,13 @@ def require_network(call: Call, identity: str) -> Network:
     return found
 
 
-def visible(call: Call) -> list[Network]:
+def visible(call: Call) -> list[NetworkRecord]:
     """Return the networks and pools that the account may use."""
     return call.state.networks_of(call.account)
 
 
-def view(network: Network, call: Call, *, suffixes: bool = True) -> dict[str, Any]:
-    """Return the network as CloudAPI writes it; those on fabrics show more."""
+def view(network: NetworkRecord, call: Call, *, suffixes: bool = True) -> dict[str, Any]:
+    """Return the JSON of a network; those on fabrics have more fields."""
     shown: dict[str, Any] = {"id": network.id, "name": network.name, "public": network.public}
     if network.description:
         shown["description"] = network.description
@@ -153,7 +153,7 @@ def view(network: Network, call: Call, *, suffixes: bool = True) -> dict[str, An
     return shown
 
 
-def _fabric_view(network: Network) -> dict[str, Any]:
+def _fabric_view(network: NetworkRecord) -> dict[str, Any]:
     shown = {
         "fabric": True,
         "internet_nat": network.internet_nat,
@@ -167,7 +167,7 @@ def _fabric_view(network: Network) -> dict[str, Any]:
     return shown | gateway | ({"routes": network.routes} if network.routes else {})
 
 
-def _change(network: Network, params: dict[str, Any]) -> None:
+def _change(network: NetworkRecord, params: dict[str, Any]) -> None:
     network.name = params.get("name", network.name)
     network.description = params.get("description", network.description)
     network.start = params.get("provision_start_ip", network.start)
@@ -177,7 +177,7 @@ def _change(network: Network, params: dict[str, Any]) -> None:
         network.routes = params["routes"]
 
 
-def _require_fabric_network(call: Call, params: dict[str, Any]) -> Network:
+def _require_fabric_network(call: Call, params: dict[str, Any]) -> NetworkRecord:
     vlan = require_vlan(call, params)
     found = next((network for network in networks_on(call, vlan) if network.id == params["id"]), None)
     if not found:
@@ -185,6 +185,6 @@ def _require_fabric_network(call: Call, params: dict[str, Any]) -> Network:
     return found
 
 
-def _macs_on(call: Call, network: Network) -> list[str]:
+def _macs_on(call: Call, network: NetworkRecord) -> list[str]:
     holders = [call.state.holder(machine) for machine in set(network.taken.values())]
     return sorted(nic.mac for holder in holders if holder for nic in holder.nics if nic.network == network.id)

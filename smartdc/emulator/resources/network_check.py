@@ -1,4 +1,4 @@
-"""NAPI's checks of a network on a fabric: CloudAPI makes a 409 InvalidArgument of whatever they find."""
+"""NAPI's checks of networks on fabrics; CloudAPI turns every refusal into a 409 InvalidArgument."""
 
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
@@ -7,7 +7,7 @@ from typing import Any
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.resources.vlan import check_texts, refused
-from smartdc.emulator.state.records import Network
+from smartdc.emulator.state.records import NetworkRecord
 
 MAX_RESOLVERS = 4
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -15,7 +15,7 @@ SHORTEST_PREFIX = 8
 
 
 def check_created(call: Call, params: dict[str, Any]) -> None:
-    """Refuse a new network that does not fit into itself, or not beside the others."""
+    """Refuse a new network that is inconsistent or conflicts with the account's others."""
     _check_common(params)
     subnet = _read_subnet(params["subnet"])
     if params.get("internet_nat") not in (None, True, False, "true", "false"):
@@ -27,8 +27,8 @@ def check_created(call: Call, params: dict[str, Any]) -> None:
     _check_name(call, params["name"], None)
 
 
-def check_updated(call: Call, params: dict[str, Any], network: Network) -> None:
-    """Refuse a change that leaves a network unfit."""
+def check_updated(call: Call, params: dict[str, Any], network: NetworkRecord) -> None:
+    """Refuse a change that makes a network inconsistent."""
     _check_common(params)
     if "provision_start_ip" in params or "provision_end_ip" in params:
         start = params.get("provision_start_ip", str(network.first))
@@ -38,14 +38,14 @@ def check_updated(call: Call, params: dict[str, Any], network: Network) -> None:
 
 
 def check_resolvers(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters if they name no more DNS servers than CloudAPI takes."""
+    """Return the parameters; too many DNS servers are a 409."""
     if len(params.get("resolvers") or ()) > MAX_RESOLVERS:
         raise refused("resolvers", f"maximum of {MAX_RESOLVERS} resolvers")
     return params
 
 
 def _check_common(params: dict[str, Any]) -> None:
-    """Check texts and routes; the ranges of routes are written as NAPI does from then on."""
+    """Check texts and routes, and normalize the ranges of routes as NAPI does."""
     check_texts(params)
     routes = {} if params.get("routes") is None else params["routes"]
     if not isinstance(routes, dict):
@@ -72,7 +72,7 @@ def _read_subnet(text: str) -> IPv4Network:
 
 
 def _check_range(subnet: IPv4Network, start: str, end: str, gateway: str | None) -> None:
-    """Refuse all that is wrong with a range at once."""
+    """Refuse an invalid range, with all its mistakes at once."""
     faults = dict(_faults(subnet, {"provision_start_ip": start, "provision_end_ip": end, "gateway": gateway}))
     if not faults.keys() - {"gateway"} and IPv4Address(start) >= IPv4Address(end):
         words = "provision_start_ip must be before provision_end_ip"
@@ -98,7 +98,7 @@ def _check_neighbours(call: Call, subnet: IPv4Network) -> None:
         raise invalid_argument(", ".join(fault for _ in overlapping))
 
 
-def _check_name(call: Call, name: str, but: Network | None) -> None:
+def _check_name(call: Call, name: str, but: NetworkRecord | None) -> None:
     mine = [each for each in call.state.networks.values() if each.fabric and call.account.id in each.owners]
     if any(each.name == name and each is not but for each in mine):
         raise refused("name", "Already exists")
@@ -113,7 +113,7 @@ def _is_address(text: object) -> bool:
 
 
 def _range(text: str) -> str | None:
-    """Return the address or the range that a route leads to; None when it is neither."""
+    """Return the address or normalized range of a route; None if it is neither."""
     if _is_address(text):
         return text
     try:

@@ -1,4 +1,4 @@
-"""Packages: how large a machine can be."""
+"""Packages: the sizes of machines."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -7,9 +7,9 @@ from typing import Any
 from smartdc.emulator.core.reply import Reply, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Package
+from smartdc.emulator.state.records import PackageRecord
 
-_EXACT: dict[str, Callable[[Package], Any]] = {
+_EXACT: dict[str, Callable[[PackageRecord], Any]] = {
     "brand": lambda package: package.brand,
     "memory": lambda package: package.memory,
     "disk": lambda package: package.disk,
@@ -25,7 +25,7 @@ LWPS = 4000
 
 @operation("ListPackages", "GET", "/:account/packages", head="HeadPackages")
 def list_packages(call: Call) -> Reply:
-    """Return the active packages that pass the filters; name and group may hold ``*``."""
+    """Return the active packages that pass the filters; name and group may contain ``*``."""
     account = call.account.id
     seen = [each for each in call.state.packages.values() if each.active and each.visible_to(account)]
     return Reply(200, [view(package) for package in seen if _passes(package, call)])
@@ -33,14 +33,14 @@ def list_packages(call: Call) -> Reply:
 
 @operation("GetPackage", "GET", "/:account/packages/:package", head="HeadPackage")
 def get_package(call: Call) -> Reply:
-    """Return a package by id, or the newest active one of a name."""
+    """Return a package by id, or the newest active one by name."""
     if not call.package:
         raise not_found(f"{call.text('package')} not found")
     return Reply(200, view(call.package))
 
 
-def view(package: Package) -> dict[str, Any]:
-    """Return the package as CloudAPI writes it."""
+def view(package: PackageRecord) -> dict[str, Any]:
+    """Return the JSON of a package."""
     shown: dict[str, Any] = {} if package.brand is None else {"brand": package.brand}
     shown |= {
         "default": package.default,
@@ -60,7 +60,7 @@ def view(package: Package) -> dict[str, Any]:
     return shown
 
 
-def _passes(package: Package, call: Call) -> bool:
+def _passes(package: PackageRecord, call: Call) -> bool:
     params = call.params
     return (
         all(str(read(package)) == str(params[name]) for name, read in _EXACT.items() if params.get(name))

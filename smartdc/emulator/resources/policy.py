@@ -1,4 +1,4 @@
-"""Policies: rules about what may be done, to be given to roles."""
+"""Policies: rules about what may be done, used by roles."""
 
 import json
 from contextlib import suppress
@@ -8,7 +8,7 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missi
 from smartdc.emulator.grammar.policy_rule import parse_rule
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import Account, Policy
+from smartdc.emulator.state.records import AccountRecord, PolicyRecord
 
 POLICIES = "/:account/policies"
 POLICY = "/:account/policies/:policy"
@@ -25,7 +25,7 @@ def list_policies(call: Call) -> Reply:
 
 @operation("GetPolicy", "GET", POLICY, head="HeadPolicy")
 def get_policy(call: Call) -> Reply:
-    """Return the policy of a name or id."""
+    """Return the policy with a name or id."""
     name = call.text("policy")
     found = named(call.account, name)
     if not found:
@@ -35,22 +35,22 @@ def get_policy(call: Call) -> Reply:
 
 @operation("CreatePolicy", "POST", POLICIES)
 def create_policy(call: Call) -> Reply:
-    """Create a policy; its name is free once for each account."""
+    """Create a policy; its name must be unique within the account."""
     if missing := [f"{name} is required" for name in ("name", "rules") if not call.params.get(name)]:
         raise missing_parameter(f"Request is missing required parameters: {', '.join(missing)}")
     rules = _rules(call)
     _check_name(call.account, call.text("name"))
-    policy = Policy(call.state.ids.uuid("policy"), call.text("name"), rules, call.text("description") or None)
+    policy = PolicyRecord(call.state.ids.uuid("policy"), call.text("name"), rules, call.text("description") or None)
     call.account.policies[policy.id] = policy
     return Reply(201, view(policy), call.location("policies", policy.id))
 
 
 @operation("UpdatePolicy", "POST", POLICY)
 def update_policy(call: Call) -> Reply:
-    """Change what is given; an empty description is none. Only the id finds the policy.
+    """Change the given fields of a policy, by its id only; an empty description removes it.
 
-    An id that nobody has makes CloudAPI add the policy under it, and its directory then misses what only a create
-    gives; without any change the answer is empty.
+    With an unknown id CloudAPI adds a policy, and its directory then reports what only a create sets as missing;
+    without any change the answer is empty.
     """
     given: dict[str, Any] = {name: call.params[name] for name in CHANGEABLE if name in call.params}
     rules = _rules(call) if given.get("rules") else None
@@ -70,7 +70,7 @@ def update_policy(call: Call) -> Reply:
 
 @operation("DeletePolicy", "DELETE", POLICY)
 def delete_policy(call: Call) -> Reply:
-    """Delete a policy, which takes it from its roles too. Only the id finds it."""
+    """Delete a policy, by its id only, and remove it from its roles."""
     account = call.account
     policy = account.policies.pop(call.text("policy"), None)
     if not policy:
@@ -80,28 +80,28 @@ def delete_policy(call: Call) -> Reply:
     return Reply(204)
 
 
-def named(account: Account, name: str) -> Policy | None:
-    """Find a policy by name or id."""
+def named(account: AccountRecord, name: str) -> PolicyRecord | None:
+    """Return the policy with a name or id; None if there is none."""
     policies = account.policies
     return policies.get(name) or next((policy for policy in policies.values() if policy.name == name), None)
 
 
 def as_texts(value: Any) -> list[str]:
-    """Return the texts of a parameter that may be a list, one text, or JSON in a text."""
+    """Return the strings of a parameter that may be a list, one string, or JSON in a string."""
     if isinstance(value, str):
         with suppress(ValueError):
             value = json.loads(value)
     return list(map(str, value if isinstance(value, list) else [value]))
 
 
-def view(policy: Policy) -> dict[str, Any]:
-    """Return the policy as CloudAPI writes it."""
+def view(policy: PolicyRecord) -> dict[str, Any]:
+    """Return the JSON of a policy."""
     shown: dict[str, Any] = {"name": policy.name, "id": policy.id, "rules": policy.rules}
     return {**shown, "description": policy.description} if policy.description else shown
 
 
 def _rules(call: Call) -> list[str]:
-    """Return the rules; what is no rule, and a rule that is there twice, is a 409."""
+    """Return the rules; invalid and repeated ones are a 409."""
     rules = as_texts(call.params["rules"])
     if mistakes := [mistake for rule in rules if (mistake := _mistake(rule))]:
         raise invalid_argument(", ".join(mistakes))
@@ -128,6 +128,6 @@ def _unknown(call: Call, given: dict[str, Any]) -> ApiError:
     return missing_parameter("Request is missing a required parameter (" + "\n".join(missing) + ")")
 
 
-def _check_name(account: Account, name: str, but: Policy | None = None) -> None:
+def _check_name(account: AccountRecord, name: str, but: PolicyRecord | None = None) -> None:
     if any(policy.name == name and policy is not but for policy in account.policies.values()):
         raise invalid_argument("Name is not unique")

@@ -1,6 +1,7 @@
-"""What a call wants of a role: read from either form, checked as CloudAPI does, and resolved to ids."""
+"""The body of CreateRole and UpdateRole: read in either form, checked as CloudAPI does, and resolved to ids."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from smartdc.emulator.core.ids import UUID
@@ -9,39 +10,48 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.resources.policy import as_texts
 from smartdc.emulator.resources.policy import named as policy_named
-from smartdc.emulator.state.records import Account
+from smartdc.emulator.state.records import AccountRecord
 
 Reference = dict[str, Any]
-"""What names a policy, by ``id`` or ``name``, or a member, by ``type`` and ``id`` or ``login``."""
+"""A reference to a policy, by ``id`` or ``name``, or to a member, by ``type`` and ``id`` or ``login``."""
 
 
 def writes_names(call: Call) -> bool:
-    """Say whether all of the caller's versions are older than 9.0.0, which brought objects in place of names."""
+    """Return whether all of the caller's versions are older than 9.0.0, which replaced names by objects."""
     return call.range.is_below("9.0.0")
 
 
-def read_wish(call: Call) -> dict[str, Any]:
-    """Return what is given of ``name``, ``members``, ``default_members`` and ``policies``, the lists as ids.
+def read_role_body(call: Call) -> dict[str, Any]:
+    """Return those of ``name``, ``members``, ``default_members`` and ``policies`` that are given, the lists as ids.
 
-    Members are never without default members, since both are replaced together.
+    Members come together with default members, since both are replaced together. All mistakes are reported in one
+    409, in CloudAPI's order: the name, members, and policies.
     """
     given = _names(call) if writes_names(call) else _objects(call)
     name = given.get("name")
     members = [(_member_id(call, member), member) for member in given.get("members", ())]
     policies = [(_policy_id(call.account, policy), policy) for policy in given.get("policies", ())]
-    mistakes = ['"true" is not a valid role name'] if name == "true" else []
-    mistakes += [_invalid(member["type"], member) for id_, member in members if not id_]
-    mistakes += ["Administrator role cannot have policies"] if name == ADMINISTRATOR and "policies" in given else []
-    mistakes += [_invalid("policy", policy) for id_, policy in policies if not id_]
-    if mistakes:
+    if mistakes := [*_member_mistakes(name, members), *_policy_mistakes(name, policies, given)]:
         raise invalid_argument(", ".join(mistakes))
-    wish = {"name": name} if name else {}
+    fields = {"name": name} if name else {}
     if "members" in given:
-        wish["members"] = _unique(call, "uuid", [id_ for id_, _ in members])
-        wish["default_members"] = [id_ for id_, member in members if member.get("default")]
+        fields["members"] = _unique(call, "uuid", [id_ for id_, _ in members])
+        fields["default_members"] = [id_ for id_, member in members if member.get("default")]
     if "policies" in given:
-        wish["policies"] = _unique(call, "policy-uuid", [id_ for id_, _ in policies])
-    return wish
+        fields["policies"] = _unique(call, "policy-uuid", [id_ for id_, _ in policies])
+    return fields
+
+
+def _member_mistakes(name: Any, members: list[tuple[str | None, Reference]]) -> Iterator[str]:
+    if name == "true":
+        yield '"true" is not a valid role name'
+    yield from (_invalid(member["type"], member) for id_, member in members if not id_)
+
+
+def _policy_mistakes(name: Any, policies: list[tuple[str | None, Reference]], given: dict[str, Any]) -> Iterator[str]:
+    if name == ADMINISTRATOR and "policies" in given:
+        yield "Administrator role cannot have policies"
+    yield from (_invalid("policy", policy) for id_, policy in policies if not id_)
 
 
 def _unique(call: Call, attribute: str, ids: list[Any]) -> list[Any]:
@@ -121,7 +131,7 @@ def _names(call: Call) -> dict[str, Any]:
 
 
 def _list_of_names(call: Call, name: str) -> list[str] | None:
-    """Return a list of names; one in a list of its own is that list."""
+    """Return a list of names; a list within a list stands for itself."""
     if not _is_given(call, name):
         return None
     value = call.params[name]
@@ -132,23 +142,23 @@ def _list_of_names(call: Call, name: str) -> list[str] | None:
 
 
 def _is_given(call: Call, name: str) -> bool:
-    """Say whether a parameter counts: an empty list does, an empty text does not."""
+    """Return whether a parameter is given: an empty list is, an empty string is not."""
     return call.params.get(name) not in (None, "", 0, False)
 
 
 def _member_id(call: Call, member: Reference) -> str | None:
-    """Return the id of a member, by its id where it has one and else by its login."""
+    """Return the id of a member, found by its id or else by its login."""
     name = member.get("id") or member.get("login") or ""
     found = call.state.account(name) if member["type"] == "account" else call.account.user(name)
     return found.id if found else None
 
 
-def _policy_id(account: Account, policy: Reference) -> str | None:
-    """Return the id of a policy, by its name where that finds one and else by its id."""
+def _policy_id(account: AccountRecord, policy: Reference) -> str | None:
+    """Return the id of a policy, found by its name or else by its id."""
     found = policy_named(account, policy.get("name") or "") or account.policies.get(policy.get("id") or "")
     return found.id if found else None
 
 
 def _invalid(kind: str, reference: Reference) -> str:
-    told = reference.get("id") or reference.get("login") or reference.get("name")
-    return f"Invalid {kind}: {told or json.dumps(reference)}"
+    name = reference.get("id") or reference.get("login") or reference.get("name")
+    return f"Invalid {kind}: {name or json.dumps(reference)}"

@@ -1,4 +1,4 @@
-"""The sub-users of an account: they have keys of their own, and may do what their roles let them."""
+"""Sub-users of an account, with keys of their own and the permissions of their roles."""
 
 import re
 from typing import Any
@@ -9,17 +9,17 @@ from smartdc.emulator.core.reply import Reply, invalid_argument, missing_paramet
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.account import ALIASES, OPTIONAL
-from smartdc.emulator.state.records import Account, User
+from smartdc.emulator.state.records import AccountRecord, UserRecord
 
 USERS = "/:account/users"
 USER = "/:account/users/:uuid"
 
 EMAIL = re.compile(r"[a-zA-Z0-9.!#$%&;'*+\-/=?^_`{|}~]+@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*")
 LOGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9_.@]{2,31}")
-SHORTEST = 7
-"""The fewest characters of a password."""
+MIN_LENGTH = 7
+"""The minimum length of a password."""
 HISTORY = 5
-"""How many passwords, the present one included, may not come again."""
+"""The number of passwords, including the current one, that cannot be reused."""
 
 
 @operation("ListUsers", "GET", USERS, head="HeadUsers")
@@ -30,14 +30,14 @@ def list_users(call: Call) -> Reply:
 
 @operation("GetUser", "GET", USER, head="HeadUser")
 def get_user(call: Call) -> Reply:
-    """Return the user of a login or id; with ``membership`` the names of its roles too."""
+    """Return the user with a login or id; with ``membership`` including its roles' names."""
     user = require_user(call, "uuid")
     return Reply(200, {**view(user), **(_membership(call.account, user) if call.params.get("membership") else {})})
 
 
 @operation("CreateUser", "POST", USERS)
 def create_user(call: Call) -> Reply:
-    """Create a user; its login is free once for each account, its e-mail address once for all."""
+    """Create a user; its login must be unique within the account, its e-mail address among all accounts."""
     required = ("email", "login", "password")
     _require(*(name for name in required if not call.params.get(name)))
     email, login, password = map(call.text, required)
@@ -52,7 +52,7 @@ def create_user(call: Call) -> Reply:
 
 @operation("UpdateUser", "POST", USER)
 def update_user(call: Call) -> Reply:
-    """Change what is given; an empty value clears the field. Only the id finds the user."""
+    """Change the given fields of a user, by its id only; an empty value clears the field."""
     changes = _changes(call)
     if changes.get("email"):
         _check_email(changes["email"])
@@ -70,7 +70,7 @@ def update_user(call: Call) -> Reply:
 
 @operation("ChangeUserPassword", "POST", f"{USER}/change_password")
 def change_password(call: Call) -> Reply:
-    """Change the password to one that was not used lately. Only the id finds the user."""
+    """Change the password, by the user's id only; recent passwords are refused."""
     required = ("password", "password_confirmation")
     _require(*(name for name in required if not call.params.get(name)))
     if call.params["password"] != call.params["password_confirmation"]:
@@ -84,7 +84,7 @@ def change_password(call: Call) -> Reply:
 
 @operation("DeleteUser", "DELETE", USER)
 def delete_user(call: Call) -> Reply:
-    """Delete a user that has no keys left."""
+    """Delete a user that has no keys."""
     user = require_user(call, "uuid")
     if user.keys or user.access_keys:
         raise invalid_argument('The resource in question has "child" elements or is immutable and cannot be destroyed')
@@ -92,8 +92,8 @@ def delete_user(call: Call) -> Reply:
     return Reply(204)
 
 
-def require_user(call: Call, parameter: str) -> User:
-    """Return the user whose login or id a parameter gives: 404."""
+def require_user(call: Call, parameter: str) -> UserRecord:
+    """Return the user whose login or id a parameter has: 404."""
     name = call.text(parameter)
     user = call.account.user(name)
     if not user:
@@ -101,14 +101,14 @@ def require_user(call: Call, parameter: str) -> User:
     return user
 
 
-def view(user: User) -> dict[str, Any]:
-    """Return the user as CloudAPI writes it; empty fields are left out."""
+def view(user: UserRecord) -> dict[str, Any]:
+    """Return the JSON of a user, without empty fields."""
     shown = {"id": user.id, "login": user.login, "email": user.profile.get("email", "")}
     shown |= {name: user.profile[name] for name in OPTIONAL if user.profile.get(name)}
     return {**shown, "updated": iso(user.updated), "created": iso(user.created)}
 
 
-def _membership(account: Account, user: User) -> dict[str, list[str]]:
+def _membership(account: AccountRecord, user: UserRecord) -> dict[str, list[str]]:
     roles = account.roles.values()
     return {
         "roles": [role.name for role in roles if user.id in role.members],
@@ -117,12 +117,12 @@ def _membership(account: Account, user: User) -> dict[str, list[str]]:
 
 
 def _changes(call: Call) -> dict[str, str]:
-    """Return the fields that are given, under their names of today."""
+    """Return the given fields, by their current names."""
     given = {name: call.text(name) for name in (*ALIASES, "email", *OPTIONAL) if name in call.params}
     return {ALIASES.get(name, name): value for name, value in given.items()}
 
 
-def _require_by_id(call: Call) -> User:
+def _require_by_id(call: Call) -> UserRecord:
     name = call.text("uuid")
     if name not in call.account.users:
         raise not_found(f'user with uuid "{name}" does not exist')
@@ -147,7 +147,7 @@ def _check_email_is_free(call: Call, email: str) -> None:
         raise invalid_argument("user is invalid")
 
 
-def _check_login(account: Account, login: str) -> None:
+def _check_login(account: AccountRecord, login: str) -> None:
     if not LOGIN.fullmatch(login) or login == "local":
         raise invalid_argument(f"login: {login} is invalid")
     if any(user.login.lower() == login.lower() for user in account.users.values()):
@@ -161,7 +161,7 @@ def _check_password(password: str, former: list[bytes]) -> None:
 
 
 def _weakness(password: str) -> str | None:
-    if len(password) < SHORTEST:
+    if len(password) < MIN_LENGTH:
         return "passwordTooShort"
     good = re.search("[a-zA-Z]", password) and re.search("[0-9]", password)
     return None if good else "insufficientPasswordQuality"

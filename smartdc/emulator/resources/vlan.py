@@ -1,4 +1,4 @@
-"""The VLANs on an account's fabric."""
+"""VLANs on an account's fabric."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, not_f
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.schema import NAME, Form, Schema, check_schema, whole
-from smartdc.emulator.state.records import Network, Vlan
+from smartdc.emulator.state.records import NetworkRecord, VlanRecord
 
 VLANS = "/:account/fabrics/default/vlans"
 VLAN = f"{VLANS}/:vlan_id"
@@ -30,14 +30,14 @@ def list_vlans(call: Call) -> Reply:
 
 @operation("CreateFabricVLAN", "POST", VLANS)
 def create_vlan(call: Call) -> Reply:
-    """Make a VLAN; its number must be new, its name need not be."""
+    """Create a VLAN; its id must be new, its name need not be."""
     check_fabrics(call)
     params = check_schema(call, CREATE)
     number = _number(params)
     check_texts(params)
     if (call.account.id, number) in call.state.vlans:
         raise refused("vlan_id", "VLAN ID is already in use")
-    vlan = Vlan(call.account.id, number, params["name"], params.get("description"))
+    vlan = VlanRecord(call.account.id, number, params["name"], params.get("description"))
     call.state.vlans[call.account.id, number] = vlan
     return Reply(201, view(vlan))
 
@@ -51,7 +51,7 @@ def get_vlan(call: Call) -> Reply:
 
 @operation("UpdateFabricVLAN", "PUT", VLAN)
 def update_vlan(call: Call) -> Reply:
-    """Change name and description; the answer is a 202, and the change is made."""
+    """Change name and description; the answer is a 202, though the change is made at once."""
     check_fabrics(call)
     params = check_schema(call, UPDATE)
     vlan = require_vlan(call, params)
@@ -72,19 +72,19 @@ def delete_vlan(call: Call) -> Reply:
     return Reply(204)
 
 
-def view(vlan: Vlan) -> dict[str, Any]:
-    """Return the VLAN as CloudAPI writes it."""
+def view(vlan: VlanRecord) -> dict[str, Any]:
+    """Return the JSON of a VLAN."""
     shown: dict[str, Any] = {"name": vlan.name, "vlan_id": vlan.vlan_id}
     return shown if vlan.description is None else {**shown, "description": vlan.description}
 
 
 def check_fabrics(call: Call) -> None:
-    """Refuse everything about fabrics where there are none: 501."""
+    """Refuse operations on fabrics in a data centre without fabrics: 501."""
     if not call.settings.fabrics:
         raise ApiError(501, "NotImplementedError", "fabrics not enabled for this datacenter")
 
 
-def require_vlan(call: Call, params: dict[str, Any]) -> Vlan:
+def require_vlan(call: Call, params: dict[str, Any]) -> VlanRecord:
     """Return the VLAN that the parameters name: 404."""
     vlan = call.state.vlans.get((call.account.id, _number(params)))
     if not vlan:
@@ -92,14 +92,14 @@ def require_vlan(call: Call, params: dict[str, Any]) -> Vlan:
     return vlan
 
 
-def networks_on(call: Call, vlan: Vlan) -> list[Network]:
+def networks_on(call: Call, vlan: VlanRecord) -> list[NetworkRecord]:
     """Return the networks on a VLAN."""
     fabric = [network for network in call.state.networks.values() if network.fabric and vlan.owner in network.owners]
     return [network for network in fabric if network.vlan_id == vlan.vlan_id]
 
 
 def check_texts(params: dict[str, Any]) -> None:
-    """Refuse names and descriptions that NAPI finds too short or too long."""
+    """Refuse names and descriptions that are too short or too long for NAPI."""
     for field in ("description", "name"):
         text = params.get(field)
         if text is not None and not text.strip():
@@ -109,7 +109,7 @@ def check_texts(params: dict[str, Any]) -> None:
 
 
 def refused(field: str, reason: str) -> ApiError:
-    """Return the 409 that CloudAPI makes of every refusal of NAPI."""
+    """Return the 409 that CloudAPI turns every refusal of NAPI into."""
     return invalid_argument(f'property "{field}": {reason}')
 
 

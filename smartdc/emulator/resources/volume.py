@@ -1,4 +1,4 @@
-"""Volumes, where the operator lets them be: ``settings.volumes``."""
+"""Volumes, if the data centre has them: ``settings.volumes``."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from smartdc.emulator.resources.volume_check import (
     refuse,
     type_errors,
 )
-from smartdc.emulator.state.storage import Volume, worker
+from smartdc.emulator.state.storage import VolumeRecord, worker
 from smartdc.emulator.state.transitions import JobFailed
 
 VOLUMES = "/:account/volumes"
@@ -29,7 +29,7 @@ SIZES = tuple(gib * 1024 for gib in (*range(10, 100, 10), *range(100, 1001, 100)
 
 @operation("ListVolumes", "GET", VOLUMES)
 def list_volumes(call: Call) -> Reply:
-    """Return the volumes that pass the filters; failed ones only where state or predicate is given."""
+    """Return the volumes that pass the filters; failed ones only if state or predicate is given."""
     condition = check_filters(call)
     found = [
         volume
@@ -38,18 +38,18 @@ def list_volumes(call: Call) -> Reply:
         and passes(volume, call.query)
         and predicate.holds(condition, fields_of(volume))
     ]
-    return Reply(200, [_seen(call, volume) for volume in found], {"x-resource-count": str(len(found))})
+    return Reply(200, [_read_view(call, volume) for volume in found], {"x-resource-count": str(len(found))})
 
 
 @operation("GetVolume", "GET", VOLUME)
 def get_volume(call: Call) -> Reply:
     """Return one volume."""
-    return Reply(200, _seen(call, _require(call, "getting")))
+    return Reply(200, _read_view(call, _require(call, "getting")))
 
 
 @operation("CreateVolume", "POST", VOLUMES)
 def create_volume(call: Call) -> Reply:
-    """Queue a volume; a name, a size and a network are found for it where none is given."""
+    """Queue the creation of a volume, with defaults for name, size and network."""
     params = call.params
     refuse(new_errors(params))
     check_affinity(params.get("affinity"))
@@ -62,7 +62,9 @@ def create_volume(call: Call) -> Reply:
         sizes = ", ".join(map(str, SIZES))
         message = f"Volume size {size} is not available. Available sizes are: {sizes}"
         raise _refused("creating", "VolumeSizeNotAvailable", message)
-    volume = Volume(identity, call.account.id, name, size, networks, call.now, tags=dict(params.get("tags") or {}))
+    volume = VolumeRecord(
+        identity, call.account.id, name, size, networks, call.now, tags=dict(params.get("tags") or {})
+    )
     call.state.volumes[identity] = volume
     maker = call.state.workers[identity] = worker(identity, call.account.id, call.now)
     call.queue("create_volume", lambda _: _finish(call, volume), machine=maker, undo=lambda _: _fail(volume))
@@ -71,7 +73,7 @@ def create_volume(call: Call) -> Reply:
 
 @operation("UpdateVolume", "POST", VOLUME)
 def update_volume(call: Call) -> Reply:
-    """Rename a volume that no machine uses; the answer is the volume, whatever the documentation says."""
+    """Rename an unused volume; the answer is the volume, whatever the documentation says."""
     name = call.params.get("name")
     strange = [
         f"InvalidArgumentError: {key} is an invalid parameter" for key in call.query if key not in ("account", "name")
@@ -88,7 +90,7 @@ def update_volume(call: Call) -> Reply:
 
 @operation("DeleteVolume", "DELETE", VOLUME)
 def delete_volume(call: Call) -> Reply:
-    """Queue the end of a volume that no machine uses."""
+    """Queue the deletion of an unused volume."""
     volume = _require(call, "deleting")
     _check_unused(call, volume, "deleting")
     if volume.state != "deleting":
@@ -99,14 +101,14 @@ def delete_volume(call: Call) -> Reply:
 
 @operation("ListVolumeSizes", "GET", "/:account/volumesizes")
 def list_volume_sizes(call: Call) -> Reply:
-    """Return the sizes there are, the smallest first."""
+    """Return the available sizes, smallest first."""
     if "type" in call.params:
         refuse(type_errors(call.params["type"]))
     return Reply(200, [{"size": size, "type": TYPES[0]} for size in SIZES], {"x-resource-count": str(len(SIZES))})
 
 
-def view(volume: Volume, call: Call) -> dict[str, Any]:
-    """Return the volume as CloudAPI writes it."""
+def view(volume: VolumeRecord, call: Call) -> dict[str, Any]:
+    """Return the JSON of a volume."""
     shown: dict[str, Any] = {"name": volume.name, "owner_uuid": volume.owner, "size": volume.size, "type": volume.type}
     shown |= {"state": volume.state, "networks": volume.networks}
     if refs := users_of(volume, call):
@@ -119,18 +121,18 @@ def view(volume: Volume, call: Call) -> dict[str, Any]:
     return {**shown, "created": iso(volume.created)}
 
 
-def users_of(volume: Volume, call: Call) -> list[str]:
-    """Return the ids of the living machines that mount a volume."""
+def users_of(volume: VolumeRecord, call: Call) -> list[str]:
+    """Return the ids of living machines that mount a volume."""
     machines = call.state.machines
     return [identity for identity in volume.refs if identity in machines and machines[identity].alive]
 
 
-def _seen(call: Call, volume: Volume) -> dict[str, Any]:
+def _read_view(call: Call, volume: VolumeRecord) -> dict[str, Any]:
     call.transitions.read(call.state.workers[volume.id])
     return view(volume, call)
 
 
-def _require(call: Call, doing: str) -> Volume:
+def _require(call: Call, doing: str) -> VolumeRecord:
     identity = call.text("id")
     refuse(id_errors(identity))
     volume = call.state.volumes.get(identity)
@@ -150,36 +152,36 @@ def _long_name(call: Call, identity: str) -> str:
     return (identity + call.state.ids.uuid("volume name")).replace("-", "")
 
 
-def _check_unused(call: Call, volume: Volume, doing: str) -> None:
+def _check_unused(call: Call, volume: VolumeRecord, doing: str) -> None:
     if users := users_of(volume, call):
         raise _refused(doing, "VolumeInUse", f"Volume with name {volume.name} is used by vms: {', '.join(users)}")
 
 
 def _networks(call: Call) -> list[str]:
-    """Return the networks that are asked for, all fabrics of the account, or else its default fabric network."""
+    """Return the requested networks, which must be the account's fabric networks, or else its default one."""
     fabrics = [
         network.id for network in call.state.networks.values() if network.fabric and call.account.id in network.owners
     ]
-    asked = call.params.get("networks")
-    if asked is None:
+    requested = call.params.get("networks")
+    if requested is None:
         default = call.account.default_network or next(iter(fabrics), None)
         if not default:
             message = "default_network is not configured for account"
             raise ApiError(409, "DefaultFabricNetworkNotConfiguredError", message)
         return [default]
-    if any(network not in fabrics for network in asked):
-        raise invalid_argument(f"Invalid networks: {','.join(asked)}")
-    if not asked:
+    if any(network not in fabrics for network in requested):
+        raise invalid_argument(f"Invalid networks: {','.join(requested)}")
+    if not requested:
         message = "Validation error, causes: Error: networks must be a non-empty array"
         raise _refused("creating", "ValidationError", message)
-    return list(asked)
+    return list(requested)
 
 
 # Jobs
 
 
-def _finish(call: Call, volume: Volume) -> None:
-    """Give the volume its address; one that is to be deleted in the meantime is left alone."""
+def _finish(call: Call, volume: VolumeRecord) -> None:
+    """Give the volume its address, unless it is being deleted by now."""
     if volume.state != "creating":
         return
     maker, networks = call.state.workers[volume.id], call.state.networks
@@ -190,12 +192,12 @@ def _finish(call: Call, volume: Volume) -> None:
     volume.state, volume.path = "ready", f"{maker.nics[0].ip}:/exports/data"
 
 
-def _fail(volume: Volume) -> None:
+def _fail(volume: VolumeRecord) -> None:
     if volume.state == "creating":
         volume.state = "failed"
 
 
-def _drop(call: Call, volume: Volume) -> None:
+def _drop(call: Call, volume: VolumeRecord) -> None:
     call.state.release(call.state.workers.pop(volume.id).nics)
     del call.state.volumes[volume.id]
 

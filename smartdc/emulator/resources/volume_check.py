@@ -1,4 +1,4 @@
-"""What CloudAPI checks of a volume's parameters, in the words of JavaScript's errors, and the filters of a list."""
+"""CloudAPI's checks of a volume's parameters, with the messages of JavaScript's errors, and the filters of lists."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.grammar import volume_predicate as predicate
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.storage import Volume
+from smartdc.emulator.state.storage import VolumeRecord
 
 TYPES = ("tritonnfs",)
 STATES = ("creating", "ready", "failed", "deleting")
@@ -20,7 +20,7 @@ _FILTERS = ("name", "predicate", "size", "state", "type")
 
 
 def check_filters(call: Call) -> predicate.Predicate:
-    """Refuse filters that will not do, and return the condition that a listed volume has to meet."""
+    """Return the predicate of the filters; invalid filters are a 409."""
     query = call.query
     errors = [f"Error: invalid parameter: {name}" for name in query if name not in _FILTERS]
     if "name" in query and not _PART.fullmatch(str(query["name"])):
@@ -68,7 +68,7 @@ def _value_errors(field: str, value: Any) -> list[str]:
 
 
 def new_errors(params: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a volume that is wanted."""
+    """Return the mistakes in the parameters of a new volume."""
     return [
         *(name_errors(params["name"]) if "name" in params else []),
         *type_errors(params.get("type", "undefined")),
@@ -95,7 +95,7 @@ def _tag_errors(tags: Any) -> list[str]:
 
 
 def id_errors(identity: str) -> list[str]:
-    """Return what is wrong with an id."""
+    """Return the mistakes in an id."""
     if UUID.fullmatch(identity):
         return []
     pattern = f"/^{UUID.pattern.replace('0-9a-f', 'a-f0-9')}$/"
@@ -103,7 +103,7 @@ def id_errors(identity: str) -> list[str]:
 
 
 def name_errors(name: Any) -> list[str]:
-    """Return what is wrong with a name."""
+    """Return the mistakes in a name."""
     errors = [] if isinstance(name, str) else ["Error: Invalid volume name: volume name must be a string"]
     if not _NAME.fullmatch(str(name)):
         errors.append(rf"Error: Invalid volume name: {name}. Volume name should match /^[a-z0-9][\w.-]+$/i")
@@ -122,19 +122,19 @@ def _state_errors(state: Any) -> list[str]:
 
 
 def type_errors(kind: Any) -> list[str]:
-    """Return what is wrong with a type."""
+    """Return the mistakes in a type."""
     good = f"Volume type should be one of: {', '.join(TYPES)}"
     return [] if kind in TYPES else [f"Error: Invalid volume type: {kind}. {good}"]
 
 
 def refuse(errors: list[str]) -> None:
-    """Refuse a request for all that is wrong with it."""
+    """Refuse a request for all its mistakes: 409."""
     if errors:
         raise invalid_argument(", ".join(errors))
 
 
-def passes(volume: Volume, query: dict[str, Any]) -> bool:
-    """Say whether a volume is as the query wants it."""
+def passes(volume: VolumeRecord, query: dict[str, Any]) -> bool:
+    """Return whether a volume passes the filters of a query."""
     name = str(query.get("name", ""))
     exact = {"size": str(volume.size), "state": volume.state, "type": volume.type}
     same = all(query.get(key, value) == value for key, value in exact.items())
@@ -142,7 +142,7 @@ def passes(volume: Volume, query: dict[str, Any]) -> bool:
 
 
 def _is_called(name: str, pattern: str) -> bool:
-    """Compare a name with one that may have a star at either end."""
+    """Return whether a name matches a pattern that may start or end with ``*``."""
     middle = pattern.strip("*")
     if pattern.startswith("*") and pattern.endswith("*"):
         return middle in name
@@ -151,8 +151,8 @@ def _is_called(name: str, pattern: str) -> bool:
     return name.startswith(middle) if pattern.endswith("*") else name == middle
 
 
-def fields_of(volume: Volume) -> dict[str, Any]:
-    """Return what a condition can be about."""
+def fields_of(volume: VolumeRecord) -> dict[str, Any]:
+    """Return the fields of a volume that a predicate can use."""
     network = next(iter(volume.networks))
     fields = {name: getattr(volume, name) for name in ("id", "name", "size", "state", "type")}
     return {**fields, "network": network}

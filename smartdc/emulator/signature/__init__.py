@@ -1,1 +1,1 @@
-"""Who signed, by the rules of CloudAPI."""
+"""Verification of signatures, by the rules of CloudAPI."""

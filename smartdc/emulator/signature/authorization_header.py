@@ -1,8 +1,8 @@
-"""The ``Authorization`` header: parsed and checked as CloudAPI does it, in both of its formats.
+"""The ``Authorization`` header, parsed and checked as CloudAPI does, in both of its formats.
 
-First comes the form of http-signature 1.4, with the signature among the parameters. What that parser refuses is
-tried again in the old form 0.9, where the signature follows a space and header names are not part of what is signed.
-When both refuse, the words are the first one's.
+The format of http-signature 1.4, with the signature among the parameters, is tried first. If it is refused, the old
+format 0.9 is tried, in which the signature follows a space, and header names are not signed. If both are refused, the
+message is the first one's.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from smartdc.emulator.core.public_key import HASHES
 from smartdc.emulator.core.reply import invalid_header
 
 MAX_SKEW_SECONDS = 300
-"""Seconds by which a signed date may differ from this side's clock."""
+"""The largest accepted difference of a signed date, in seconds."""
 
 ALGORITHMS = frozenset(
     {
@@ -29,20 +29,20 @@ ALGORITHMS = frozenset(
         "ed25519-sha512",
     }
 )
-"""The table that CloudAPI keeps; the sha384 ones never get that far, because the parser has no sha384."""
+"""CloudAPI's table; those with sha384 are never reached, since the parser has no sha384."""
 
 LEGACY_ALGORITHMS = frozenset({"rsa-sha1", "rsa-sha256", "rsa-sha512", "dsa-sha1"})
 
 _FAMILIES = frozenset({"rsa", "dsa", "ecdsa", "ed25519", "hmac"})
 
 
-class Unacceptable(Exception):
-    """What is wrong with a header, in the words of the library that CloudAPI uses."""
+class HeaderRefused(Exception):
+    """A refused header, with the message of CloudAPI's signature library."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who says to have signed what; nothing is verified yet."""
+    """The claimed signer and signature, not verified yet."""
 
     key_id: str
     algorithm: str
@@ -52,7 +52,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Signable:
-    """The parts of a request that a signature can cover; header names are in lower case."""
+    """The parts of a request that a signature can cover; header names are lower case."""
 
     method: str
     target: str
@@ -65,7 +65,7 @@ class Signable:
 
 
 def parse_authorization(request: Signable, now: float) -> Credentials | None:
-    """Read the credentials of a request; None when it has none, or none that CloudAPI looks at.
+    """Return the credentials of a request; None if it has none, or none that CloudAPI considers.
 
     Anything that does not parse, and a date more than 300 seconds off, is a 400 InvalidHeader.
     """
@@ -79,10 +79,10 @@ def parse_authorization(request: Signable, now: float) -> Credentials | None:
         return None
     try:
         return _parse(request, scheme, _modern_parameters(parameters), now)
-    except Unacceptable as error:
+    except HeaderRefused as error:
         try:
             return _parse_legacy(request, scheme, parameters, now)
-        except Unacceptable:
+        except HeaderRefused:
             raise invalid_header(f"Authorization header invalid: {error}") from error
 
 
@@ -96,7 +96,7 @@ def _parse(request: Signable, scheme: str, parameters: dict[str, str], now: floa
     _check_lifetime(parameters, now)
     _check_covered(request, names)
     if algorithm.lower() not in ALGORITHMS:
-        raise Unacceptable(f"{algorithm.lower()} is not a supported algorithm")
+        raise HeaderRefused(f"{algorithm.lower()} is not a supported algorithm")
     return Credentials(parameters["keyId"], algorithm.upper(), parameters["signature"], signed)
 
 
@@ -106,9 +106,9 @@ def _parse_legacy(request: Signable, scheme: str, text: str, now: float) -> Cred
     _require(scheme, parameters, "keyId", "algorithm")
     algorithm = parameters["algorithm"].lower()
     if not signature:
-        raise Unacceptable("signature was empty")
+        raise HeaderRefused("signature was empty")
     if algorithm not in LEGACY_ALGORITHMS:
-        raise Unacceptable(f"{algorithm} is not supported")
+        raise HeaderRefused(f"{algorithm} is not supported")
     signed = "\n".join(_legacy_line(request, name) for name in names)
     _check_date(request, now)
     _check_covered(request, names)
@@ -116,14 +116,14 @@ def _parse_legacy(request: Signable, scheme: str, text: str, now: float) -> Cred
 
 
 def _modern_parameters(text: str) -> dict[str, str]:
-    """Read ``name="value"`` pairs with a comma and nothing else between them; digits need no quotes."""
+    """Parse ``name="value"`` pairs, separated by commas alone; digits need no quotes."""
     parameters: dict[str, str] = {}
     position = 0
     while position < len(text):
         equals = text.find("=", position)
         name = text[position : equals if equals >= 0 else len(text)]
         if not (name.isascii() and name.isalpha()):
-            raise Unacceptable(_BAD_FORMAT)
+            raise HeaderRefused(_BAD_FORMAT)
         if equals < 0:
             break
         position = _value(text, equals + 1, name, parameters)
@@ -134,25 +134,25 @@ _BAD_FORMAT = "bad param format"
 
 
 def _value(text: str, start: int, name: str, parameters: dict[str, str]) -> int:
-    """Read one value into the parameters and return where the next name begins."""
+    """Parse one value into the parameters, and return where the next name starts."""
     if text[start : start + 1] == '"':
         end = text.find('"', start + 1)
         if end < 0:
             return len(text)
         parameters[name] = text[start + 1 : end]
         if text[end + 1 : end + 2] not in ("", ","):
-            raise Unacceptable(_BAD_FORMAT)
+            raise HeaderRefused(_BAD_FORMAT)
         return end + 2
     digits, comma, _ = text[start:].partition(",")
     if (digits or comma) and not (digits.isascii() and digits.isdigit()):
-        raise Unacceptable(_BAD_FORMAT)
+        raise HeaderRefused(_BAD_FORMAT)
     if comma:
         parameters[name] = digits
     return start + len(digits) + 1
 
 
 def _legacy_parameters(text: str) -> tuple[dict[str, str], str]:
-    """Read parameters up to the first space outside quotes; what follows it is the signature."""
+    """Parse the parameters up to the first space outside quotes; the signature follows it."""
     parameters: dict[str, str] = {}
     name = ""
     position = 0
@@ -177,20 +177,20 @@ def _signed_names(request: Signable, parameters: dict[str, str]) -> list[str]:
 
 def _require(scheme: str, parameters: dict[str, str], *names: str) -> None:
     if scheme != "Signature":
-        raise Unacceptable('scheme was not "Signature"')
+        raise HeaderRefused('scheme was not "Signature"')
     for name in names:
         if not parameters.get(name):
-            raise Unacceptable(f"{name} was not specified")
+            raise HeaderRefused(f"{name} was not specified")
 
 
 def _check_digest(algorithm: str) -> None:
     family, _, digest = algorithm.lower().partition("-")
     if family not in _FAMILIES or digest not in HASHES:
-        raise Unacceptable(f"{algorithm} is not supported")
+        raise HeaderRefused(f"{algorithm} is not supported")
 
 
 def _line(request: Signable, name: str, parameters: dict[str, str]) -> str:
-    """Return the line that one name puts into the signed text."""
+    """Return the line of one name in the signed text."""
     match name:
         case "request-line":
             return f"{request.method} {request.target} HTTP/1.1"
@@ -203,48 +203,48 @@ def _line(request: Signable, name: str, parameters: dict[str, str]) -> str:
 
 def _parameter(name: str, parameters: dict[str, str]) -> str:
     if name == "opaque" and name not in parameters:
-        # The library prints the name of a header that CloudAPI never tells it.
-        raise Unacceptable("opaque param was not in the undefined header")
+        # The library's message has the name of a header that CloudAPI does not pass.
+        raise HeaderRefused("opaque param was not in the undefined header")
     return parameters.get("keyId" if name == "keyid" else name, "undefined")
 
 
 def _legacy_line(request: Signable, name: str) -> str:
-    """Return the line of the old form: a value, which must not be empty."""
+    """Return the line of one name in the old format: a value, which must not be empty."""
     if name == "request-line":
         return f"{request.method} {request.target} HTTP/1.1"
     if value := _header(request, name):
         return value
-    raise Unacceptable(f"{name} was not in the request")
+    raise HeaderRefused(f"{name} was not in the request")
 
 
 def _header(request: Signable, name: str) -> str:
     value = request.headers.get(name)
     if value is None:
-        raise Unacceptable(f"{name} was not in the request")
+        raise HeaderRefused(f"{name} was not in the request")
     return value
 
 
 def _check_date(request: Signable, now: float) -> None:
-    """Refuse a date too far off in either direction; one that is no date at all passes, as in CloudAPI."""
+    """Refuse a date too far off in either direction; an unparsable one passes, as in CloudAPI."""
     text = request.headers.get(request.date_name)
     sent = parse_date(text) if text else None
     if sent is None:
         return
     skew = round(abs(now - sent) * 1000)
     if skew > MAX_SKEW_SECONDS * 1000:
-        raise Unacceptable(f"clock skew of {skew / 1000:.15g}s was greater than {MAX_SKEW_SECONDS}s")
+        raise HeaderRefused(f"clock skew of {skew / 1000:.15g}s was greater than {MAX_SKEW_SECONDS}s")
 
 
 def _check_lifetime(parameters: dict[str, str], now: float) -> None:
     created, expires = parameters.get("created", ""), parameters.get("expires", "")
     ahead = int(created) - int(now) if created.isdigit() else 0
     if ahead > MAX_SKEW_SECONDS:
-        raise Unacceptable(f"Created lies in the future (with skew {ahead}s greater than allowed {MAX_SKEW_SECONDS}s")
+        raise HeaderRefused(f"Created lies in the future (with skew {ahead}s greater than allowed {MAX_SKEW_SECONDS}s")
     behind = int(now) - int(expires) if expires.isdigit() else 0
     if behind > MAX_SKEW_SECONDS:
-        raise Unacceptable(f"Request expired with skew {behind}s greater than allowed {MAX_SKEW_SECONDS}s")
+        raise HeaderRefused(f"Request expired with skew {behind}s greater than allowed {MAX_SKEW_SECONDS}s")
 
 
 def _check_covered(request: Signable, names: list[str]) -> None:
     if request.date_name not in names:
-        raise Unacceptable(f"{request.date_name} was not a signed header")
+        raise HeaderRefused(f"{request.date_name} was not a signed header")

@@ -1,6 +1,6 @@
-"""Who may speak to an emulator at all: only somebody who reaches it by a name of this machine.
+"""The check of the Host header: only requests to a loopback name are answered.
 
-A web page on another site can make a browser send requests here under a name of its own; the Host header tells.
+This protects from DNS rebinding, by which a web page makes a browser send requests here under the page's own host name.
 """
 
 from smartdc.emulator.core.message import IN_PROCESS_HOST, Request
@@ -18,5 +18,5 @@ def check_host(request: Request) -> None:
         raise ApiError(
             421,
             "MisdirectedRequestError",
-            f"This emulator answers to {', '.join(sorted(HOSTS))}, and not to the host {request.host!r}.",
+            f"unknown host {request.host!r}; expected one of {', '.join(sorted(HOSTS))}",
         )

@@ -1,4 +1,4 @@
-"""Presigned URLs: the signature travels in the query, and failures are bare errors without a code."""
+"""Presigned URLs: the signature is in the query, and refusals are plain errors without a code."""
 
 from typing import Any
 from urllib.parse import quote
@@ -10,9 +10,9 @@ REQUIRED = ("algorithm", "expires", "keyId", "signature")
 
 
 def parse_presigned(method: str, host: str, path: str, query: dict[str, Any], now: float) -> Credentials | None:
-    """Read the credentials out of a query; None when it carries none of the four parameters.
+    """Return the credentials in a query; None if it has none of the four parameters.
 
-    A parameter called ``method`` counts on every request, presigned or not: it must name the request's method.
+    A parameter ``method`` is checked on every request, presigned or not: it must include the request's method.
     """
     methods = sorted(part.strip() for part in str(query.get("method") or method).split(","))
     if method not in methods:
@@ -43,7 +43,7 @@ def _canonical(query: dict[str, Any]) -> str:
 
 
 def _collation(name: str) -> tuple[str, str]:
-    """Order as JavaScript's localeCompare does: letters first without, then lower before upper case."""
+    """Sort as JavaScript's localeCompare does: ignoring case first, then lower before upper case."""
     return name.lower(), name.swapcase()
 
 

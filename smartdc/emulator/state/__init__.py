@@ -1,1 +1,1 @@
-"""What an emulator remembers, and how it changes with time."""
+"""The state of an emulator, and how it changes with time."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from smartdc.emulator.core.ids import UUID
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 SUB_RESOURCES = ("alias", "customer_metadata", "destroyed", "nics", "owner_uuid", "server_uuid", "state", "tags")
 """The parts of a machine whose changes CloudAPI lets anybody listen to."""
@@ -39,7 +39,7 @@ class Listener:
 
     account: str
     ear: Ear
-    describe: Callable[[Machine], dict[str, Any]]
+    describe: Callable[[MachineRecord], dict[str, Any]]
     registration: dict[str, Any] | None = None
 
     def hear(self, message: str | bytes) -> None:
@@ -51,7 +51,7 @@ class Listener:
         if isinstance(wish, dict) and _is_sound(wish):
             self.registration = wish
 
-    def wants(self, machine: Machine, changed: list[str]) -> bool:
+    def wants(self, machine: MachineRecord, changed: list[str]) -> bool:
         """Say whether a change is one that was asked for."""
         wish = self.registration
         if wish is None or machine.owner != self.account or not set(changed) & set(wish["subResources"]):
@@ -76,7 +76,7 @@ def _is_given(vms: object) -> bool:
 class Feed:
     """All the listeners of an emulator; ``machines`` are those that there is anything to tell of."""
 
-    def __init__(self, machines: Mapping[str, Machine], now: Callable[[], float]) -> None:
+    def __init__(self, machines: Mapping[str, MachineRecord], now: Callable[[], float]) -> None:
         self._machines, self._now = machines, now
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
@@ -103,7 +103,7 @@ class Feed:
                 self._listeners.remove(listener)
 
     @contextlib.contextmanager
-    def watch(self, machine: Machine, now: float | None = None) -> Iterator[None]:
+    def watch(self, machine: MachineRecord, now: float | None = None) -> Iterator[None]:
         """Publish what becomes different about a machine while the with-block lasts."""
         if not self._listeners or machine.id not in self._machines:
             yield
@@ -113,7 +113,7 @@ class Feed:
         after = facts(machine)
         self._publish(machine, [name for name in SUB_RESOURCES if before[name] != after[name]], now)
 
-    def announce(self, machine: Machine) -> None:
+    def announce(self, machine: MachineRecord) -> None:
         """Publish a machine that was not there before."""
         self._publish(machine, [name for name in SUB_RESOURCES if name != "destroyed"], None)
 
@@ -127,7 +127,7 @@ class Feed:
             {"end": listener.ear.end, "cut": listener.ear.cut, "mute": listener.ear.mute}[how]()
         return len(dropped)
 
-    def _publish(self, machine: Machine, changed: list[str], now: float | None) -> None:
+    def _publish(self, machine: MachineRecord, changed: list[str], now: float | None) -> None:
         listeners = [listener for listener in list(self._listeners) if listener.wants(machine, changed)]
         if not listeners:
             return
@@ -136,7 +136,7 @@ class Feed:
         for listener in listeners:
             listener.ear.send(json.dumps(self._message(machine, changed, listener), separators=(",", ":")))
 
-    def _message(self, machine: Machine, changed: list[str], listener: Listener) -> dict[str, Any]:
+    def _message(self, machine: MachineRecord, changed: list[str], listener: Listener) -> dict[str, Any]:
         return {
             "changeKind": {"resource": "vm", "subResources": changed},
             "changedResourceId": machine.id,
@@ -146,14 +146,13 @@ class Feed:
         }
 
 
-def facts(machine: Machine) -> dict[str, Any]:
+def facts(machine: MachineRecord) -> dict[str, Any]:
     """Return what can change about a machine, part by part, as it is now."""
-    nics = [] if machine.state == "provisioning" else [nic for nic in machine.nics if nic.ready]
     return {
         "alias": machine.name,
         "customer_metadata": dict(machine.metadata),
         "destroyed": machine.state == "deleted",
-        "nics": [(nic.mac, nic.ip, nic.network, nic.primary) for nic in nics],
+        "nics": [(nic.mac, nic.ip, nic.network, nic.primary) for nic in machine.ready_nics],
         "owner_uuid": machine.owner,
         "server_uuid": machine.compute_node,
         "state": machine.state,

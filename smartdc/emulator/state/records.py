@@ -1,4 +1,4 @@
-"""The things an emulator remembers, one small class per noun, without any behaviour of the API."""
+"""The records of an emulator's state, one small class per resource, without any behaviour of the API."""
 
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +14,7 @@ HVM = ("kvm", "bhyve")
 
 
 @dataclass(slots=True)
-class Key:
+class KeyRecord:
     """An SSH key of an account or a user."""
 
     name: str
@@ -22,8 +22,8 @@ class Key:
 
 
 @dataclass(slots=True)
-class AccessKey:
-    """A key for services in the manner of S3; it signs nothing here."""
+class AccessKeyRecord:
+    """An access key for S3-compatible services; the emulator only stores it."""
 
     id: str
     secret: str = field(repr=False)
@@ -32,34 +32,34 @@ class AccessKey:
 
 @dataclass(slots=True)
 class Person:
-    """What accounts and users have in common; ``profile`` holds email, companyName and the like under CloudAPI's names."""
+    """The common part of accounts and sub-users; ``profile`` holds email, companyName and so on under CloudAPI's names."""
 
     id: str
     login: str
     created: float
     updated: float
     profile: dict[str, str] = field(default_factory=dict)
-    keys: dict[str, Key] = field(default_factory=dict)
-    access_keys: dict[str, AccessKey] = field(default_factory=dict)
+    keys: dict[str, KeyRecord] = field(default_factory=dict)
+    access_keys: dict[str, AccessKeyRecord] = field(default_factory=dict)
     disabled: bool = False
 
-    def key(self, name: str) -> Key | None:
-        """Find a key by its exact name or MD5 fingerprint."""
+    def key(self, name: str) -> KeyRecord | None:
+        """Return the key with this name or MD5 fingerprint."""
         if found := self.keys.get(name):
             return found
         return next((key for key in list(self.keys.values()) if key.public.fingerprint == name), None)
 
 
 @dataclass(slots=True)
-class User(Person):
+class UserRecord(Person):
     """A sub-user of an account; ``passwords`` are digests, the newest last."""
 
     passwords: list[bytes] = field(default_factory=list, repr=False)
 
 
 @dataclass(slots=True)
-class Policy:
-    """Rules about what may be done."""
+class PolicyRecord:
+    """A policy: rules about what may be done."""
 
     id: str
     name: str
@@ -68,8 +68,8 @@ class Policy:
 
 
 @dataclass(slots=True)
-class Role:
-    """Who may do what policies say; members and policies are ids."""
+class RoleRecord:
+    """A role: who may do what its policies allow; members and policies are ids."""
 
     id: str
     name: str
@@ -79,28 +79,28 @@ class Role:
 
 
 @dataclass(slots=True)
-class Account(Person):
-    """A customer."""
+class AccountRecord(Person):
+    """An account."""
 
     cns_enabled: bool = False
     approved: bool = True
     operator: bool = False
     default_network: str | None = None
-    users: dict[str, User] = field(default_factory=dict)
-    """The users by id, as the roles and policies."""
-    roles: dict[str, Role] = field(default_factory=dict)
-    policies: dict[str, Policy] = field(default_factory=dict)
+    users: dict[str, UserRecord] = field(default_factory=dict)
+    """Users by id, as are roles and policies."""
+    roles: dict[str, RoleRecord] = field(default_factory=dict)
+    policies: dict[str, PolicyRecord] = field(default_factory=dict)
     role_tags: dict[str, list[str]] = field(default_factory=dict)
     """The ids of the roles on each path, such as ``/demo/users``; machines keep their own."""
 
-    def user(self, name: str) -> User | None:
-        """Find a user by login or id."""
+    def user(self, name: str) -> UserRecord | None:
+        """Return the user with this login or id."""
         return self.users.get(name) or next((user for user in list(self.users.values()) if user.login == name), None)
 
 
 @dataclass(slots=True)
-class Image:
-    """An image; ``type`` is IMGAPI's, ``size`` the disk in MiB that a zvol holds."""
+class ImageRecord:
+    """An image; ``type`` is IMGAPI's, ``size`` that of a zvol's disk in MiB."""
 
     id: str
     name: str
@@ -120,16 +120,16 @@ class Image:
     origin: str | None = None
     eula: str = ""
     error: dict[str, str] | None = None
-    """Why it failed: code and message."""
+    """The code and message of its failure."""
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may see the image; until it is made only its owner may."""
+        """Return whether the account with this id may see the image; until it is made only its owner may."""
         shared = self.state in ("active", "disabled") and (self.public or account in self.acl)
         return self.owner == account or shared
 
 
 @dataclass(slots=True)
-class Package:
+class PackageRecord:
     """A package; memory, disk and swap in MiB."""
 
     id: str
@@ -147,12 +147,12 @@ class Package:
     owners: list[str] = field(default_factory=list)
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may use the package."""
+        """Return whether the account with this id may use the package."""
         return not self.owners or account in self.owners
 
 
 @dataclass(slots=True)
-class Vlan:
+class VlanRecord:
     """A VLAN on the fabric of an account."""
 
     owner: str
@@ -162,10 +162,10 @@ class Vlan:
 
 
 @dataclass(slots=True)
-class Network:
-    """A network with the addresses it has given out; one without owners is everybody's.
+class NetworkRecord:
+    """A network and its addresses in use; without owners it is open to every account.
 
-    A pool has members, the ids of networks, and gives out their addresses.
+    A pool has members, which are ids of networks, and allocates their addresses.
     """
 
     id: str
@@ -178,30 +178,30 @@ class Network:
     owners: list[str] = field(default_factory=list)
     vlan_id: int | None = None
     start: str = ""
-    """The first address that machines get; by default the sixth of the subnet."""
+    """The first address for machines; by default the sixth of the subnet."""
     end: str = ""
-    """The last address that machines get; by default the last but the broadcast address."""
+    """The last address for machines; by default the one before the broadcast address."""
     resolvers: list[str] = field(default_factory=list)
     routes: dict[str, str] = field(default_factory=dict)
     internet_nat: bool = True
     members: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
-    """The machine's id under each address that is in use."""
+    """The machine id by address in use."""
     reserved: set[str] = field(default_factory=set)
-    """Addresses that are given out only to who asks for them."""
+    """Addresses that are allocated only on request."""
     freed: set[str] = field(default_factory=set)
-    """Addresses that were in use or reserved once: the books keep a row for each."""
+    """Addresses that were in use or reserved before: NAPI keeps a row for each."""
     given: int = 0
-    """How far from the first address the search for a free one goes on."""
+    """The offset from the first address at which the search for a free one continues."""
 
     @property
     def first(self) -> IPv4Address:
-        """The first address that machines get."""
+        """The first address for machines."""
         return IPv4Address(self.start) if self.start else self.subnet[5]
 
     @property
     def last(self) -> IPv4Address:
-        """The last address that machines get."""
+        """The last address for machines."""
         return IPv4Address(self.end) if self.end else self.subnet[-2]
 
     @property
@@ -211,23 +211,23 @@ class Network:
         return own | {address for address in self.resolvers if IPv4Address(address) in self.subnet}
 
     def gives(self, address: str, managed: set[str]) -> bool:
-        """Say whether an address may be given to who does not ask for it."""
+        """Return whether an address may be allocated without being requested."""
         return not (address in self.taken or address in self.reserved or address in managed)
 
     def objection(self, address: str) -> str | None:
-        """Say why an address cannot be of this network; None when it can."""
+        """Return why an address does not belong to this network; None if it does."""
         try:
             return None if IPv4Address(address) in self.subnet else "IP is not in subnet"
         except AddressValueError:
             return "Invalid IP address"
 
     def visible_to(self, account: str) -> bool:
-        """Say whether the account with this id may use the network."""
+        """Return whether the account with this id may use the network."""
         return not self.owners or account in self.owners
 
 
 @dataclass(slots=True)
-class Nic:
+class NicRecord:
     """A network interface of a machine."""
 
     mac: str
@@ -237,12 +237,12 @@ class Nic:
     gateway: str | None
     primary: bool = False
     ready: bool = True
-    """Whether the machine has it yet; one that is being added is known before."""
+    """False while the job that adds it has not ended."""
 
 
 @dataclass(slots=True)
-class FirewallRule:
-    """A rule of the firewall; one without an owner is the operator's, and global."""
+class FirewallRuleRecord:
+    """A firewall rule; without an owner it is a global one of the operator."""
 
     id: str
     owner: str | None
@@ -253,7 +253,7 @@ class FirewallRule:
 
 
 @dataclass(slots=True)
-class Snapshot:
+class SnapshotRecord:
     """A snapshot of a machine; size in bytes."""
 
     name: str
@@ -263,22 +263,22 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Job:
-    """Something a machine was asked to do; ``action`` is its name in the audit."""
+    """A job on a machine; ``action`` is its name in the audit."""
 
     id: str
-    machine: "Machine"
+    machine: "MachineRecord"
     action: str
     queued: float
     caller: dict[str, Any]
-    effect: Callable[["Machine"], None]
+    effect: Callable[["MachineRecord"], None]
     needs: tuple[str, ...] = ()
-    """States the machine must be in when the job starts; none means any."""
+    """The states in which the job can start; empty for any."""
     during: str | None = None
-    """The state the machine shows while the job runs."""
-    undo: Callable[["Machine"], None] | None = None
-    """What a failure does to the machine, beyond the audit entry."""
+    """The machine's state while the job runs."""
+    undo: Callable[["MachineRecord"], None] | None = None
+    """What a failure does to the machine, besides the audit entry."""
     snapshot: str | None = None
-    """The snapshot this job is about."""
+    """The name of the snapshot that the job is about."""
     execution: str = "queued"
     started: float = 0.0
     finished: float = 0.0
@@ -288,7 +288,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Machine:
+class MachineRecord:
     """A machine; memory and disk in MiB, ``state`` in CloudAPI's words."""
 
     id: str
@@ -305,9 +305,9 @@ class Machine:
     tags: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     credentials: dict[str, Any] = field(default_factory=dict)
-    nics: list[Nic] = field(default_factory=list)
+    nics: list[NicRecord] = field(default_factory=list)
     disks: list[dict[str, Any]] = field(default_factory=list)
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[SnapshotRecord] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     pending: deque[Job] = field(default_factory=deque)
     firewall_enabled: bool = False
@@ -321,7 +321,7 @@ class Machine:
 
     @property
     def hvm(self) -> bool:
-        """Whether this is a hardware virtual machine."""
+        """Whether it is a hardware virtual machine."""
         return self.brand in HVM
 
     @property
@@ -329,10 +329,15 @@ class Machine:
         """Whether it is neither deleted nor failed, which VMAPI calls active."""
         return self.state not in ("deleted", "failed")
 
+    @property
+    def ready_nics(self) -> list[NicRecord]:
+        """The interfaces that are shown: none before the machine is provisioned."""
+        return [] if self.state == "provisioning" else [nic for nic in self.nics if nic.ready]
+
 
 @dataclass(slots=True)
 class Bucket:
-    """What is left of a rate limit's burst, and when that was counted."""
+    """A token bucket: what is left of the burst, and when it was counted (seconds)."""
 
     tokens: float
     counted: float

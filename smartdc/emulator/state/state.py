@@ -1,6 +1,5 @@
-"""The one State of an emulator: who is there, what they have, and the books that must balance."""
+"""The state of an emulator: accounts, machines, networks and everything else that it remembers."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,89 +11,89 @@ from smartdc.emulator.core.settings import Settings
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.feed import Feed
 from smartdc.emulator.state.records import (
-    Account,
+    AccountRecord,
     Bucket,
-    FirewallRule,
-    Image,
-    Key,
-    Machine,
-    Network,
-    Nic,
-    Package,
+    FirewallRuleRecord,
+    ImageRecord,
+    KeyRecord,
+    MachineRecord,
+    NetworkRecord,
+    NicRecord,
+    PackageRecord,
     Person,
-    User,
-    Vlan,
+    UserRecord,
+    VlanRecord,
 )
-from smartdc.emulator.state.storage import Migration, Volume
+from smartdc.emulator.state.storage import MigrationRecord, VolumeRecord
 
 
 class State:
-    """Everything an emulator knows; a reset replaces it by a new one."""
+    """Everything an emulator knows; a reset replaces it with a new one."""
 
     def __init__(self, seed: int, clock: Clock) -> None:
         self.clock = clock
         self.ids = Ids(seed)
         self.settings = Settings()
-        self.accounts: dict[str, Account] = {}
-        self.machines: dict[str, Machine] = {}
+        self.accounts: dict[str, AccountRecord] = {}
+        self.machines: dict[str, MachineRecord] = {}
         self.feed = Feed(self.machines, clock.time)
-        """Who listens to changes of machines."""
+        """The listeners to changes of machines."""
         self.images = catalogue.images()
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
-        self.volumes: dict[str, Volume] = {}
-        self.migrations: dict[str, Migration] = {}
-        """The migrations by the id of the machine."""
-        self.workers: dict[str, Machine] = {}
-        """Hidden machines that make volumes and images, by the id of what they make."""
-        self.images_elsewhere: dict[str, dict[str, Image]] = {}
-        """What can be imported: images by id, by the name of the data centre that has them."""
-        self.vlans: dict[tuple[str, int], Vlan] = {}
-        """The VLANs by the id of their account and their own."""
-        self.firewall_rules: dict[str, FirewallRule] = {}
+        self.volumes: dict[str, VolumeRecord] = {}
+        self.migrations: dict[str, MigrationRecord] = {}
+        """Migrations by machine id."""
+        self.workers: dict[str, MachineRecord] = {}
+        """Hidden machines whose jobs make volumes and images, by the id of the volume or image."""
+        self.images_elsewhere: dict[str, dict[str, ImageRecord]] = {}
+        """Images that can be imported, by data centre and id."""
+        self.vlans: dict[tuple[str, int], VlanRecord] = {}
+        """VLANs by account id and VLAN id."""
+        self.firewall_rules: dict[str, FirewallRuleRecord] = {}
         self.buckets: dict[tuple[str, str], Bucket] = {}
 
     # Accounts
 
-    def add_account(self, login: str, public_key: str | None = None, **profile: str) -> Account:
-        """Create an account, with a key when one is given, and return it."""
+    def add_account(self, login: str, public_key: str | None = None, **profile: str) -> AccountRecord:
+        """Create an account, with an SSH key if one is given, and return it."""
         now = self.clock.time()
         profile = {"email": f"{login}@example.com", **profile}
-        account = Account(self.ids.uuid("account"), login, now, now, profile)
+        account = AccountRecord(self.ids.uuid("account"), login, now, now, profile)
         self.accounts[login] = account
         self._connect(account)
         if public_key:
             self.add_key(account, public_key)
         return account
 
-    def _connect(self, account: Account) -> None:
-        """Let a new account use the private network that all share, and give it a fabric with a network."""
+    def _connect(self, account: AccountRecord) -> None:
+        """Give a new account access to the shared private network, and a fabric with a network."""
         self.networks[catalogue.INTERNAL].owners.append(account.id)
         fabric = catalogue.fabric(account.login, account.id)
         self.networks[fabric.id] = fabric
-        self.vlans[account.id, catalogue.VLAN] = Vlan(account.id, catalogue.VLAN, "My-Fabric-VLAN")
+        self.vlans[account.id, catalogue.VLAN] = VlanRecord(account.id, catalogue.VLAN, "My-Fabric-VLAN")
         account.default_network = fabric.id
 
-    def account(self, name: str) -> Account | None:
-        """Find an account by login or id."""
+    def account(self, name: str) -> AccountRecord | None:
+        """Return the account with this login or id."""
         if found := self.accounts.get(name):
             return found
         return next((account for account in list(self.accounts.values()) if account.id == name), None)
 
     def add_user(
-        self, login: str, public_key: str | None = None, *, account: Account | None = None, **profile: str
-    ) -> User:
-        """Create a user, with a key when one is given, and return it; the default account is the first."""
+        self, login: str, public_key: str | None = None, *, account: AccountRecord | None = None, **profile: str
+    ) -> UserRecord:
+        """Create a sub-user, with an SSH key if one is given, and return it; the default account is the first."""
         owner = account or next(iter(self.accounts.values()))
         now = self.clock.time()
-        user = User(self.ids.uuid("user"), login, now, now, {"email": f"{login}@example.com", **profile})
+        user = UserRecord(self.ids.uuid("user"), login, now, now, {"email": f"{login}@example.com", **profile})
         owner.users[user.id] = user
         if public_key:
             self.add_key(user, public_key)
         return user
 
-    def add_key(self, owner: Person, text: str, name: str | None = None) -> Key:
-        """Give an account or a user a key from its OpenSSH line; a bad or known one is refused as CloudAPI does."""
+    def add_key(self, owner: Person, text: str, name: str | None = None) -> KeyRecord:
+        """Add an SSH key from its OpenSSH line; an invalid or known one is refused as CloudAPI does: 409 InvalidArgument."""
         try:
             public = PublicKey(text)
         except ValueError as error:
@@ -102,21 +101,21 @@ class State:
         name = name or public.comment or public.fingerprint
         if owner.key(name) or owner.key(public.fingerprint):
             raise invalid_argument("key already exists or is invalid")
-        owner.keys[name] = Key(name, public)
+        owner.keys[name] = KeyRecord(name, public)
         return owner.keys[name]
 
     # Machines
 
-    def machines_of(self, account: Account) -> list[Machine]:
-        """Return the account's machines, oldest first, deleted ones too."""
+    def machines_of(self, account: AccountRecord) -> list[MachineRecord]:
+        """Return the account's machines, oldest first, including deleted ones."""
         return [machine for machine in self.machines.values() if machine.owner == account.id]
 
-    def name_taken(self, account: Account, name: str) -> bool:
-        """Say whether a living machine of the account has the name."""
+    def name_taken(self, account: AccountRecord, name: str) -> bool:
+        """Return whether a living machine of the account has the name."""
         return any(machine.name == name and machine.alive for machine in self.machines_of(account))
 
-    def package_named(self, name: str, account: Account | None = None) -> Package | None:
-        """Find the newest active package of a name that the account may use."""
+    def package_named(self, name: str, account: AccountRecord | None = None) -> PackageRecord | None:
+        """Return the newest active package of a name that the account may use."""
         found = [
             package
             for package in self.packages.values()
@@ -124,8 +123,8 @@ class State:
         ]
         return max(found, key=_release, default=None)
 
-    def image_named(self, name: str) -> Image | None:
-        """Find the newest active image of a name."""
+    def image_named(self, name: str) -> ImageRecord | None:
+        """Return the newest active image of a name."""
         found = [image for image in self.images.values() if image.name == name and image.state == "active"]
         return max(found, key=lambda image: image.published, default=None)
 
@@ -139,16 +138,16 @@ class State:
         state: str = "running",
         tags: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        account: Account | None = None,
-    ) -> list[Machine]:
-        """Put machines there without asking the API, and return them.
+        account: AccountRecord | None = None,
+    ) -> list[MachineRecord]:
+        """Create machines without API requests, and return them.
 
-        ``{n}`` in the name counts from 0; image and package go by name; the default account is the first.
+        ``{n}`` in the name counts from 0; image and package are names; the default account is the first.
         """
         owner = account or next(iter(self.accounts.values()))
         chosen, size = self.image_named(image), self.package_named(package)
         if not chosen or not size:
-            raise ValueError(f"There is no active image {image!r} or no active package {package!r} here.")
+            raise ValueError(f"no active image {image!r} or no active package {package!r}")
         network = next(net for net in self.networks.values() if net.public)
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
@@ -157,18 +156,18 @@ class State:
 
     def _put(
         self,
-        owner: Account,
+        owner: AccountRecord,
         name: str,
-        image: Image,
-        package: Package,
-        network: Network,
+        image: ImageRecord,
+        package: PackageRecord,
+        network: NetworkRecord,
         state: str,
         tags: Mapping[str, Any],
         metadata: Mapping[str, Any],
-    ) -> Machine:
+    ) -> MachineRecord:
         now = self.clock.time()
         brand = image.requirements.get("brand", self.settings.default_container_brand)
-        machine = Machine(
+        machine = MachineRecord(
             self.ids.uuid("machine"),
             owner.id,
             name,
@@ -188,26 +187,26 @@ class State:
         self.add_machine(machine)
         return machine
 
-    def add_machine(self, machine: Machine) -> None:
-        """Put a machine there, and tell whoever listens."""
+    def add_machine(self, machine: MachineRecord) -> None:
+        """Add a machine, and publish it to the changefeed."""
         self.machines[machine.id] = machine
         self.feed.announce(machine)
 
     # Networks and addresses
 
-    def networks_of(self, account: Account) -> list[Network]:
-        """Return the networks and pools that the account can see; pools hide their members."""
+    def networks_of(self, account: AccountRecord) -> list[NetworkRecord]:
+        """Return the networks and pools that the account can see, without the members of the pools."""
         visible = [network for network in self.networks.values() if network.visible_to(account.id)]
         members = {member for network in visible for member in network.members}
         return [network for network in visible if network.id not in members]
 
-    def holder(self, machine: str) -> Machine | None:
-        """Return the machine that an address is taken for; it may be a hidden one."""
+    def holder(self, machine: str) -> MachineRecord | None:
+        """Return the machine that an address is taken for, which may be a hidden one."""
         hidden = (worker for worker in self.workers.values() if worker.id == machine)
         return self.machines.get(machine) or next(hidden, None)
 
-    def add_pool(self, name: str, *subnets: str, account: Account | None = None) -> Network:
-        """Create a pool with a network for each subnet, such as ``10.99.0.0/24``; by default it is everybody's."""
+    def add_pool(self, name: str, *subnets: str, account: AccountRecord | None = None) -> NetworkRecord:
+        """Create a pool with one network per subnet, such as ``10.99.0.0/24``; by default every account can use it."""
         owners = [account.id] if account else []
         members = [
             catalogue.network(f"{name}-{number}", subnet, owners=owners) for number, subnet in enumerate(subnets)
@@ -216,23 +215,27 @@ class State:
         self.networks |= {network.id: network for network in [pool, *members]}
         return pool
 
-    def new_nic(self, network: Network, machine: str, *, primary: bool = False, ip: str | None = None) -> Nic:
-        """Take an address from a network for a machine's id and return the interface that has it."""
+    def new_nic(
+        self, network: NetworkRecord, machine: str, *, primary: bool = False, ip: str | None = None
+    ) -> NicRecord:
+        """Take an address from a network for a machine id, and return the interface with it; full networks are a 507 or 422."""
         network = self._with_room(network)
         address = ip or _free_address(network)
         network.taken[address] = machine
         network.freed.discard(address)
-        return Nic(self.ids.mac(), address, network.id, str(network.subnet.netmask), network.gateway, primary=primary)
+        return NicRecord(
+            self.ids.mac(), address, network.id, str(network.subnet.netmask), network.gateway, primary=primary
+        )
 
-    def release(self, nics: list[Nic]) -> None:
-        """Give back the addresses of these interfaces."""
+    def release(self, nics: list[NicRecord]) -> None:
+        """Free the addresses of these interfaces."""
         for nic in nics:
             network = self.networks[nic.network]
             if network.taken.pop(nic.ip, None):
                 network.freed.add(nic.ip)
 
-    def _with_room(self, network: Network) -> Network:
-        """Return the network, or of a pool the first member that is not full."""
+    def _with_room(self, network: NetworkRecord) -> NetworkRecord:
+        """Return the network, or the first member of a pool that is not full; if all are full it is a 422."""
         members = [self.networks[member] for member in network.members]
         roomy = next((member for member in members if _look_for_address(member) is not None), None)
         if members and not roomy:
@@ -241,36 +244,13 @@ class State:
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
         return roomy or network
 
-    # Books
 
-    def books(self) -> dict[str, Any]:
-        """Count what there is, and list under ``errors`` what does not add up; that list should be empty."""
-        held = {
-            (nic.network, nic.ip): machine.id
-            for machine in (*self.machines.values(), *self.workers.values())
-            if machine.alive
-            for nic in machine.nics
-        }
-        taken = {(network.id, ip): owner for network in self.networks.values() for ip, owner in network.taken.items()}
-        names = Counter((machine.owner, machine.name) for machine in self.machines.values() if machine.alive)
-        macs = Counter(nic.mac for machine in self.machines.values() for nic in machine.nics)
-        errors = [f"address {ip} of network {network}" for (network, ip), _ in held.items() ^ taken.items()]
-        errors += [f"name {name} is there {count} times" for (_, name), count in names.items() if count > 1]
-        errors += [f"MAC {mac} is there {count} times" for mac, count in macs.items() if count > 1]
-        return {
-            "machines": dict(Counter(machine.state for machine in self.machines.values())),
-            "addresses": len(taken),
-            "jobs": dict(Counter(job.execution for machine in self.machines.values() for job in machine.jobs)),
-            "errors": errors,
-        }
-
-
-def _release(package: Package) -> list[int]:
+def _release(package: PackageRecord) -> list[int]:
     return [int(part) for part in package.version.split(".")]
 
 
-def _free_address(network: Network) -> str:
-    """Take the next free address; the search starts where the last one ended and wraps around once."""
+def _free_address(network: NetworkRecord) -> str:
+    """Return the next free address; the search continues where the last one ended and wraps around once."""
     found = _look_for_address(network)
     if found is None:
         raise ApiError(507, "SubnetFull", "no more free IPs")
@@ -278,8 +258,8 @@ def _free_address(network: Network) -> str:
     return str(network.first + found)
 
 
-def _look_for_address(network: Network) -> int | None:
-    """Return how far from the first address the next free one is; None when all are in use."""
+def _look_for_address(network: NetworkRecord) -> int | None:
+    """Return the offset of the next free address from the first one; None if all are in use."""
     first, closed = network.first, network.managed
     size = int(network.last) - int(first) + 1
     places = ((network.given + step) % size for step in range(size))

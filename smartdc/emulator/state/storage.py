@@ -1,13 +1,13 @@
-"""What an emulator remembers of volumes and migrations, and who makes things that are not machines."""
+"""The records of volumes and migrations, and the hidden machines whose jobs make volumes and images."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from smartdc.emulator.state.records import Machine
+from smartdc.emulator.state.records import MachineRecord
 
 
 @dataclass(slots=True)
-class Volume:
+class VolumeRecord:
     """A volume; size in MiB."""
 
     id: str
@@ -20,14 +20,14 @@ class Volume:
     state: str = "creating"
     tags: dict[str, str] = field(default_factory=dict)
     refs: list[str] = field(default_factory=list)
-    """The machines that were made to mount it, living or not."""
+    """The ids of machines created to mount it, living or not."""
     path: str | None = None
-    """What to mount, when it is ready."""
+    """The path to mount, once it is ready."""
 
 
 @dataclass(slots=True)
-class Migration:
-    """The migration of a machine; ``phase`` is the one it is in or was in last."""
+class MigrationRecord:
+    """The migration of a machine; ``phase`` is the current or last one."""
 
     machine: str
     owner: str
@@ -38,13 +38,13 @@ class Migration:
     finished: float | None = None
     error: str | None = None
     syncs: int = 0
-    """How many syncs have worked."""
+    """The number of successful syncs."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def worker(identity: str, owner: str, now: float) -> Machine:
-    """Return a machine that no list shows: what makes a volume or an image does it as a job of its own machine.
+def worker(identity: str, owner: str, now: float) -> MachineRecord:
+    """Return a machine that no list shows, to carry the job that makes a volume or an image.
 
-    It has the id of what it makes, so that a script can release its jobs by that.
+    It has the id of the volume or image, so that ``release()`` can address its jobs.
     """
-    return Machine(identity, owner, identity, "joyent-minimal", "", "", 0, 0, now, now, "running")
+    return MachineRecord(identity, owner, identity, "joyent-minimal", "", "", 0, 0, now, now, "running")

@@ -1,7 +1,12 @@
-"""Jobs and when they end: at once, after some reads, after some seconds, or when a test says so.
+"""Jobs and when they end: at once, after some reads, after some seconds, or when a test releases them.
 
-Whatever CloudAPI does asynchronously is a job on one machine. A machine's jobs run one after the other; when a
-job ends, its effect is applied and the audit shows it.
+Everything that CloudAPI does asynchronously is a job on one machine. The jobs of a machine are a queue: only its head
+runs, and ``pending[0]`` is that head. No thread works on jobs. A job starts when it is queued or when the one before
+it ends; it ends when `Transitions.settle`, called before every request, finds that its policy says so. Ending applies
+the effect, or the failure, writes the outcome into the job (which is the audit entry), and starts the next one.
+
+A job may be due at a time in the past: after an hour of virtual time, jobs of a minute ended one after the other within
+that hour. So the moment of the end is carried along, and the next job starts at that moment, not now.
 """
 
 import threading
@@ -11,57 +16,57 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from smartdc.emulator.core.clock import Clock
-from smartdc.emulator.state.records import Job, Machine
+from smartdc.emulator.state.records import Job, MachineRecord
 
 
 class JobFailed(Exception):
-    """Raised by a job's effect that finds it cannot be done."""
+    """Raised by a job's effect that cannot be applied; its text is the failure's reason."""
 
 
 class Policy(Protocol):
-    """When a job ends."""
+    """A rule for when a job ends."""
 
     def due(self, job: Job, now: float) -> float | None:
-        """Return the time at which the job has ended by now, or None while it still runs."""
+        """Return when the job ended, a time up to ``now``; None while it runs."""
 
 
 @dataclass(frozen=True)
 class AfterReads:
-    """The machine is read so many times as it is; the read after that shows the outcome."""
+    """A job ends after its machine was read ``reads`` times; the next read shows the outcome."""
 
     reads: int = 0
 
     def due(self, job: Job, now: float) -> float | None:
-        """Return now when the machine has been read often enough."""
+        """Return ``now`` once the machine was read often enough."""
         return now if job.reads >= self.reads else None
 
 
 @dataclass(frozen=True)
 class AfterSeconds:
-    """The job takes so many seconds of the emulator's clock."""
+    """A job takes ``seconds`` of the emulator's clock."""
 
     seconds: float
 
     def due(self, job: Job, now: float) -> float | None:
-        """Return the moment at which the seconds were over."""
+        """Return the start plus the seconds, once that has passed."""
         end = job.started + self.seconds
         return end if now >= end else None
 
 
 @dataclass(frozen=True)
 class ByScript:
-    """The job runs until ``cloud.transitions.release()``."""
+    """A job runs until ``cloud.transitions.release()``."""
 
     def due(self, job: Job, now: float) -> float | None:  # noqa: ARG002
-        """Return None: only a release ends the job."""
+        """Return None: only ``release()`` ends the job."""
         return None
 
 
 AT_ONCE = AfterReads(0)
-"""The default: the very next request sees the outcome."""
+"""The default policy: the next request sees the outcome."""
 
 
-def _unseen(machine: Machine, now: float) -> AbstractContextManager[None]:  # noqa: ARG001
+def _no_watch(machine: MachineRecord, now: float) -> AbstractContextManager[None]:  # noqa: ARG001
     return nullcontext()
 
 
@@ -74,9 +79,9 @@ class _Failure:
 
 @dataclass
 class Transitions:
-    """The jobs that wait or run, and the policy by which they end.
+    """The jobs in progress, and the policies by which they end.
 
-    ``policies`` holds exceptions to the default by audit action: ``provision``, ``start``, ``stop``, ``reboot``,
+    ``policies`` overrides the default policy by audit action: ``provision``, ``start``, ``stop``, ``reboot``,
     ``destroy``, ``resize``, ``rename``, ``set_tags`` and so on.
     """
 
@@ -84,20 +89,20 @@ class Transitions:
     policy: Policy = AT_ONCE
     policies: dict[str, Policy] = field(default_factory=dict)
     lock: "threading.RLock" = field(default_factory=threading.RLock, repr=False)
-    watch: Callable[[Machine, float], AbstractContextManager[None]] = field(default=_unseen, repr=False)
-    """What is around every change that a job makes to its machine."""
-    _pending: dict[str, Machine] = field(default_factory=dict)
+    watch: Callable[[MachineRecord, float], AbstractContextManager[None]] = field(default=_no_watch, repr=False)
+    """The context manager around every change of a machine by a job."""
+    _pending: dict[str, MachineRecord] = field(default_factory=dict)
     _failures: list[_Failure] = field(default_factory=list)
 
     def fail(self, action: str, message: str = "Failed on request", times: int = 1) -> None:
-        """Make the next jobs of this action fail; a failed ``provision`` leaves a failed machine."""
+        """Make the next ``times`` jobs of an action fail; a failed ``provision`` leaves a failed machine."""
         with self.lock:
             self._failures.append(_Failure(action, message, times))
 
     def release(self, machine: str | None = None, action: str | None = None) -> int:
-        """End the running job of every machine, or of one, or only jobs of one action; return how many.
+        """End the running jobs, of all machines or one, of all actions or one, and return how many ended.
 
-        A job behind the one that ends starts, and needs a release of its own.
+        The next job of such a machine starts, and needs another release.
         """
         with self.lock:
             now = self.clock.time()
@@ -108,7 +113,7 @@ class Transitions:
         return len(chosen)
 
     def add(self, job: Job) -> None:
-        """Queue a job behind the others of its machine."""
+        """Append a job to the queue of its machine, and start it if it is the only one."""
         job.machine.jobs.append(job)
         job.machine.pending.append(job)
         self._pending[job.machine.id] = job.machine
@@ -116,7 +121,7 @@ class Transitions:
             self._start(job, job.queued)
 
     def settle(self) -> None:
-        """End every job that is due by now; the emulator calls this before it looks at a request."""
+        """End every job that is due; called before each request is handled."""
         now = self.clock.time()
         for machine in list(self._pending.values()):
             while machine.pending:
@@ -126,15 +131,16 @@ class Transitions:
                     break
                 self._finish(job, end)
 
-    def read(self, machine: Machine) -> None:
-        """Count that a machine was shown to somebody."""
+    def read(self, machine: MachineRecord) -> None:
+        """Count a read of a machine, for `AfterReads`."""
         if machine.pending:
             machine.pending[0].reads += 1
 
     def _start(self, job: Job, now: float) -> None:
+        """Start the head of a queue; whether it will fail is decided now, on the state it finds."""
         machine = job.machine
         job.execution, job.started, job.before = "running", now, machine.state
-        job.error = self._chosen_failure(job) or _wrong_state(job)
+        job.error = self._scripted_failure(job) or _wrong_state(job)
         if job.error:
             job.during = None
         elif job.during:
@@ -142,6 +148,7 @@ class Transitions:
                 machine.state = job.during
 
     def _finish(self, job: Job, now: float) -> None:
+        """End the head of a queue at a moment, and start the next job at the same moment."""
         machine = job.machine
         machine.pending.popleft()
         with self.watch(machine, now):
@@ -153,7 +160,7 @@ class Transitions:
             del self._pending[machine.id]
 
     def _end(self, job: Job, now: float) -> None:
-        """Make the machine what the job leaves behind."""
+        """Apply the outcome of a job to its machine."""
         machine = job.machine
         if job.during:
             machine.state = job.before
@@ -169,7 +176,7 @@ class Transitions:
         except JobFailed as error:
             job.error = str(error)
 
-    def _chosen_failure(self, job: Job) -> str | None:
+    def _scripted_failure(self, job: Job) -> str | None:
         for failure in self._failures:
             if failure.action == job.action:
                 failure.times -= 1
@@ -180,7 +187,7 @@ class Transitions:
 
 
 def _wrong_state(job: Job) -> str | None:
-    """Return VMAPI's words when the machine is in no state for the job, as when a running one is started."""
+    """Return VMAPI's message if the job cannot start in the machine's state, such as a start of a running machine."""
     state = job.machine.state
     if state == "deleted" or (job.needs and state not in job.needs):
         return f"Cannot {job.action} a VM from a '{state}' state"

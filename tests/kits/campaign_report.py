@@ -1,0 +1,152 @@
+"""What the campaign finds: the client's results, compared with the state of the server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from kits.campaign import CREATE, Harness, Injection, Operation, Target
+from smartdc import CreateOutcomeUnknown, SmartDCError
+
+GRACE = 0.25
+"""Seconds by which a call may miss its deadline: what a busy machine needs to notice."""
+
+VIOLATIONS = {
+    "doubled": "a thing was created twice",
+    "orphaned": "a machine was created, and neither returned nor reported",
+    "foreign exception": "an exception is none of ours",
+    "late": "a call went on past its deadline",
+    "false success": "reported as done, and was not",
+    "false refusal": "reported as not done, and was",
+    "lost": "a machine is not in hand, though a careful client would have it",
+    "next call wrong": "the next call on the same client did not show what is there",
+}
+"""What must never happen."""
+
+
+@dataclass
+class Report:
+    """How many calls were made, how they ended, and every violation by kind."""
+
+    scenarios: int = 0
+    calls: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    violations: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in VIOLATIONS})
+
+    def __str__(self) -> str:
+        """Return the figures in one line."""
+        wrongs = ", ".join(f"{kind} {len(found)}" for kind, found in self.violations.items())
+        ends = ", ".join(f"{name} {count}" for name, count in self.ends.most_common())
+        return f"{self.scenarios:,} scenarios, {self.calls:,} calls; {wrongs}; ended in {ends}"
+
+    def problems(self) -> list[str]:
+        """Return every violation, a line each."""
+        return [f"{kind}: {where}" for kind, several in self.violations.items() for where in several]
+
+    def add(self, other: Report) -> None:
+        """Add the figures of another report."""
+        self.scenarios += other.scenarios
+        self.calls += other.calls
+        self.ends += other.ends
+        for kind, several in other.violations.items():
+            self.violations[kind] += several
+
+
+def run_scenario(harness: Harness, operation: Operation, *injections: Injection) -> Report:
+    """Run one operation on a new target under injected faults, and report; a late one is tried once more, alone."""
+    report = Report()
+    with harness.target() as target:
+        run_operation(harness, target, operation, injections, report)
+    if report.violations["late"] and not harness.alone:
+        harness.alone = True
+        report = run_scenario(harness, operation, *injections)
+        harness.alone = False
+    return report
+
+
+def run_operation(
+    harness: Harness, target: Target, operation: Operation, injections: tuple[Injection, ...], report: Report
+) -> None:
+    """Run one operation under injected faults, and add to the report."""
+    target.client.close()
+    target.client.took.clear()
+    target.client.session.timeout = harness.timeout
+    result: Any = None
+    try:
+        with harness.inject(*injections):
+            result = operation.do(target)
+    except Exception as error:  # noqa: BLE001  any other exception is a finding
+        result = error
+    late = max(target.client.took, default=0.0) - harness.timeout
+    target.client.session.timeout = 60.0
+    outcome = Outcome(target, operation, injections, result)
+    report.scenarios += 1
+    report.ends[type(result).__name__ if outcome.failed else "success"] += 1
+    wrong = {**outcome.violations(), "late": late > GRACE, "next call wrong": outcome.next_call_wrong()}
+    for kind in (kind for kind, so in wrong.items() if so):
+        report.violations[kind].append(f"{outcome} (late by {late:.3f} s)" if kind == "late" else str(outcome))
+    report.calls += len(target.client.took)
+
+
+@dataclass
+class Outcome:
+    """The result of an operation, beside the state of the server."""
+
+    target: Target
+    operation: Operation
+    injections: tuple[Injection, ...]
+    result: Any
+
+    def __post_init__(self) -> None:
+        """Count before anything else is called."""
+        self.target.cloud.transitions.settle()
+        self.failed = isinstance(self.result, Exception)
+        self.count = self.operation.count(self.target)
+
+    def __str__(self) -> str:
+        """Name the operation, the faults, the result and the server's count."""
+        return f"{self.operation.name}, {', '.join(map(str, self.injections))}: {self.result!r}, {self.count} on the server"
+
+    def violations(self) -> dict[str, bool]:
+        """Return whether each kind of violation happened."""
+        create_failed = self.failed and self.operation is CREATE
+        return {
+            "doubled": self.count > 1 and not self.operation.repeatable,
+            "orphaned": create_failed and self.count > 0 and not self._reported(),
+            "foreign exception": self.failed and not isinstance(self.result, SmartDCError),
+            "false success": not self.failed and not self._done(),
+            "false refusal": self.failed and self._denied(),
+            "lost": create_failed and self._was_attainable(),
+        }
+
+    def next_call_wrong(self) -> bool:
+        """Return whether the next call, without faults, does not show the state of the server."""
+        try:
+            if self.target.listed() != self.target.alive():
+                return True
+            token = self.result.token if isinstance(self.result, CreateOutcomeUnknown) else None
+            found = [machine.id for machine in self.target.client.machines_by_token(token)] if token else []
+            return token is not None and found != self.target.created()
+        except SmartDCError:
+            return True
+
+    def _done(self) -> bool:
+        return self.operation.fits(self.target, self.result) and (self.count > 0 or self.operation.reads)
+
+    def _reported(self) -> bool:
+        """Return whether the error says that something may have been created, and how to find it."""
+        error = self.result
+        return isinstance(error, CreateOutcomeUnknown) and error.applied is None and bool(error.token)
+
+    def _denied(self) -> bool:
+        """Return whether the error denies what was done; when the server itself said so, that is not counted."""
+        server_denied = self.operation is not CREATE and any(
+            injection.mode.creates_only for injection in self.injections
+        )
+        return self.count > 0 and getattr(self.result, "applied", None) is False and not server_denied
+
+    def _was_attainable(self) -> bool:
+        """Return whether a careful client gets the machine: a single fault, or one that lets it be looked for."""
+        several = len(self.injections) > 1 or any(m.times != 1 or m.mode.fatal for m in self.injections)
+        return not several or (self.count > 0 and not any(injection.everywhere for injection in self.injections))
