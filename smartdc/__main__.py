@@ -1,4 +1,4 @@
-"""Take the tour, open a session or run the emulator: ``python -m smartdc``."""
+"""Run a command: ``python -m smartdc tour``, ``shell``, ``doctor`` or ``emulator``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from smartdc import __version__
+from smartdc.commands import command_line, python
 
 __all__ = ["main"]
 
@@ -17,34 +18,36 @@ COMMANDS = {
     "doctor": "smartdc.commands.doctor",
     "emulator": "smartdc.emulator.__main__",
 }
-"""Command to the module whose ``main`` it is."""
+"""Command to the module whose ``main`` runs it."""
 
 HELP = f"""smartdc {__version__}: Python client for CloudAPI, the API of Triton DataCenter
 
-    python -m smartdc tour              play the whole life of a machine
-    python -m smartdc shell             open a Python session with a data centre
-    python -m smartdc shell --emulator  the same with an emulated one
-    python -m smartdc doctor            find out why requests are refused
-    python -m smartdc emulator          serve an emulated one to other programs
-    python -m smartdc --version
+usage: {command_line("COMMAND")}
 
-An emulated data centre is a program on this machine: nothing leaves it, and
-nothing costs anything. Each command takes --help."""
+    tour              play a machine's whole life in an emulated data centre
+    shell             open a Python session with your data centre
+    shell --emulator  the same with an emulated data centre
+    doctor            find out why requests are not accepted, and how to fix it
+    emulator          serve an emulated data centre to other programs
+    --version         print the version
+
+An emulated data centre is a program on this computer: it needs no account,
+sends nothing over the network and costs nothing. COMMAND --help says more."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the first argument says with the others, and return the exit status."""
+    """Run the command that the first argument names with the other arguments, and return the exit status."""
     name, *others = arguments or ["--help"]
     if name in {"--help", "-h", "--version"}:
         _say(f"smartdc {__version__}" if name == "--version" else HELP)
         return 0
     if name not in COMMANDS:
-        return _fail(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
+        return _fail(f"unknown command {name!r}; expected one of {', '.join(COMMANDS)}")
     try:
-        # A command is loaded when it is called: the emulator needs packages that the client does without.
+        # A command is loaded when it is called, so that --help and --version load nothing.
         module = importlib.import_module(COMMANDS[name])
     except ModuleNotFoundError as error:
-        return _fail(f"{name} needs the package {error.name}: pip install {error.name}")
+        return _fail(f"{name} needs the package {error.name}: {python()} -m pip install {error.name}")
     status: int = module.main(others)
     return status
 
@@ -64,11 +67,11 @@ def run() -> int:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 (this is a command)
+    print(text)  # noqa: T201 (a command prints)
 
 
 def _fail(text: str) -> int:
-    print(f"smartdc: {text}", file=sys.stderr)  # noqa: T201 (this is a command)
+    print(f"smartdc: {text}", file=sys.stderr)  # noqa: T201 (a command prints)
     return 2
 
 

@@ -1,22 +1,30 @@
-"""Say what is wrong before anything works, for settings from which not even a data centre can be made."""
+"""Find out why requests are not accepted: ``python -m smartdc doctor``.
+
+It works also with settings from which no `DataCenter` can be made.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from smartdc.datacenter import explain_auth
+from smartdc import explain_auth
+from smartdc.commands import command_line
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the explanation for the environment, or for a profile, and return 0 when all is well."""
+    """Print every check and its result, and return the exit status: 1 when one of them failed."""
     parser = argparse.ArgumentParser(
-        prog="python -m smartdc doctor",
-        description="Look at all that signing depends on, and say what to do where it fails.",
+        prog=command_line("doctor"),
+        description="Check the settings, the key, the server and its answer, and say how to fix what fails.",
     )
-    parser.add_argument("--profile", metavar="NAME", help="a profile of the triton command, or env")
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="check this profile of the triton command, or env for the environment variables",
+    )
     explanation = explain_auth(profile=parser.parse_args(arguments).profile)
-    print(explanation)  # noqa: T201 (that is what it is for)
+    print(explanation)  # noqa: T201 (a command prints)
     return 0 if explanation.ok else 1

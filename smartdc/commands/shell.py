@@ -1,7 +1,7 @@
-"""Open a Python session with a data centre at hand: ``python -m smartdc shell``.
+"""Open an interactive session with a data centre in it: ``python -m smartdc shell``.
 
-`dc` is the data centre of the environment or of a profile, or an emulated one within this process. The session is
-IPython's where that is installed, and Python's own elsewhere.
+`dc` is the data centre of the environment or of a profile, or an emulated one in this process. The session is
+IPython where that is installed, and Python's own elsewhere.
 """
 
 from __future__ import annotations
@@ -16,38 +16,40 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from smartdc import ConfigError, DataCenter, __version__
+from smartdc.commands import command_line
 from smartdc.emulator import AfterSeconds, Emulator, WallClock
 
 try:
     import readline
-except ImportError:  # Windows has none, and does without completion
+except ImportError:  # Windows has none; the session works without completion
     readline = None  # type: ignore[assignment]
 
 __all__ = ["banner", "main"]
 
 THINGS = {
-    "dc.account()": "who you are",
-    "dc.machines()": "what you have",
-    'dc.images(os="linux")': "what a machine can be made from",
-    "dc.packages()": "how large it can be",
-    "dc.explain_auth()": "how you are signed in, and what is wrong if you are not",
+    "dc.account()": "the account that you act on",
+    "dc.machines()": "all your machines",
+    'dc.images(os="linux")': "the images that a machine can be created from",
+    "dc.packages()": "the sizes that it can have",
+    "dc.explain_auth()": "which key signs your requests, and what to do when they are refused",
 }
-"""Five things to try in a real data centre: none of them changes anything."""
+"""Five calls to try in a real data centre; none of them changes anything."""
 
 EMULATED_THINGS = {
     'image = dc.image("base-64-lts@24.4.1")': "",
     'machine = dc.create_machine("web-1", package="g1-small", image=image)': "",
     'machine.poll_until("running", progress=True)': "",
     "machine.public_ips": "",
-    "cloud.trace.operations()": "what CloudAPI was asked so far",
+    "cloud.trace.operations()": "the operations requested so far",
 }
-"""Five things to try, one after the other, where nothing costs anything."""
+"""Five calls to try, one after the other, in an emulated data centre."""
 
 JOB_SECONDS = 2.0
+"""Seconds that every job takes in the emulated data centre."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Open a session and return the exit status when it is over."""
+    """Open a session and return the exit status when it ends."""
     options = _options().parse_args(arguments)
     names: dict[str, Any] = {}
     try:
@@ -57,7 +59,8 @@ def main(arguments: Sequence[str]) -> int:
         else:
             names["dc"] = DataCenter(profile=options.profile)
     except ConfigError as error:
-        print(f"smartdc: {error}; or try an emulated one: python -m smartdc shell --emulator", file=sys.stderr)  # noqa: T201
+        emulated = command_line("shell", "--emulator")
+        print(f"smartdc: {error}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
         return 2
     with names["dc"]:
         _interact(banner(names), names)
@@ -65,17 +68,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m smartdc shell", description="Open a Python session with a data centre.")
+    about = "Open an interactive Python session in which `dc` is a data centre."
+    parser = argparse.ArgumentParser(command_line("shell"), description=about)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--emulator", action="store_true", help="an emulated data centre, within this process")
-    where.add_argument("--profile", metavar="NAME", help="a profile of the triton command, or env")
+    where.add_argument("--emulator", action="store_true", help="use an emulated data centre in this process")
+    where.add_argument(
+        "--profile", metavar="NAME", help="use this profile of the triton command, or env for the environment variables"
+    )
     return parser
 
 
 def banner(names: Mapping[str, Any]) -> str:
-    """Say where the session is, and what to try there."""
+    """Return the opening of a session: what its names are, and what to try."""
     emulated = "cloud" in names
-    what = "an emulated data centre: cloud" if emulated else "your data centre"
+    what = "an emulated data centre; cloud is its emulator" if emulated else "your data centre"
     things = EMULATED_THINGS if emulated else THINGS
     tries = [f"    {call:<26}  # {why}" if why else f"    {call}" for call, why in things.items()]
     return "\n".join(
@@ -83,7 +89,7 @@ def banner(names: Mapping[str, Any]) -> str:
             f"smartdc {__version__} on Python {platform.python_version()}",
             f"dc is {names['dc']!r}, {what}",
             "",
-            "Five things to try:",
+            "Try these:",
             *tries,
             "",
         ]
@@ -91,7 +97,7 @@ def banner(names: Mapping[str, Any]) -> str:
 
 
 def _interact(text: str, names: dict[str, Any]) -> None:
-    """Hand over to whoever types, in the better of the two sessions."""
+    """Run the session: IPython where there is one."""
     start = _ipython()
     if start is None:
         _complete(names)
@@ -102,7 +108,7 @@ def _interact(text: str, names: dict[str, Any]) -> None:
 
 
 def _ipython() -> Callable[..., object] | None:
-    """Return what starts IPython, if that is installed."""
+    """Return the function that starts IPython, or None where it is not installed."""
     try:
         start: Callable[..., object] = importlib.import_module("IPython").start_ipython
     except ModuleNotFoundError:
@@ -111,7 +117,7 @@ def _ipython() -> Callable[..., object] | None:
 
 
 def _complete(names: dict[str, Any]) -> None:
-    """Let the Tab key complete names, where there is something to do that with."""
+    """Complete names on Tab, where readline is installed."""
     if readline is not None:
         readline.set_completer(rlcompleter.Completer(names).complete)
         readline.parse_and_bind("tab: complete")

@@ -1,7 +1,7 @@
 """Play the whole life of a machine against an emulated data centre: ``python -m smartdc tour``.
 
-The tour is a text, ``tour.txt``, that reads like an interactive session. Every call in it is made, over HTTP and with
-real signatures, what the emulator was asked is shown beneath it, and what comes back must be what the text says.
+The tour is a text, ``tour.txt``, that reads like an interactive session. Every call in it is made over HTTP with a real
+signature, the requests that the emulator received are shown beneath it, and the result must be the one in the text.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from smartdc import DataCenter, __version__
+from smartdc.commands import command_line
 from smartdc.emulator import AT_ONCE, AfterSeconds, Emulator, Server
 from smartdc.http.clock import Clock, SystemClock
 
@@ -32,28 +33,28 @@ __all__ = ["FastClock", "Screen", "TourStopped", "main", "play"]
 TOUR = files("smartdc.commands").joinpath("tour.txt").read_text(encoding="utf-8")
 
 PACE = 10.0
-"""How much faster than ours the data centre's time passes."""
+"""How many times as fast as ours the data centre's clock runs."""
 SECONDS = {"provision": 12.0, "reboot": 8.0}
-"""How long jobs take by the data centre's clock, unless they take `USUAL_SECONDS`."""
+"""Seconds that jobs of some actions take by the data centre's clock; all others take `USUAL_SECONDS`."""
 USUAL_SECONDS = 4.0
 BOOT_SCRIPT = "#!/bin/sh\nlogger web-1 is up\n"
 
 WIDTH = 80
 STYLES = {"title": "1", "code": "36", "wire": "2", "good": "32", "refused": "33", "bad": "1;31"}
-"""What is said in which colour, as the numbers of ANSI's escape sequences."""
+"""Kind of line to its colour, as the parameters of an ANSI escape sequence."""
 
 _ID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class TourStopped(Exception):
-    """A step did not do what the tour says it does."""
+    """A step did not give the result that the tour shows."""
 
 
 class FastClock:
     """A clock on which every second of another one counts for `pace` seconds.
 
-    `watch` is told of every sleep, so that somebody can show that there is a wait.
+    `watch` is called with the seconds of every sleep, so that a wait can be shown.
     """
 
     def __init__(self, real: Clock, pace: float = PACE, watch: Callable[[float], None] = lambda _: None) -> None:
@@ -84,17 +85,17 @@ class Screen:
         self._waited = 0.0
 
     def say(self, text: str = "", style: str = "") -> None:
-        """Write a line in the place of the progress line, if there is one."""
+        """Write a line; it replaces the progress line, if there is one."""
         self._wipe()
         self._out.write(f"{self.paint(text, style)}\n")
         self._out.flush()
 
     def paint(self, text: str, style: str) -> str:
-        """Return `text` in the colour of a style, where there are colours."""
+        """Return `text` in the colour of a style, or as it is where there are no colours."""
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if text and style and self._colour else text
 
     def wait(self, seconds: float) -> None:
-        """Show on a terminal that time passes."""
+        """Show on a terminal that a wait is going on."""
         if self._live:
             self._waited += seconds
             self._out.write(
@@ -109,8 +110,9 @@ class Screen:
 
 
 def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) -> int:
-    """Play the tour on standard output, and return the exit status: 1 when a step did not do what it says."""
-    argparse.ArgumentParser("python -m smartdc tour", description="Play the life of a machine.").parse_args(arguments)
+    """Play the tour on standard output and return the exit status: 1 when a step does not give its result."""
+    about = "Play the whole life of a machine against an emulated data centre, and show every call and request."
+    argparse.ArgumentParser(command_line("tour"), description=about).parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     screen = Screen(sys.stdout, os.environ)
@@ -118,46 +120,48 @@ def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) 
         play(screen, tour, real)
     except TourStopped as stopped:
         screen.say()
-        screen.say(f"The tour stops here. {stopped}", "bad")
+        screen.say(f"The tour failed at this step: {stopped}", "bad")
         return 1
     return 0
 
 
 def play(screen: Screen, tour: str = TOUR, real: Clock | None = None) -> None:
-    """Play a tour, or raise `TourStopped` at the first step that does not do what it says."""
+    """Play a tour, or raise `TourStopped` at the first step that does not give its result."""
     clock = FastClock(real or SystemClock(), watch=screen.wait)
     cloud = Emulator(clock=clock, transitions=AfterSeconds(USUAL_SECONDS))
     cloud.transitions.policies.update({action: AfterSeconds(seconds) for action, seconds in SECONDS.items()})
     cloud.transitions.policies.update(dict.fromkeys(("set_tags", "set_metadata"), AT_ONCE))
     with Server(cloud) as server, tempfile.TemporaryDirectory(prefix="smartdc-tour-") as folder:
-        _greet(screen, server.url)
+        _show_opening(screen, server.url)
         with DataCenter(**{**cloud.connection(server.url), "clock": clock}) as dc:
             _play(screen, cloud, tour, _names(dc, Path(folder)))
     _check_state(cloud)
-    _part(screen, cloud)
+    _show_closing(screen, cloud)
 
 
 def _names(dc: DataCenter, folder: Path) -> dict[str, Any]:
-    """Return what the calls of the tour can use."""
+    """Return the names that the calls of the tour use."""
     boot_sh = folder / "boot.sh"
     boot_sh.write_text(BOOT_SCRIPT)
     return {"dc": dc, "boot_sh": boot_sh, "wrong_key": Emulator(seed=1).private_key}
 
 
-def _greet(screen: Screen, url: str) -> None:
+def _show_opening(screen: Screen, url: str) -> None:
     screen.say(f"smartdc {__version__}: the life of a machine", "title")
     screen.say()
-    screen.say(f"An emulated data centre listens on {url} until this tour ends.")
-    screen.say("Every request is signed with a key made for it, and every signature is verified.")
-    screen.say(f"Time passes {PACE:.0f} times as fast there. Request lines show eight digits of an id.")
+    screen.say(f"An emulated data centre listens on {url} until the tour ends.")
+    screen.say("Every request is signed with a throwaway key, and every signature is verified.")
+    screen.say(f"Its clock runs {PACE:.0f} times as fast as yours.")
+    screen.say("Below each call are the requests that it sent, with ids cut to eight digits, and")
+    screen.say("then its result.")
 
 
-def _part(screen: Screen, cloud: Emulator) -> None:
+def _show_closing(screen: Screen, cloud: Emulator) -> None:
     operations = len(set(cloud.trace.operations()))
     screen.say()
-    screen.say(f"{len(cloud.trace)} requests, {operations} operations of CloudAPI. Nothing is left behind.", "good")
+    screen.say(f"{len(cloud.trace)} requests, {operations} CloudAPI operations. Nothing is left behind.", "good")
     screen.say()
-    screen.say("Now you:  python -m smartdc shell --emulator")
+    screen.say(f"Try it yourself:  {command_line('shell', '--emulator')}")
 
 
 def _play(screen: Screen, cloud: Emulator, tour: str, names: dict[str, Any]) -> None:
@@ -175,7 +179,7 @@ def _play(screen: Screen, cloud: Emulator, tour: str, names: dict[str, Any]) -> 
 
 
 def _run(screen: Screen, cloud: Emulator, example: doctest.Example, names: dict[str, Any]) -> None:
-    """Make one call and show it, what was asked over HTTP, and what came back."""
+    """Make one call; show it, the requests that it sent, and its result."""
     seen = len(cloud.trace)
     for number, line in enumerate(example.source.splitlines()):
         screen.say(f"    {'... ' if number else '>>> '}{line}", "code")
@@ -188,41 +192,39 @@ def _run(screen: Screen, cloud: Emulator, example: doctest.Example, names: dict[
 
 
 def _call(source: str, names: dict[str, Any]) -> tuple[str, str]:
-    """Make a call as an interactive session would; return what it prints, and the error that it ends with."""
+    """Make a call as an interactive session would; return its output and, where it raised one, its error."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
             exec(compile(source, "<tour>", "single"), names)  # noqa: S102 (what is shown is what is run)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the tour says whether it should be)
+    except Exception as error:  # noqa: BLE001 (the tour says which error is expected)
         return printed.getvalue(), traceback.format_exception_only(error)[-1]
     return printed.getvalue(), ""
 
 
 def _check(example: doctest.Example, answer: str, error: str) -> None:
-    """Compare what came back with what the tour says."""
+    """Compare the result with the one in the tour."""
     got, want = (error, example.exc_msg) if error or example.exc_msg else (answer, example.want)
     if not doctest.OutputChecker().check_output(want or "", got, _FLAGS):
         wanted = (want or "nothing").strip()
-        raise TourStopped(
-            f"{example.source.strip()}\nshould have given\n{wanted}\nand gave\n{got.strip() or 'nothing'}"
-        )
+        raise TourStopped(f"{example.source.strip()}\nexpected\n{wanted}\ngot\n{got.strip() or 'nothing'}")
 
 
 def _check_state(cloud: Emulator) -> None:
     violations, machines = cloud.check_invariants(), cloud.summary()["machines"]
     if violations or set(machines) - {"deleted"}:
-        raise TourStopped(f"The tour left something behind: machines {machines}, violated invariants {violations}")
+        raise TourStopped(f"it left something behind: machines {machines}, violated invariants {violations}")
 
 
 def _requests(trace: Sequence[Any]) -> Iterator[tuple[str, str]]:
-    """Yield every request line and its status; what is asked many times in a row is shown once."""
+    """Yield every request line and its status; equal requests in a row are one line that counts them."""
     for (method, path, status), several in groupby(trace, lambda asked: (asked.method, asked.path, asked.status)):
         times = len(list(several))
         yield f"{method} {_short(path)}", f"{status} {HTTPStatus(status).phrase}{f' x {times}' if times > 1 else ''}"
 
 
 def _short(text: str) -> str:
-    """Cut ids to their first eight digits."""
+    """Return text with its ids cut to their first eight digits."""
     return _ID.sub(r"\1…", text)
 
 
@@ -231,6 +233,6 @@ def _style(status: str) -> str:
 
 
 def _folded(text: str) -> list[str]:
-    """Return the lines of an answer, none longer than the screen is wide."""
+    """Return the lines of a text, folded to the width of the screen."""
     lines = (line if len(line) <= WIDTH - 4 else _short(line) for line in text.splitlines())
     return [piece for line in lines for piece in textwrap.wrap(line, WIDTH - 4) or [""]]

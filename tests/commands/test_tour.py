@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 
 import pytest
 
@@ -24,7 +25,9 @@ class Terminal(io.StringIO):
 def played() -> str:
     """What the tour writes into a pipe; its waits pass on a clock that takes no time."""
     pipe = io.StringIO()
-    play(Screen(pipe, {}), real=VirtualClock())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "orig_argv", ["python3", "-m", "smartdc", "tour"])
+        play(Screen(pipe, {}), real=VirtualClock())
     return pipe.getvalue()
 
 
@@ -45,22 +48,22 @@ def step(played: str, title: str) -> str:
 @pytest.mark.parametrize(
     ("title", "request_line", "status"),
     [
-        ("Provision", "POST /demo/machines", "201 Created"),
-        ("Wait until it runs", "GET /demo/machines/af1adec9…", "200 OK"),
+        ("Create a machine", "POST /demo/machines", "201 Created"),
+        ("Wait until it is running", "GET /demo/machines/af1adec9…", "200 OK"),
         ("Tag it", "POST /demo/machines/af1adec9…/tags", "200 OK"),
-        ("Give it metadata", "POST /demo/machines/af1adec9…/metadata", "200 OK"),
+        ("Set metadata", "POST /demo/machines/af1adec9…/metadata", "200 OK"),
         ("Take a snapshot", "POST /demo/machines/af1adec9…/snapshots", "201 Created"),
         ("Roll back", "POST /demo/machines/af1adec9…/snapshots/fresh", "202 Accepted"),
         ("Rename", "POST /demo/machines/af1adec9…?action=rename&name=web-2", "202 Accepted"),
-        ("Move it to a larger", "POST /demo/machines/af1adec9…?action=resize&package=g1-medium", "202 Accepted"),
+        ("Resize", "POST /demo/machines/af1adec9…?action=resize&package=g1-medium", "202 Accepted"),
         ("Stop", "POST /demo/machines/af1adec9…?action=stop", "202 Accepted"),
         ("Start", "POST /demo/machines/af1adec9…?action=start", "202 Accepted"),
         ("Reboot", "POST /demo/machines/af1adec9…?action=reboot", "202 Accepted"),
-        ("Put it behind", "POST /demo/machines/af1adec9…?action=enable_firewall", "202 Accepted"),
-        ("Read what was done", "GET /demo/machines/af1adec9…/audit", "200 OK"),
+        ("Enable its firewall", "POST /demo/machines/af1adec9…?action=enable_firewall", "202 Accepted"),
+        ("Read its audit log", "GET /demo/machines/af1adec9…/audit", "200 OK"),
         ("Delete", "DELETE /demo/machines/af1adec9…", "204 No Content"),
-        ("Ask for it once more", "GET /demo/machines/af1adec9…", "410 Gone"),
-        ("Come back", "GET /demo/machines?limit=1000&offset=0", "401 Unauthorized"),
+        ("Get it after", "GET /demo/machines/af1adec9…", "410 Gone"),
+        ("Sign with the wrong", "GET /demo/machines?limit=1000&offset=0", "401 Unauthorized"),
     ],
 )
 def test_every_step_shows_what_was_asked_and_the_status(
@@ -87,12 +90,17 @@ def test_a_wait_is_shown_once(played: str) -> None:
 
 def test_an_error_is_shown_in_the_words_that_a_user_gets(played: str) -> None:
     """Errors are a part of the tour too."""
-    assert "smartdc.errors.Gone: GET /demo/machines/af1adec9…: 410:" in step(played, "Ask for it once more")
+    assert "smartdc.errors.Gone: GET /demo/machines/af1adec9…: 410:" in step(played, "Get it after")
 
 
 def test_nothing_is_wider_than_80_columns(played: str) -> None:
     """The tour fits the smallest terminal."""
     assert max(map(len, played.splitlines())) <= 80
+
+
+def test_the_last_line_can_be_typed_as_it_stands(played: str) -> None:
+    """What to do next is a command with the Python that runs the tour."""
+    assert played.splitlines()[-1] == "Try it yourself:  python3 -m smartdc shell --emulator"
 
 
 def test_a_pipe_gets_plain_text(played: str) -> None:
@@ -147,20 +155,20 @@ def test_a_fast_clock_counts_every_second_as_several() -> None:
 
 def test_a_step_that_gives_something_else_stops_the_tour() -> None:
     """What the tour says must be so, and the words tell what was not."""
-    with pytest.raises(TourStopped, match=r"dc.num_machines\(\)\nshould have given\n1\nand gave\n0"):
+    with pytest.raises(TourStopped, match=r"dc.num_machines\(\)\nexpected\n1\ngot\n0"):
         play(Screen(io.StringIO(), {}), "Count.\n\n>>> dc.num_machines()\n1\n", VirtualClock())
 
 
 def test_a_step_that_fails_stops_the_tour() -> None:
     """An error that the tour does not foresee is no part of it."""
-    with pytest.raises(TourStopped, match=r"should have given\nnothing\nand gave\nsmartdc.errors.ResourceNotFound"):
+    with pytest.raises(TourStopped, match=r"expected\nnothing\ngot\nsmartdc.errors.ResourceNotFound"):
         play(Screen(io.StringIO(), {}), "Ask.\n\n>>> dc.request('GET', '/keys/none')\n", VirtualClock())
 
 
 def test_a_step_that_should_fail_and_does_not_stops_the_tour() -> None:
     """A refusal that did not come is as wrong as one that came."""
     text = "Ask.\n\n>>> _ = dc.keys()\nTraceback (most recent call last):\nsmartdc.errors.InvalidCredentials: ...\n"
-    with pytest.raises(TourStopped, match=r"InvalidCredentials: ...\nand gave\nnothing"):
+    with pytest.raises(TourStopped, match=r"InvalidCredentials: ...\ngot\nnothing"):
         play(Screen(io.StringIO(), {}), text, VirtualClock())
 
 
@@ -184,4 +192,4 @@ def test_the_command_fails_when_a_step_does_not_do_what_it_says(capsys: pytest.C
     status = tour.main([], "Count.\n\n>>> dc.num_machines()\n1\n", VirtualClock())
 
     assert status == 1
-    assert "The tour stops here. dc.num_machines()" in capsys.readouterr().out
+    assert "The tour failed at this step: dc.num_machines()" in capsys.readouterr().out

@@ -159,7 +159,7 @@ def test_the_reference_names_every_operation(operation: str) -> None:
 
 def test_the_table_of_operations_is_that_of_the_code() -> None:
     """Methods, paths and what the emulator has are where the table says; none is missing."""
-    assert written_table() == table(), "run python tests/kits/docs.py, which writes the table again"
+    assert written_table() == table(), "run PYTHONPATH=tests python -m kits.docs, which writes the table again"
 
 
 def test_every_operation_is_in_the_table_once() -> None:

@@ -1,6 +1,7 @@
 """What the documentation is compared with: its code blocks, and the table of operations as the code has it.
 
-Run this file, ``python tests/kits/docs.py``, to write the table into ``docs/operations.md`` again.
+``PYTHONPATH=tests python -m kits.docs`` writes the table into ``docs/operations.md`` again. (Run as a file it would find
+``kits/http.py`` in the place of the standard library's ``http``.)
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ _HEAD = [
 _WITHOUT_METHODS = """\
 ## Without a method of their own
 
-An operation whose name begins with `Head` answers with the headers of its `Get` or `List` twin, and no body.
-It has no method, since it tells nothing that its twin does not tell as well; counting is the exception, which `num_machines()`, `num_nics()` and `num_disks()` do.
-`dc.request` reaches it: it returns None and the `requests.Response` with the headers, and what is not there is a `ResourceNotFound`.
+An operation whose name begins with `Head` returns the headers of its `Get` or `List` counterpart, without a body.
+It needs no method of its own, since its counterpart returns the same and more; the exception is counting, for which there are `num_machines()`, `num_nics()` and `num_disks()`.
+`dc.request` calls it: it returns None and the `requests.Response` with the headers, and raises `ResourceNotFound` for a 404.
 
-The first three lead browsers to the documentation of CloudAPI.
-Nobody needs them in a program; they raise `Redirected`, which has the `location`.""".splitlines()
+The first three redirect browsers to the documentation of CloudAPI.
+Programs do not need them; they raise `Redirected`, which has the `location`.""".splitlines()
 
 
 @dataclass(frozen=True)
