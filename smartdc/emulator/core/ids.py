@@ -24,7 +24,8 @@ class Ids:
         self.random = random.Random(seed)  # noqa: S311  repeatable on purpose, and no secret
         self._drawn: Counter[str] = Counter()
         start = int.from_bytes(digest(f"{seed} mac"))
-        self._mac_start, self._mac_step = start % MACS, start // MACS % MACS | 1
+        self._mac_start = start % MACS
+        self._mac_step = start // MACS % MACS | 1
         self._lock = threading.Lock()
 
     def uuid(self, kind: str) -> str:

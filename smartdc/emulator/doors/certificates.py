@@ -22,9 +22,11 @@ def write_certificates(folder: Path) -> tuple[str, str]:
 
     Next to them are chains that a client must reject, named after the faults that present them.
     """
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(ec.SECP256R1())
     root = _root(root_key)
-    ca, chain = folder / "ca.pem", folder / "server.pem"
+    ca = folder / "ca.pem"
+    chain = folder / "server.pem"
     write_private(ca, root.public_bytes(Encoding.PEM))
     _write_chain(chain, _leaf(key, root.subject, root_key), key)
     _write_chain(folder / "expired.pem", _leaf(key, root.subject, root_key, age=2 * _LIFETIME), key)

@@ -242,7 +242,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _parse(self) -> bool:
         if len(self.raw_requestline) > MAX_LINE:
-            self.requestline, self.request_version, self.command = "", "", ""
+            self.requestline = ""
+            self.request_version = ""
+            self.command = ""
             self.send_error(414)
             return False
         return self.parse_request()

@@ -72,7 +72,8 @@ class _DribbledBody(io.RawIOBase):
             self._clock.sleep(self._seconds)
             self._piece = next(self._pieces, b"")
         end = len(self._piece) if size < 0 else size
-        given, self._piece = self._piece[:end], self._piece[end:]
+        given = self._piece[:end]
+        self._piece = self._piece[end:]
         return given
 
 
@@ -208,7 +209,8 @@ def _chunk_garbage(context: AdapterFaultContext) -> io.IOBase:
 
 @implements(_FAULTS, "endless")
 def _endless(context: AdapterFaultContext) -> io.IOBase:
-    context.response.status, context.response.headers = 200, [("Content-Type", "application/json")]
+    context.response.status = 200
+    context.response.headers = [("Content-Type", "application/json")]
     return _EndlessBody()
 
 

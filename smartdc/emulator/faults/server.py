@@ -60,7 +60,8 @@ class ServerFaultContext:
 
     def send_half(self) -> None:
         """Send the head and half of the body, or half of the head if there is no body."""
-        head, body = self.head(), self.response.body
+        head = self.head()
+        body = self.response.body
         self.send(head + body[: len(body) // 2] if body else head[: len(head) // 2])
 
     def head(self) -> bytes:
@@ -118,7 +119,8 @@ def _truncate(context: ServerFaultContext) -> None:
 
 @implements(_FAULTS, "dribble")
 def _dribble(context: ServerFaultContext) -> None:
-    head, body = context.head(), context.response.body
+    head = context.head()
+    body = context.response.body
     context.send(head if body else b"")
     for piece in pieces(body or head):
         context.wire.stopped.wait(context.fault.seconds / PIECES)

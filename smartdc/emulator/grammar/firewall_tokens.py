@@ -85,7 +85,8 @@ class Reader:
         match = _TOKEN.match(self._text, start)
         if not match:
             return _Token("", "", start, start)
-        kind, text = str(match.lastgroup), match[0]
+        kind = str(match.lastgroup)
+        text = match[0]
         if kind in ("KEYWORD", "MARK"):
             kind = text.upper()
         return _Token(kind, text, start, match.end())

@@ -188,7 +188,8 @@ class _Reader:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found, position = [], 0
+    found = []
+    position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
         if not match:

@@ -144,7 +144,9 @@ def _stopped(machine: MachineRecord) -> None:
 
 
 def _fit(machine: MachineRecord, package: PackageRecord) -> None:
-    machine.package, machine.memory, machine.disk = package.id, package.memory, package.disk
+    machine.package = package.id
+    machine.memory = package.memory
+    machine.disk = package.disk
     machine.flexible = machine.brand == "bhyve"
 
 

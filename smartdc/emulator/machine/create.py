@@ -46,7 +46,8 @@ def create_machine(call: Call) -> Reply:
     _check_volumes(call, brand)
     check_networks(call, networks)
     check_affinity(call.params.get("affinity"))
-    metadata, tags = _flat(call, "metadata."), _flat(call, "tag.")
+    metadata = _flat(call, "metadata.")
+    tags = _flat(call, "tag.")
     credentials = _take_credentials(metadata)
     if password := call.params.get("password") or call.params.get("administrator_pw"):
         metadata["administrator_pw"] = password
@@ -55,7 +56,9 @@ def create_machine(call: Call) -> Reply:
     _validate(call, name, metadata, tags)
     _require_network(networks)
     machine = _make(call, identity, name, brand, image, package, layout)
-    machine.metadata, machine.tags, machine.credentials = metadata, tags, credentials
+    machine.metadata = metadata
+    machine.tags = tags
+    machine.credentials = credentials
     _plug(call, machine, networks)
     call.state.add_machine(machine)
     _mount_volumes(call, machine)

@@ -96,7 +96,8 @@ def resize_disk(call: Call) -> Reply:
     """Queue a resize; the answer has the old size."""
     disk = _require(call)
     _check_stopped(call)
-    size, shrink = _size(call), call.params.get("dangerous_allow_shrink")
+    size = _size(call)
+    shrink = call.params.get("dangerous_allow_shrink")
     if not (shrink is None or isinstance(shrink, bool)):
         raise invalid_argument("dangerous_allow_shrink must be a boolean")
     _check_flexible(call, "resize")
@@ -163,7 +164,8 @@ def _space(machine: MachineRecord) -> int:
 
 def _check_new(call: Call) -> tuple[int, str | None]:
     """Return size and slot of a new disk, after CloudAPI's checks and then VMAPI's."""
-    machine, slot = call.machine, call.params.get("pci_slot")
+    machine = call.machine
+    slot = call.params.get("pci_slot")
     _check_stopped(call)
     remaining = call.params.get("size") == "remaining"
     size = 0 if remaining else _size(call)

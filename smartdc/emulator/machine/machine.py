@@ -43,7 +43,8 @@ def list_machines(call: Call) -> Reply:
         return _page(call, [machine for machine in call.state.machines_of(call.account) if machine.tags], {})
     state = _state_filter(call)
     tests = [*_state_tests(state), *_filters(call)]
-    limit, offset = _number(call, "limit", MAX_LIMIT, 1, MAX_LIMIT), _number(call, "offset", 0, 0, None)
+    limit = _number(call, "limit", MAX_LIMIT, 1, MAX_LIMIT)
+    offset = _number(call, "offset", 0, 0, None)
     found = _slice(_candidates(call, state), tests, offset, offset + limit)
     return _page(call, found, {"x-query-limit": str(limit)})
 
@@ -97,7 +98,8 @@ def _destroy(call: Call, machine: MachineRecord) -> None:
 
 def _candidates(call: Call, state: str | None) -> Sequence[MachineRecord]:
     """Return the machines to filter, oldest first, which an index has narrowed down by state and name."""
-    machines, account = call.state.machines, call.account.id
+    machines = call.state.machines
+    account = call.account.id
     if state in (None, "deleted"):
         return machines.owned_by(account)
     name = call.text("name")

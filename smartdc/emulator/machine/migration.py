@@ -119,7 +119,9 @@ def _begin(call: Call, *, automatic: bool = False) -> Reply:
     known = _check_begin(call)
     migration = known or MigrationRecord(call.machine.id, call.account.id, automatic, call.now)
     call.state.migrations[call.machine.id] = migration
-    migration.phase, migration.state, migration.error = "begin", "running", None
+    migration.phase = "begin"
+    migration.state = "running"
+    migration.error = None
     for phase in AUTOMATIC if migration.automatic else AUTOMATIC[:1]:
         _queue(call, migration, phase)
     return _started(call, migration, "begin")
@@ -131,7 +133,8 @@ def _automatic(call: Call) -> Reply:
 
 def _sync(call: Call) -> Reply:
     migration = _require(call, call.machine)
-    phase, state = migration.phase, migration.state
+    phase = migration.phase
+    state = migration.state
     if state not in ("paused", "failed"):
         raise _precondition(f"Cannot sync in migration state: {state}")
     if (phase, state) != ("begin", "paused") and phase != "sync":
@@ -154,12 +157,14 @@ def _switch(call: Call) -> Reply:
 
 def _pause(call: Call) -> Reply:
     """Cancel the job of the running sync, and queue one that records the pause."""
-    machine, migration = call.machine, _require(call, call.machine)
+    machine = call.machine
+    migration = _require(call, call.machine)
     if (migration.phase, migration.state) != ("sync", "running"):
         raise _precondition("Pause requires a running migration sync action")
     running, *later = machine.pending
     _forget(machine, later)
-    running.error, running.undo = "canceled", lambda _: _close(migration, "paused", call.now)
+    running.error = "canceled"
+    running.undo = lambda _: _close(migration, "paused", call.now)
     call.transitions.release(machine.id)
     running.execution = "canceled"
     _queue_job(call, "pause", lambda _: setattr(migration, "state", "paused"))
@@ -262,7 +267,8 @@ def _fail(call: Call, migration: MigrationRecord, phase: str, job: Job, machine:
     _open(migration, phase, now)
     migration.history[-1]["error"] = job.error
     _close(migration, "failed", now)
-    migration.state, migration.error = "failed", f"failed to {phase} migration instance - {job.error}"
+    migration.state = "failed"
+    migration.error = f"failed to {phase} migration instance - {job.error}"
     _forget(machine, list(machine.pending))
 
 
@@ -283,7 +289,9 @@ def _open(migration: MigrationRecord, phase: str, now: float) -> None:
 def _write(migration: MigrationRecord, phase: str, now: float) -> None:
     entry = {"type": "progress", "current_progress": 1, "message": MESSAGES[phase], "phase": phase, "state": "running"}
     migration.history.append({**entry, "started_timestamp": iso(now), "total_progress": 100})
-    migration.phase, migration.state, migration.error = phase, "running", None
+    migration.phase = phase
+    migration.state = "running"
+    migration.error = None
 
 
 def _close(migration: MigrationRecord, state: str, now: float) -> None:

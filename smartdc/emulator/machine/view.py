@@ -31,7 +31,8 @@ def view(machine: MachineRecord, call: Call, *, alone: bool = True) -> dict[str,
     }
     if "credentials" in call.params:
         shown["credentials"] = call.params["credentials"]
-    shown["created"], shown["updated"] = iso(machine.created), iso(machine.updated)
+    shown["created"] = iso(machine.created)
+    shown["updated"] = iso(machine.updated)
     shown |= _flag("docker", on=machine.docker)
     if not _is_first_version(call):
         shown["networks"] = [nic.network for nic in nics]

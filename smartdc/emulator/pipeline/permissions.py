@@ -52,7 +52,8 @@ def manages_access(call: Call) -> bool:
 
 def action_of(call: Call) -> str:
     """Return the call's action as policies name it."""
-    name, action = call.match.operation.name, call.text("action")
+    name = call.match.operation.name
+    action = call.text("action")
     if name.startswith("SetRoleTags:"):
         return "setroletags"
     if call.match.operation.path.endswith("/machines/:machine") and call.request.method == "POST":
@@ -65,7 +66,8 @@ def resource_of(call: Call) -> str:
 
     What is below a machine or another resource has that resource's tags; only keys of users have their own.
     """
-    account, path = call.text("account"), call.request.path.split("/")[2:]
+    account = call.text("account")
+    path = call.request.path.split("/")[2:]
     whole = len(path) < 3 or (path[0] == "users" and path[2] == "keys")
     kept = 2 if len(path) == 3 or path[:1] == ["machines"] else 3
     names = [call.account.login if account == "my" else account, *(path if whole else path[:kept])]
@@ -86,7 +88,9 @@ def on_machine(call: Call) -> bool:
 
 def _active_roles(call: Call) -> list[RoleRecord]:
     """Return the active roles; a requested one that the caller is not a member of is a 403."""
-    member, roles, requested = (call.user or call.caller).id, call.account.roles.values(), call.text("as-role")
+    member = (call.user or call.caller).id
+    roles = call.account.roles.values()
+    requested = call.text("as-role")
     if not requested:
         return [role for role in roles if member in role.default_members]
     mine = {role.name: role for role in roles if member in role.members}
@@ -101,7 +105,9 @@ def _may(call: Call, roles: list[RoleRecord]) -> bool:
         return False
     if any(role.name == ADMINISTRATOR for role in roles):
         return True
-    action, path, tags = action_of(call), call.request.path, {role.id for role in tagged_roles(call)}
+    action = action_of(call)
+    path = call.request.path
+    tags = {role.id for role in tagged_roles(call)}
     fitting = [
         rule
         for role in roles

@@ -117,7 +117,8 @@ class Router:
         raise not_found(f"{target} does not exist")
 
     def _add(self, operation: Operation) -> None:
-        node, names = self._root, []
+        node = self._root
+        names = []
         for segment in operation.path.split("/")[1:]:
             if segment.startswith(":"):
                 names.append(segment[1:])
@@ -136,7 +137,8 @@ def _walk(node: _Node, segments: list[str], values: list[str]) -> Iterator[tuple
         if node.place:
             yield node.place, values
         return
-    first, rest = segments[0], segments[1:]
+    first = segments[0]
+    rest = segments[1:]
     if first in node.literal:
         yield from _walk(node.literal[first], rest, values)
     if node.parameter:

@@ -98,7 +98,9 @@ def verify_signature(call: Call) -> None:
     key = owner.key(name) if owner else None
     if not key or not key.public.verify(made.algorithm, made.signature, made.signed.encode()):
         raise invalid_credentials()
-    call.credentials, call.found_caller, call.user = made, account, user
+    call.credentials = made
+    call.found_caller = account
+    call.user = user
 
 
 def refuse_token(call: Call) -> None:

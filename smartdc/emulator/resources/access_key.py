@@ -34,7 +34,8 @@ def get_access_key(call: Call) -> Reply:
 @operation("CreateUserAccessKey", "POST", USER_KEYS)
 def create_access_key(call: Call) -> Reply:
     """Create an access key, which has no parameters."""
-    owner, (name, *secret) = owner_of(call), (call.state.ids.uuid("access key").replace("-", "") for _ in range(3))
+    owner = owner_of(call)
+    (name, *secret) = (call.state.ids.uuid("access key").replace("-", "") for _ in range(3))
     key = AccessKeyRecord(name, "".join(secret), call.state.clock.time())
     owner.access_keys[key.id] = key
     return Reply(201, view(key, owner), location_of(call, "accesskeys", key.id))

@@ -65,7 +65,8 @@ def _used(call: Call, limit: dict[str, Any]) -> int:
 
 
 def _concerns(call: Call, limit: dict[str, Any], machine: MachineRecord) -> bool:
-    check, image = limit.get("check", ""), call.state.images.get(machine.image)
+    check = limit.get("check", "")
+    image = call.state.images.get(machine.image)
     known = {"brand": machine.brand, "os": image.os if image else None, "image": image.name if image else None}
     return check not in known or limit.get(check) in ("any", known[check])
 

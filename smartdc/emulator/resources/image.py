@@ -124,7 +124,8 @@ def _sha1(image: ImageRecord) -> str:
 
 def _check_filters(call: Call) -> None:
     """Refuse unknown values of the filters: 422 InvalidParameter."""
-    state, public = call.text("state"), call.text("public")
+    state = call.text("state")
+    public = call.text("public")
     if state and state not in STATES:
         raise ApiError(422, "InvalidParameter", f'invalid state: "{state}"', [{"field": "state", "code": "Invalid"}])
     if public not in ("", "true", "false"):

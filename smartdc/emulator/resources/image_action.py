@@ -36,7 +36,10 @@ def create_image(call: Call) -> Reply:
     manifest = _manifest(call)
     source = call.state.images.get(machine.image) or _substitute_image(call, machine)
     image = ImageRecord(call.state.ids.uuid("image"), "", "", source.os, source.type, call.account.id, call.now)
-    image.state, image.public, image.origin, image.size = "creating", False, source.id, source.size
+    image.state = "creating"
+    image.public = False
+    image.origin = source.id
+    image.size = source.size
     image.requirements = dict(source.requirements)
     _change(image, manifest)
     call.state.images[image.id] = image
@@ -51,7 +54,8 @@ def create_image(call: Call) -> Reply:
 @operation("ImportImageFromDatacenter", "POST", IMAGES, action="import-from-datacenter")
 def import_image(call: Call) -> Reply:
     """Copy an image of the account from another data centre: one of ``state.images_elsewhere``."""
-    datacenter, identity = call.text("datacenter"), call.text("id")
+    datacenter = call.text("datacenter")
+    identity = call.text("id")
     if not datacenter:
         raise missing_parameter("datacenter is a required argument")
     if not UUID.fullmatch(identity):
@@ -112,7 +116,8 @@ def export_image(call: Call) -> Reply:
 @operation("CloneImage", "POST", IMAGE, action="clone")
 def clone_image(call: Call) -> Reply:
     """Copy a shared image, and those that it is based on, to the account."""
-    image, account = require_image(call), call.account.id
+    image = require_image(call)
+    account = call.account.id
     if image.state not in ("active", "disabled"):
         raise ApiError(422, "ValidationFailed", "image is not active", [{"field": "active", "code": "Invalid"}])
     if account not in image.acl:
@@ -182,7 +187,8 @@ def _change(image: ImageRecord, manifest: dict[str, Any]) -> None:
 def _finish(call: Call, image: ImageRecord, machine: MachineRecord) -> None:
     if machine.state != "stopped":
         raise JobFailed("VmNotStopped: the machine must be stopped")
-    image.state, image.published = "active", call.state.workers.pop(image.id).updated
+    image.state = "active"
+    image.published = call.state.workers.pop(image.id).updated
 
 
 def _fail(call: Call, image: ImageRecord, reason: str) -> None:
@@ -200,7 +206,11 @@ def _clone(call: Call, image: ImageRecord, state: str) -> ImageRecord:
     if origin and origin.owner != catalogue.ADMIN:
         origin = _clone(call, origin, "disabled")
     copy = deepcopy(image)
-    copy.id, copy.owner, copy.published = call.state.ids.uuid("image"), call.account.id, call.now
-    copy.state, copy.acl, copy.origin = state, [], origin.id if origin else image.origin
+    copy.id = call.state.ids.uuid("image")
+    copy.owner = call.account.id
+    copy.published = call.now
+    copy.state = state
+    copy.acl = []
+    copy.origin = origin.id if origin else image.origin
     call.state.images[copy.id] = copy
     return copy

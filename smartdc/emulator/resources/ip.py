@@ -25,7 +25,8 @@ MAX_LIMIT = 1000
 def list_ips(call: Call) -> Reply:
     """Return a page of the addresses not free; on a network open to every account only the account's own."""
     network = _require_network(call)
-    limit, offset = _limit(call), _offset(call)
+    limit = _limit(call)
+    offset = _offset(call)
     rows = sorted(_rows(call, network), key=IPv4Address)[offset : offset + limit]
     shown = [view(call, network, row) for row in rows if _is_used(network, row)]
     return Reply(200, shown, {"x-query-limit": str(limit), "x-resource-count": str(len(shown))})

@@ -98,7 +98,8 @@ def _people(call: Call, ids: list[str]) -> list[dict[str, Any]]:
 
 
 def _require(call: Call) -> RoleRecord:
-    name, roles = call.text("role"), call.account.roles
+    name = call.text("role")
+    roles = call.account.roles
     role = roles.get(name) or next((role for role in roles.values() if role.name == name), None)
     if not role:
         raise not_found(f"{name} does not exist")

@@ -36,7 +36,8 @@ OPERATIONS = re.compile(
 @operation("SetRoleTags:ReplaceUserKeysResourceRoleTags", "PUT", "/:account/users/:user/keys/:resource_id")
 def set_role_tags(call: Call) -> Reply:
     """Set the role tags of a path; only its machine or user must exist."""
-    kind, user = call.text("resource_name"), call.text("resource_id")
+    kind = call.text("resource_name")
+    user = call.text("resource_id")
     if kind == "users" and user and not call.account.user(user):
         raise not_found(f"{user} does not exist")
     if not manages_access(call):

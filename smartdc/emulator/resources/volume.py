@@ -55,7 +55,8 @@ def create_volume(call: Call) -> Reply:
     check_affinity(params.get("affinity"))
     networks = _networks(call)
     identity = call.state.ids.uuid("volume")
-    name, size = params.get("name") or _long_name(call, identity), params.get("size", SIZES[0])
+    name = params.get("name") or _long_name(call, identity)
+    size = params.get("size", SIZES[0])
     if _taken(call, name):
         raise _refused("creating", "VolumeAlreadyExists", f"Volume with name {name} already exists")
     if size not in SIZES:
@@ -184,12 +185,14 @@ def _finish(call: Call, volume: VolumeRecord) -> None:
     """Give the volume its address, unless it is being deleted by now."""
     if volume.state != "creating":
         return
-    maker, networks = call.state.workers[volume.id], call.state.networks
+    maker = call.state.workers[volume.id]
+    networks = call.state.networks
     try:
         maker.nics = [call.state.new_nic(networks[network], volume.id) for network in volume.networks]
     except ApiError as error:
         raise JobFailed(error.message) from error
-    volume.state, volume.path = "ready", f"{maker.nics[0].ip}:/exports/data"
+    volume.state = "ready"
+    volume.path = f"{maker.nics[0].ip}:/exports/data"
 
 
 def _fail(volume: VolumeRecord) -> None:

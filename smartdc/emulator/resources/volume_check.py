@@ -79,7 +79,8 @@ def new_errors(params: dict[str, Any]) -> list[str]:
 
 
 def _list_errors(params: dict[str, Any]) -> Iterator[str]:
-    networks, affinity = params.get("networks"), params.get("affinity")
+    networks = params.get("networks")
+    affinity = params.get("affinity")
     if networks is not None and not isinstance(networks, list):
         yield "Error: Invalid networks: networks must be an array"
     elif networks is not None and not all(isinstance(each, str) and UUID.fullmatch(each) for each in networks):

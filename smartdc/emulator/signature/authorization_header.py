@@ -164,7 +164,8 @@ def _legacy_parameters(text: str) -> tuple[dict[str, str], str]:
         if letter == '"':
             end = text.find('"', position)
             end = len(text) if end < 0 else end
-            parameters[name], name = text[position:end], ""
+            parameters[name] = text[position:end]
+            name = ""
             position = end + 1
         elif letter not in "=,":
             name += letter
@@ -236,7 +237,8 @@ def _check_date(request: Signable, now: float) -> None:
 
 
 def _check_lifetime(parameters: dict[str, str], now: float) -> None:
-    created, expires = parameters.get("created", ""), parameters.get("expires", "")
+    created = parameters.get("created", "")
+    expires = parameters.get("expires", "")
     ahead = int(created) - int(now) if created.isdigit() else 0
     if ahead > MAX_SKEW_SECONDS:
         raise HeaderRefused(f"Created lies in the future (with skew {ahead}s greater than allowed {MAX_SKEW_SECONDS}s")

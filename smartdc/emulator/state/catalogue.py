@@ -107,5 +107,6 @@ def networks() -> dict[str, NetworkRecord]:
 def fabric(login: str, account: str) -> NetworkRecord:
     """Return the first network on the fabric of a new account with this login and id."""
     made = network("My-Fabric-Network", "192.168.128.0/22", fabric=True, vlan_id=VLAN, owners=[account])
-    made.id, made.resolvers = fixed_uuid(f"network fabric of {login}"), ["8.8.8.8", "8.8.4.4"]
+    made.id = fixed_uuid(f"network fabric of {login}")
+    made.resolvers = ["8.8.8.8", "8.8.4.4"]
     return made

@@ -49,7 +49,8 @@ class MachineTable(MutableMapping[str, MachineRecord]):
         """Add a machine under its id."""
         if identity in self._machines:
             del self[identity]
-        self._machines[identity], self._serials[identity] = machine, next(self._next_serial)
+        self._machines[identity] = machine
+        self._serials[identity] = next(self._next_serial)
         self._index(machine, _key(machine))
         machine.table = self
 

@@ -333,7 +333,7 @@ class MachineRecord:
     docker: bool = False
     flexible: bool = False
     compute_node: str | None = None
-    table: "Table | None" = field(default=None, repr=False, compare=False)
+    table: "Table | None" = field(default=None, init=False, repr=False, compare=False)
     """The table that indexes it."""
 
     def __setattr__(self, name: str, value: object) -> None:

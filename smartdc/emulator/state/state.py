@@ -151,7 +151,8 @@ class State:
         ``{n}`` in the name counts from 0; image and package are names; the default account is the first.
         """
         owner = account or next(iter(self.accounts.values()))
-        chosen, size = self.image_named(image), self.package_named(package)
+        chosen = self.image_named(image)
+        size = self.package_named(package)
         if not chosen or not size:
             raise ValueError(f"no active image {image!r} or no active package {package!r}")
         return [
@@ -271,7 +272,8 @@ def _free_address(network: NetworkRecord) -> str:
 
 def _look_for_address(network: NetworkRecord) -> int | None:
     """Return the offset of the next free address from the first one; None if all are in use."""
-    first, managed = int(network.first), network.managed
+    first = int(network.first)
+    managed = network.managed
     size = int(network.last) - first + 1
     places = ((network.given + step) % size for step in range(size))
     return next((place for place in places if network.gives(str(IPv4Address(first + place)), managed)), None)

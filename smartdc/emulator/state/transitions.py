@@ -139,7 +139,9 @@ class Transitions:
     def _start(self, job: Job, now: float) -> None:
         """Start the head of a queue; whether it will fail is decided now, on the state it finds."""
         machine = job.machine
-        job.execution, job.started, job.before = "running", now, machine.state
+        job.execution = "running"
+        job.started = now
+        job.before = machine.state
         job.error = self._scripted_failure(job) or _wrong_state(job)
         if job.error:
             job.during = None
@@ -153,7 +155,8 @@ class Transitions:
         machine.pending.popleft()
         with self.watch(machine, now):
             self._end(job, now)
-        job.execution, job.finished = ("failed" if job.error else "succeeded"), now
+        job.execution = "failed" if job.error else "succeeded"
+        job.finished = now
         if machine.pending:
             self._start(machine.pending[0], now)
         else:
