@@ -1,4 +1,4 @@
-"""Be one data centre: its parts, where it is, and who asks."""
+"""`DataCenter`, the entry point: settings, identity, and every API method through its mix-ins."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
-from smartdc import __version__
 from smartdc.auth.explain import Explanation, Finding, examine
 from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
-from smartdc.auth.profile import HOW_TO, chosen, from_environment, lacking
+from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment, missing_settings
 from smartdc.errors import ConfigError, SmartDCError
 from smartdc.fleet.wait import WaitsForMachines
-from smartdc.http import request as wire
-from smartdc.http.clock import Clock
+from smartdc.http import request as encoding
+from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.session import Session
+from smartdc.http.settings import Headers, Setting, Settings, default_headers
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.create import CreatesMachines
@@ -49,11 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_auth"]
 
-CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
-"""Headers that a pickle leaves behind, in lower case."""
-SETTINGS = frozenset({"auth", "headers", "timeout", "verbose", "verify"})
-"""What can be changed later, and counts from the next call on."""
-
 
 class DataCenter(
     CreatesMachines,
@@ -77,7 +72,7 @@ class DataCenter(
     HasRoleTags,
     HasTaggedCollections,
 ):
-    """A data centre: where everything begins.
+    """One data centre of a cloud, and every operation of its CloudAPI.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
     one carries no key: it finds it again where it is unpickled, if it was named by a path or is in an agent.
@@ -93,21 +88,36 @@ class DataCenter(
         verify: whether to check the server's certificate, or the path of the CA bundle to check it against.
         verbose: print a line on stderr for each request.
         profile: the name of a profile of the ``triton`` command, or ``env``; None takes the environment where it
-            says where, or else the command's current profile.
+            has a URL, or else the command's current profile.
         user: the sub-user whose key it is.
         roles: the roles to take on, where they are not the default ones.
-        passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
+        passphrase: decrypts the key: a string, or a function of the key's name.
         timeout: the most seconds that a call may take, retries included; None for ever.
         api_version: the range of CloudAPI versions to ask for.
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
-        progress: what waits tell how they get on: a function of a `Progress`, or True for a line on the terminal.
-        clock: what tells and passes the time.
-        rng: what spreads retries.
+        progress: called with a `Progress` while waiting; True shows a line on the terminal.
+        clock: where the time is read, and which sleeps.
+        rng: spreads retries.
         adapter: a `requests` adapter that carries the calls.
+        pool_size: the most connections, and so the most requests at the same time.
+
+    Settings may be changed later, and count from the next call on: ``dc.timeout = 5``. What the client has learnt
+    stays, and so do its connections, except where `verify` is changed.
     """
 
     API_VERSION = "~9||~8"
+
+    location: Setting[str] = Setting()
+    known_locations: Setting[dict[str, str]] = Setting()
+    login: Setting[str] = Setting()
+    active_roles: Setting[list[str]] = Setting()
+    profile: Setting[Profile] = Setting()
+    auth: Setting[AuthBase | None] = Setting()
+    timeout: Setting[float | None] = Setting()
+    verify: Setting[bool | str] = Setting()
+    verbose: Setting[bool | None] = Setting()
+    progress: Setting[Reporter | bool | None] = Setting()
 
     @without_frames
     def __init__(
@@ -134,58 +144,76 @@ class DataCenter(
         clock: Clock | None = None,
         rng: random.Random | None = None,
         adapter: BaseAdapter | None = None,
+        pool_size: int = 16,
     ) -> None:
-        self.known_locations = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
-        self.profile = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
-        self.location = location or self.profile.url or ""
-        if not self.location:
-            raise ConfigError(f"nothing says where the data centre is: {HOW_TO}")
-        self.base_url = base_url(self.location, self.known_locations)
-        self.login = login or self.profile.act_as or "my"
-        self.active_roles = [roles] if isinstance(roles, str) else list(self.profile.roles if roles is None else roles)
-        self.headers = {**_headers(api_version or self.API_VERSION), **(headers or {})}
-        self.verify = False if self.profile.insecure and not location and verify is True else verify
-        self.timeout, self.verbose, self.progress = timeout, verbose, progress
-        self._identity: dict[str, Any] = {"user": user, "passphrase": passphrase, "sign_host": sign_host}
-        self._parts: dict[str, Any] = {"clock": clock, "rng": rng, "adapter": adapter}
-        self.auth = auth
-        if auth is None and (key_id or secret is not None or self.profile.key_id or self.profile.key_material):
-            self.authenticate(key_id, secret, allow_agent)
-        self._connect()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in SETTINGS and hasattr(self, "session"):
-            self._connect()
-
-    def _connect(self) -> None:
-        self.session = self._session(self.auth)
-        vars(self)["headers"] = self.session.headers  # one that is put into them counts too
-
-    def _session(self, auth: AuthBase | None) -> Session:
-        return Session(
-            self.base_url,
+        found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
+        place = location or found.url
+        if not place:
+            raise ConfigError(f"no location given: {HOW_TO}")
+        places = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
+        insecure = found.insecure and not location and verify is True
+        settings = Settings(
+            base_url(place, places),
             auth=auth,
-            headers=self.headers,
-            timeout=self.timeout,
-            verify=self.verify,
-            verbose=self.verbose,
-            **self._parts,
+            headers={**default_headers(api_version or self.API_VERSION), **(headers or {})},
+            timeout=timeout,
+            verify=False if insecure else verify,
+            verbose=verbose,
+            clock=clock or SystemClock(),
+            rng=rng,
+            adapter=adapter,
+            pool_size=pool_size,
+            location=place,
+            known_locations=places,
+            login=login or found.act_as or "my",
+            active_roles=[roles] if isinstance(roles, str) else list(found.roles if roles is None else roles),
+            profile=found,
+            user=user,
+            passphrase=passphrase,
+            sign_host=sign_host,
+            progress=progress,
         )
+        self.session = Session(settings)
+        if auth is None and (key_id or secret is not None or found.key_id or found.key_material):
+            self.authenticate(key_id, secret, allow_agent)
 
     @without_frames
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning."""
-        mine = key_id is None and secret is None
-        user = self._identity["user"]
-        account = self.profile.account if mine or self.login == "my" else self.login
+        by_profile = key_id is None and secret is None
+        account = self.profile.account if by_profile or self.login == "my" else self.login
         self.auth = Identity(
             key_id or self.profile.key_id or "",
             account=account or (None if self.login == "my" else self.login),
-            secret=self.profile.key_material if mine else secret,
+            user=self.settings.user or (self.profile.user if by_profile else None),
+            secret=self.profile.key_material if by_profile else secret,
+            passphrase=self.settings.passphrase,
             allow_agent=allow_agent,
-            **{**self._identity, "user": user or (self.profile.user if mine else None)},
+            sign_host=self.settings.sign_host,
         )
+
+    @property
+    def settings(self) -> Settings:
+        """The current settings, which can be replaced; place, adapter and pool belong to a data centre for its whole life."""
+        return self.session.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.session.settings = settings
+
+    @property
+    def headers(self) -> Headers:
+        """What is sent with every request; one that is put into them counts too."""
+        return self.session.headers
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, str]) -> None:
+        self.session.headers = Headers(encoding.checked_headers(headers))
+
+    @property
+    def base_url(self) -> str:
+        """The URL of CloudAPI."""
+        return self.session.base_url
 
     @property
     def path(self) -> str:
@@ -199,17 +227,17 @@ class DataCenter(
     @property
     def url(self) -> str:
         """The URL of the account."""
-        return self.base_url + wire.segments(self.login)
+        return self.base_url + encoding.segments(self.login)
 
     @property
-    def home(self) -> str:
+    def account_url(self) -> str:
         """The URL of the account, with ``my`` resolved to its login where that is known."""
         account = getattr(self.auth, "account", None) if self.login == "my" else self.login
-        return self.base_url + wire.segments(account or self.login)
+        return self.base_url + encoding.segments(account or self.login)
 
     @property
     def clock(self) -> Clock:
-        """What tells and passes the time."""
+        """Where the time is read, and which sleeps."""
         return self.session.clock
 
     @without_frames
@@ -224,20 +252,20 @@ class DataCenter(
         timeout: float | None = None,
         repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
-        """Send any request to CloudAPI, and return the decoded answer and the `requests.Response`.
+        """Send any request to CloudAPI, and return the decoded response and the `requests.Response`.
 
         Args:
             method: the HTTP verb.
             path: what follows the account in the URL, such as ``/machines``; '' is the account itself.
             headers: sent in this request only.
-            data: the body: anything that can be written as JSON; at most 100,000 bytes.
+            data: the body: anything that can be encoded as JSON; at most 100,000 bytes.
             params: the query; None is left out, True and False become ``true`` and ``false``.
             timeout: the most seconds that the call may take, retries included.
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
-        below = wire.checked_path(path)
-        params = wire.with_roles(method, below, params, self.active_roles)
-        target = wire.segments(self.login) + below
+        below = encoding.checked_path(path)
+        params = encoding.with_roles(method, below, params, self.active_roles)
+        target = encoding.segments(self.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
         )
@@ -254,7 +282,7 @@ class DataCenter(
 
     def unsigned(self) -> Session:
         """Return a session to the same place that signs nothing, for what needs no credentials."""
-        return self._session(None)
+        return Session(replace(self.settings, auth=None, headers=Headers(self.headers)))
 
     def presign(
         self,
@@ -269,13 +297,14 @@ class DataCenter(
         data centre's roles belong.
         """
         if not isinstance(self.auth, Identity):
-            raise ConfigError("only a DataCenter that has a key of its own can sign URLs: give key_id= or secret=")
+            raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
         until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
-        methods, below = [method] if isinstance(method, str) else list(method), wire.checked_path(path)
+        methods = [method] if isinstance(method, str) else list(method)
+        below = encoding.checked_path(path)
         return presigned(
             self.url + below,
             methods,
-            wire.with_roles(methods, below, params, self.active_roles) or {},
+            encoding.with_roles(methods, below, params, self.active_roles) or {},
             expires=int(until),
             key_id=self.auth.key_id(),
             signer=self.auth.signer(),
@@ -288,11 +317,9 @@ class DataCenter(
         """
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
-        other = object.__new__(type(self))
-        own = {each: vars(self)[each].copy() for each in ("headers", "active_roles", "known_locations")}
-        vars(other).update(vars(self), location=name, **own)
-        other.base_url = base_url(name, other.known_locations)
-        other._connect()
+        other = type(self).__new__(type(self))  # a subclass may want other arguments, and nothing is left to find out
+        place = base_url(name, self.known_locations)
+        other.__setstate__({**vars(self), "settings": self.settings.elsewhere(name, place)})
         return other
 
     def close(self) -> None:
@@ -308,10 +335,10 @@ class DataCenter(
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.home == other.home
+        return self.account_url == other.account_url
 
     def __hash__(self) -> int:
-        return hash((type(self), self.home))
+        return hash((type(self), self.account_url))
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: {self._who()}{self.location}>"
@@ -327,26 +354,15 @@ class DataCenter(
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave connections, key material, passphrases and credentials in headers behind."""
-        state = {name: value for name, value in vars(self).items() if name != "session"}
-        state["profile"] = replace(self.profile, key_material=None)
-        state["headers"] = {name: value for name, value in self.headers.items() if name.lower() not in CREDENTIALS}
-        state["_identity"] = {**self._identity, "passphrase": None}
-        state["_parts"] = dict.fromkeys(self._parts)
-        state["auth"] = self.auth if isinstance(self.auth, Identity) else None
-        return state
+        auth = self.auth if isinstance(self.auth, Identity) else None
+        added = {name: value for name, value in vars(self).items() if name != "session"}
+        return {**added, "settings": replace(self.settings.without_secrets(), auth=auth)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._connect()
-
-
-def _headers(api_version: str) -> dict[str, str]:
-    return {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "Accept-Version": api_version,
-        "User-Agent": f"smartdc/{__version__}",
-    }
+        added = dict(state)
+        settings = added.pop("settings")
+        vars(self).update(added)
+        self.session = Session(settings)
 
 
 def explain_auth(**arguments: Any) -> Explanation:
@@ -357,14 +373,6 @@ def explain_auth(**arguments: Any) -> Explanation:
     try:
         dc = DataCenter(**arguments)
     except SmartDCError as error:
-        return Explanation((Finding("settings", False, str(error), _advice(arguments.get("profile"))),))
+        return Explanation((Finding("settings", False, str(error), missing_settings(arguments.get("profile"))),))
     with dc:
         return examine(dc)
-
-
-def _advice(profile: str | None) -> str:
-    """Say what is missing in an environment that says only half of what is needed."""
-    try:
-        return lacking(chosen(profile, os.environ))
-    except SmartDCError:
-        return ""

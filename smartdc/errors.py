@@ -1,24 +1,24 @@
-"""Say what went wrong, in the server's own words where it gave any.
+"""The exceptions of this library, with the server's own words where it gave any.
 
 Every failure of this library is a `SmartDCError`::
 
     SmartDCError
-    ├── ConfigError                  nothing usable says where, who or with which key
-    ├── InputError                   refused before a byte was sent (also a ValueError)
+    ├── ConfigError                  location, account or key is missing or unusable
+    ├── InputError                   invalid argument; nothing was sent (also a ValueError)
     ├── KeyFileError                 a private key that cannot be used
     │   └── PassphraseRequired       it is encrypted and no passphrase came with it
     ├── AgentError                   ssh-agent is missing, locked, empty or silent
-    ├── TransportError               no whole answer came (also a requests.ConnectionError)
+    ├── TransportError               no complete response (also a requests.ConnectionError)
     │   ├── TLSError                 the certificate or the handshake was refused
     │   └── CallTimeout              the call's deadline passed (also requests.Timeout, TimeoutError)
-    ├── BadResponse                  an answer that is not CloudAPI's: truncated, oversized, not JSON
-    ├── WaitError                    a wait that did not reach its goal
+    ├── BadResponse                  an unusable response: truncated, oversized, not JSON
+    ├── WaitError                    a wait did not reach its goal
     │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
     │   └── WaitFailed               it ended in a state from which the goal cannot be reached
     ├── CreateOutcomeUnknown         a create that may or may not have happened
-    ├── DoubledCreate                one create made more than one thing
+    ├── DoubledCreate                one create made more than one resource
     └── APIError                     CloudAPI refused (also a requests.HTTPError)
-        ├── Redirected               302: it is elsewhere
+        ├── Redirected               302: the resource is at another URL
         ├── BadRequest               400
         │   ├── InvalidHeader        Authorization or Date is unusable, also: clock skew
         │   ├── RequestExpired       the Date header is too old
@@ -104,19 +104,19 @@ __all__ = [
 
 
 class SmartDCError(Exception):
-    """Anything that goes wrong in this library."""
+    """Base of all errors of this library."""
 
 
 class ConfigError(SmartDCError):
-    """Nothing usable says where the data centre is, who asks, or with which key."""
+    """The location, the account or the key is missing or unusable."""
 
 
 class InputError(SmartDCError, ValueError):
-    """A value was refused before a byte was sent."""
+    """An argument is invalid; nothing was sent."""
 
 
 class KeyFileError(SmartDCError):
-    """A private key cannot be used: the text says what it is and what to do."""
+    """A private key cannot be used; the text says why, and what to do."""
 
 
 class PassphraseRequired(KeyFileError):
@@ -128,9 +128,9 @@ class AgentError(SmartDCError):
 
 
 class CallError(SmartDCError):
-    """Base of the errors of one call: what was asked, under which id, how often.
+    """Base of the errors of one call: the request, its id and the number of attempts.
 
-    `applied` is False when the call surely changed nothing, and None when nobody knows.
+    `applied` is False when the call certainly changed nothing, and None when that is unknown.
     """
 
     applied: bool | None = None
@@ -144,7 +144,7 @@ class CallError(SmartDCError):
         request_id: str | None = None,
         attempts: int = 1,
     ) -> None:
-        """Keep what was asked; `message` is the whole text."""
+        """Keep the facts of the call; `message` is the whole text."""
         super().__init__(message)
         self.message = message
         self.method = method
@@ -159,7 +159,7 @@ class CallError(SmartDCError):
 
 
 class TransportError(CallError, requests.ConnectionError):
-    """No whole answer came."""
+    """No complete response was received."""
 
 
 class TLSError(TransportError, requests.exceptions.SSLError):
@@ -171,7 +171,7 @@ class CallTimeout(TransportError, requests.Timeout, TimeoutError):
 
 
 class BadResponse(CallError, requests.RequestException):
-    """The answer is not one that CloudAPI gives: truncated, oversized, not JSON, of another type."""
+    """The response is not one that CloudAPI gives: truncated, oversized, not JSON, or of another type."""
 
 
 class WaitError(SmartDCError):
@@ -204,14 +204,14 @@ class CreateOutcomeUnknown(CallError):
 
 
 class DoubledCreate(SmartDCError):
-    """One create made more than one thing: `things` are all of them, for you to choose."""
+    """One create made more than one resource; `things` has all of them, for you to choose."""
 
     def __init__(self, message: str, things: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.things = things
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle without the live things; the text names them."""
+        """Pickle without the live resources; the text names them."""
         return _restore, (type(self), str(self), {**vars(self), "things": ()})
 
 
@@ -229,13 +229,13 @@ class APIError(CallError, requests.HTTPError):
 
 
 class Redirected(APIError):
-    """302: the thing is at `location`, which this library never follows."""
+    """302: the resource is at `location`; this library never follows redirects."""
 
     location: str | None = None
 
 
 class BadRequest(APIError):
-    """400: CloudAPI could not read the request."""
+    """400: CloudAPI could not parse the request."""
 
 
 class InvalidHeader(BadRequest):
@@ -259,11 +259,11 @@ class NotAuthorized(APIError):
 
 
 class ResourceNotFound(APIError):
-    """404: there is no such thing, or it belongs to somebody else."""
+    """404: there is no such resource, or it belongs to another account."""
 
 
 class MethodNotAllowed(APIError):
-    """405: no such operation here; also what a feature that is switched off answers."""
+    """405: there is no such operation here; also the status of a feature that is switched off."""
 
 
 class Conflict(APIError):
@@ -329,11 +329,11 @@ class ServerError(APIError):
 
 
 class NotSupported(ServerError):
-    """501: this data centre does not offer it."""
+    """501: this data centre does not support the operation."""
 
 
 class ServiceUnavailable(ServerError):
-    """503: maintenance, or a proxy that got no answer."""
+    """503: maintenance, or a proxy that got no response."""
 
 
 class OutOfAddresses(ServerError):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import responses
 
 from kits.distribution import ScopeScheduling, put_longest_first
 from kits.doors import DOORS, SharedServer
+from kits.operations import CHECKED, Check
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
+
+UNCHECKED = pytest.StashKey[list[Check]]()
+"""Operations that a run of all tests left unchecked."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,12 +45,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         put_longest_first(items)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over which operations the tests of a worker checked; fail a whole run that left some unchecked."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["checked"] = sorted(CHECKED.checks)
+    elif session.exitstatus == pytest.ExitCode.OK and is_whole(session.config) and CHECKED.missing():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.stash[UNCHECKED] = CHECKED.missing()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker hands over."""
+    CHECKED.update(getattr(node, "workeroutput", {}).get("checked", ()))
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Say whether all tests were to be run."""
+    option = config.option
+    chosen = (option.keyword, option.markexpr, option.deselect, option.ignore, option.lf, option.collectonly)
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(chosen)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures of the tests that record some."""
+    """Print the figures of the tests that record some, and what made a whole run fail."""
     for report in (report for several in terminalreporter.stats.values() for report in several):
         figures = dict(getattr(report, "user_properties", ())).get("figures")
         if figures and report.when == "teardown":
             terminalreporter.write_line(f"{report.nodeid}: {figures}")
+    for operation, door in terminalreporter.config.stash.get(UNCHECKED, []):
+        advice = f'write a test with the fixture dc that has sent(cloud, "{operation}"), and checks what became of it'
+        terminalreporter.write_line(f"FAILED {operation} is checked by no test at the door {door}: {advice}", red=True)
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +114,10 @@ def door(request: pytest.FixtureRequest) -> str:
 def dc(cloud: Emulator, door: str, shared_server: SharedServer) -> Iterator[DataCenter]:
     """A client of the emulated cloud; a test that uses it runs once for each door."""
     shared_server.cloud = cloud
+    CHECKED.door = door
     with DataCenter(**cloud.connection(shared_server.url if door == "http" else None)) as client:
         yield client
+    CHECKED.door = None
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_request_of_too_much(dc: DataCenter, cloud: Emulator) -> None:
     """A body over CloudAPI's limit, or one that is no JSON, is refused before anything is sent."""
     with pytest.raises(InputError, match="CloudAPI takes at most 100,000"):
         dc.request("POST", "/keys", data={"key": "x" * 100_000})
-    with pytest.raises(InputError, match="cannot be written as JSON"):
+    with pytest.raises(InputError, match="cannot be encoded as JSON"):
         dc.request("POST", "/keys", data={"key": object()})
     assert not cloud.trace
 
@@ -136,6 +136,66 @@ def test_settings_may_be_changed_later(dc: DataCenter, cloud: Emulator, capsys: 
     dc.auth = None
     with pytest.raises(InvalidCredentials):
         dc.keys()
+
+
+SETTINGS: dict[str, Any] = {
+    "timeout": 5,
+    "verify": False,
+    "headers": {"Accept": "application/json"},
+    "auth": None,
+    "verbose": False,
+    "login": "other",
+    "progress": True,
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_change_keeps_the_one_session(name: str) -> None:
+    """The clock's offset, the retries that are left and the way to the server are those of before."""
+    with DataCenter("http://127.0.0.1:1") as dc:
+        dc.session.clock_offset = 3600.0
+        assert dc.session.budget.take()
+        session, budget = dc.session, dc.session.budget
+        setattr(dc, name, SETTINGS[name])
+        assert getattr(dc, name) == SETTINGS[name]
+        assert dc.session is session
+        assert (session.clock_offset, session.budget) == (3600.0, budget)
+
+
+def test_a_setting_of_the_session_is_one_of_the_data_centre() -> None:
+    """There is one place for each setting."""
+    dc = DataCenter("http://127.0.0.1:1", timeout=7)
+    dc.session.timeout = 5
+    dc.verbose = True
+    assert (dc.timeout, dc.session.timeout, dc.session.verbose) == (5, 5, True)
+
+
+def test_headers_that_are_set_are_not_shared() -> None:
+    """To give one data centre the headers of another is to copy them."""
+    one, other = DataCenter("http://127.0.0.1:1"), DataCenter("http://127.0.0.1:2")
+    other.headers = one.headers
+    other.headers["X-Team"] = "blue"
+    assert "X-Team" not in one.headers
+
+
+def test_size_of_the_pool() -> None:
+    """As many requests at the same time as were asked for; sixteen unless given otherwise."""
+    assert DataCenter("http://127.0.0.1:1").settings.pool_size == 16
+    adapter = DataCenter("http://127.0.0.1:1", pool_size=32).session.http.get_adapter("http://127.0.0.1:1")
+    assert adapter._pool_maxsize == 32  # type: ignore[attr-defined]
+
+
+def test_another_data_centre_of_a_subclass() -> None:
+    """A subclass may have arguments and attributes of its own, and its data centres are of that class, too."""
+
+    class Lab(DataCenter):
+        def __init__(self, team: str) -> None:
+            super().__init__("http://127.0.0.1:1", headers={"X-Team": team})
+            self.team = team
+
+    other = Lab("blue").datacenter("https://west.example")
+    assert (type(other), other.team, other.headers["X-Team"]) == (Lab, "blue", "blue")
+    assert other.session is not Lab("blue").session
 
 
 def test_version_is_asked_for(cloud: Emulator) -> None:
@@ -295,7 +355,7 @@ def test_key_belongs_to_the_login_unless_it_says_otherwise() -> None:
     assert (
         repr(DataCenter("http://127.0.0.1:1", f"/bob/keys/{md5}", login="demo").auth) == f"<Identity /bob/keys/{md5}>"
     )
-    with pytest.raises(ConfigError, match="nothing says whose key it is"):
+    with pytest.raises(ConfigError, match="no account to sign for"):
         DataCenter("http://127.0.0.1:1", md5)
 
 

@@ -11,7 +11,7 @@ import requests
 
 import smartdc
 from smartdc import errors
-from smartdc.http.response import class_for
+from smartdc.http.failures import class_for
 
 PROTOCOL = {
     (400, "InvalidHeader"): errors.InvalidHeader,

@@ -1,7 +1,7 @@
 """Sign with keys that an ssh-agent holds.
 
-Of the agent's protocol two requests are spoken: list the keys, and sign. A conversation has one deadline from
-beginning to end, an answer has a size limit, and a socket that belongs to somebody else is not spoken to.
+Two requests of the agent's protocol are used: list the keys, and sign. A connection has one deadline from beginning
+to end, a response has a size limit, and a socket that belongs to another user is refused.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smartdc.auth.signing import algorithm_of, is_fingerprint, key_type_of, matches, md5_fingerprint, read_string
 from smartdc.errors import AgentError, KeyFileError
+from smartdc.http.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Agent", "AgentKey"]
 
-REQUEST_IDENTITIES, IDENTITIES_ANSWER = 11, 12
+REQUEST_IDENTITIES, IDENTITIES_RESPONSE = 11, 12
 SIGN_REQUEST, SIGN_RESPONSE = 13, 14
 RSA_SHA2_256 = 2
 """The flag without which an agent signs with SHA-1."""
 
 MAX_MESSAGE = 256 * 1024
-"""The most bytes of an answer that are read."""
+"""The most bytes of a response that are read."""
 
 SIGNATURE_TYPES = {
     "ssh-rsa": "rsa-sha2-256",
@@ -67,7 +67,7 @@ class AgentKey:
         """Have the agent sign `data`; AgentError when it refuses or does not answer in time."""
         flags = RSA_SHA2_256 if key_type_of(self.public_blob) == "ssh-rsa" else 0
         request = _packed(self.public_blob) + _packed(data) + flags.to_bytes(4, "big")
-        with _Conversation(self.path, self.timeout) as agent:
+        with _Connection(self.path, self.timeout) as agent:
             kind, body = agent.ask(SIGN_REQUEST, request)
         if kind != SIGN_RESPONSE:
             raise AgentError(
@@ -90,11 +90,11 @@ class Agent:
     """The ssh-agent that listens at `path`, by default the one of ``SSH_AUTH_SOCK``.
 
     Args:
-        timeout: seconds for a whole conversation, in which somebody may have to confirm the use of a key.
+        timeout: seconds for a whole request, in which somebody may have to confirm the use of a key.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, timeout: float = 10) -> None:
-        """Only note where the agent is; AgentError when nothing says so."""
+        """Open nothing yet; AgentError when neither `path` nor ``SSH_AUTH_SOCK`` is set."""
         self.path = os.fspath(path) if path is not None else os.environ.get("SSH_AUTH_SOCK", "")
         self.timeout = timeout
         if not self.path:
@@ -123,23 +123,29 @@ class Agent:
         return f"the ssh-agent at {self.path} has no key {fingerprint}; it has {', '.join(map(str, held))}"
 
     def _identities(self) -> list[AgentKey]:
-        with _Conversation(self.path, self.timeout) as agent:
+        with _Connection(self.path, self.timeout) as agent:
             kind, body = agent.ask(REQUEST_IDENTITIES)
-        if kind != IDENTITIES_ANSWER:
-            raise AgentError(f"the ssh-agent at {self.path} does not list its keys (it answered {kind})")
+        if kind != IDENTITIES_RESPONSE:
+            raise AgentError(f"the ssh-agent at {self.path} refused to list its keys (message type {kind})")
         try:
             return [AgentKey(blob, comment, self.path, self.timeout) for blob, comment in _identities_in(body)]
         except ValueError:
             raise _malformed() from None
 
 
-class _Conversation:
-    """One connection to an agent, and the moment at which patience ends."""
+class _Connection:
+    """One connection to an agent, for one request.
+
+    A message is four bytes of length, one byte that says what kind it is, and the rest, in which every string has four
+    bytes of length before it (`read_string`). The agent may wait for somebody to confirm the use of a key, or for
+    ever when it is stopped, so each `connect`, `sendall` and `recv` gets as its timeout only what is left of the one
+    deadline. What comes back is not trusted: the length is checked before anything is read.
+    """
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
+        self._deadline = Deadline(timeout)
         _check_socket(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -156,17 +162,17 @@ class _Conversation:
         self._socket.close()
 
     def ask(self, kind: int, body: bytes = b"") -> tuple[int, bytes]:
-        """Send one request and return the kind and the body of its answer."""
+        """Send one request and return the kind and the body of the response."""
         try:
             self._socket.settimeout(self._left())
             self._socket.sendall(_packed(bytes([kind]) + body))
             size = int.from_bytes(self._read(4), "big")
             if not 0 < size <= MAX_MESSAGE:
                 raise _malformed()
-            answer = self._read(size)
+            response = self._read(size)
         except OSError as error:
             raise self._failure(error) from None
-        return answer[0], answer[1:]
+        return response[0], response[1:]
 
     def _read(self, size: int) -> bytes:
         data = b""
@@ -174,15 +180,14 @@ class _Conversation:
             self._socket.settimeout(self._left())
             piece = self._socket.recv(size - len(data))
             if not piece:
-                raise AgentError(f"the ssh-agent at {self._path} hung up in the middle of its answer")
+                raise AgentError(f"the ssh-agent at {self._path} closed the connection in the middle of a response")
             data += piece
         return data
 
-    def _left(self) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+    def _left(self) -> float | None:
+        if self._deadline.passed():
             raise TimeoutError
-        return left
+        return self._deadline.left()
 
     def _failure(self, error: OSError) -> AgentError:
         if isinstance(error, TimeoutError):
@@ -193,26 +198,26 @@ class _Conversation:
         if isinstance(error, ConnectionRefusedError):
             return AgentError(f"no ssh-agent listens at {self._path}: it has ended; SSH_AUTH_SOCK is out of date")
         if isinstance(error, BlockingIOError):
-            return AgentError(f"the ssh-agent at {self._path} takes no more callers; is it stopped?")
-        return AgentError(f"the ssh-agent at {self._path} cannot be spoken to: {error.strerror or error}")
+            return AgentError(f"the ssh-agent at {self._path} accepts no more connections; is it stopped?")
+        return AgentError(f"cannot talk to the ssh-agent at {self._path}: {error.strerror or error}")
 
 
 def _check_socket(path: str) -> None:
-    """Refuse a socket that is missing, is none, or belongs to another user, who could answer as they please."""
+    """Refuse a path that is missing, not a socket, or another user's, who could return any key."""
     if not hasattr(socket, "AF_UNIX"):
-        raise AgentError("this system has no Unix sockets, through which an ssh-agent is spoken to; name a key file")
+        raise AgentError("this system has no Unix sockets, which an ssh-agent needs; name a key file")
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
         raise AgentError(f"there is no ssh-agent at {path!r}: no such socket; SSH_AUTH_SOCK is out of date") from None
     if not stat.S_ISSOCK(status.st_mode):
-        raise AgentError(f"there is no ssh-agent at {path}: this is no socket")
+        raise AgentError(f"there is no ssh-agent at {path}: not a socket")
     if status.st_uid != os.geteuid():
         raise AgentError(f"the ssh-agent socket {path} belongs to another user (uid {status.st_uid}); not used")
 
 
 def _malformed() -> AgentError:
-    return AgentError("the ssh-agent gave an answer that is malformed or too long; is it an ssh-agent?")
+    return AgentError("malformed or oversized response from the ssh-agent; is it an ssh-agent?")
 
 
 def _packed(data: bytes) -> bytes:
@@ -227,7 +232,7 @@ def _whole_string(body: bytes) -> bytes:
 
 
 def _identities_in(body: bytes) -> Iterator[tuple[bytes, str]]:
-    """Read the answer's pairs of public key and comment."""
+    """Yield the pairs of public key and comment in a response."""
     place = 4
     if len(body) < place:
         raise ValueError("not even a number of keys")
@@ -238,7 +243,7 @@ def _identities_in(body: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 def _why_not(key: AgentKey) -> str:
-    """Say why CloudAPI could not verify what the agent signs with `key`; empty when it can."""
+    """Return why CloudAPI could not verify what the agent signs with `key`; empty when it can."""
     if key_type_of(key.public_blob) == "ecdsa-sha2-nistp384":
         return "an agent signs P-384 keys with SHA-384 only, which CloudAPI refuses; name the key file instead"
     try:
@@ -265,14 +270,14 @@ def _plain(blob: bytes) -> bytes:
 
 
 def _raw_signature(public_blob: bytes, signature: bytes) -> bytes:
-    """Turn SSH's form of a signature into that of HTTP signatures, and refuse another kind than was asked for."""
+    """Convert a signature from SSH's form to that of HTTP signatures; refuse another kind than was asked for."""
     key_type = key_type_of(public_blob)
     wanted = SIGNATURE_TYPES.get(key_type, "usable")
     try:
-        given, place = read_string(signature)
+        kind, place = read_string(signature)
         raw, _ = read_string(signature, place)
-        if given.decode("ascii") != wanted:
-            raise AgentError(f"the ssh-agent made no {wanted} signature; it may be too old")
+        if kind.decode("ascii") != wanted:
+            raise AgentError(f"the ssh-agent did not return a {wanted} signature; it may be too old")
         return _converted(key_type, public_blob, raw)
     except ValueError:
         raise _malformed() from None
@@ -289,7 +294,7 @@ def _converted(key_type: str, public_blob: bytes, raw: bytes) -> bytes:
 
 
 def _padded(public_blob: bytes, raw: bytes) -> bytes:
-    """Fill an RSA signature up to the size of the modulus: some agents leave out zeros at its head."""
+    """Pad an RSA signature to the size of the modulus: some agents drop leading zeros."""
     _, place = read_string(public_blob)
     _, place = read_string(public_blob, place)
     modulus, _ = read_string(public_blob, place)
@@ -300,7 +305,7 @@ def _padded(public_blob: bytes, raw: bytes) -> bytes:
 
 
 def _der(raw: bytes) -> bytes:
-    """Turn an ECDSA signature from two SSH numbers into DER; both write a number alike, as the fewest bytes."""
+    """Convert an ECDSA signature from two SSH numbers to DER; both encode a number alike, as the fewest bytes."""
     r, place = read_string(raw)
     s, end = read_string(raw, place)
     if not r or not s or end != len(raw):
@@ -309,6 +314,6 @@ def _der(raw: bytes) -> bytes:
 
 
 def _tagged(tag: int, body: bytes) -> bytes:
-    """Write one DER element; nothing here is longer than 255 bytes."""
+    """Encode one DER element; nothing here is longer than 255 bytes."""
     size = bytes([len(body)]) if len(body) < 128 else bytes([0x81, len(body)])
     return bytes([tag]) + size + body

@@ -1,4 +1,4 @@
-"""Explain how a data centre is reached and signed for: what comes from where, what works, and what to do if not."""
+"""Diagnose how a data centre is reached and authenticated: the source of each setting, what works, and what to do."""
 
 from __future__ import annotations
 
@@ -32,19 +32,18 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "Finding", "examine"]
 
 MAX_SKEW_SECONDS = 300
-"""Seconds by which CloudAPI lets the clocks differ."""
-PATIENCE = 10.0
-"""Seconds that each question to the server may take."""
+"""Largest difference between the clocks that CloudAPI accepts."""
+PING_TIMEOUT_SECONDS = 10.0
 
 POLICY = re.compile(r"\(\w+\)$")
-"""How CloudAPI ends a refusal that a policy is behind: with the name of what was to be done."""
+"""CloudAPI ends a refusal by policy with the name of the action, in parentheses."""
 
 MARKS = {True: "ok", None: "note", False: "FAILED"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `ok` is None where it works but deserves a word."""
+    """The result of one check: `ok` is None where it works but deserves a note."""
 
     subject: str
     ok: bool | None
@@ -58,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything that was looked at, in order; it ends where looking further would tell nothing."""
+    """The results of all checks, in order, up to the first failure."""
 
     findings: tuple[Finding, ...]
 
@@ -69,19 +68,19 @@ class Explanation:
 
     @property
     def problem(self) -> Finding | None:
-        """What failed."""
+        """The check that failed."""
         return next((finding for finding in self.findings if finding.ok is False), None)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings))
 
     def __repr__(self) -> str:
-        """Show how it ends: who types at a prompt was told the rest, and sees this once more."""
+        """Show the result only: at a prompt this follows what `explain_auth` has printed."""
         return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
 def examine(dc: DataCenter) -> Explanation:
-    """Look at everything that signing depends on, first here and then at the server; a failure ends the search."""
+    """Check all that signing depends on, first locally and then at the server, up to the first failure."""
     findings: list[Finding] = []
     for look in (_location, _account, _key, _key_id, _server, _answer):
         for finding in look(dc):
@@ -92,7 +91,7 @@ def examine(dc: DataCenter) -> Explanation:
 
 
 def _from(dc: DataCenter, setting: str, used: object) -> str:
-    """Say where a setting comes from, if it is the profile's that is used."""
+    """Return where a setting comes from, if it is the profile's that is used."""
     origin = dc.profile.origins.get(setting)
     return f" (from {origin})" if origin and getattr(dc.profile, setting) == used else ""
 
@@ -108,9 +107,9 @@ def _account(dc: DataCenter) -> Iterator[Finding]:
     auth = dc.auth
     if auth is None:
         advice = lacking(dc.profile) or "set TRITON_ACCOUNT and TRITON_KEY_ID"
-        yield Finding("account", False, "nothing says with which key to sign", f"give key_id= or secret=; {advice}")
+        yield Finding("account", False, "no key to sign with", f"give key_id= or secret=; {advice}")
     elif not isinstance(auth, Identity):
-        yield Finding("account", None, f"requests are signed by {type(auth).__name__}, which was given as auth=")
+        yield Finding("account", None, f"requests are signed by {type(auth).__name__}, given as auth=")
     else:
         user = f", its user {auth.user}{_from(dc, 'user', auth.user)}" if auth.user else ""
         other = f", acting on the account {dc.login}" if _elsewhere(dc, auth) else ""
@@ -125,20 +124,20 @@ def _elsewhere(dc: DataCenter, auth: Identity) -> bool:
 
 
 def _of_no_use(dc: DataCenter, auth: Identity) -> Iterator[Finding]:
-    """Note what is said of the caller and has no effect."""
+    """Note settings that have no effect."""
     if auth.unused_user:
-        text = f"{auth.unused_user} does not sign: the key id says whose key it is"
+        text = f"{auth.unused_user} is not used: the key id names the signer"
         yield Finding("user", None, text, "give the key's name or fingerprint alone as key_id=, or no user")
     if auth.user and _elsewhere(dc, auth):
-        text = f"CloudAPI does not look at the account {dc.login}: a user acts on its own account only"
+        text = f"CloudAPI ignores the account {dc.login}: a user can act on its own account only"
         yield Finding("login", None, text, "leave login= out, or sign with a key of the account itself")
     if dc.active_roles and not auth.user and not _elsewhere(dc, auth):
-        text = "CloudAPI does not look at roles when an account acts on itself: it may do everything"
+        text = "CloudAPI ignores roles when an account acts on itself: it may do everything"
         yield Finding("roles", None, text, "leave roles= out, or name the user whose key it is")
 
 
 def _key(dc: DataCenter) -> Iterator[Finding]:
-    """Find the private key; what cannot be had says so in its own words."""
+    """Find the private key; a failure is shown in the words of its error."""
     if not isinstance(dc.auth, Identity):
         return
     try:
@@ -156,50 +155,50 @@ def _key(dc: DataCenter) -> Iterator[Finding]:
 
 
 def _how_to_find(auth: Identity, error: Exception) -> str:
-    """Say what to do about a private key that cannot be had."""
+    """Return what to do about a private key that cannot be found or used."""
     if isinstance(error, ConfigError):
         return "give the key id of this private key, or the private key that has this fingerprint"
     if isinstance(error, PassphraseRequired):
-        return "passphrase= takes a text, or smartdc.auth.private_key.prompt_passphrase to be asked for it"
+        return "passphrase= takes a string, or smartdc.auth.private_key.prompt_passphrase to prompt for it"
     if isinstance(error, AgentError) or auth.uses(None):
         return "ssh-add -l shows what the agent has; secret= takes the path of any other private key"
-    return "ssh-keygen -y -f FILE shows whether OpenSSH can use a file, and asks for its passphrase"
+    return "ssh-keygen -y -f FILE shows whether OpenSSH can use a key file, and prompts for its passphrase"
 
 
 def _key_id(dc: DataCenter) -> Iterator[Finding]:
     if isinstance(dc.auth, Identity):
         named = dc.auth.key in (dc.profile.key_id or "").rpartition("/keys/")
         why = _from(dc, "key_id", dc.profile.key_id) if named else ""
-        yield Finding("key id", True, f"{dc.auth.key_id()} is what CloudAPI is told{why}")
+        yield Finding("key id", True, f"{dc.auth.key_id()} is sent to CloudAPI{why}")
 
 
 def _server(dc: DataCenter) -> Iterator[Finding]:
-    """Ask for what needs no signature, and compare the clocks."""
+    """Call ``Ping``, which needs no signature, and compare the clocks."""
     try:
         with closing(dc.unsigned()) as session:
-            answer, response = session.request("GET", "/--ping", timeout=PATIENCE)
+            answer, response = session.request("GET", "/--ping", timeout=PING_TIMEOUT_SECONDS)
     except TLSError as error:
         advice = "verify= takes the path of your CA's bundle, and so does REQUESTS_CA_BUNDLE"
-        yield Finding("server", False, f"its certificate is not trusted: {_reason(error)}", advice)
+        yield Finding("server", False, f"certificate verification failed: {_reason(error)}", advice)
         return
     except TransportError as error:
-        advice = "check the location (http or https? the port?), the network and the proxies of the environment"
-        yield Finding("server", False, f"it cannot be reached: {_reason(error)}", advice)
+        advice = "check the location (http or https? the port?), the network and the proxy settings of the environment"
+        yield Finding("server", False, f"connection failed: {_reason(error)}", advice)
         return
     except SmartDCError as error:
-        yield Finding("server", False, f"it is no CloudAPI, to judge by its answer: {error}", "check the location")
+        yield Finding("server", False, f"this does not look like CloudAPI: {error}", "check the location")
         return
     if not isinstance(answer, dict) or "ping" not in answer:
-        yield Finding("server", False, "something answers, but it is no CloudAPI", "check the location")
+        yield Finding("server", False, "something responds, but it does not look like CloudAPI", "check the location")
         return
-    yield Finding("server", True, f"{response.headers.get('Server', 'CloudAPI')} answers")
+    yield Finding("server", True, f"{response.headers.get('Server', 'CloudAPI')} responds")
     server = parse_http_date(response.headers.get("Date"))
     if server is not None:
         yield _clock(server - dc.clock.time())
 
 
 def _reason(error: CallError) -> str:
-    """Return what lies at the bottom of an error, without the request that nobody asked for."""
+    """Return the innermost reason of an error, without the request, which is ours."""
     return str(error.__cause__ or error)
 
 
@@ -208,14 +207,14 @@ def _clock(difference: float) -> Finding:
         return Finding(
             "clock",
             True,
-            f"the server's differs from ours by {abs(difference):.0f} s; up to {MAX_SKEW_SECONDS} s are taken",
+            f"differs from the server's by {abs(difference):.0f} s; up to {MAX_SKEW_SECONDS} s are accepted",
         )
     text = f"ours is {abs(difference):.0f} s {'behind' if difference > 0 else 'ahead of'} the server's"
     return Finding("clock", None, f"{text}; requests are signed with its time", "set this machine's clock")
 
 
 def _answer(dc: DataCenter) -> Iterator[Finding]:
-    """Ask for the account, which needs everything."""
+    """Call ``GetAccount``, which needs everything."""
     try:
         account = dc.account()
     except InvalidCredentials as error:
@@ -228,18 +227,18 @@ def _answer(dc: DataCenter) -> Iterator[Finding]:
     except AgentError as error:
         yield Finding("answer", False, str(error), "ssh-add -l shows what the agent has")
     except SmartDCError as error:
-        advice = "that is no matter of keys: try again later, or ask the operator"
-        yield Finding("answer", False, f"CloudAPI does not give the account: {error}", advice)
+        advice = "this is not about keys: try again later, or ask the operator"
+        yield Finding("answer", False, f"GetAccount failed: {error}", advice)
     else:
-        yield Finding("answer", True, f"CloudAPI knows this key and gives the account {account.login} ({account.id})")
+        yield Finding("answer", True, f"authenticated; the account is {account.login} ({account.id})")
 
 
 def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
     auth = dc.auth
     if not isinstance(auth, Identity):
-        text = f"CloudAPI refuses the signature of {type(auth).__name__}: {error}"
-        return Finding("answer", False, text, "check its key id and key; explain_auth knows nothing of them")
-    new = "; a new one takes some seconds to count"
+        text = f"CloudAPI rejected the signature of {type(auth).__name__}: {error}"
+        return Finding("answer", False, text, "check its key id and key, which explain_auth cannot see")
+    new = "; a new key takes some seconds to take effect"
     named = "" if is_fingerprint(auth.key) or not auth.key else ", or has that label for another key"
     if auth.user:
         text = (
@@ -251,17 +250,17 @@ def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
 
 
 def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
-    """Tell a caller who may do nothing from one who only may not read the account."""
+    """Distinguish a caller who may do nothing from one who only may not read the account."""
     if "disabled" in error.message:
         text = f"the account or the user is disabled: {error}"
         return Finding("answer", False, text, "ask the operator of the cloud to enable it")
     if not POLICY.search(error.message) and dc.active_roles:
         text = f"CloudAPI does not grant the roles {', '.join(dc.active_roles)}: {error}"
-        return Finding("answer", False, text, "check that they exist and that the caller is a member")
+        return Finding("answer", False, text, "check that these roles exist and that the caller is a member")
     foreign = dc.login != "my" and isinstance(dc.auth, Identity) and not dc.auth.user and _elsewhere(dc, dc.auth)
     if foreign and not dc.active_roles:
-        text = f"the key is right, but may not act on the account {dc.login!r}: {error}"
+        text = f"the key is valid, but may not act on the account {dc.login!r}: {error}"
         return Finding("answer", False, text, "name a role there with roles=, or leave login= out")
     who = f"the roles {', '.join(dc.active_roles)}" if dc.active_roles else "this user"
-    text = f"the key is right; the account itself is not for {who} to read: {error}"
+    text = f"the key is valid, but {who} may not read the account: {error}"
     return Finding("answer", None, text, "if other calls are refused too, check roles= and the policies of these roles")

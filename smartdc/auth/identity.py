@@ -1,4 +1,4 @@
-"""Sign as somebody: find the key that belongs to an identity when it is first needed, and keep it.
+"""Sign for an identity: find its key when it is first needed, and keep it.
 
 The order is that of the ``triton`` command: a key that was named, then the ssh-agent, then the files in ``~/.ssh``.
 """
@@ -32,14 +32,14 @@ class Identity(AuthBase):
     """A `requests` auth that signs in the name of one key of an account or of its user.
 
     Args:
-        key_id: ``/account/keys/name``, or only the name, MD5 or SHA256 fingerprint of a key; '' where `secret` says it.
+        key_id: ``/account/keys/name``, or only the name, MD5 or SHA256 fingerprint of a key; '' takes that of `secret`.
         account: whose key it is, unless `key_id` says so.
         user: the account's sub-user whose key it is.
         secret: the private key: a path, its text, or any `Signer`. None looks for it.
-        passphrase: what an encrypted key is opened with: a text, or a function of the key's name.
+        passphrase: decrypts the key: a string, or a function of the key's name.
         allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given, True first in any case.
         sign_host: whether the signature covers the Host header; False for proxies that rewrite it.
-        agent_timeout: the most seconds that one conversation with the ssh-agent may take.
+        agent_timeout: the most seconds that one request to the ssh-agent may take.
     """
 
     @without_frames
@@ -76,12 +76,14 @@ class Identity(AuthBase):
     def _check(self) -> None:
         if not self.account:
             raise ConfigError(
-                "nothing says whose key it is: give key_id='/account/keys/name', or login=, or set TRITON_ACCOUNT"
+                "no account to sign for: give key_id='/account/keys/name' or login=, or set TRITON_ACCOUNT"
             )
         if "/" in self.key and not is_fingerprint(self.key):
-            raise ConfigError(f"{self.key!r} is no key id: give '/account/keys/name', a key's name or its fingerprint")
+            raise ConfigError(
+                f"invalid key id {self.key!r}: give '/account/keys/name', a key's name or its fingerprint"
+            )
         if not self.key and self._secret is None:
-            raise ConfigError("nothing says with which key to sign: give key_id= or secret=, or set TRITON_KEY_ID")
+            raise ConfigError("no key to sign with: give key_id= or secret=, or set TRITON_KEY_ID")
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Sign a request, after finding the key if this is the first."""
@@ -90,7 +92,7 @@ class Identity(AuthBase):
     def resolve(self) -> HTTPSignatureAuth:
         """Find the key, once, and return the auth that signs with it.
 
-        Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where was looked.
+        Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where it was looked for.
         """
         if self._auth is None:
             signer = self.signer()
@@ -117,7 +119,13 @@ class Identity(AuthBase):
         return f"/{self.account}{user}/keys/{key}"
 
     def _find(self) -> Signer:
-        """Look in one place after the other; where there is none, say what each of them had to say."""
+        """Look in one place after the other, in the order of the ``triton`` command.
+
+        The first place that has the key wins. A place that does not have it, or cannot be asked, raises; these errors
+        are kept, since any of them may be what the caller has to mend, and the error at the end has all their texts.
+        It is a `PassphraseRequired` if any place has the key in encrypted form. A key that is found and is not the
+        one that the key id names is a `ConfigError`, and ends the search.
+        """
         failures = []
         for look in self._places():
             try:
@@ -159,7 +167,7 @@ class Identity(AuthBase):
 
     def _from_agent(self) -> Signer:
         if self._allow_agent is False:
-            raise AgentError("the ssh-agent was not asked, as allow_agent=False says")
+            raise AgentError("the ssh-agent was not asked, because allow_agent=False")
         if not is_fingerprint(self.key):
             raise AgentError("the ssh-agent was not asked, since it knows keys by fingerprint, not by name")
         return Agent(timeout=self._agent_timeout).find(self.key)
@@ -172,12 +180,12 @@ class Identity(AuthBase):
             return find_private_key(self.key, passphrase=self._passphrase)
         usual = next((path for path in USUAL_FILES if os.path.exists(os.path.expanduser(path))), None)  # noqa: PTH110, PTH111
         if usual is None:
-            raise KeyFileError(f"no private key was given, and none of {', '.join(USUAL_FILES)} is there: give secret=")
+            raise KeyFileError(f"no private key was given, and none of {', '.join(USUAL_FILES)} exists: give secret=")
         self.origin = usual
         return self._load(usual)
 
     def uses(self, secret: Any) -> bool:
-        """Tell whether `secret` is what was given as the private key; None is what is looked for."""
+        """Return whether `secret` is what was given as the private key; None stands for a key that is looked for."""
         return self._secret is secret
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Say where a data centre is: by URL, by host, or by a name for one of these."""
+"""Resolve where a data centre is: a URL, a host, or a name for one of these."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _USER = re.compile(r"[^/]*@")
 def base_url(location: str, known: Mapping[str, str]) -> str:
     """Resolve a location, which is a URL, a host (with a port or not) or a name in `known`, to a URL without a slash."""
     if _WORD.fullmatch(location) and location not in known and location != "localhost":
-        raise ConfigError(f"{location!r} is none of {_names(known)}; if it is a host, write https://{location}")
+        raise ConfigError(
+            f"unknown location {location!r}; expected one of {_names(known)}, or for a host https://{location}"
+        )
     url = known.get(location, location)
     url = url if "://" in url else f"https://{url}"
     try:
@@ -34,9 +36,11 @@ def base_url(location: str, known: Mapping[str, str]) -> str:
     except ValueError:
         usable = False
     if "@" in url:
-        raise ConfigError(f"a location has no user and no password, only a host: {_USER.sub('...@', location)!r}")
+        raise ConfigError(f"a location must not contain a user name or a password: {_USER.sub('...@', location)!r}")
     if not usable or not _PRINTABLE.fullmatch(url) or parts.query or parts.fragment:
-        raise ConfigError(f"{location!r} is no location: give a URL (https://host), a host, or one of {_names(known)}")
+        raise ConfigError(
+            f"invalid location {location!r}: give a URL (https://host), a host, or one of {_names(known)}"
+        )
     return url.rstrip("/")
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from smartdc.auth.signing import Signer, host_of
 from smartdc.errors import InputError
-from smartdc.http import request as wire
+from smartdc.http import request as encoding
 
 __all__ = ["presigned"]
 
@@ -31,12 +31,12 @@ def presigned(
     """
     verbs = sorted({verb.upper() for verb in methods})
     if not verbs or not METHODS.issuperset(verbs):
-        raise InputError(f"{', '.join(verbs) or 'nothing'} cannot be signed: give one or more of {sorted(METHODS)}")
-    clash = wire.PRESIGNED.intersection(params)
+        raise InputError(f"cannot pre-sign {', '.join(verbs) or 'no method'}; give one or more of {sorted(METHODS)}")
+    clash = encoding.PRESIGNED.intersection(params)
     if clash:
-        raise InputError(f"{', '.join(sorted(clash))} is what the signature itself adds to the query")
+        raise InputError(f"params must not contain {', '.join(sorted(clash))}: the signature adds them")
     entries = {
-        **{name: wire.text(value) for name, value in params.items() if value is not None},
+        **{name: encoding.text(value) for name, value in params.items() if value is not None},
         "algorithm": signer.algorithm,
         "expires": str(expires),
         "keyId": key_id,

@@ -52,21 +52,21 @@ _SCHEMES: dict[str, tuple[Any, ...]] = {
     "ecdsa-sha512": (ec.ECDSA(SHA512()),),
     "ed25519-sha512": (),
 }
-"""What `cryptography` wants to be told beside the data, to sign and to verify."""
+"""Arguments of `cryptography` beside the data, to sign and to verify."""
 
 _READABLE = re.compile(rb"-----BEGIN ((?:OPENSSH |RSA |EC |ENCRYPTED )?PRIVATE KEY)-----")
 _OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.DOTALL)
 _TEXT = re.compile(r"\s*-----BEGIN |(?:ssh|ecdsa|sk)-\S+ AAAA|$")
 _BARE_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{60,}|.{1024,}", re.DOTALL)
 
-_TORN = "its public and its private half do not belong together: it is damaged"
-_USE_PRIVATE_HALF = "a public key; the private one is wanted, usually the file of that name without .pub"
+_TORN = "its public and private halves do not match: it is damaged"
+_USE_PRIVATE_HALF = "a public key; give the private one, usually the file of that name without .pub"
 _UNREADABLE = (
     (rb"(?:ssh|ecdsa|sk)-\S+ AAAA|-----BEGIN (?:RSA )?PUBLIC KEY|---- BEGIN SSH2 PUBLIC KEY", _USE_PRIVATE_HALF),
     (rb"PuTTY-User-Key-File", "a PuTTY key; convert it with: puttygen KEY.ppk -O private-openssh -o KEY"),
     (rb"-----BEGIN DSA PRIVATE KEY", "a DSA key, too weak to sign with; use an RSA, ECDSA or Ed25519 key"),
-    (rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE", "a certificate; the private key that belongs to it is wanted"),
-    (rb"", "no private key that this library can read: PEM, PKCS#8 or OpenSSH, beginning with '-----BEGIN'"),
+    (rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE", "a certificate; give the private key that belongs to it"),
+    (rb"", "not a private key in a supported format: PEM, PKCS#8 or OpenSSH, starting with '-----BEGIN'"),
 )
 """What a file is that cannot be read as a private key; the first pattern that is found decides."""
 
@@ -74,7 +74,7 @@ _UNREADABLE = (
 class KeyFileWarning(UserWarning):
     """A private key file is open to other users.
 
-    A warning, not a log line: scripts and the REPL show those without being told, and its class can be filtered.
+    A warning, not a log line: scripts and the REPL show those by default, and its class can be filtered.
     """
 
 
@@ -88,7 +88,7 @@ class PrivateKey:
     __slots__ = ("_key", "_scheme", "algorithm", "public_blob")
 
     def __init__(self, key: object) -> None:
-        """Take a private key of `cryptography`; KeyFileError when CloudAPI knows no such keys or it is damaged."""
+        """Wrap a private key of `cryptography`; KeyFileError when CloudAPI does not support it or it is damaged."""
         self._key = cast("Any", key)
         self.public_blob = _public_blob(key)
         self.algorithm = algorithm_of(self.public_blob)
@@ -116,7 +116,7 @@ class PrivateKey:
 
 
 class _KeyFile(NamedTuple):
-    """A private key that is still closed, and what its outside tells."""
+    """A private key before it is decrypted, and what can be read of it."""
 
     name: str
     text: bytes
@@ -180,7 +180,7 @@ def prompt_passphrase(name: str) -> str:
 
 
 def _text_of(secret: KeySource) -> bytes | None:
-    """Return the key's text if `secret` is not a path; a public key is text, too, and told so later."""
+    """Return the key's text if `secret` is not a path; a public key is text, too, and refused later."""
     if isinstance(secret, bytes):
         return secret
     if isinstance(secret, str) and ("\n" in secret or _TEXT.match(secret)):
@@ -200,7 +200,7 @@ def _read(path: Path) -> bytes:
         raise KeyFileError(f"{_shown(path)} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):
         raise KeyFileError(f"{path} is a directory; name the key file in it")
-    raise KeyFileError(f"{path} is no private key: it is no regular file, or too long for one")
+    raise KeyFileError(f"{path} is not a private key: not a regular file, or too large")
 
 
 def _shown(path: Path) -> str:
@@ -215,7 +215,7 @@ def _warn_if_open(path: Path) -> None:
 
 
 def _inspected(name: str, text: bytes) -> _KeyFile:
-    """Tell what a key file is before it is opened, or raise KeyFileError when it is no private key."""
+    """Return what kind of key a file is, before it is decrypted; KeyFileError when it is not a private key."""
     label = _READABLE.search(text)
     if label is None:
         what = next(what for pattern, what in _UNREADABLE if re.search(pattern, text))
@@ -228,7 +228,7 @@ def _inspected(name: str, text: bytes) -> _KeyFile:
 
 
 def _envelope(name: str, text: bytes) -> tuple[bool, bytes]:
-    """Read what OpenSSH's format says in clear: whether it is encrypted, and the public key."""
+    """Read the unencrypted part of OpenSSH's format: whether the rest is encrypted, and the public key."""
     found = _OPENSSH.search(text)
     try:
         data = base64.b64decode(found[1] if found else b"").removeprefix(b"openssh-key-v1\0")
@@ -270,20 +270,20 @@ def _parsed(file: _KeyFile, password: bytes | None) -> object:
 def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
     if not file.is_encrypted:
         return None
-    given = _asked(passphrase, file.name) if callable(passphrase) else passphrase
-    if not given:
+    password = _asked(passphrase, file.name) if callable(passphrase) else passphrase
+    if not password:
         raise PassphraseRequired(f"{file.name} is encrypted; give passphrase=, or add the key to an ssh-agent")
-    return given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
+    return password.encode("utf-8", "surrogateescape") if isinstance(password, str) else password
 
 
 def _asked(passphrase: Callable[[str], str | bytes | None], name: str) -> str | bytes | None:
-    """Ask for a passphrase; what goes wrong there is told without our frames, whose locals hold the key."""
+    """Call for a passphrase; its errors are raised without our frames, whose locals hold the key."""
     try:
         return passphrase(name)
     except SmartDCError:
         raise
     except Exception as error:
-        raise KeyFileError(f"asking for its passphrase failed: {type(error).__name__}: {error}") from error
+        raise KeyFileError(f"the passphrase callback failed: {type(error).__name__}: {error}") from error
 
 
 def _unsupported(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""Find out where, who and with which key: from the environment, or from the profiles of the ``triton`` command.
+"""Read location, account and key from the environment, or from the profiles of the ``triton`` command.
 
 Nothing is ever written: profiles are made and changed with ``triton profile``.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from smartdc.errors import ConfigError
 
-__all__ = ["HOW_TO", "Profile", "chosen", "from_environment", "is_true", "lacking", "profiles"]
+__all__ = ["HOW_TO", "Profile", "chosen", "from_environment", "is_true", "lacking", "missing_settings", "profiles"]
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +34,14 @@ ENTRIES = {
     "insecure": "insecure",
     "roles": "roles",
 }
-"""What a profile's file may hold, and our name for it."""
+"""Entry of a profile's file to attribute of `Profile`."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where a CloudAPI is, who asks, and with which key; None is 'not said'.
+    """Location, account and key; None means 'not given'.
 
-    `origins` says of every setting where it comes from.
+    `origins` maps every setting to where it comes from.
     """
 
     name: str = ""
@@ -60,7 +60,7 @@ def chosen(name: str | None, environ: Mapping[str, str]) -> Profile:
     """Return the profile of that name, or the one that counts when none is named.
 
     That is the one named by ``TRITON_PROFILE``, else the environment's where it has a URL, else the ``triton``
-    command's current one, else one that says nothing.
+    command's current one, else an empty one.
     """
     name = name or environ.get("TRITON_PROFILE") or ("env" if _named(environ, "URL") else _current(environ))
     return from_environment(environ) if name in {None, "env"} else _from_file(name, environ)
@@ -74,7 +74,7 @@ def profiles() -> list[Profile]:
     found = [p for p in [from_environment(os.environ)] if p.url and p.account and p.key_id]
     for path in sorted((_folder(os.environ) / "profiles.d").glob("*.json")):
         if path.stem.lower() == "env":
-            log.warning("%s is no profile: that name stands for the environment", path)
+            log.warning("ignoring %s: the name 'env' stands for the environment", path)
             continue
         try:
             found.append(_from_file(path.stem, os.environ))
@@ -91,15 +91,15 @@ def from_environment(environ: Mapping[str, str]) -> Profile:
     """
     names = {name: _named(environ, name.upper()) for name in ("url", "account", "key_id", "user", "key_material")}
     names |= {"act_as": "TRITON_ACT_AS" if environ.get("TRITON_ACT_AS") else None}
-    said = {name: variable for name, variable in names.items() if variable}
+    given = {name: variable for name, variable in names.items() if variable}
     insecure, variable = _insecure(environ)
-    origins = {**said, **({"insecure": variable} if variable else {})}
-    values: dict[str, Any] = {name: environ[variable] for name, variable in said.items()}
+    origins = {**given, **({"insecure": variable} if variable else {})}
+    values: dict[str, Any] = {name: environ[variable] for name, variable in given.items()}
     return _with_roles(Profile(name="env", insecure=insecure, origins=origins, **values), environ)
 
 
 def lacking(profile: Profile) -> str:
-    """Say which variables are not set beside those that are; '' where all are set, or none."""
+    """Return which variables are missing beside those that are set; '' where all are set, or none."""
     needed = ("url", "account") if profile.key_material else ("url", "account", "key_id")
     missing = [f"TRITON_{name.upper()} (or SDC_{name.upper()})" for name in needed if not getattr(profile, name)]
     there = [origin for name in (*needed, "key_material") if (origin := profile.origins.get(name))]
@@ -108,8 +108,16 @@ def lacking(profile: Profile) -> str:
     return f"the environment has {' and '.join(there)}, and lacks {' and '.join(missing)}"
 
 
+def missing_settings(name: str | None) -> str:
+    """Return what `lacking` says of the profile that `name` would choose; '' where there is no such profile."""
+    try:
+        return lacking(chosen(name, os.environ))
+    except ConfigError:
+        return ""
+
+
 def _with_roles(profile: Profile, environ: Mapping[str, str]) -> Profile:
-    """Let ``TRITON_ROLE`` count over any profile, as it does for the ``triton`` command."""
+    """Let ``TRITON_ROLE`` override any profile, as it does for the ``triton`` command."""
     roles = tuple(role for role in map(str.strip, environ.get("TRITON_ROLE", "").split(",")) if role)
     if not roles:
         return profile
@@ -117,12 +125,12 @@ def _with_roles(profile: Profile, environ: Mapping[str, str]) -> Profile:
 
 
 def _named(environ: Mapping[str, str], name: str) -> str | None:
-    """Return the variable that says `name`; an empty one says nothing."""
+    """Return the variable that sets `name`; an empty one counts as unset."""
     return next((prefix + name for prefix in PREFIXES if environ.get(prefix + name)), None)
 
 
 def _insecure(environ: Mapping[str, str]) -> tuple[bool, str | None]:
-    """Tell whether certificates are not to be checked, and which variable says so."""
+    """Return whether certificates are not to be checked, and the variable that sets it."""
     variable = _named(environ, "TLS_INSECURE")
     if variable:
         return is_true(environ[variable], variable), variable
@@ -135,7 +143,7 @@ def is_true(text: str, name: str) -> bool:
     try:
         return WORDS[text]
     except KeyError:
-        raise ConfigError(f"{name} is {text!r}: it must be true, 1, false or 0") from None
+        raise ConfigError(f"{name} must be true, 1, false or 0, got {text!r}") from None
 
 
 def _folder(environ: Mapping[str, str]) -> Path:
@@ -148,7 +156,7 @@ def _current(environ: Mapping[str, str]) -> str | None:
     path = _folder(environ) / "config.json"
     name = _json(path).get("profile") if _is_there(path) else None
     if name is not None and not isinstance(name, str):
-        raise ConfigError(f"{path} names no profile: its entry 'profile' is no text")
+        raise ConfigError(f"invalid entry 'profile' in {path}: must be a string")
     return name
 
 
@@ -160,10 +168,10 @@ def _from_file(name: str, environ: Mapping[str, str]) -> Profile:
     entries = {entry: value for entry, value in _json(path).items() if value is not None}
     for entry, value in entries.items():
         if problem := _problem(entry, value):
-            raise ConfigError(f"the profile {name!r} ({path}) has an entry {entry!r} that {problem}")
+            raise ConfigError(f"invalid entry {entry!r} in profile {name!r} ({path}): {problem}")
     missing = [entry for entry in ("url", "account", "keyId") if not entries.get(entry)]
     if missing:
-        raise ConfigError(f"the profile {name!r} ({path}) does not say {', '.join(missing)}")
+        raise ConfigError(f"profile {name!r} ({path}) lacks {', '.join(missing)}")
     values: dict[str, Any] = {ENTRIES[entry]: value for entry, value in entries.items()}
     origins = dict.fromkeys(values, f"profile {name!r}")
     values["roles"] = tuple(values.get("roles", ()))
@@ -171,22 +179,22 @@ def _from_file(name: str, environ: Mapping[str, str]) -> Profile:
 
 
 def _problem(entry: str, value: object) -> str | None:
-    """Say what is wrong with an entry of a profile's file."""
+    """Return what is wrong with an entry of a profile's file."""
     match entry:
         case "insecure":
-            return None if isinstance(value, bool) else f"must be true or false, without quotes, and is {value!r}"
+            return None if isinstance(value, bool) else f"must be true or false, without quotes, got {value!r}"
         case "roles":
             good = isinstance(value, list) and all(isinstance(role, str) for role in value)
             return None if good else "must be a list of names"
         case "name":
-            return "no profile has: its name is that of the file"
+            return "the name of a profile is that of its file"
     if entry not in ENTRIES:
-        return f"no profile has: there are {', '.join(ENTRIES)}"
-    return None if isinstance(value, str) else "must be a text"
+        return f"unknown; expected one of {', '.join(ENTRIES)}"
+    return None if isinstance(value, str) else "must be a string"
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether there is a file, as far as one may look: in somebody else's home one may not."""
+    """Return whether a file exists; False where the directory may not be searched."""
     return os.path.exists(path)  # noqa: PTH110 (Path's own raises there)
 
 
@@ -198,5 +206,5 @@ def _json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}") from None
     if not isinstance(entries, dict):
-        raise ConfigError(f"{path} is no JSON object")
+        raise ConfigError(f"{path} is not a JSON object")
     return entries

@@ -106,9 +106,11 @@ class HTTPSignatureAuth(AuthBase):
     def __init__(
         self, key_id: str, signer: Signer, headers: Iterable[str] = SIGNED, *, host_covered: bool = True
     ) -> None:
-        """Refuse what CloudAPI could not read (`ConfigError`)."""
+        """Raise ConfigError for a key id or headers that CloudAPI could not parse."""
         if not _KEY_ID.fullmatch(key_id):
-            raise ConfigError(f"the key id {key_id!r} is empty or holds a character that cannot be sent in a header")
+            raise ConfigError(
+                f"invalid key id {key_id!r}: it is empty or contains a character that cannot be sent in a header"
+            )
         self.key_id = key_id
         names = _checked_names(headers)
         self._names = names if host_covered else tuple(name for name in names if name != "host")
@@ -141,7 +143,7 @@ class HTTPSignatureAuth(AuthBase):
         algorithm = self._checked_algorithm()
         signature = self._signer.sign(text.encode())
         if not signature:
-            raise KeyFileError(f"the signer gave an empty {algorithm} signature")
+            raise KeyFileError(f"the signer returned an empty {algorithm} signature")
         log.debug("signed as %s with %s, %d bytes", self.key_id, algorithm, len(signature))
         # No space after the commas: CloudAPI's parser refuses it.
         header = (
@@ -190,14 +192,14 @@ def _line_value(name: str, method: str, target: str, headers: Mapping[str, str |
         return _one_line(name, f"{method.lower()} {target}")
     value = headers.get(name)
     if value is None:
-        raise InputError(f"the header {name} is to be signed, but the request has none")
+        raise InputError(f"the header {name} is to be signed, but the request does not have it")
     return _one_line(name, value.decode("latin-1") if isinstance(value, bytes) else value)
 
 
 def _one_line(name: str, value: str) -> str:
     """Refuse line breaks, with which one value could pose as several lines."""
     if "\r" in value or "\n" in value:
-        raise InputError(f"{name} holds a line break and cannot be signed")
+        raise InputError(f"{name} contains a line break and cannot be signed")
     return value.strip(" \t")
 
 
@@ -205,9 +207,9 @@ def _checked_names(headers: Iterable[str]) -> tuple[str, ...]:
     names = tuple(name.lower() for name in headers)
     for name in names:
         if not _HEADER_NAME.fullmatch(name) or name == "authorization" or names.count(name) > 1:
-            raise ConfigError(f"{name!r} cannot be signed, or is named twice")
+            raise ConfigError(f"{name!r} cannot be signed, or is listed twice")
     if "date" not in names:
-        raise ConfigError(f"CloudAPI wants the date signed; it is missing from {' '.join(names)!r}")
+        raise ConfigError(f"CloudAPI requires the date to be signed; it is missing from {' '.join(names)!r}")
     return names
 
 
@@ -216,7 +218,7 @@ def _checked_target(target: str) -> str:
     if _NORMAL_TARGET.fullmatch(target):
         return target
     raise InputError(
-        f"{_without_values(target)!r} would be changed after it was signed; percent-encode it, in capitals as in %2F"
+        f"{_without_values(target)!r} would be rewritten after signing; percent-encode it with capital letters, as in %2F"
     )
 
 
@@ -247,12 +249,12 @@ def sha256_fingerprint(blob: bytes) -> str:
 
 
 def is_fingerprint(text: str) -> bool:
-    """Tell whether `text` is a fingerprint: MD5 with or without ``MD5:``, or ``SHA256:``."""
+    """Return whether `text` is a fingerprint: MD5 with or without ``MD5:``, or ``SHA256:``."""
     return bool(_MD5.fullmatch(text) or _SHA256.fullmatch(text))
 
 
 def matches(blob: bytes, fingerprint: str) -> bool:
-    """Tell whether a public key has `fingerprint`, in any of the forms of `is_fingerprint`."""
+    """Return whether a public key has `fingerprint`, in any of the forms of `is_fingerprint`."""
     if md5 := _MD5.fullmatch(fingerprint):
         return md5[1].lower() == md5_fingerprint(blob)
     sha256 = _SHA256.fullmatch(fingerprint)
@@ -266,15 +268,15 @@ def public_blob_of(text: str) -> bytes:
     """
     line = _PUBLIC_LINE.fullmatch(text.strip())
     if line is None:
-        private = " but a private one, which must not be given away" if "PRIVATE KEY" in text else ""
-        raise KeyFileError(f"this is no public key{private}; one looks like 'ssh-ed25519 AAAA… comment'")
+        private = " but a private one, which must not be shared" if "PRIVATE KEY" in text else ""
+        raise KeyFileError(f"not a public key{private}; a public key looks like 'ssh-ed25519 AAAA… comment'")
     try:
         blob = base64.b64decode(line[1], validate=True)
         if key_type_of(blob) == text.split(maxsplit=1)[0]:
             return blob
     except binascii.Error:
         pass
-    raise KeyFileError("this public key is damaged: its text and its type do not agree")
+    raise KeyFileError("this public key is damaged: its type and its data do not match")
 
 
 def key_type_of(blob: bytes) -> str:

@@ -238,7 +238,7 @@ class Resource(Addressable, Mapping[str, Any]):
     @property
     def canonical_url(self) -> str:
         """The whole URL, with ``my`` resolved to the account's login where that is known; equality goes by it."""
-        return self.datacenter.home + self.path
+        return self.datacenter.account_url + self.path
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -1,4 +1,4 @@
-"""Tell and pass the time: the one place through which this library reads a clock or sleeps."""
+"""Clocks: through them alone this library reads the time or sleeps."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ class SystemClock:
     def sleep(self, seconds: float, /) -> None:
         """Block this thread for `seconds`."""
         time.sleep(seconds)
+
+
+# Waits that have no `Deadline` yet use these two; `smartdc.http.deadline.calls_end_by` replaces them.
 
 
 @contextmanager

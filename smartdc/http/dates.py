@@ -1,4 +1,4 @@
-"""Turn CloudAPI's timestamps into aware UTC datetimes, and back."""
+"""Parse CloudAPI's timestamps as aware UTC datetimes, and format them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["format_date", "http_date", "parse_date", "parse_http_date"]
 
 
 def parse_date(text: str) -> datetime:
-    """Read an ISO 8601 timestamp as an aware UTC datetime; without a zone it is UTC: that is how CloudAPI means it."""
+    """Parse an ISO 8601 timestamp as an aware UTC datetime; without a zone it is UTC: that is how CloudAPI means it."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def format_date(moment: datetime) -> str:
-    """Write an aware datetime the way CloudAPI does: milliseconds and a Z."""
+    """Format an aware datetime the way CloudAPI does: milliseconds and a Z."""
     utc = moment.astimezone(UTC)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
 
 
 def http_date(seconds: float) -> str:
-    """Write epoch seconds as the value of an HTTP Date header."""
+    """Format epoch seconds as the value of an HTTP Date header."""
     return _date_of_second(int(seconds))
 
 
@@ -32,7 +32,7 @@ def _date_of_second(second: int) -> str:
 
 
 def parse_http_date(text: str | None) -> float | None:
-    """Read the value of an HTTP date header as epoch seconds; None when it is missing or no date."""
+    """Parse the value of an HTTP date header as epoch seconds; None when it is missing or not a date."""
     try:
         moment = parsedate_to_datetime(text or "")
     except (ValueError, OverflowError):

@@ -15,7 +15,7 @@ __all__ = ["proxies_of"]
 def proxies_of(url: str) -> dict[str, str]:
     """Read the environment's proxy for `url` once, as `requests` would on every call.
 
-    Raises `ConfigError` when it is no URL. It may hold a password, so no text repeats it.
+    Raises `ConfigError` when it is not a URL. It may contain a password, so no error repeats it.
     """
     proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
     if not proxy:
@@ -23,14 +23,14 @@ def proxies_of(url: str) -> dict[str, str]:
     whole = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_url(whole):
         raise ConfigError(
-            f"the environment's proxy for {url} is no URL: write http://host:port or http://user:password@host:port, "
-            "where a password has %2F for / and so on for each of # ? @ [ ]"
+            f"the environment's proxy for {url} is not a URL: use http://host:port or http://user:password@host:port, "
+            "with / # ? @ [ ] in the password percent-encoded (/ is %2F)"
         )
     return {url.partition(":")[0].lower(): whole}
 
 
 def _is_url(proxy: str) -> bool:
-    """Tell whether a proxy is one for both of those that will read it."""
+    """Return whether both urllib3 and `urllib.parse`, which will read the proxy, take it for a URL."""
     try:
         parts = urlsplit(proxy)
         return bool(parse_url(proxy).host and parts.hostname and parts.port != 0)

@@ -1,4 +1,4 @@
-"""Write paths, queries, headers and bodies: the one place where Python values become bytes of a request.
+"""Encode paths, queries, headers and bodies: the one place where Python values become bytes of a request.
 
 What cannot be sent faithfully is refused here, before a byte leaves: a segment that another hop would resolve
 (``.``, ``..``), an empty one (which addresses the parent), control characters, and names that CloudAPI would
@@ -55,13 +55,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def segments(*names: object) -> str:
-    """Quote names as path segments and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
+    """Quote names as path segments, and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
     return "".join("/" + _quoted(_segment(_named(name))) for name in names)
 
 
 def _named(name: object) -> str:
     if name is None or isinstance(name, (bytes, bool)):
-        raise InputError(f"{name!r} cannot be part of an address: give a string")
+        raise InputError(f"{name!r} cannot be a path segment: give a string")
     return str(name)
 
 
@@ -69,46 +69,47 @@ def _quoted(text: str, safe: str = "") -> str:
     try:
         return quote(text, safe=safe)
     except UnicodeEncodeError:
-        raise InputError(f"{text!r} cannot be sent: it holds half of a character") from None
+        raise InputError(f"{text!r} cannot be sent: it has a lone surrogate, which UTF-8 cannot encode") from None
 
 
 def _segment(text: str) -> str:
     if text in {"", ".", ".."}:
-        raise InputError(f"{text!r} cannot be part of an address: it would name another resource")
+        raise InputError(f"{text!r} cannot be a path segment: it would address another resource")
     if _CONTROL.search(text):
-        raise InputError(f"{text!r} cannot be part of an address: it holds control characters")
+        raise InputError(f"{text!r} cannot be a path segment: it contains control characters")
     return text
 
 
 def checked_path(path: str) -> str:
-    """Check a ready-made path such as ``/machines/…/tags`` and write it in one way; '' is the account itself."""
+    """Check a ready-made path such as ``/machines/…/tags`` and normalize it; '' is the account itself."""
     if _PLAIN_PATH.fullmatch(path):
         return path
     if path and not path.startswith("/"):
-        raise InputError(f"a path starts with '/': {path!r}")
+        raise InputError(f"path must start with '/', got {path!r}")
     if "?" in path or "#" in path:
-        raise InputError(f"give the query of {path!r} as params=")
+        raise InputError(f"path must not contain a query or fragment, got {path!r}; use params=")
     try:
         return segments(*(unquote(part, errors="strict") for part in path.split("/")[1:]))
     except UnicodeDecodeError:
-        raise InputError(f"{path!r} is no path: what it escapes is no UTF-8") from None
+        raise InputError(f"invalid path {path!r}: its percent-encoded bytes are not UTF-8") from None
 
 
 def query(params: Params | None) -> str:
-    """Encode parameters as a query string; None means 'not said' and is dropped, booleans become true and false."""
+    """Encode parameters as a query string; None means 'not given' and is dropped, booleans become true and false."""
     pairs = [(key, value) for key, value in (params or {}).items() if value is not None]
     clash = PRESIGNED.intersection(key for key, _ in pairs)
     if clash:
         raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
     for key, _ in pairs:
         if "[" in key or "]" in key:
-            raise InputError(f"{key!r} cannot name a parameter: CloudAPI reads brackets as lists of several")
+            raise InputError(f"invalid parameter name {key!r}: CloudAPI parses brackets as lists")
     return "&".join(f"{_quoted(key)}={_quoted(text(item))}" for key, value in pairs for item in _each(value))
 
 
 def with_roles(methods: str | Iterable[str], path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
     """Add the roles to be taken on to the query of a request below the account, where CloudAPI reads them there."""
-    names, verbs = ",".join(roles), [methods] if isinstance(methods, str) else methods
+    names = ",".join(roles)
+    verbs = [methods] if isinstance(methods, str) else methods
     harm = any(ROLES_ARE_DATA.fullmatch(f"{verb.upper()} {path}") for verb in verbs)
     return {**(params or {}), "as-role": names} if names and not harm else params
 
@@ -118,7 +119,7 @@ def _each(value: object) -> Iterable[object]:
 
 
 def text(value: object) -> str:
-    """Write a value the way CloudAPI reads it in a query: ``true`` and ``false``, and numbers as JavaScript does."""
+    """Format a value the way CloudAPI parses it in a query: ``true`` and ``false``, and numbers as JavaScript does."""
     if not isinstance(value, (str, int, float)):
         raise InputError(f"{value!r} cannot be sent in a query: give a string, number or boolean, or a list of them")
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
@@ -129,31 +130,31 @@ def text(value: object) -> str:
 def checked_method(method: str) -> str:
     """Return an HTTP verb in capitals."""
     if not (method.isascii() and method.isalpha()):
-        raise InputError(f"{method!r} is no HTTP method")
+        raise InputError(f"invalid HTTP method {method!r}")
     return method.upper()
 
 
 def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
-    """Return the headers that were said, after refusing what could pass for another header or another request."""
-    said = {name: value for name, value in (headers or {}).items() if value is not None}
-    for name, value in said.items():
+    """Return the headers that were given, after refusing what could pass for another header or another request."""
+    checked = {name: value for name, value in (headers or {}).items() if value is not None}
+    for name, value in checked.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:
-            raise InputError(f"a header cannot be called {name!r}")
+            raise InputError(f"invalid header name {name!r}")
         # The value may be a secret, so it is not repeated.
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise InputError(
-                f"the value of header {name} must be a string in Latin-1, on one line, without blanks at its ends"
+                f"the value of header {name} must be a string in Latin-1, on one line, without leading or trailing blanks"
             )
-    return said
+    return checked
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Keep what was said: everything but None."""
+    """Keep what was given: everything but None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def flat(prefix: str, mapping: Params | None) -> dict[str, Any]:
-    """Write a mapping as CloudAPI's flat keys: ``flat("tag", {"a": 1})`` is ``{"tag.a": 1}``."""
+    """Flatten a mapping to CloudAPI's flat keys: ``flat("tag", {"a": 1})`` is ``{"tag.a": 1}``."""
     return {f"{prefix}.{key}": value for key, value in (mapping or {}).items() if value is not None}
 
 
@@ -161,13 +162,13 @@ def form_names(mapping: Params | None, more: Params, reserved: Iterable[str], wh
     """Merge a mapping with keyword arguments into a free-form body that has at least one entry."""
     entries = checked_entries({**_dict(mapping or {}, what), **more}, reserved, what)
     if not entries:
-        raise InputError(f"give at least one {what}")
+        raise InputError(f"at least one {what} is required")
     return entries
 
 
 def _dict(mapping: Params, what: str) -> Params:
     if not isinstance(mapping, Mapping):
-        raise InputError(f"give each {what} in a dict, not in a {type(mapping).__name__}")
+        raise InputError(f"each {what} must be given in a dict, not in a {type(mapping).__name__}")
     return mapping
 
 
@@ -179,7 +180,7 @@ def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict
     """
     for name, value in _dict(entries, what).items():
         if not isinstance(name, str) or name in reserved or name.endswith("_pw"):
-            raise InputError(f"{what} cannot be called {name!r}: CloudAPI keeps that name for itself")
+            raise InputError(f"invalid {what} name {name!r}: it is reserved by CloudAPI")
         _segment(name)
         if not isinstance(value, (str, int, float, bool)):
             raise InputError(f"{what} {name!r} must be a string, number or boolean, not {type(value).__name__}")
@@ -193,7 +194,7 @@ def json_body(data: Any) -> bytes | None:
     try:
         body = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"the body cannot be written as JSON: {error}") from None
+        raise InputError(f"the body cannot be encoded as JSON: {error}") from None
     if len(body) > MAX_BODY:
         raise InputError(f"the body has {len(body):,} bytes; CloudAPI takes at most {MAX_BODY:,}")
     return body

@@ -1,4 +1,4 @@
-"""Find the addresses of a host, in time."""
+"""DNS lookups that keep to a deadline."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _in_time(host: str, port: int, timeout: float | None) -> list[Any] | Excepti
     try:
         return answer.get(timeout=timeout)
     except Empty:
-        raise TimeoutError(f"nobody told the address of {host} in time") from None
+        raise TimeoutError(f"DNS lookup of {host} timed out") from None
 
 
 def _look_up(host: str, port: int, flags: int = 0) -> list[Any] | Exception:

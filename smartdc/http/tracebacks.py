@@ -1,4 +1,4 @@
-"""Forget secrets: what a function was given does not stay behind in the traceback of its failure.
+"""Keep secrets out of tracebacks: the arguments of a function do not stay behind in the traceback of its failure.
 
 A traceback keeps the local variables of its frames, and debuggers and crash reporters show them. So functions that are
 given keys, passphrases, passwords or user data, or hold signatures on their way, drop these frames when they fail.
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FAILURES = (SmartDCError, Warning, KeyboardInterrupt)
-"""What needs no frames to be understood; anything else is a mistake in a program, which does."""
+"""Errors that explain themselves without frames; anything else is a bug, which needs them."""
 
 
 def without_frames(function: Callable[P, T]) -> Callable[P, T]:

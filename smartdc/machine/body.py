@@ -14,15 +14,22 @@ from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.machine.disk import disk_size
 from smartdc.machine.metadata import BOOT_SCRIPT, boot_script_from, checked_key
+from smartdc.waiting.poll import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     import os
+
+    from smartdc.datacenter import DataCenter
 
 __all__ = [
     "NAME",
     "MachineCount",
     "MachineFilters",
     "MachineListing",
+    "Networks",
+    "NewMachine",
+    "NewMachineAt",
+    "Volumes",
     "disk_spec",
     "locality_spec",
     "machine_body",
@@ -33,32 +40,100 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,188}")
 """What CloudAPI takes as a machine's name (without the ``{{shortId}}`` that it fills in)."""
 
 
-def machine_body(
-    *,
-    name: str | None,
-    package: str | Mapping[str, Any] | None,
-    metadata: Mapping[str, Any] | None,
-    tags: Mapping[str, Any] | None,
-    boot_script: str | os.PathLike[str] | None,
-    **rest: Any,
-) -> dict[str, Any]:
-    """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, ids for resources."""
+Networks = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
+Volumes = Mapping[str, Any] | Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class NewMachine:
+    """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
+
+    name: str | None = None
+    package: str | Mapping[str, Any] | None = None
+    dataset: str | Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
+    tags: Mapping[str, Any] | None = None
+    boot_script: str | os.PathLike[str] | None = None
+    credentials: bool = False
+    image: str | Mapping[str, Any] | None = None
+    networks: Networks | None = None
+    _: KW_ONLY
+    default_networks: Iterable[str] | None = None
+    affinity: Iterable[str] | None = None
+    locality: Mapping[str, Any] | None = None
+    brand: str | None = None
+    firewall_enabled: bool | None = None
+    deletion_protection: bool | None = None
+    delegate_dataset: bool | None = None
+    allow_shared_images: bool | None = None
+    encrypted: bool | None = None
+    volumes: Volumes | None = None
+    disks: Iterable[Mapping[str, Any]] | None = None
+    bootrom: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = None
+    settle: float = 180.0
+    wait: bool = False
+    timeout: float | None = DEFAULT_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a machine is created."""
+
+    datacenter: DataCenter
+
+
+# A dataclass takes the fields of its last base first.
+@dataclass(frozen=True)
+class NewMachineAt(NewMachine, Place):
+    """Where and with what a machine is created."""
+
+    def without_place(self) -> dict[str, Any]:
+        """Return the parameters of `DataCenter.create_machine`."""
+        return {name: value for name, value in vars(self).items() if name != "datacenter"}
+
+
+def machine_body(new: NewMachine, **resolved: Any) -> dict[str, Any]:
+    """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, and ids for resources.
+
+    `resolved` are the entries that CloudAPI had to be asked about, such as the id of the image.
+    """
+    return wire.given(
+        **arguments.strings(name=_checked_name(new.name)),
+        package=None if new.package is None else id_of(new.package, "id", "name"),
+        **wire.flat("metadata", _metadata(new)),
+        **wire.flat("tag", wire.checked_entries(arguments.dicts(tags=new.tags).get("tags", {}), (), "tag")),
+        locality=None if new.locality is None else locality_spec(new.locality),
+        **arguments.lists(affinity=new.affinity, default_networks=new.default_networks),
+        **arguments.strings(brand=new.brand, bootrom=new.bootrom, password=new.password),
+        **arguments.booleans(
+            firewall_enabled=new.firewall_enabled,
+            deletion_protection=new.deletion_protection,
+            delegate_dataset=new.delegate_dataset,
+            allow_shared_images=new.allow_shared_images,
+            encrypted=new.encrypted,
+        ),
+        **resolved,
+    )
+
+
+def _checked_name(name: str | None) -> str | None:
     arguments.strings(name=name)
-    arguments.dicts(metadata=metadata, tags=tags)
     if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
         raise InputError(f"invalid machine name {name!r}; expected letters, digits, '.', '_' and '-', at most 189")
-    entries = wire.checked_entries(_with_passwords(metadata or {}), (), "metadata entry")
+    return name
+
+
+def _metadata(new: NewMachine) -> dict[str, Any]:
+    """Return the metadata, the boot script and the passwords among it."""
+    given = arguments.dicts(metadata=new.metadata).get("metadata", {})
+    entries = wire.checked_entries(_with_passwords(given), (), "metadata entry")
     for key in entries:
         checked_key(key)
-    if boot_script is not None:
-        entries[BOOT_SCRIPT] = boot_script_from(boot_script)
-    return wire.given(
-        name=name,
-        package=None if package is None else id_of(package, "id", "name"),
-        **wire.flat("metadata", entries),
-        **wire.flat("tag", wire.checked_entries(tags or {}, (), "tag")),
-        **rest,
-    )
+    if new.boot_script is not None:
+        entries[BOOT_SCRIPT] = boot_script_from(new.boot_script)
+    return entries
 
 
 def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -68,7 +143,7 @@ def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
 
 
-def mounts(volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def mounts(volumes: Volumes) -> list[dict[str, Any]]:
     """Return a dict for each volume to mount; they may be given by mountpoint, or as CloudAPI takes them."""
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
         mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import (
     CallError,
@@ -20,10 +20,10 @@ from smartdc.errors import (
     WaitError,
 )
 from smartdc.http.tracebacks import without_frames
-from smartdc.machine.body import disk_spec, locality_spec, machine_body, mounts
+from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.create_once import create_once, single
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, checked_times
+from smartdc.waiting.poll import checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]
 
@@ -38,36 +38,8 @@ class CreatesMachines(HasMachines):
     """Mix-in for what machines can be provisioned in."""
 
     @without_frames
-    def create_machine(
-        self,
-        name: str | None = None,
-        package: str | Mapping[str, Any] | None = None,
-        dataset: str | Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Mapping[str, Any] | None = None,
-        boot_script: str | os.PathLike[str] | None = None,
-        credentials: bool = False,
-        image: str | Mapping[str, Any] | None = None,
-        networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
-        *,
-        default_networks: Iterable[str] | None = None,
-        affinity: Iterable[str] | None = None,
-        locality: Mapping[str, Any] | None = None,
-        brand: str | None = None,
-        firewall_enabled: bool | None = None,
-        deletion_protection: bool | None = None,
-        delegate_dataset: bool | None = None,
-        allow_shared_images: bool | None = None,
-        encrypted: bool | None = None,
-        volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
-        disks: Iterable[Mapping[str, Any]] | None = None,
-        bootrom: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        settle: float = 180.0,
-        wait: bool = False,
-        timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Machine:
+    @parameters_of(NewMachine)
+    def create_machine(self, new: NewMachine) -> Machine:
         """Provision a machine and return it: ``CreateMachine``.
 
         It is made once and only once: it bears a token in the tag ``smartdc_token``, by which it is looked for when
@@ -109,34 +81,13 @@ class CreatesMachines(HasMachines):
             wait: whether to return only when it runs.
             timeout: the most seconds to wait; None waits for ever.
         """
-        checked_times(settle=settle)
-        checked_timeout(timeout)
-        body = machine_body(
-            name=name,
-            package=package,
-            image=self._image(dataset if image is None else image),
-            networks=None if networks is None else self._networks(networks),
-            metadata=metadata,
-            tags=tags,
-            boot_script=boot_script,
-            locality=None if locality is None else locality_spec(locality),
-            volumes=None if volumes is None else self._mounts(volumes),
-            disks=None if disks is None else list(map(self._disk, arguments.as_list("disks", disks))),
-            **arguments.lists(affinity=affinity, default_networks=default_networks),
-            **arguments.strings(brand=brand, bootrom=bootrom, password=password),
-            **arguments.booleans(
-                firewall_enabled=firewall_enabled,
-                deletion_protection=deletion_protection,
-                delegate_dataset=delegate_dataset,
-                allow_shared_images=allow_shared_images,
-                encrypted=encrypted,
-            ),
-        )
-        machine = self._create_machine(body, token, settle)
+        checked_times(settle=new.settle)
+        checked_timeout(new.timeout)
+        machine = self._create_machine(self._body(new), new.token, new.settle)
         try:
-            if wait:
-                machine.poll_until("running", timeout=timeout)
-            return machine.refresh(credentials=True) if credentials else machine
+            if new.wait:
+                machine.poll_until("running", timeout=new.timeout)
+            return machine.refresh(credentials=True) if new.credentials else machine
         except WaitError:
             raise
         except SmartDCError as error:
@@ -145,7 +96,17 @@ class CreatesMachines(HasMachines):
             stop.add_note(f"{machine!r} was created before")
             raise
 
-    def _networks(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Any]:
+    def _body(self, new: NewMachine) -> dict[str, Any]:
+        """Build the body of a create; only names of images, networks and volumes ask CloudAPI, for their ids."""
+        return machine_body(
+            new,
+            image=self._image(new.dataset if new.image is None else new.image),
+            networks=None if new.networks is None else self._networks(new.networks),
+            volumes=None if new.volumes is None else self._mounts(new.volumes),
+            disks=None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
+        )
+
+    def _networks(self, networks: Networks) -> list[Any]:
         """Return the ids of one network or several; dicts that ask for an address (``ipv4_uuid``) go as they are."""
         return [
             dict(network)
@@ -157,7 +118,7 @@ class CreatesMachines(HasMachines):
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
         return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
 
-    def _mounts(self, volumes: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _mounts(self, volumes: Volumes) -> list[dict[str, Any]]:
         """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""
         return [{**mount, "name": self._volume_name(mount["name"])} for mount in mounts(volumes)]
 

@@ -14,7 +14,7 @@ from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
-from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing
+from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing, NewMachineAt
 from smartdc.machine.disk import HasDisks
 from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
 from smartdc.machine.migration import HasMigration
@@ -99,9 +99,10 @@ class Machine(
 
     @classmethod
     @without_frames
-    def create_in_datacenter(cls, datacenter: DataCenter, **kwargs: Any) -> Machine:
+    @parameters_of(NewMachineAt)
+    def create_in_datacenter(cls, new: NewMachineAt) -> Machine:
         """Provision a machine: ``CreateMachine``, as `DataCenter.create_machine` with the same arguments."""
-        return datacenter.create_machine(**kwargs)
+        return new.datacenter.create_machine(**new.without_place())
 
     @property
     def ips(self) -> list[str]:

@@ -1,11 +1,8 @@
 """Create a thing exactly once, over a connection that may lose the answer.
 
-CloudAPI has no idempotency key, so a create carries a mark that it can be found by: a token, a name, or being new.
-There are at most two attempts, and each ends in one of four ways. An answer is the thing. A refusal that was surely
-not applied is final. A conflict may be with our own earlier attempt, which one look tells. And when nobody knows
-whether the create was applied, its thing is looked for, for as long as it could still turn up: only a look that
-worked and showed nothing after that time allows the second attempt, since a create sent blindly might be a second
-thing. What stays unknown is raised as it is.
+CloudAPI has no idempotency key, so a create carries a mark that its thing can be found by: a token, a name, or being
+new. `create_once` looks for that mark before it sends the same create again, and the mix-in `CreatesOnce` lets a noun
+use it in one line.
 """
 
 from __future__ import annotations
@@ -39,7 +36,13 @@ MAX_SKEW_SECONDS = 300.0
 def create_once(
     send: Callable[[], T], find: Callable[[], list[T]], clock: Clock, settle: float, *, unique: bool = False
 ) -> T:
-    """Return the one thing that `send` makes; when even looking does not tell whether there is one, raise its error.
+    """Send a create, at most twice, and return the one thing that it made.
+
+    Each attempt ends in one of four ways. An answer is the thing. A refusal that was surely not applied is final. A
+    conflict may be with our own earlier attempt, which one look settles. And when it is unknown whether the create
+    was applied, the thing is looked for, for as long as it could still turn up. Only a look that worked, after that
+    time, and showed nothing, allows the second attempt, since without it the second might make a second thing. Where
+    no look worked, and after the second attempt, the outcome stays unknown, and the attempt's error is raised.
 
     Args:
         send: sends the create and returns the thing.
@@ -54,9 +57,9 @@ def create_once(
             thing = send()
         except CallError as error:
             if isinstance(error, Conflict):
-                made = _made_before(error, find, may_be_ours=unique or is_last, outcome_is_open=is_last)
+                made = _find_in_conflict(error, find, may_be_ours=unique or is_last, is_last=is_last)
             else:
-                made = _made_unheard(error, find, clock, settle)
+                made = _find_until_settled(error, find, clock, settle)
             if made:
                 return single(made)
             lost = error
@@ -65,9 +68,9 @@ def create_once(
     raise lost
 
 
-def _made_before(error: Conflict, find: Callable[[], list[T]], *, may_be_ours: bool, outcome_is_open: bool) -> list[T]:
+def _find_in_conflict(error: Conflict, find: Callable[[], list[T]], *, may_be_ours: bool, is_last: bool) -> list[T]:
     """Did our earlier attempt win, or does somebody else own the name? Return ours, or raise the conflict."""
-    if outcome_is_open:
+    if is_last:
         error.applied = None
     made = _look(find) if may_be_ours else None
     if made:
@@ -77,8 +80,8 @@ def _made_before(error: Conflict, find: Callable[[], list[T]], *, may_be_ours: b
     raise error
 
 
-def _made_unheard(error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float) -> list[T]:
-    """Look until something turns up or surely does not any more; raise the error where that cannot be told."""
+def _find_until_settled(error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float) -> list[T]:
+    """Look until something turns up, or `settle` seconds have passed; raise the error where the last look failed."""
     if error.applied is False:
         raise error
     deadline = clock.monotonic() + settle
@@ -94,7 +97,7 @@ def _made_unheard(error: CallError, find: Callable[[], list[T]], clock: Clock, s
 
 
 def _look(find: Callable[[], list[T]], error: CallError | None = None) -> list[T] | None:
-    """Return what bears the mark; None when that cannot be told now, for whatever reason.
+    """Return what bears the mark; None when looking failed, for whatever reason.
 
     A refusal to list says nothing about the create either, and must not take the place of its error; nor must an
     agent that has gone away. But where both were redirected, everything is, and there is nothing to wait for.
@@ -125,10 +128,10 @@ def single(things: list[T]) -> T:
 
 
 def started_after(clock: Clock, now: Callable[[], float]) -> Callable[[datetime | None], bool]:
-    """Return what tells from a thing's date whether it may be of a create that starts now; `now` is the server's time.
+    """Return a check of a thing's date: may it be of a create that starts now? `now` returns the server's time.
 
-    One that was there before may bear the same name, and must not pass for the one that was asked for. A thing that
-    has no date yet is new. The server's time is asked for late: the create's own call may have found it out.
+    One that was there before may bear the same name, and must not pass for the new one. A thing that
+    has no date yet is new. The server's time is read when a date is checked, not before: it may be known only from the create's own call.
     """
     started = clock.monotonic()
 

@@ -235,7 +235,7 @@ def test_a_p384_key_made_by_hand_is_refused(full_agent: RealAgent, key_of: KeySh
 
     with pytest.raises(AgentError, match="cannot be used: an agent signs P-384"):
         _ = key.algorithm
-    with pytest.raises(AgentError, match="made no usable signature"):
+    with pytest.raises(AgentError, match="did not return a usable signature"):
         key.sign(b"data")
 
 
@@ -436,7 +436,7 @@ def test_a_file_in_place_of_a_socket_is_told(folder: Path) -> None:
     """A file is no socket."""
     (folder / "file").touch()
 
-    assert failure_of(f"{folder}/file") == f"there is no ssh-agent at {folder}/file: this is no socket"
+    assert failure_of(f"{folder}/file") == f"there is no ssh-agent at {folder}/file: not a socket"
 
 
 def test_a_dead_agent_is_told(folder: Path) -> None:
@@ -452,7 +452,9 @@ def test_another_kind_of_socket_is_told(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(f"{folder}/datagrams")
 
-        assert "cannot be spoken to: Protocol wrong type for socket" in failure_of(f"{folder}/datagrams")
+        assert f"cannot talk to the ssh-agent at {folder}/datagrams: Protocol wrong type for socket" in failure_of(
+            f"{folder}/datagrams"
+        )
 
 
 def test_the_agent_of_another_user_is_not_spoken_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -554,7 +556,7 @@ def test_an_agent_that_takes_no_more_callers_is_told(folder: Path) -> None:
         for caller in callers:
             caller.close()
 
-    assert words == f"the ssh-agent at {folder}/agent takes no more callers; is it stopped?"
+    assert words == f"the ssh-agent at {folder}/agent accepts no more connections; is it stopped?"
 
 
 # Agents that answer nonsense.
@@ -577,14 +579,14 @@ def test_an_agent_that_takes_no_more_callers_is_told(folder: Path) -> None:
 def test_an_agent_that_talks_nonsense_is_told(reply: bytes, folder: Path) -> None:
     """An answer that is malformed or too long is refused, at once and without reading it all."""
     with agent_that_says(folder, reply) as path:
-        assert "malformed or too long; is it an ssh-agent?" in failure_of(path)
+        assert "malformed or oversized response from the ssh-agent; is it an ssh-agent?" in failure_of(path)
 
 
 @pytest.mark.parametrize("reply", [b"", b"\0\0", packed(b"\x0c\0\0\0\0")[:-1]])
 def test_an_agent_that_hangs_up_is_told(reply: bytes, folder: Path) -> None:
     """An answer that breaks off is told as such."""
     with agent_that_says(folder, reply) as path:
-        assert f"the ssh-agent at {path} hung up in the middle of its answer" in failure_of(path)
+        assert f"the ssh-agent at {path} closed the connection in the middle of a response" in failure_of(path)
 
 
 def test_a_long_answer_is_read_whole(folder: Path) -> None:
@@ -600,7 +602,7 @@ def test_a_long_answer_is_read_whole(folder: Path) -> None:
 def test_an_agent_that_does_not_list_its_keys_is_told(kind: bytes, folder: Path) -> None:
     """A failure, or another answer than was asked for, is told."""
     with agent_that_says(folder, packed(kind)) as path:
-        assert f"does not list its keys (it answered {kind[0]})" in failure_of(path)
+        assert f"refused to list its keys (message type {kind[0]})" in failure_of(path)
 
 
 def signing_with(blob: bytes, folder: Path, reply: bytes) -> bytes:
@@ -626,7 +628,7 @@ ED25519 = packed(b"ssh-ed25519") + packed(bytes(32))
 )
 def test_another_kind_of_signature_is_refused(blob: bytes, signature: bytes, folder: Path) -> None:
     """An agent that ignores the SHA-2 flag, or signs with another key, is found out here."""
-    with pytest.raises(AgentError, match=r"made no \S+ signature; it may be too old"):
+    with pytest.raises(AgentError, match=r"did not return a \S+ signature; it may be too old"):
         signing_with(blob, folder, signature)
 
 

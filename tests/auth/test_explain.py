@@ -113,17 +113,17 @@ def explained(name: str, key_of: KeyShelf, home: Path) -> Explanation:
 # Where.
 
 
-@cause("settings", "nothing says where the data centre is", "set TRITON_URL, .*triton profile create$")
+@cause("settings", "no location given", "set TRITON_URL, .*triton profile create$")
 def _nothing_at_all(_: Setup) -> Arguments:
     return {}
 
 
-@cause("settings", "'no where' is no location", "give a URL")
+@cause("settings", "invalid location 'no where'", "give a URL")
 def _location_nonsense(setup: Setup) -> Arguments:
     return setup.given(location="no where")
 
 
-@cause("settings", "'nowhere' is none of us-central-1", "write https://nowhere")
+@cause("settings", "unknown location 'nowhere'; expected one of us-central-1", "or for a host https://nowhere")
 def _location_unknown(setup: Setup) -> Arguments:
     return setup.given(location="nowhere")
 
@@ -133,19 +133,19 @@ def _profile_missing(_: Setup) -> Arguments:
     return {"profile": "lab"}
 
 
-@cause("settings", "TRITON_TLS_INSECURE is 'yes'", "it must be true, 1, false or 0")
+@cause("settings", "TRITON_TLS_INSECURE must be true, 1, false or 0", "got 'yes'")
 def _typo_in_a_boolean(setup: Setup) -> Arguments:
     setup.environment.setenv("TRITON_URL", "https://cloud.example")
     setup.environment.setenv("TRITON_TLS_INSECURE", "yes")
     return {}
 
 
-@cause("settings", "verify='/no/bundle' is no CA bundle", "give True, False or the path")
+@cause("settings", "verify must be True, False or the path of a CA bundle", "got '/no/bundle'")
 def _bundle_missing(setup: Setup) -> Arguments:
     return setup.given(verify="/no/bundle")
 
 
-@cause("server", r"it cannot be reached: \[Errno \d+\] Connection refused", "check the location .*, the network and")
+@cause("server", r"connection failed: \[Errno \d+\] Connection refused", "check the location .*, the network and")
 def _host_unreachable(setup: Setup) -> Arguments:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -153,19 +153,19 @@ def _host_unreachable(setup: Setup) -> Arguments:
     return setup.given(f"http://127.0.0.1:{port}")
 
 
-@cause("server", "its certificate is not trusted: .*CERTIFICATE_VERIFY_FAILED", "verify= takes the path of your CA's")
+@cause("server", "certificate verification failed: .*CERTIFICATE_VERIFY_FAILED", "verify= takes the path of your CA's")
 def _certificate_not_trusted(setup: Setup) -> Arguments:
     server = setup.stack.enter_context(Server(setup.cloud, tls=True))
     return setup.given(server.url)
 
 
-@cause("server", "something answers, but it is no CloudAPI", "check the location")
+@cause("server", "something responds, but it does not look like CloudAPI", "check the location")
 def _another_server(setup: Setup) -> Arguments:
     setup.cloud.faults.add(Fault("Ping", status=200, body="welcome"))
     return setup.given()
 
 
-@cause("server", "it is no CloudAPI, to judge by its answer: .* 404", "check the location")
+@cause("server", "this does not look like CloudAPI: .* 404", "check the location")
 def _another_path(setup: Setup) -> Arguments:
     setup.cloud.faults.add(Fault("Ping", status=404, code="ResourceNotFound", message="/--ping does not exist"))
     return setup.given()
@@ -184,29 +184,27 @@ def _clock_ahead(setup: Setup) -> Arguments:
 # Who.
 
 
-@cause(
-    "account", "nothing says with which key to sign", r"lacks TRITON_ACCOUNT \(or SDC_ACCOUNT\) and TRITON_KEY_ID \(or"
-)
+@cause("account", "no key to sign with", r"lacks TRITON_ACCOUNT \(or SDC_ACCOUNT\) and TRITON_KEY_ID \(or")
 def _environment_with_a_url_only(setup: Setup) -> Arguments:
     setup.environment.setenv("SDC_URL", "https://cloud.example")
     return {}
 
 
-@cause("settings", "nothing says whose key it is", "has SDC_URL and TRITON_KEY_ID, and lacks TRITON_ACCOUNT")
+@cause("settings", "no account to sign for", "has SDC_URL and TRITON_KEY_ID, and lacks TRITON_ACCOUNT")
 def _environment_without_an_account(setup: Setup) -> Arguments:
     setup.environment.setenv("SDC_URL", "https://cloud.example")
     setup.environment.setenv("TRITON_KEY_ID", setup.key.fingerprint())
     return {}
 
 
-@cause("settings", "nothing says where", r"has TRITON_ACCOUNT and TRITON_KEY_ID, and lacks TRITON_URL \(or SDC_URL\)")
+@cause("settings", "no location given", r"has TRITON_ACCOUNT and TRITON_KEY_ID, and lacks TRITON_URL \(or SDC_URL\)")
 def _environment_without_a_url(setup: Setup) -> Arguments:
     setup.environment.setenv("TRITON_ACCOUNT", "demo")
     setup.environment.setenv("TRITON_KEY_ID", setup.key.fingerprint())
     return {}
 
 
-@cause("settings", "'demo/laptop' is no key id", "give '/account/keys/name', a key's name or its fingerprint")
+@cause("settings", "invalid key id 'demo/laptop'", "give '/account/keys/name', a key's name or its fingerprint")
 def _key_id_nonsense(setup: Setup) -> Arguments:
     return setup.given(key_id="demo/laptop")
 
@@ -235,27 +233,29 @@ def _user_unknown(setup: Setup) -> Arguments:
     return setup.given(user="jill")
 
 
-@cause("user", "jill does not sign: the key id says whose key it is", "give the key's name or fingerprint", fails=False)
+@cause("user", "jill is not used: the key id names the signer", "give the key's name or fingerprint", fails=False)
 def _user_beside_the_path_form(setup: Setup) -> Arguments:
     return setup.given(user="jill", key_id=f"/demo/keys/{setup.key.fingerprint()}")
 
 
 @cause(
-    "answer", "CloudAPI does not grant the roles operator, nobody: .*403", "check that they exist and that the caller"
+    "answer",
+    "CloudAPI does not grant the roles operator, nobody: .*403",
+    "check that these roles exist and that the caller",
 )
 def _role_unknown(setup: Setup) -> Arguments:
     setup.user()
     return setup.given(user="jill", roles=["operator", "nobody"])
 
 
-@cause("roles", "CloudAPI does not look at roles when an account acts on itself", "leave roles= out", fails=False)
+@cause("roles", "CloudAPI ignores roles when an account acts on itself", "leave roles= out", fails=False)
 def _roles_of_no_use(setup: Setup) -> Arguments:
     return setup.given(roles="operator")
 
 
 @cause(
     "answer",
-    "the key is right; the account itself is not for this user to read",
+    "the key is valid, but this user may not read the account",
     "check roles= and the policies",
     fails=False,
 )
@@ -264,9 +264,7 @@ def _user_with_little_leave(setup: Setup) -> Arguments:
     return setup.given(user="jill")
 
 
-@cause(
-    "login", "CloudAPI does not look at the account project: a user acts on its own", "leave login= out", fails=False
-)
+@cause("login", "CloudAPI ignores the account project: a user can act on its own", "leave login= out", fails=False)
 def _user_on_another_account(setup: Setup) -> Arguments:
     setup.user()
     give_role(setup.cloud, "all", *setup.cloud.state.accounts["demo"].users.values(), rules=["CAN * *"])
@@ -281,16 +279,14 @@ def _account_disabled(setup: Setup) -> Arguments:
 
 
 @cause(
-    "answer", "the key is right, but may not act on the account 'project'", "name a role there .*, or leave login= out"
+    "answer", "the key is valid, but may not act on the account 'project'", "name a role there .*, or leave login= out"
 )
 def _account_of_somebody_else(setup: Setup) -> Arguments:
     setup.cloud.state.add_account("project")
     return setup.given(login="project", key_id=f"/demo/keys/{setup.key.fingerprint()}")
 
 
-@cause(
-    "answer", "the key is right; the account itself is not for the roles guest to read", "check roles= and", fails=False
-)
+@cause("answer", "the key is valid, but the roles guest may not read the account", "check roles= and", fails=False)
 def _role_of_somebody_else(setup: Setup) -> Arguments:
     owner = setup.cloud.state.accounts["demo"]
     setup.cloud.state.add_account("partner", setup.key.public_line)
@@ -303,13 +299,13 @@ def _account_unknown(setup: Setup) -> Arguments:
     return setup.given(login="project", key_id=f"/demo/keys/{setup.key.fingerprint()}")
 
 
-@cause("answer", "CloudAPI does not give the account: .*503", "no matter of keys: try again later, or ask the operator")
+@cause("answer", "GetAccount failed: .*503", "not about keys: try again later, or ask the operator")
 def _maintenance(setup: Setup) -> Arguments:
     setup.cloud.faults.add(Fault("GetAccount", kind="maintenance", times=None))
     return setup.given()
 
 
-@cause("answer", "CloudAPI refuses the signature of HTTPBasicAuth: .*401", "check its key id and key")
+@cause("answer", "CloudAPI rejected the signature of HTTPBasicAuth: .*401", "check its key id and key")
 def _auth_of_ones_own(setup: Setup) -> Arguments:
     return setup.given(key_id=None, secret=None, auth=HTTPBasicAuth("demo", "secret"))
 
@@ -322,7 +318,7 @@ def _wrong_fingerprint(setup: Setup) -> Arguments:
     return setup.given(secret=setup.key_of("ecdsa-256").path)
 
 
-@cause("key", "is encrypted; give passphrase=", "passphrase= takes a text, or .*prompt_passphrase")
+@cause("key", "is encrypted; give passphrase=", "passphrase= takes a string, or .*prompt_passphrase")
 def _passphrase_missing(setup: Setup) -> Arguments:
     return setup.given(secret=setup.key_of("ed25519", "openssh", encrypted=True).path)
 
@@ -344,12 +340,12 @@ def _file_missing(setup: Setup) -> Arguments:
     return setup.given(secret=setup.home / "missing")
 
 
-@cause("key", "is no private key that this library can read", "PEM, PKCS#8 or OpenSSH, beginning with '-----BEGIN'")
+@cause("key", "is not a private key in a supported format", "PEM, PKCS#8 or OpenSSH, starting with '-----BEGIN'")
 def _no_key(setup: Setup) -> Arguments:
     return setup.given(secret=setup.file("dear diary"))
 
 
-@cause("key", "is a public key; the private one is wanted", "usually the file of that name without .pub")
+@cause("key", "is a public key; give the private one", "usually the file of that name without .pub")
 def _public_key(setup: Setup) -> Arguments:
     return setup.given(secret=setup.file(setup.key.public_line))
 
@@ -359,7 +355,7 @@ def _no_agent_and_no_folder(setup: Setup) -> Arguments:
     return setup.given(secret=None)
 
 
-@cause("key", r"none of ~/\.ssh/id_rsa, .* is there", "give secret=")
+@cause("key", r"none of ~/\.ssh/id_rsa, .* exists", "give secret=")
 def _no_usual_file(setup: Setup) -> Arguments:
     return setup.given(secret=None, key_id="laptop")
 
@@ -495,14 +491,14 @@ def test_where_settings_come_from(environment: pytest.MonkeyPatch, cloud: Emulat
         "http://127.0.0.1:1 (from SDC_URL)",
         "bob (from TRITON_ACCOUNT), its user jill (from TRITON_USER)",
         "(from TRITON_KEY_MATERIAL), signing rsa-sha256",
-        "is what CloudAPI is told (from SDC_KEY_ID)",
+        "is sent to CloudAPI (from SDC_KEY_ID)",
     ):
         assert words in told
     told = str(explain_auth(location="http://127.0.0.1:2", key_id="/eve/keys/k", secret=key.path, clock=cloud.clock))
     assert "http://127.0.0.1:2 (as given)" in told
     assert re.search(r"account +ok +eve\n", told)
     assert f"(from {key.path})" in told
-    assert "/eve/keys/k is what CloudAPI is told\n" in told
+    assert "/eve/keys/k is sent to CloudAPI\n" in told
 
 
 def test_certificates_that_are_not_checked(environment: pytest.MonkeyPatch) -> None:
@@ -551,7 +547,7 @@ def test_doctor_of_the_current_profile(lab: Emulator, capsys: pytest.CaptureFixt
     """Without a name the current profile is explained."""
     Path("~/.triton/config.json").expanduser().write_text('{"profile": "lab"}')
     assert main(["doctor"]) == 0
-    assert "gives the account demo" in capsys.readouterr().out
+    assert "the account is demo" in capsys.readouterr().out
     assert lab.trace.operations() == ["Ping", "GetAccount"]
 
 

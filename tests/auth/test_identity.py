@@ -82,9 +82,9 @@ def test_a_key_that_is_not_the_named_one_is_refused(key_text: str, md5: str) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"key_id": "laptop"}, "whose key"),
-        ({"account": "demo"}, "with which key"),
-        ({"key_id": "/demo/machines/x", "account": "demo"}, "no key id"),
+        ({"key_id": "laptop"}, "no account to sign for"),
+        ({"account": "demo"}, "no key to sign with"),
+        ({"key_id": "/demo/machines/x", "account": "demo"}, "invalid key id"),
     ],
 )
 def test_half_an_identity_is_refused(arguments: dict[str, Any], words: str) -> None:

@@ -77,7 +77,7 @@ def test_what_the_signature_adds_cannot_be_given(dc: DataCenter, name: str) -> N
 @pytest.mark.parametrize("method", ["TRACE", "", []])
 def test_a_method_that_cloudapi_does_not_have_is_refused(dc: DataCenter, method: str | list[str]) -> None:
     """Only verbs that CloudAPI knows can be signed for."""
-    with pytest.raises(InputError, match="cannot be signed"):
+    with pytest.raises(InputError, match="cannot pre-sign"):
         dc.presign(method, "/machines")
 
 

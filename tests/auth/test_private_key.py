@@ -365,7 +365,7 @@ def test_a_public_key_is_told_from_a_private_one(key_file: KeyFile) -> None:
     path = key_file.path.with_name(key_file.path.name + ".pub")
 
     assert refusal_of(path) == (
-        f"{path} is a public key; the private one is wanted, usually the file of that name without .pub"
+        f"{path} is a public key; give the private one, usually the file of that name without .pub"
     )
 
 
@@ -380,12 +380,12 @@ def test_a_public_key_is_told_from_a_private_one(key_file: KeyFile) -> None:
         ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "convert it with: puttygen KEY.ppk"),
         ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "the key text is a certificate"),
         ("-----BEGIN DSA PRIVATE KEY-----\nMIIB\n-----END DSA PRIVATE KEY-----\n", "a DSA key, too weak"),
-        ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n", "no private key that this library can read"),
-        ("Dear diary,\nwhat a day\n", "no private key that this library can read"),
-        ("", "no private key that this library can read"),
-        (b"", "no private key that this library can read"),
-        ("a\ud800\nb", "no private key that this library can read"),
-        (b"\xff\xfe\0", "no private key that this library can read"),
+        ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n", "not a private key in a supported format"),
+        ("Dear diary,\nwhat a day\n", "not a private key in a supported format"),
+        ("", "not a private key in a supported format"),
+        (b"", "not a private key in a supported format"),
+        ("a\ud800\nb", "not a private key in a supported format"),
+        (b"\xff\xfe\0", "not a private key in a supported format"),
     ],
 )
 def test_what_is_no_private_key_is_told_by_name(text: str | bytes, words: str) -> None:
@@ -450,7 +450,7 @@ def test_rsa_numbers_that_do_not_belong_together_are_told() -> None:
     )
     key = wrong.private_key(unsafe_skip_rsa_key_validation=True)
 
-    with pytest.raises(KeyFileError, match="its public and its private half do not belong together"):
+    with pytest.raises(KeyFileError, match="its public and private halves do not match"):
         PrivateKey(key)
 
 
@@ -563,7 +563,7 @@ def test_a_file_too_long_for_a_key_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)
 
-    assert refusal_of(path) == f"{path} is no private key: it is no regular file, or too long for one"
+    assert refusal_of(path) == f"{path} is not a private key: not a regular file, or too large"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -571,7 +571,7 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """What is no regular file might never end, and is refused."""
     os.mkfifo(tmp_path / "pipe")
 
-    assert "no regular file" in refusal_of(tmp_path / "pipe")
+    assert "not a regular file" in refusal_of(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("length", [64, 400, 2000])

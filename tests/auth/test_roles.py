@@ -250,7 +250,7 @@ def test_own_account(cloud: Emulator, dc: DataCenter, login: str | None, path: s
         assert client.url == f"{client.base_url}{path}"
         assert client == dc
         assert client.machine(there.id) == dc.machine(there.id)
-        assert client.home == dc.home
+        assert client.account_url == dc.account_url
         assert client.account().login == "demo"
     assert cloud.trace[-1].path == path
 

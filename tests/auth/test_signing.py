@@ -112,7 +112,7 @@ def test_line_breaks_in_a_signed_header_are_refused(value: str | bytes) -> None:
 
 def test_a_line_break_in_the_target_is_refused() -> None:
     """The target cannot pose as two lines either."""
-    with pytest.raises(InputError, match=r"\(request-target\) holds a line break"):
+    with pytest.raises(InputError, match=r"\(request-target\) contains a line break"):
         signing_string(("(request-target)",), "GET", "/\ndate: x", {})
 
 
@@ -487,7 +487,7 @@ def test_a_target_that_would_be_changed_is_refused(target: str, auth: HTTPSignat
     request = prepared()
     request.url = f"https://cloudapi.example{target}"
 
-    with pytest.raises(InputError, match="would be changed after it was signed") as caught:
+    with pytest.raises(InputError, match="would be rewritten after signing") as caught:
         auth(request)
 
     assert "hush" not in str(caught.value)
@@ -660,7 +660,7 @@ def test_a_private_key_in_place_of_a_public_one_is_not_quoted(key_file: KeyFile)
     """The mistake is named, and the key is not."""
     text = key_file.path.read_text()
 
-    with pytest.raises(KeyFileError, match="private one, which must not be given away") as caught:
+    with pytest.raises(KeyFileError, match="private one, which must not be shared") as caught:
         public_blob_of(text)
 
     assert text.split("\n")[1] not in str(caught.value)

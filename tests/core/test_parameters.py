@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 
-from smartdc import DataCenter
+from smartdc import DataCenter, Machine
 from smartdc.core.parameters import parameters_of
 
 
@@ -81,6 +81,7 @@ ORIGINAL = {
     "update_account": "email company_name first_name last_name address postal_code city state country phone",
     "create_user": "login email password company_name first_name last_name address postal_code city state country phone",
     "create_image_from_machine": "machine name version",
+    "create_machine": "name package dataset metadata tags boot_script credentials image networks",
 }
 
 
@@ -107,3 +108,12 @@ def test_a_misspelt_filter_is_refused(offline: DataCenter) -> None:
     """A filter that does not exist must not list everything."""
     with pytest.raises(TypeError, match=r"machines\(\) got an unexpected keyword argument 'nmae'"):
         offline.machines(nmae="web")  # type: ignore[call-arg]
+
+
+def test_a_class_method_has_them_too() -> None:
+    """``CreateMachine``: the class method takes what `DataCenter.create_machine` takes, after the data centre."""
+    of_class = list(inspect.signature(Machine.create_in_datacenter).parameters.values())
+    of_datacenter = list(inspect.signature(DataCenter.create_machine).parameters.values())
+
+    assert of_class[0].name == "datacenter"
+    assert of_class[1:] == of_datacenter[1:]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kits.cloud import image_id, package_id
+from kits.cloud import image_id, package_id, sent
 from kits.rbac import public_line
 from smartdc import DataCenter, Redirected, ResourceNotFound
 from smartdc.emulator import Emulator
@@ -145,6 +145,7 @@ def test_head(dc: DataCenter, cloud: Emulator, world: dict[str, Any], operation:
     """A HEAD answers with the status and the headers of its GET, and without the body."""
     path = HEADS[operation].format(**world)
     nothing, head = dc.request("HEAD", path)
+    assert sent(cloud, operation) == ("HEAD", path, {})
     assert cloud.trace[-1].operation == operation
     assert (nothing, head.content) == (None, b"")
 
@@ -191,6 +192,7 @@ def test_browsers_are_sent_to_the_documentation(
     with closing(dc.unsigned()) as session, pytest.raises(Redirected) as caught:
         session.request("GET", path)
     assert cloud.trace.operations() == [operation]
+    assert sent(cloud, operation)[1] == path
     assert (caught.value.status, caught.value.location) == (302, f"http://apidocs.tritondatacenter.com/{place}")
 
 

@@ -16,6 +16,7 @@ import pytest
 from kits.http import RawServer, reply
 from smartdc.http.pool import Slots, Stack
 from smartdc.http.session import Session
+from smartdc.http.settings import Settings
 
 WHERE = {"pool.py", "queue.py", "threading.py", "transport.py"}
 """The files in whose midst the interrupts come: those that could hold a lock of the client."""
@@ -51,7 +52,7 @@ def test_an_interrupt_at_any_moment_leaves_the_client_usable() -> None:
 
     def work() -> None:
         with RawServer(reply(body=[1])) as server:
-            session = Session(server.url, pool_size=ENOUGH)
+            session = Session(Settings(server.url, pool_size=ENOUGH))
             session.request("GET", "/my")
             for count in range(1, ENOUGH):
                 with contextlib.suppress(KeyboardInterrupt), interrupt(count) as left:

@@ -133,7 +133,7 @@ def test_values_that_a_query_cannot_hold_are_refused(value: Any) -> None:
 @pytest.mark.parametrize("name", [None, True, b"x"])
 def test_what_is_no_name_is_no_part_of_a_path(name: Any) -> None:
     """It would name another thing, such as one that is called None."""
-    with pytest.raises(InputError, match="cannot be part of an address"):
+    with pytest.raises(InputError, match="cannot be a path segment"):
         wire.segments("tags", name)
 
 
@@ -156,7 +156,7 @@ def test_headers_that_were_not_said_are_left_out() -> None:
 @pytest.mark.parametrize("name", ["", "a b", "a:", "ä", "a\r\n", "Content-Length", "transfer-encoding"])
 def test_header_names_that_are_none_are_refused(name: str) -> None:
     """So are those by which a request could pose as two."""
-    with pytest.raises(InputError, match="cannot be called"):
+    with pytest.raises(InputError, match="invalid header name"):
         wire.checked_headers({name: "1"})
 
 
@@ -195,7 +195,7 @@ def deep() -> list[Any]:
 )
 def test_what_json_cannot_hold_is_refused(data: Any) -> None:
     """Before a byte is sent."""
-    with pytest.raises(InputError, match="cannot be written as JSON"):
+    with pytest.raises(InputError, match="cannot be encoded as JSON"):
         wire.json_body({"a": data})
 
 

@@ -14,7 +14,8 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from smartdc import errors
-from smartdc.http.response import Unusable, api_error, decode, layers, nothing_sent, read_body, transport_error
+from smartdc.http.failures import Unusable, layers, nothing_sent
+from smartdc.http.response import api_error, decode, read_body, transport_error
 
 CALL = {"method": "GET", "path": "/my", "request_id": "ours", "attempts": 1}
 
@@ -52,7 +53,7 @@ def test_a_refused_head_says_where_its_reason_is() -> None:
     answer = response(403, method="HEAD")
     read_body(answer, 10_000)
 
-    assert api_error(answer, **CALL).message == "HTTP status 403, and a GET would tell why"
+    assert api_error(answer, **CALL).message == "HTTP status 403; a GET would return the reason"
 
 
 @pytest.mark.parametrize("length", [None, 5])
@@ -117,7 +118,7 @@ def test_what_an_adapter_of_somebodys_own_has_read_is_taken() -> None:
 
 def test_interim_answers_are_none() -> None:
     """What has a status below 200 is followed by another answer."""
-    with pytest.raises(Unusable, match="a 103"):
+    with pytest.raises(Unusable, match="unexpected status 103"):
         read_body(response(103), 5)
 
 

@@ -19,9 +19,10 @@ from urllib3.exceptions import SSLError as PoolSSLError
 from kits.http import Clock
 from smartdc import errors
 from smartdc.http import retry
-from smartdc.http.response import Unusable
-from smartdc.http.retry import Budget, Outcome, backoff, may_retry, outcome_of_error, outcome_of_status, retry_after
+from smartdc.http.failures import Damaged, Outcome, Unusable, failure_of, outcome_of_status
+from smartdc.http.retry import Budget, backoff, may_retry, retry_after
 from smartdc.http.session import Session
+from smartdc.http.settings import Settings
 
 URL = "https://cloud.test"
 OWN = {"Server": "cloudapi/9.20.0", "Request-Id": "r"}
@@ -45,7 +46,7 @@ def clock() -> Clock:
 @pytest.fixture
 def session(clock: Clock) -> Session:
     """A session whose pauses are as long as they can be."""
-    return Session(URL, clock=clock, rng=Highest())
+    return Session(Settings(URL, clock=clock, rng=Highest()))
 
 
 @pytest.fixture
@@ -226,13 +227,13 @@ def wrapped(kind: type[requests.RequestException], inner: Exception) -> Exceptio
         (requests.exceptions.InvalidSchema("bad"), Outcome.FINAL),
         (requests.exceptions.InvalidHeader("bad"), Outcome.UNKNOWN),
         (Unusable("too large"), Outcome.UNUSABLE),
-        (Unusable("damaged", damaged=True), Outcome.UNKNOWN),
+        (Damaged("damaged"), Outcome.UNKNOWN),
         (ValueError("odd"), Outcome.UNKNOWN),
     ],
 )
 def test_only_certain_knowledge_counts(error: Exception, outcome: Outcome) -> None:
     """Whatever is not proved to have failed before sending may have been applied, TLS and proxy errors included."""
-    assert outcome_of_error(error) is outcome
+    assert failure_of(error).outcome is outcome
 
 
 def test_a_mark_of_the_transport_proves_that_nothing_was_sent() -> None:
@@ -242,8 +243,8 @@ def test_a_mark_of_the_transport_proves_that_nothing_was_sent() -> None:
     unrelated = OSError("reset")
     unrelated.__context__ = marked
 
-    assert outcome_of_error(wrapped(requests.exceptions.SSLError, PoolSSLError(marked))) is Outcome.NEVER_DELIVERED
-    assert outcome_of_error(wrapped(requests.ConnectionError, unrelated)) is Outcome.UNKNOWN
+    assert failure_of(wrapped(requests.exceptions.SSLError, PoolSSLError(marked))).outcome is Outcome.NEVER_DELIVERED
+    assert failure_of(wrapped(requests.ConnectionError, unrelated)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -307,7 +308,7 @@ def test_a_retry_after_beyond_the_time_ends_the_call(
     """Neither a call with a deadline nor one without is held for an hour by a server's word."""
     answers.get(f"{URL}/my", status=429, headers={"Retry-After": "3600"})
     with pytest.raises(errors.Throttled) as caught:
-        Session(URL, clock=clock, timeout=timeout).request("GET", "/my")
+        Session(Settings(URL, clock=clock, timeout=timeout)).request("GET", "/my")
 
     assert clock.slept == []
     assert caught.value.attempts == 1
@@ -388,7 +389,7 @@ def test_a_call_that_comes_too_late_is_still_attempted(answers: RequestsMock, cl
     answers.get(f"{URL}/my", json=[1])
     auth: Any = slow
 
-    assert Session(URL, clock=clock, auth=auth).request("GET", "/my")[0] == [1]
+    assert Session(Settings(URL, clock=clock, auth=auth)).request("GET", "/my")[0] == [1]
 
 
 def test_a_client_has_a_budget_of_retries(session: Session, answers: RequestsMock, clock: Clock) -> None:
@@ -427,4 +428,4 @@ def test_a_budget_does_not_grow_beyond_its_size() -> None:
 
 def test_the_longest_pause_is_longer_than_any_backoff() -> None:
     """A call without a deadline is not ended by its own backoff."""
-    assert retry.LONGEST_PAUSE > retry.CAP
+    assert retry.MAX_RETRY_AFTER_SECONDS > retry.MAX_PAUSE_SECONDS

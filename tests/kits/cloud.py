@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from kits.operations import CHECKED
 from smartdc import Machine
 from smartdc.emulator import Emulator
+from smartdc.emulator.pipeline.trace import TraceEntry
 from smartdc.emulator.state import records
 
 
 def sent(cloud: Emulator, operation: str) -> tuple[str, str, dict[str, Any]]:
     """Return method, path below the account and body of the newest request for an operation."""
-    asked = next(asked for asked in reversed(cloud.trace) if asked.operation == operation)
+    asked = _newest(cloud, operation)
     return asked.method, asked.path.removeprefix(f"/{cloud.login}"), asked.body
 
 
 def query(cloud: Emulator, operation: str) -> dict[str, Any]:
     """Return the query of the newest request for an operation."""
-    return next(asked.query for asked in reversed(cloud.trace) if asked.operation == operation)
+    return _newest(cloud, operation).query
+
+
+def _newest(cloud: Emulator, operation: str) -> TraceEntry:
+    asked = next((asked for asked in reversed(cloud.trace) if asked.operation == operation), None)
+    assert asked, f"{operation} was not asked for, only {cloud.trace.operations()}"
+    CHECKED.add(operation)
+    return asked
 
 
 def record(cloud: Emulator, machine: Machine) -> records.MachineRecord:

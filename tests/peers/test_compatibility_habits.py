@@ -188,7 +188,7 @@ def test_d44_nothing_is_asked_that_is_no_more(dc: DataCenter, cloud: Emulator) -
     with pytest.warns(DeprecationWarning, match="images"):
         dc.datasets()
     assert sent(cloud, "ListImages")[1] == "/images"
-    with pytest.raises(ConfigError, match="nothing says where"):
+    with pytest.raises(ConfigError, match="no location given"):
         DataCenter(key_id="/demo/keys/laptop")
 
 

@@ -337,7 +337,7 @@ def test_frames_of_mistakes_are_kept(setup: Setup) -> None:
 def test_reason_of_a_failing_prompt_is_kept(setup: Setup) -> None:
     """What fails to find a passphrase is the cause of the error, with its own frames."""
     with pytest.raises(
-        KeyFileError, match="asking for its passphrase failed: LookupError: the keyring is lock"
+        KeyFileError, match="the passphrase callback failed: LookupError: the keyring is lock"
     ) as caught:
         load_private_key(setup.text(), fail)
     assert isinstance(caught.value.__cause__, LookupError)
@@ -541,7 +541,7 @@ def test_logs(setup: Setup, watch: Watch, door: str, capfd: pytest.CaptureFixtur
             dc.machine(UNKNOWN)
         assert dc.explain_auth().ok
     told = "\n".join(watch.lines)
-    assert "smartdc.http.session" in told
+    assert "smartdc.http.call" in told
     assert "smartdc.auth.signing" in told
     assert ("urllib3.connectionpool" in told) is (door == "http")
     assert setup.secrets.seen_in(told) == set()

@@ -19,8 +19,9 @@ from kits.signing import KeyShelf
 from smartdc.auth.identity import Identity
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import CallError, CallTimeout
-from smartdc.http import transport
+from smartdc.http import tls
 from smartdc.http.session import Session
+from smartdc.http.settings import Settings
 
 pytest_plugins = ("kits.signing_fixtures",)
 
@@ -48,7 +49,7 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
 def test_each_thread_gets_its_own_answer() -> None:
     """Fifty threads on one session use as many connections as it may have, and never each other's."""
     with RawServer(echo) as server:
-        session = Session(server.url, pool_size=7, auth=Stamp())
+        session = Session(Settings(server.url, pool_size=7, auth=Stamp()))
 
         def work(number: int) -> list[str]:
             return [session.request("GET", f"/my/{number}-{i}")[0]["asked"] for i in range(4)]
@@ -64,7 +65,7 @@ def test_failures_give_their_connections_back() -> None:
     """After more failed calls than there are connections, calls still get through."""
     failures = [close, reply(404, {}), reply(body=b"{"), reply(headers=["Content-Encoding: gzip"], body=b"x")]
     with RawServer(*failures, reply(body=[1])) as server:
-        session = Session(server.url, pool_size=1, timeout=5)
+        session = Session(Settings(server.url, pool_size=1, timeout=5))
         for _ in failures:
             with pytest.raises(CallError):
                 session.request("POST", "/my")
@@ -82,11 +83,11 @@ def test_waiting_for_a_connection_counts() -> None:
         return reply(body=[])(line)
 
     with RawServer(hold) as server:
-        session = Session(server.url, pool_size=1)
+        session = Session(Settings(server.url, pool_size=1))
         holder = threading.Thread(target=session.request, args=("GET", "/my"))
         holder.start()
         began.wait(5)
-        with pytest.raises(CallTimeout, match="each of the 1 connections of this client is in use") as caught:
+        with pytest.raises(CallTimeout, match="all connections of this client are in use") as caught:
             session.request("POST", "/my", timeout=0.1)
         over.set()
         holder.join(10)
@@ -119,7 +120,7 @@ def test_the_time_spent_waiting_is_not_given_twice() -> None:
 
     with RawServer(hold) as server:
         adapter = Watched()
-        session = Session(server.url, pool_size=1, timeout=30, adapter=adapter)
+        session = Session(Settings(server.url, pool_size=1, timeout=30, adapter=adapter))
         holder = threading.Thread(target=session.request, args=("GET", "/my"))
         holder.start()
         began.wait(5)
@@ -139,16 +140,16 @@ def test_the_context_for_tls_is_made_once(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     made: list[Any] = []
-    original = transport._tls_context
+    original = tls.context_for
 
     def slowly(verify: bool | str) -> ssl.SSLContext:
         made.append(verify)
         threading.Event().wait(0.05)
         return original(verify)
 
-    monkeypatch.setattr(transport, "_tls_context", slowly)
+    monkeypatch.setattr(tls, "context_for", slowly)
     with RawServer(reply(body=[1]), tls=context) as server:
-        session = Session(server.url, verify=ca, pool_size=4)
+        session = Session(Settings(server.url, verify=ca, pool_size=4))
         found = at_once(16, lambda _: session.request("GET", "/my")[0])
         session.close()
 
@@ -160,7 +161,7 @@ def test_the_context_for_tls_is_made_once(
 def test_a_session_may_be_closed_while_it_is_used() -> None:
     """Calls under way end well, or are repeated on a new connection."""
     with RawServer(reply(body=[1])) as server:
-        session = Session(server.url, pool_size=4)
+        session = Session(Settings(server.url, pool_size=4))
 
         def work(number: int) -> Any:
             if number == 0:
@@ -196,7 +197,7 @@ def in_child(work: Callable[[], str]) -> str:
 def test_a_forked_child_has_connections_of_its_own(*, own: bool) -> None:
     """It does not speak into its parent's, whose connection is none the worse; an adapter of one's own is closed."""
     with RawServer(echo) as server:
-        session = Session(server.url, adapter=requests.adapters.HTTPAdapter() if own else None)
+        session = Session(Settings(server.url, adapter=requests.adapters.HTTPAdapter() if own else None))
         session.request("GET", "/parent")
         said = in_child(lambda: str(session.request("GET", "/child")[0]["asked"]))
         session.request("GET", "/parent")
@@ -212,7 +213,7 @@ def test_a_forked_child_has_connections_of_its_own(*, own: bool) -> None:
 def test_a_forked_child_has_locks_and_random_numbers_of_its_own() -> None:
     """A fork while all of the parent's connections are in use does not stop the child, nor do both retry in step."""
     with RawServer(reply(body=[1])) as server:
-        session = Session(server.url, pool_size=1)
+        session = Session(Settings(server.url, pool_size=1))
         session._slots.acquire()
         session.budget._lock.acquire()
 
@@ -264,13 +265,13 @@ def test_an_rng_that_was_given_is_kept() -> None:
     """Tests want their numbers repeatable."""
     rng = random.Random(1)  # noqa: S311 (spreads retries)
 
-    assert Session("https://cloud.test", rng=rng).rng is rng
+    assert Session(Settings("https://cloud.test", rng=rng)).rng is rng
 
 
 def test_each_request_of_a_thread_has_its_own_id() -> None:
     """Ids are never shared by calls."""
     with RawServer(reply(body=[1])) as server:
-        session = Session(server.url)
+        session = Session(Settings(server.url))
         at_once(THREADS, lambda _: session.request("GET", "/my"))
         session.close()
 

@@ -20,7 +20,7 @@ def test_ping(dc: DataCenter, cloud: Emulator) -> None:
     """``Ping`` is answered to anybody: nothing is signed."""
     answer = dc.ping()
     assert answer == {"ping": "pong", "cloudapi": {"versions": dc.versions()}}
-    assert (cloud.trace[0].operation, cloud.trace[0].path) == ("Ping", "/--ping")
+    assert sent(cloud, "Ping") == ("GET", "/--ping", {})
     assert cloud.trace[0].account is None
 
 

@@ -12,6 +12,9 @@ from collections import Counter
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+MACS = 2**24
+"""The number of MAC addresses of one vendor."""
+
 
 class Ids:
     """Streams of ids, which depend only on seed, kind and count."""
@@ -20,6 +23,8 @@ class Ids:
         self.seed = seed
         self.random = random.Random(seed)  # noqa: S311  repeatable on purpose, and no secret
         self._drawn: Counter[str] = Counter()
+        start = int.from_bytes(digest(f"{seed} mac"))
+        self._mac_start, self._mac_step = start % MACS, start // MACS % MACS | 1
         self._lock = threading.Lock()
 
     def uuid(self, kind: str) -> str:
@@ -27,14 +32,21 @@ class Ids:
         return str(uuid.UUID(bytes=self._next(kind), version=4))
 
     def mac(self) -> str:
-        """Return the next MAC address, in the range that SmartOS uses for its virtual NICs."""
-        return "90:b8:d0:" + self._next("mac").hex(":")[:8]
+        """Return the next MAC address, in the range that SmartOS uses for its virtual NICs.
+
+        Drawn at random, two of a few thousand addresses would be the same. Stepping by an odd number through all
+        2**24 of them repeats none.
+        """
+        number = (self._mac_start + self._mac_step * self._count("mac")) % MACS
+        return "90:b8:d0:" + number.to_bytes(3).hex(":")
 
     def _next(self, kind: str) -> bytes:
+        return digest(f"{self.seed} {kind} {self._count(kind)}")
+
+    def _count(self, kind: str) -> int:
         with self._lock:
             self._drawn[kind] += 1
-            count = self._drawn[kind]
-        return digest(f"{self.seed} {kind} {count}")
+            return self._drawn[kind]
 
 
 def digest(text: str) -> bytes:

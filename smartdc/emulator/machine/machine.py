@@ -5,7 +5,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, validation_failed
@@ -38,13 +39,13 @@ _STATES = {
 def list_machines(call: Call) -> Reply:
     """List a page of the account's machines."""
     refuse_two_images(call)
-    machines = call.state.machines_of(call.account)
     if call.params.get("tags") == "*":
-        return _page(call, [machine for machine in machines if machine.tags], {})
-    tests = _filters(call)
+        return _page(call, [machine for machine in call.state.machines_of(call.account) if machine.tags], {})
+    state = _state_filter(call)
+    tests = [*_state_tests(state), *_filters(call)]
     limit, offset = _number(call, "limit", MAX_LIMIT, 1, MAX_LIMIT), _number(call, "offset", 0, 0, None)
-    found = [machine for machine in machines if all(test(machine) for test in tests)]
-    return _page(call, found[offset : offset + limit], {"x-query-limit": str(limit)})
+    found = _slice(_candidates(call, state), tests, offset, offset + limit)
+    return _page(call, found, {"x-query-limit": str(limit)})
 
 
 @operation("GetMachine", "GET", MACHINE, head="HeadMachine")
@@ -94,7 +95,24 @@ def _destroy(call: Call, machine: MachineRecord) -> None:
     call.state.release(machine.nics)
 
 
-def _page(call: Call, machines: list[MachineRecord], headers: dict[str, str]) -> Reply:
+def _candidates(call: Call, state: str | None) -> Sequence[MachineRecord]:
+    """Return the machines to filter, oldest first, which an index has narrowed down by state and name."""
+    machines, account = call.state.machines, call.account.id
+    if state in (None, "deleted"):
+        return machines.owned_by(account)
+    name = call.text("name")
+    return machines.living_candidates(account, name) if name else machines.living_of(account)
+
+
+def _slice(machines: Sequence[MachineRecord], tests: list[Test], start: int, stop: int) -> Sequence[MachineRecord]:
+    """Return the machines from ``start`` to ``stop`` among those that pass all tests, looking no further than that."""
+    if not tests:
+        return machines[start:stop]
+    passing = (machine for machine in machines if all(test(machine) for test in tests))
+    return list(islice(passing, start, stop))
+
+
+def _page(call: Call, machines: Sequence[MachineRecord], headers: dict[str, str]) -> Reply:
     for machine in machines:
         call.transitions.read(machine)
     headers["x-resource-count"] = str(len(machines))
@@ -102,9 +120,9 @@ def _page(call: Call, machines: list[MachineRecord], headers: dict[str, str]) ->
 
 
 def _filters(call: Call) -> list[Test]:
-    """Return the predicates that a listed machine must meet."""
+    """Return the predicates that a listed machine must meet, besides its state."""
     params = call.params
-    tests: list[Test] = [_state_test(call), _type_test(call)]
+    tests = _type_tests(call)
     if brand := params.get("brand"):
         _check_word("brand", brand, BRANDS)
         tests.append(lambda machine: machine.brand == brand)
@@ -124,23 +142,26 @@ def _filters(call: Call) -> list[Test]:
     return [*tests, *_docker_tests(params.get("docker"))]
 
 
-def _state_test(call: Call) -> Test:
+def _state_filter(call: Call) -> str | None:
+    """Return the state to list, ``active`` for all living machines, None for all machines."""
     given = call.text("state") if "state" in call.params else None
     if given is not None and given not in _STATES:
         raise invalid_argument(f"{given} is not a valid state")
     state = _STATES[given] if given else None if call.params.get("tombstone") else "active"
     if state == "unknown":
         _check_word("state", state, ("active", "destroyed", "running", "stopped"))
-    if state == "active":
-        return lambda machine: machine.alive
-    return lambda machine: state is None or machine.state == state
+    return state
 
 
-def _type_test(call: Call) -> Test:
+def _state_tests(state: str | None) -> list[Test]:
+    return [] if state in (None, "active") else [lambda machine: machine.state == state]
+
+
+def _type_tests(call: Call) -> list[Test]:
     given = call.text("type") if "type" in call.params else None
     if given not in (None, "smartmachine", "virtualmachine"):
         raise invalid_argument(f"{given} is not a valid type")
-    return lambda machine: given is None or machine.hvm == (given == "virtualmachine")
+    return [] if given is None else [lambda machine: machine.hvm == (given == "virtualmachine")]
 
 
 def _docker_tests(given: object) -> list[Test]:

@@ -1,6 +1,7 @@
 """Network interfaces of a machine: added and removed by jobs that reboot it."""
 
 import re
+from itertools import chain
 
 from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_authorized, not_found
@@ -112,7 +113,9 @@ def _require(call: Call) -> tuple[MachineRecord, NicRecord]:
     if not _MAC.match(text):
         raise invalid_argument("mac has invalid format")
     mac = ":".join(text.lower()[place : place + 2] for place in range(0, 12, 2))
-    mine = ((machine, nic) for machine in call.state.machines_of(call.account) for nic in _nics_of(machine))
+    # The machine of the path comes first, since that is where the interface usually is.
+    machines = chain([call.machine], call.state.machines_of(call.account))
+    mine = ((machine, nic) for machine in machines for nic in _nics_of(machine))
     found = next(((machine, nic) for machine, nic in mine if nic.mac == mac), None)
     if not found or text[12:]:
         raise not_found("nic not found")

@@ -71,7 +71,7 @@ def _tag_result(call: Call, created: dict[str, Any]) -> None:
     except ApiError as error:
         log.warning("no role tags were set: %s", error)
         return
-    if roles and new in call.state.machines:
+    if roles and new and new in call.state.machines:
         call.state.machines[new].role_tags = [role.id for role in roles]
     elif roles:
         _store(call, f"{resource_of(call)}/{new}" if new else resource_of(call), roles)

@@ -4,13 +4,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from typing import Any
+from typing import Any, Protocol
 
 from smartdc.emulator.core.public_key import PublicKey
 from smartdc.emulator.grammar.firewall_text import Rule
 
 HVM = ("kvm", "bhyve")
 """The brands of hardware virtual machines."""
+
+INDEXED = frozenset({"owner", "name", "state"})
+"""The attributes of a machine that its table has indexes on."""
 
 
 @dataclass(slots=True)
@@ -205,6 +208,11 @@ class NetworkRecord:
         return IPv4Address(self.end) if self.end else self.subnet[-2]
 
     @property
+    def free(self) -> int:
+        """The number of addresses for machines that are not in use."""
+        return int(self.last) - int(self.first) + 1 - len(self.taken)
+
+    @property
     def managed(self) -> set[str]:
         """The addresses of the network itself: gateway, broadcast and those resolvers that are in it."""
         own = {str(self.subnet.broadcast_address), *filter(None, [self.gateway])}
@@ -287,6 +295,13 @@ class Job:
     before: str = ""
 
 
+class Table(Protocol):
+    """What keeps indexes on machines."""
+
+    def change(self, machine: "MachineRecord", attribute: str, value: object) -> None:
+        """Set an indexed attribute of a machine."""
+
+
 @dataclass(slots=True)
 class MachineRecord:
     """A machine; memory and disk in MiB, ``state`` in CloudAPI's words."""
@@ -318,6 +333,16 @@ class MachineRecord:
     docker: bool = False
     flexible: bool = False
     compute_node: str | None = None
+    table: "Table | None" = field(default=None, repr=False, compare=False)
+    """The table that indexes it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, through the table if that has an index on it."""
+        table = getattr(self, "table", None) if name in INDEXED else None
+        if table is None:
+            object.__setattr__(self, name, value)
+        else:
+            table.change(self, name, value)
 
     @property
     def hvm(self) -> bool:

@@ -1,6 +1,8 @@
 """The state of an emulator: accounts, machines, networks and everything else that it remembers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
+from itertools import repeat
 from typing import Any
 
 from smartdc.emulator.core.clock import Clock
@@ -10,6 +12,7 @@ from smartdc.emulator.core.reply import ApiError, invalid_argument
 from smartdc.emulator.core.settings import Settings
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.feed import Feed
+from smartdc.emulator.state.machine_table import MachineTable
 from smartdc.emulator.state.records import (
     AccountRecord,
     Bucket,
@@ -26,6 +29,9 @@ from smartdc.emulator.state.records import (
 )
 from smartdc.emulator.state.storage import MigrationRecord, VolumeRecord
 
+ADDRESS_RESERVE = 4096
+"""The free addresses that populating leaves on a network, so that machines can still be created there."""
+
 
 class State:
     """Everything an emulator knows; a reset replaces it with a new one."""
@@ -35,7 +41,7 @@ class State:
         self.ids = Ids(seed)
         self.settings = Settings()
         self.accounts: dict[str, AccountRecord] = {}
-        self.machines: dict[str, MachineRecord] = {}
+        self.machines = MachineTable()
         self.feed = Feed(self.machines, clock.time)
         """The listeners to changes of machines."""
         self.images = catalogue.images()
@@ -106,13 +112,13 @@ class State:
 
     # Machines
 
-    def machines_of(self, account: AccountRecord) -> list[MachineRecord]:
+    def machines_of(self, account: AccountRecord) -> Sequence[MachineRecord]:
         """Return the account's machines, oldest first, including deleted ones."""
-        return [machine for machine in self.machines.values() if machine.owner == account.id]
+        return self.machines.owned_by(account.id)
 
     def name_taken(self, account: AccountRecord, name: str) -> bool:
         """Return whether a living machine of the account has the name."""
-        return any(machine.name == name and machine.alive for machine in self.machines_of(account))
+        return self.machines.has_living(account.id, name)
 
     def package_named(self, name: str, account: AccountRecord | None = None) -> PackageRecord | None:
         """Return the newest active package of a name that the account may use."""
@@ -148,10 +154,9 @@ class State:
         chosen, size = self.image_named(image), self.package_named(package)
         if not chosen or not size:
             raise ValueError(f"no active image {image!r} or no active package {package!r}")
-        network = next(net for net in self.networks.values() if net.public)
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
-            for number in range(count)
+            for number, network in zip(range(count), self._networks_to_fill(), strict=False)
         ]
 
     def _put(
@@ -187,6 +192,13 @@ class State:
         self.add_machine(machine)
         return machine
 
+    def _networks_to_fill(self) -> Iterator[NetworkRecord]:
+        """Yield a network for each machine to populate with, without end: public ones first, each down to a reserve."""
+        public = [network for network in self.networks.values() if network.public]
+        for network in (*public, self.networks[catalogue.INTERNAL]):
+            yield from repeat(network, max(0, network.free - ADDRESS_RESERVE))
+        yield from repeat(public[0])
+
     def add_machine(self, machine: MachineRecord) -> None:
         """Add a machine, and publish it to the changefeed."""
         self.machines[machine.id] = machine
@@ -202,8 +214,7 @@ class State:
 
     def holder(self, machine: str) -> MachineRecord | None:
         """Return the machine that an address is taken for, which may be a hidden one."""
-        hidden = (worker for worker in self.workers.values() if worker.id == machine)
-        return self.machines.get(machine) or next(hidden, None)
+        return self.machines.get(machine) or self.workers.get(machine)
 
     def add_pool(self, name: str, *subnets: str, account: AccountRecord | None = None) -> NetworkRecord:
         """Create a pool with one network per subnet, such as ``10.99.0.0/24``; by default every account can use it."""
@@ -260,7 +271,7 @@ def _free_address(network: NetworkRecord) -> str:
 
 def _look_for_address(network: NetworkRecord) -> int | None:
     """Return the offset of the next free address from the first one; None if all are in use."""
-    first, closed = network.first, network.managed
-    size = int(network.last) - int(first) + 1
+    first, managed = int(network.first), network.managed
+    size = int(network.last) - first + 1
     places = ((network.given + step) % size for step in range(size))
-    return next((place for place in places if network.gives(str(first + place), closed)), None)
+    return next((place for place in places if network.gives(str(IPv4Address(first + place)), managed)), None)

@@ -1,0 +1,180 @@
+"""Connections and their pools, as urllib3 has them, kept to deadlines.
+
+The timeout of a call is one deadline for connecting, sending and the whole response, so that a server that dribbles,
+or has many dead addresses, cannot hold a caller. A connection that was idle for longer than CloudAPI's proxy keeps it
+is not used again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import Timeout
+from urllib3.util.connection import create_connection
+
+from smartdc.http.deadline import Deadline
+from smartdc.http.pool import Stack
+from smartdc.http.resolver import addresses_of
+
+if TYPE_CHECKING:
+    from urllib3.connection import BaseHTTPConnection  # type: ignore[attr-defined]
+
+__all__ = ["POOLS", "Connection"]
+
+IDLE_LIMIT_SECONDS = 45.0
+"""When an idle connection is dropped; CloudAPI's proxy closes it after 55."""
+
+
+class _Timeout(Timeout):
+    """One deadline for what urllib3 has two timeouts for."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(total=seconds)
+        self._deadline = Deadline(seconds)
+
+    @property
+    def read_timeout(self) -> float | None:
+        return self._deadline.left()
+
+    connect_timeout = read_timeout
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Read from a socket until one moment, however slowly the bytes come.
+
+    A socket's timeout bounds the wait for the next bytes, not for all of them: a server that sends one byte a second
+    would be read for ever. So this stands between the socket and the buffered reader from which `http.client` takes
+    head and body, and gives the socket, before each `recv`, only the time that is left of the whole. The deadline
+    begins with the timeout that the socket has when the response is begun, which is what is left of the call's.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._sock = raw, sock
+        self._deadline = Deadline(sock.gettimeout())
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._deadline.passed():
+            raise TimeoutError("timed out")
+        self._sock.settimeout(self._deadline.left())
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(http.client.HTTPResponse):
+    """A response whose head and body together keep to the socket's timeout."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
+
+
+class _WithDeadline:
+    """Mix-in for both kinds of connection: one deadline for connecting, TLS and the response."""
+
+    response_class = _DeadlineResponse
+    used_at = 0.0
+    host: str
+    port: int
+    timeout: float | None
+    source_address: tuple[str, int] | None
+    socket_options: Any
+
+    def connect(self) -> None:
+        """Connect, TLS and a proxy's tunnel included; mark a failure, since nothing of the request was sent yet."""
+        deadline = Deadline(self.timeout)
+        try:
+            super().connect()  # type: ignore[misc]
+        except Exception as error:
+            error.nothing_sent = True  # type: ignore[attr-defined]
+            raise
+        self.timeout = deadline.left()
+
+    def _new_conn(self) -> socket.socket:
+        """Try the host's addresses one after the other, and leave each its share of the time.
+
+        The first of three addresses gets a third of what is left, the second half of the rest, the last all of it, so
+        that a dead address cannot use up the time of those behind it.
+        """
+        deadline = Deadline(self.timeout)
+        addresses = self._addresses(deadline)
+        while True:
+            address = addresses.pop(0)
+            left = deadline.left()
+            share = None if left is None else left / (len(addresses) + 1)
+            try:
+                sock = create_connection((address, self.port), share, self.source_address, self.socket_options)
+            except OSError as error:
+                if not addresses:
+                    raise self._unreachable(error) from error
+                continue
+            sys.audit("http.client.connect", self, self.host, self.port)
+            sock.settimeout(deadline.left())
+            return sock
+
+    def _addresses(self, deadline: Deadline) -> list[str]:
+        name = self._dns_host.strip("[]")  # type: ignore[attr-defined]
+        try:
+            return addresses_of(name, self.port, deadline.left())
+        except (socket.gaierror, UnicodeError) as error:
+            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+            raise NameResolutionError(self.host, cast("Any", self), reason) from error
+        except TimeoutError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: OSError) -> ConnectTimeoutError | NewConnectionError:
+        kind = ConnectTimeoutError if isinstance(error, TimeoutError) else NewConnectionError
+        return kind(cast("Any", self), f"Failed to establish a new connection: {error}")
+
+
+class Connection(_WithDeadline, HTTPConnection):  # type: ignore[misc]
+    """A connection without TLS, which is established within its timeout or not at all."""
+
+
+class _SecureConnection(_WithDeadline, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+class _WithoutIdle:
+    """Mix-in for both kinds of pool: deadlines, and no connection that was idle for too long."""
+
+    QueueCls: Any = Stack
+
+    def _get_timeout(self, timeout: Any) -> Timeout:
+        """Take the timeouts of `requests`, which are one number, for a deadline that begins now."""
+        return timeout if isinstance(timeout, _Timeout) else _Timeout(timeout.read_timeout)
+
+    def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        if not connection.is_closed and time.monotonic() - connection.used_at > IDLE_LIMIT_SECONDS:
+            connection.close()
+        return connection
+
+    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
+        if conn is not None:
+            conn.used_at = time.monotonic()
+        super()._put_conn(conn)  # type: ignore[misc]
+
+
+class _Pool(_WithoutIdle, HTTPConnectionPool):
+    ConnectionCls = Connection
+
+
+class _SecurePool(_WithoutIdle, HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+POOLS = {"http": _Pool, "https": _SecurePool}

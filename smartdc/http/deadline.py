@@ -1,0 +1,78 @@
+"""Deadlines: the moments by which things have to be done, each on the clock that it is measured by.
+
+Waits, retries and whatever a caller asks for go by the clock of the `DataCenter`, which tests and rehearsals replace.
+Only what is handed to a socket goes by the system's clock, since the operating system knows no other.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from smartdc.http.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smartdc.http.clock import Clock
+
+__all__ = ["Deadline", "ambient_deadline", "calls_end_by"]
+
+SYSTEM_CLOCK = SystemClock()
+
+MIN_LEFT_SECONDS = 0.001
+"""The least that `Deadline.left` returns: to a socket, 0 seconds means 'do not block' and not 'too late'."""
+
+
+class Deadline:
+    """A moment by which something has to be done; `seconds` from now, or never for None.
+
+    The clock is the system's where none is given, which only suits sockets.
+    """
+
+    __slots__ = ("_clock", "_moment")
+
+    def __init__(self, seconds: float | None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._moment = None if seconds is None else clock.monotonic() + seconds
+
+    def left(self) -> float | None:
+        """Return the seconds left, at least a millisecond: whether it is too late is for `passed` to say."""
+        return None if self._moment is None else max(self._moment - self._clock.monotonic(), MIN_LEFT_SECONDS)
+
+    def passed(self) -> bool:
+        """Return whether it is too late."""
+        return self._moment is not None and self._clock.monotonic() >= self._moment
+
+    def earlier(self, other: Deadline) -> Deadline:
+        """Return the one of two deadlines that has less time left; they may be on different clocks."""
+        left, others = self.left(), other.left()
+        if others is None or (left is not None and left <= others):
+            return self
+        return other
+
+
+NEVER = Deadline(None)
+
+_AMBIENT: ContextVar[Deadline] = ContextVar("deadline", default=NEVER)
+
+
+@contextmanager
+def calls_end_by(deadline: Deadline) -> Iterator[None]:
+    """Let no call that this thread begins in the block last beyond `deadline`.
+
+    This is the ambient deadline. A wait sets it around each check, because the check is a method of some resource,
+    which makes calls of its own and has no parameter for the time that the wait has left. Each call takes the earlier
+    of its own deadline and this one; inside another such block, the earlier of both counts.
+    """
+    token = _AMBIENT.set(deadline.earlier(_AMBIENT.get()))
+    try:
+        yield
+    finally:
+        _AMBIENT.reset(token)
+
+
+def ambient_deadline() -> Deadline:
+    """Return the deadline that `calls_end_by` has set for this thread."""
+    return _AMBIENT.get()

@@ -1,0 +1,222 @@
+"""What a failure means: the one place that maps exceptions, statuses and codes to an error and an outcome.
+
+A call fails in one of two ways. Either there is no usable response, and an exception of `requests`, urllib3, `ssl` or
+`socket` says why: `NO_RESPONSE` gives it the class, the outcome and the words. Or CloudAPI, or something in front of
+it, responds with an error status: `BY_STATUS` gives it the class and the outcome, and `BY_CODE` a finer class.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+import ssl
+from http.client import HTTPException
+from typing import TYPE_CHECKING, NamedTuple
+
+import requests
+from requests.exceptions import InvalidSchema, InvalidURL
+from urllib3.exceptions import ClosedPoolError, ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+
+from smartdc import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+__all__ = [
+    "CALL_FAILURES",
+    "TRANSIENT_ERRORS",
+    "Damaged",
+    "Failure",
+    "Outcome",
+    "Unusable",
+    "class_for",
+    "failure_of",
+    "layers",
+    "nothing_sent",
+    "outcome_of_status",
+]
+
+
+class Outcome(enum.Enum):
+    """What is known about a request that did not succeed."""
+
+    FINAL = "it was refused, and would be refused again"
+    NEVER_DELIVERED = "the request never reached CloudAPI"
+    CLOCK = "CloudAPI refused it because the clocks differ; signed with the server's time it may succeed"
+    REFUSED = "CloudAPI refused it for now and applied nothing"
+    UNKNOWN = "it may or may not have been applied"
+    UNUSABLE = "it may or may not have been applied, and sending it again would bring the same useless response"
+
+
+class Unusable(Exception):
+    """A response came whole and cannot be used."""
+
+
+class Damaged(Unusable):
+    """A response came damaged; another attempt may bring a sound one."""
+
+
+CALL_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, OverflowError, Unusable)
+"""What sending a request raises in place of a usable response; `OverflowError` for a chunk of an impossible length."""
+
+TRANSIENT_ERRORS = (errors.TransportError, errors.BadResponse, errors.ServerError, errors.Throttled)
+"""What a call made while waiting may raise without saying anything about what is waited for."""
+
+BEFORE_SENDING = (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    requests.ConnectTimeout,
+    InvalidSchema,
+    InvalidURL,
+)
+"""What `requests` and urllib3 raise only when nothing was sent yet."""
+
+
+class Failure(NamedTuple):
+    """What an exception in place of a response means.
+
+    `outcome` None depends on whether anything was sent; `words` may have ``{reason}``, ``{limit}`` and ``{detail}``, which is the reason where that says more than the limit.
+    """
+
+    error: type[errors.CallError]
+    outcome: Outcome | None
+    words: str
+
+
+NO_RESPONSE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
+    ((Damaged,), Failure(errors.BadResponse, Outcome.UNKNOWN, "{reason}")),
+    ((Unusable,), Failure(errors.BadResponse, Outcome.UNUSABLE, "{reason}")),
+    (
+        (ssl.SSLCertVerificationError,),
+        Failure(errors.TLSError, Outcome.FINAL, "{reason}; verify= takes the path of the CA bundle to check against"),
+    ),
+    ((ssl.SSLError,), Failure(errors.TLSError, None, "{reason}")),
+    ((InvalidSchema, InvalidURL), Failure(errors.TransportError, Outcome.FINAL, "{reason}")),
+    ((requests.Timeout, TimeoutError), Failure(errors.CallTimeout, None, "no answer {limit}{detail}")),
+    ((BaseException,), Failure(errors.TransportError, None, "{reason}")),
+)
+"""Exceptions, outermost or innermost, and what they mean; the first row that fits counts."""
+
+UNKNOWN_HOST = Failure(errors.TransportError, Outcome.FINAL, "{reason}")
+"""What a `socket.gaierror` means that reports that there is no such host, and not a failure of the lookup."""
+
+
+def failure_of(cause: BaseException) -> Failure:
+    """Return what an exception in place of a response means, with its outcome decided."""
+    *_, reason = layers(cause)
+    if isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_NONAME:
+        return UNKNOWN_HOST
+    failure = next(failure for kinds, failure in NO_RESPONSE if isinstance(cause, kinds) or isinstance(reason, kinds))
+    if failure.outcome is not None:
+        return failure
+    return failure._replace(outcome=Outcome.NEVER_DELIVERED if nothing_sent(cause) else Outcome.UNKNOWN)
+
+
+def layers(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it wraps, from the outside in: `requests` and urllib3 keep that in various places."""
+    inner: BaseException | None = error
+    while inner is not None:
+        yield inner
+        kept = (inner.__cause__, getattr(inner, "reason", None), *inner.args)
+        inner = next((e for e in kept if isinstance(e, BaseException)), None)
+
+
+def nothing_sent(error: BaseException) -> bool:
+    """Return whether a request certainly failed before any of it was sent."""
+    return any(isinstance(layer, BEFORE_SENDING) or hasattr(layer, "nothing_sent") for layer in layers(error))
+
+
+BY_STATUS: dict[int, tuple[type[errors.APIError], Outcome]] = {
+    302: (errors.Redirected, Outcome.UNUSABLE),
+    400: (errors.BadRequest, Outcome.FINAL),
+    401: (errors.InvalidCredentials, Outcome.FINAL),
+    403: (errors.NotAuthorized, Outcome.FINAL),
+    404: (errors.ResourceNotFound, Outcome.FINAL),
+    405: (errors.MethodNotAllowed, Outcome.FINAL),
+    408: (errors.APIError, Outcome.UNKNOWN),
+    409: (errors.Conflict, Outcome.FINAL),
+    410: (errors.Gone, Outcome.FINAL),
+    412: (errors.PreconditionFailed, Outcome.FINAL),
+    413: (errors.PayloadTooLarge, Outcome.FINAL),
+    420: (errors.Throttled, Outcome.REFUSED),
+    422: (errors.InvalidParameters, Outcome.FINAL),
+    429: (errors.Throttled, Outcome.REFUSED),
+    501: (errors.NotSupported, Outcome.FINAL),
+    503: (errors.ServiceUnavailable, Outcome.UNKNOWN),
+    505: (errors.ServerError, Outcome.FINAL),
+    507: (errors.OutOfAddresses, Outcome.FINAL),
+}
+"""HTTP status to class and outcome; `_by_status` has the rest."""
+
+BY_CODE: dict[str, type[errors.APIError]] = {
+    "InvalidHeader": errors.InvalidHeader,
+    "RequestExpired": errors.RequestExpired,
+    "InvalidVersion": errors.InvalidVersion,
+    "InvalidArgument": errors.InvalidArgument,
+    "MissingParameter": errors.MissingParameter,
+    "ValidationFailed": errors.ValidationFailed,
+    "KeyRequired": errors.KeyRequired,
+    "UnallocatedVM": errors.MachineNotReady,
+    "VmNotStopped": errors.MachineNotReady,
+    "VmNotRunning": errors.MachineNotReady,
+    "MachineStopped": errors.MachineNotReady,
+    "CannotDestroyMachine": errors.DeletionProtected,
+    "VolumeInUse": errors.InUse,
+    "ImageHasDependentImages": errors.InUse,
+    "InUse": errors.InUse,
+    "ResourceNotFound": errors.ResourceNotFound,
+    "VolumeNotFound": errors.ResourceNotFound,
+    "InvalidCredentials": errors.InvalidCredentials,
+    "NotAuthorized": errors.NotAuthorized,
+    "Forbidden": errors.NotAuthorized,
+    "RequestThrottled": errors.Throttled,
+    "TooManyRequests": errors.Throttled,
+    "SubnetFull": errors.OutOfAddresses,
+}
+"""CloudAPI code, without its optional suffix ``Error``, to the class that is finer than its status."""
+
+MAINTENANCE = "This Triton data center is being upgraded"
+"""CloudAPI's words for its maintenance mode, where the operator gave no others."""
+
+
+def _by_status(status: int) -> tuple[type[errors.APIError], Outcome]:
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    if status >= 500:
+        return errors.ServerError, Outcome.UNKNOWN
+    return errors.APIError, Outcome.UNUSABLE if 300 <= status < 400 else Outcome.FINAL
+
+
+def class_for(status: int, code: str, details: Sequence[Mapping[str, Any]] = ()) -> type[errors.APIError]:
+    """Choose by status, then refine by code (spelled with or without ``Error``).
+
+    A code is believed only as far as it refines its status, except where one status carries codes of several
+    kinds (400, 409, 422) or has no class of its own.
+    """
+    general, _ = _by_status(status)
+    special = BY_CODE.get(code.removesuffix("Error"), general)
+    if special is errors.ValidationFailed and any(_is_duplicate_name(e) for e in details):
+        special = errors.NameTaken
+    refines = issubclass(special, general) or general is errors.APIError or status in {400, 409, 422}
+    return special if refines else general
+
+
+def _is_duplicate_name(error: Mapping[str, Any]) -> bool:
+    return error.get("field") == "alias" and error.get("code") == "Duplicate"
+
+
+def outcome_of_status(status: int, headers: Mapping[str, str], message: str) -> Outcome:
+    """Return what an error status says about the request.
+
+    A redirect may come from something in between, after it has passed the request on. A 503 by which CloudAPI
+    announces maintenance refuses a request before anything is done. Any other may hide what was accepted: the proxy
+    in front gives one for its own time-out, without a Request-Id and CloudAPI's Server header, and CloudAPI passes on
+    what its backends say, for instance when it reads what it has just created.
+    """
+    own = "Request-Id" in headers and headers.get("Server", "").startswith("cloudapi")
+    if status == 503 and own and ("Retry-After" in headers or MAINTENANCE in message):
+        return Outcome.REFUSED
+    return _by_status(status)[1]

@@ -1,0 +1,168 @@
+"""The settings of a `DataCenter` and its session, as one value that is never changed, only replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+
+from requests.structures import CaseInsensitiveDict
+
+from smartdc import __version__
+from smartdc.errors import InputError
+from smartdc.http import request as encoding
+from smartdc.http.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+    from requests.adapters import BaseAdapter
+    from requests.auth import AuthBase
+
+    from smartdc.auth.profile import Profile
+    from smartdc.waiting.progress import Reporter
+
+__all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_seconds", "default_headers"]
+
+T = TypeVar("T")
+
+MAX_TIMEOUT_SECONDS = 1e6
+"""About 11 days; what the operating system takes ends at 24 days."""
+
+CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
+"""Headers that a pickle leaves behind, in lower case."""
+
+
+class Headers(CaseInsensitiveDict[str]):
+    """Headers whose copy costs next to nothing: every request is copied twice on its way."""
+
+    def copy(self) -> Headers:
+        """Return the same headers in a new dict."""
+        twin = Headers.__new__(Headers)
+        twin._store = self._store.copy()  # type: ignore[attr-defined] # noqa: SLF001 (of the same class)
+        return twin
+
+
+def default_headers(api_version: str) -> dict[str, str]:
+    """Return what every request says about the responses that it takes, and by what it was sent."""
+    return {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Accept-Version": api_version,
+        "User-Agent": f"smartdc/{__version__}",
+    }
+
+
+def checked_seconds(timeout: float | None) -> float | None:
+    """Return a timeout, or raise InputError for one that the operating system would not take."""
+    if timeout is None or (isinstance(timeout, (int, float)) and 0 < timeout <= MAX_TIMEOUT_SECONDS):
+        return timeout
+    raise InputError(
+        f"timeout must be None or a number of seconds above 0 and up to {MAX_TIMEOUT_SECONDS:g}, got {timeout!r}"
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Settings:
+    """The settings that a `DataCenter` was made with, or that were set on it since.
+
+    Args:
+        base_url: where CloudAPI is, without a slash at the end.
+        auth: signs each attempt; any `requests` auth.
+        headers: sent with every request.
+        timeout: the most seconds that a call may take, retries included; None for ever.
+        verify: True, False or the path of a CA bundle.
+        verbose: print a line on stderr for each attempt.
+        clock: where the time is read, and which sleeps.
+        rng: spreads retries; None makes one for each session.
+        adapter: carries the requests in place of a `Transport`.
+        pool_size: the most connections, and so the most requests at the same time.
+        max_response: the most bytes of a response.
+        location: the URL, host or name that `base_url` was resolved from.
+        known_locations: names for URLs.
+        login: the account to act on.
+        active_roles: the roles to take on.
+        profile: the source of settings that were not given.
+        user: the sub-user whose key it is, unless the profile says so.
+        passphrase: decrypts the key.
+        sign_host: whether signatures cover the Host header.
+        progress: called with a `Progress` while waiting.
+    """
+
+    base_url: str
+    auth: AuthBase | None = None
+    headers: Mapping[str, str] = field(default_factory=Headers)
+    timeout: float | None = 60.0
+    verify: bool | str = True
+    verbose: bool | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    rng: random.Random | None = None
+    adapter: BaseAdapter | None = None
+    pool_size: int = 16
+    max_response: int = 16 * 2**20
+    location: str = ""
+    known_locations: dict[str, str] = field(default_factory=dict)
+    login: str = "my"
+    active_roles: list[str] = field(default_factory=list)
+    profile: Profile | None = None
+    user: str | None = None
+    passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None
+    sign_host: bool = True
+    progress: Reporter | bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be sent (`InputError`)."""
+        checked_seconds(self.timeout)
+        if not isinstance(self.headers, Headers):
+            object.__setattr__(self, "headers", Headers(encoding.checked_headers(self.headers)))
+
+    def elsewhere(self, location: str, base_url: str) -> Settings:
+        """Return these settings for another place; what can be changed in place is not shared."""
+        return replace(
+            self,
+            location=location,
+            base_url=base_url,
+            headers=Headers(self.headers),
+            known_locations=dict(self.known_locations),
+            active_roles=list(self.active_roles),
+        )
+
+    def without_secrets(self) -> Settings:
+        """Return what may leave the process: no passphrase, no credentials in headers, no foreign auth, and none of
+        the parts that belong to this process: clock, adapter and random numbers.
+        """
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in CREDENTIALS}
+        profile = self.profile and replace(self.profile, key_material=None)
+        return replace(
+            self, headers=kept, profile=profile, passphrase=None, clock=SystemClock(), rng=None, adapter=None
+        )
+
+
+class HasSettings(Protocol):
+    """Whatever has `settings` that can be replaced."""
+
+    settings: Settings
+
+
+class Setting(Generic[T]):
+    """One of the `Settings` as an attribute of its own; to set it is to replace the settings.
+
+    Its type is written where it is declared: ``timeout: Setting[float | None] = Setting()``.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+
+    @overload
+    def __get__(self, instance: HasSettings, owner: type | None = None) -> T: ...
+
+    def __get__(self, instance: HasSettings | None, owner: type | None = None) -> Self | T:
+        return self if instance is None else getattr(instance.settings, self._name)
+
+    def __set__(self, instance: HasSettings, value: T) -> None:
+        changed: Any = {self._name: value}
+        instance.settings = replace(instance.settings, **changed)

@@ -1,0 +1,50 @@
+"""How servers' certificates are checked: the CA bundle that counts, and the TLS context made of it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+import certifi
+from urllib3.util import create_urllib3_context
+
+from smartdc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ca_bundle", "context_for"]
+
+
+def context_for(verify: bool | str) -> ssl.SSLContext:
+    """Return a context that checks servers against what `ca_bundle` has returned."""
+    context = create_urllib3_context()
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    bundle = certifi.where() if verify is True else verify
+    where = {"capath": bundle} if os.path.isdir(bundle) else {"cafile": bundle}  # noqa: PTH112
+    try:
+        context.load_verify_locations(**where)
+    except OSError as error:
+        raise ConfigError(f"cannot load the CA bundle {bundle}: {error}") from None
+    return context
+
+
+def ca_bundle(verify: bool | str | os.PathLike[str] | None, environ: Mapping[str, str]) -> bool | str:
+    """Resolve `verify` once: True takes the bundle that the environment names, if it names one.
+
+    Raises `ConfigError` when it is neither a boolean nor the path of a file or folder.
+    """
+    if verify is False:
+        return False
+    if verify is True or verify is None:
+        names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+        verify = next((environ[name] for name in names if environ.get(name)), None)
+        if verify is None:
+            return True
+    if not isinstance(verify, (str, os.PathLike)) or not os.path.exists(verify):  # noqa: PTH110
+        raise ConfigError(f"verify must be True, False or the path of a CA bundle (a file or folder), got {verify!r}")
+    return os.fspath(verify)

@@ -1,0 +1,110 @@
+"""Settings are replaced, never changed, and a session that gets others keeps what still fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import responses
+
+from kits.http import Clock, RawServer, Stamp, reply
+from smartdc.errors import ConfigError, InputError
+from smartdc.http.session import Session
+from smartdc.http.settings import Headers, Settings
+
+CHANGES: dict[str, Any] = {
+    "timeout": 5,
+    "headers": Headers({"X-Team": "blue"}),
+    "auth": Stamp(),
+    "verbose": True,
+    "verify": False,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_keeps_what_was_learnt(name: str) -> None:
+    """The clock's offset, the retries that are left and the random numbers outlive a change."""
+    session = Session(Settings("https://cloud.test"))
+    session.clock_offset = 3600.0
+    budget, rng = session.budget, session.rng
+    while session.budget.take():
+        pass
+    setattr(session, name, CHANGES[name])
+
+    assert getattr(session, name) == CHANGES[name]
+    assert session.clock_offset == 3600.0
+    assert (session.budget, session.rng) == (budget, rng)
+    assert not session.budget.take()
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if name != "verify"])
+def test_a_change_keeps_the_connection(name: str) -> None:
+    """What a connection does not depend on leaves it open: the next call goes over the same one."""
+    with RawServer(reply(body=[1]), reply(body=[2])) as server:
+        session = Session(Settings(server.url))
+        assert session.request("GET", "/my")[0] == [1]
+        setattr(session, name, CHANGES[name])
+        assert session.request("GET", "/my")[0] == [2]
+        session.close()
+        assert server.connections == 1
+
+
+def test_other_checks_of_certificates_need_other_connections() -> None:
+    """What was connected under the old checks is closed, and the next call connects anew."""
+    with RawServer(reply(body=[1]), reply(body=[2])) as server:
+        session = Session(Settings(server.url))
+        assert session.request("GET", "/my")[0] == [1]
+        old = session.http.get_adapter(server.url)
+        session.verify = False
+        assert session.http.get_adapter(server.url) is not old
+        assert old._pools == {}  # type: ignore[attr-defined]
+        assert session.request("GET", "/my")[0] == [2]
+        assert server.connections == 2
+        session.close()
+
+
+def test_the_same_checks_keep_the_connections() -> None:
+    """To set what is set already changes nothing."""
+    session = Session(Settings("https://cloud.test"))
+    http = session.http
+    session.verify = True
+    assert session.http is http
+
+
+def test_what_is_refused_changes_nothing() -> None:
+    """A value that cannot be used leaves the old one in force."""
+    session = Session(Settings("https://cloud.test"))
+    before, http = session.settings, session.http
+    with pytest.raises(InputError):
+        session.timeout = -1
+    with pytest.raises(ConfigError):
+        session.verify = "/no/bundle"
+    assert session.settings is before
+    assert session.http is http
+
+
+@pytest.mark.parametrize("change", [{"base_url": "https://elsewhere.test"}, {"pool_size": 3}], ids=str)
+def test_what_connections_are_made_by_stays(change: dict[str, Any]) -> None:
+    """A session cannot be turned into one to another place."""
+    session = Session(Settings("https://cloud.test"))
+    with pytest.raises(InputError, match="make another DataCenter"):
+        session.settings = replace(session.settings, **change)
+
+
+@responses.activate
+def test_a_call_ends_by_the_settings_that_it_began_with() -> None:
+    """A change in the middle of a call, such as by another thread, counts for the next one."""
+    first, second = Stamp(), Stamp()
+    session = Session(Settings("https://cloud.test", auth=first, clock=Clock()))
+
+    def swap(_: Any) -> tuple[int, dict[str, str], str]:
+        session.auth = second
+        return 503, {}, ""
+
+    responses.add_callback("GET", "https://cloud.test/my", swap)
+    responses.get("https://cloud.test/my", json=[1])
+    session.request("GET", "/my")
+    assert (len(first.dates), len(second.dates)) == (2, 0)
+    session.request("GET", "/my")
+    assert (len(first.dates), len(second.dates)) == (2, 1)
