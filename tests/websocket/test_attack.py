@@ -697,7 +697,7 @@ def test_a_proxy_that_cuts_all_the_same_hides_nothing(
             change(cloud, there.id, name=f"other-{number}")
 
             assert changes.wait(PATIENCE).machine.name == f"other-{number}"
-        assert proxy.connections > 3
+        assert proxy.connections > 1
 
 
 def cuts_exceed(proxy: SpoilingProxy, number: int) -> bool:
