@@ -20,9 +20,10 @@ from smartdc.errors import ConfigError, SmartDCError
 from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
+from smartdc.http.request import default_headers
 from smartdc.http.retry import Retry
 from smartdc.http.session import Session
-from smartdc.http.settings import Headers, Setting, Settings, default_headers
+from smartdc.http.settings import Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.create import CreatesMachines

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
+from smartdc import __version__
 from smartdc.errors import InputError
 
 Params: TypeAlias = Mapping[str, Any]
@@ -22,6 +23,7 @@ Params: TypeAlias = Mapping[str, Any]
 __all__ = [
     "checked_entries",
     "checked_path",
+    "default_headers",
     "flat",
     "form_names",
     "given",
@@ -132,6 +134,16 @@ def checked_method(method: str) -> str:
     if not (method.isascii() and method.isalpha()):
         raise InputError(f"invalid HTTP method {method!r}")
     return method.upper()
+
+
+def default_headers(api_version: str) -> dict[str, str]:
+    """Return what every request says about the responses that it takes, and by what it was sent."""
+    return {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Accept-Version": api_version,
+        "User-Agent": f"smartdc/{__version__}",
+    }
 
 
 def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from requests.structures import CaseInsensitiveDict
 
-from smartdc import __version__
 from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from smartdc.auth.profile import Profile
     from smartdc.waiting.progress import Reporter
 
-__all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_seconds", "default_headers"]
+__all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_seconds"]
 
 T = TypeVar("T")
 
@@ -43,16 +42,6 @@ class Headers(CaseInsensitiveDict[str]):
         twin = Headers.__new__(Headers)
         twin._store = self._store.copy()  # type: ignore[attr-defined] # noqa: SLF001 (of the same class)
         return twin
-
-
-def default_headers(api_version: str) -> dict[str, str]:
-    """Return what every request says about the responses that it takes, and by what it was sent."""
-    return {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "Accept-Version": api_version,
-        "User-Agent": f"smartdc/{__version__}",
-    }
 
 
 def checked_seconds(timeout: float | None) -> float | None:

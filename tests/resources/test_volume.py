@@ -23,7 +23,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator, Fault
-from smartdc.emulator.state.storage import VolumeRecord
+from smartdc.emulator.state.records import VolumeRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
