@@ -15,8 +15,8 @@ from smartdc.http import request as encoding
 from smartdc.http import retry
 from smartdc.http.clock import end
 from smartdc.http.dates import http_date, parse_http_date
-from smartdc.http.deadline import Deadline, ambient_deadline
-from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, outcome_of_status
+from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
 from smartdc.http.response import api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 
@@ -114,6 +114,8 @@ class Call:
             try:
                 response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
             except CALL_FAILURES as cause:
+                if theirs := of_signal_handler(cause):
+                    raise theirs from theirs.__cause__
                 error, outcome, pause = self._no_response(cause)
             else:
                 error, outcome, pause = self._judge(response)
@@ -156,7 +158,10 @@ class Call:
         request._cookies = self.session.http.cookies  # type: ignore[attr-defined] # noqa: SLF001 (always empty)
         if self.settings.verbose:
             self._print(f"{self.method}\t{self.url}")
-        return self.settings.auth(request) if self.settings.auth else request
+        if self.settings.auth is None:
+            return request
+        with calls_end_by(self.deadline):  # an ssh-agent or a passphrase may take its time
+            return self.settings.auth(request)
 
     def _no_response(self, cause: Exception) -> Verdict:
         self._log(type(cause).__name__)

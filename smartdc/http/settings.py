@@ -79,6 +79,7 @@ class Settings:
         passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
         progress: called with a `Progress` while waiting.
+        settle: seconds for which a machine is looked for when the answer to its create was lost.
     """
 
     base_url: str
@@ -102,12 +103,15 @@ class Settings:
     passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None
     sign_host: bool = True
     progress: Reporter | bool | None = None
+    settle: float = 180.0
 
     def __post_init__(self) -> None:
         """Refuse what could not be sent (`InputError`)."""
         checked_seconds(self.timeout)
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
+        if isinstance(self.settle, bool) or not isinstance(self.settle, (int, float)) or not self.settle >= 0:
+            raise InputError(f"settle must be a non-negative number of seconds, got {self.settle!r}")
         if not isinstance(self.headers, Headers):
             object.__setattr__(self, "headers", Headers(encoding.checked_headers(self.headers)))
 
