@@ -16,15 +16,16 @@ import hashlib
 import logging
 import re
 from email.utils import formatdate
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
 from smartdc.errors import ConfigError, InputError, KeyFileError
+from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from requests import PreparedRequest
 
@@ -100,13 +101,23 @@ class HTTPSignatureAuth(AuthBase):
         key_id: ``/account/keys/name`` or ``/account/users/user/keys/name``; the name may be the MD5 fingerprint.
         signer: where the signatures come from; it is asked at the first request, not before.
         headers: what is signed.
+        secret: the private key, in place of a signer: a path, the key's text, or any `Signer`. A file is read at once.
+        passphrase: decrypts that key: a string, or a function of the key's name.
         host_covered: False leaves the host out, for use behind a proxy that rewrites it.
     """
 
+    @without_frames
     def __init__(
-        self, key_id: str, signer: Signer, headers: Iterable[str] = SIGNED, *, host_covered: bool = True
+        self,
+        key_id: str,
+        signer: Signer | None = None,
+        headers: Iterable[str] = SIGNED,
+        *,
+        secret: Any = None,
+        passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
+        host_covered: bool = True,
     ) -> None:
-        """Raise ConfigError for a key id or headers that CloudAPI could not parse."""
+        """Raise ConfigError for a key id or headers that CloudAPI could not parse, KeyFileError for an unusable key."""
         if not _KEY_ID.fullmatch(key_id):
             raise ConfigError(
                 f"invalid key id {key_id!r}: it is empty or contains a character that cannot be sent in a header"
@@ -114,7 +125,7 @@ class HTTPSignatureAuth(AuthBase):
         self.key_id = key_id
         names = _checked_names(headers)
         self._names = names if host_covered else tuple(name for name in names if name != "host")
-        self._signer = signer
+        self._signer = _signer_of(secret, passphrase) if signer is None else signer
         self._algorithm: str | None = None
         self._last = ("", "")
 
@@ -174,6 +185,17 @@ class HTTPSignatureAuth(AuthBase):
         raise TypeError(
             "HTTPSignatureAuth holds a key and cannot be pickled or copied; make another one where it is needed"
         )
+
+
+def _signer_of(secret: Any, passphrase: Any) -> Signer:
+    """Return what signs with a private key, which is given as a path, as its text, or as a signer already."""
+    if secret is None:
+        raise ConfigError("no key to sign with: give secret= (a path, or the key's text) or signer=")
+    if hasattr(secret, "sign"):
+        return cast("Signer", secret)
+    from smartdc.auth.private_key import load_private_key  # noqa: PLC0415 (it needs this module, and cryptography)
+
+    return load_private_key(secret, passphrase)
 
 
 def signing_string(names: Iterable[str], method: str, target: str, headers: Mapping[str, str | bytes]) -> str:
