@@ -267,7 +267,7 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def _refuse_change(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} shows what the server sent, and its items cannot be changed; "
+            f"this {type(self).__name__} shows what the server sent, and its items cannot be changed; "
             "call one of its methods to change it on the server, or change a dict: copy()"
         )
 
@@ -288,6 +288,7 @@ class Resource(Addressable, Mapping[str, Any]):
 
     @property
     def _identity(self) -> str:
+        """What tells it from the others of its owner."""
         return str(self._data[self.id_key])
 
     def __eq__(self, other: object) -> bool:

@@ -36,7 +36,11 @@ class Nic(MachinePart):
     @property
     def path(self) -> str:
         """The address below the account, in which the MAC address has no colons."""
-        return self._below_parent(self.kind, plain(str(self.mac)))
+        return self._below_parent(self.kind, self._identity)
+
+    @property
+    def _identity(self) -> str:
+        return plain(str(self.mac))
 
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""

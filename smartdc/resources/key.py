@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smartdc.auth.signing import public_blob_of
+from smartdc.auth.ssh_key import public_blob_of
 from smartdc.core import arguments
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import KeyFileError
