@@ -238,7 +238,7 @@ def test_change_password(alice: User, there: records.UserRecord, cloud: Emulator
     """``ChangeUserPassword`` sends the password with its confirmation."""
     assert alice.change_password(PASSWORD) is alice
 
-    path = f"/users/{there.id}/change_password"
+    path = f"users/{there.id}/change_password"
     assert sent(cloud, "ChangeUserPassword") == (
         "POST",
         path,

@@ -345,7 +345,7 @@ def test_update_network(cloud: Emulator, network: Network) -> None:
         "routes": {"10.60.0.0/16": "10.50.1.3"},
     }
     assert network.update(**changes) is network
-    path = f"/fabrics/default/vlans/100/networks/{network.id}"
+    path = f"fabrics/default/vlans/100/networks/{network.id}"
     assert sent(cloud, "UpdateFabricNetwork") == ("PUT", path, changes)
     assert {name: network[name] for name in changes} == changes
     assert dict(network.refresh()) == dict(network)
@@ -391,7 +391,7 @@ def test_networks_that_are_on_no_fabric(dc: DataCenter, cloud: Emulator) -> None
 def test_delete_network(cloud: Emulator, network: Network) -> None:
     """``DeleteFabricNetwork`` takes a network away."""
     network.delete()
-    path = f"/fabrics/default/vlans/100/networks/{network.id}"
+    path = f"fabrics/default/vlans/100/networks/{network.id}"
     assert sent(cloud, "DeleteFabricNetwork") == ("DELETE", path, {})
     assert network.id not in cloud.state.networks
 
