@@ -297,9 +297,9 @@ class Resource(Addressable, Mapping[str, Any]):
             return self._data == other
         if type(other) is not type(self):
             return NotImplemented
-        if self._identity.lower() != other._identity.lower():
-            return False
-        return is_uuid(self._identity) or (self._identity == other._identity and self._parent == other._parent)
+        if self.id_key != "name" and is_uuid(self._identity):
+            return self._identity.lower() == other._identity.lower()
+        return self._identity == other._identity and bool(self._parent == other._parent)
 
     def __hash__(self) -> int:
         return hash((type(self), self._identity.lower()))
