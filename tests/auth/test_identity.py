@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from smartdc import AgentError, ConfigError, DataCenter, KeyFileError
 from smartdc.auth.identity import REMEMBERED_SECONDS, Identity
 from smartdc.auth.private_key import load_private_key
-from smartdc.auth.signing import md5_fingerprint, sha256_fingerprint
+from smartdc.auth.ssh_key import md5_fingerprint, sha256_fingerprint
 from smartdc.emulator import Emulator
 
 
