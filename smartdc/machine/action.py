@@ -35,6 +35,8 @@ ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics
 class HasLifecycle(HasJobs):
     """Mix-in for what is started and stopped, which is a machine."""
 
+    __slots__ = ()
+
     states = STATES
 
     def status(self) -> str:

@@ -192,7 +192,7 @@ class Changefeed(Iterator[Change]):
     def _read(self, report: Mapping[str, Any]) -> Change:
         return Change(
             EPOCH + timedelta(milliseconds=int(report["published"])),
-            Machine(self.datacenter, data={**report["resourceObject"], "id": report["changedResourceId"]}),
+            Machine.from_answer(self.datacenter, {**report["resourceObject"], "id": report["changedResourceId"]}),
             tuple(report["changeKind"]["subResources"]),
             report.get("resourceState"),
         )

@@ -39,6 +39,8 @@ class JobOnDisk(Enum):
 class Disk(MachinePart):
     """A disk of a bhyve machine."""
 
+    __slots__ = ()
+
     kind = "disks"
 
     id = Field[str]("its UUID")
@@ -113,9 +115,11 @@ class Disk(MachinePart):
 class HasDisks(CreatesOnce, HasJobs):
     """Mix-in for owners of disks."""
 
+    __slots__ = ()
+
     def disks(self) -> list[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
-        return [Disk(self, data=entry) for entry in self._list("disks")]
+        return Disk.from_answers(self, self._list("disks"))
 
     def num_disks(self) -> int:
         """Count the disks that `disks` would list: ``HeadMachineDisks``."""
@@ -123,7 +127,7 @@ class HasDisks(CreatesOnce, HasJobs):
 
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
         """Get a disk by its id: ``GetMachineDisk``. One that is still being created is only listed, by `disks`."""
-        return Disk(self, data=self._get("disks", id_of(disk_id)))
+        return Disk.from_answer(self, self._get("disks", id_of(disk_id)))
 
     def create_disk(
         self,

@@ -60,6 +60,8 @@ class Machine(
         credentials: whether to fetch its passwords too.
     """
 
+    __slots__ = ()
+
     kind = "machines"
 
     id = Field[str]("its UUID")
@@ -93,9 +95,11 @@ class Machine(
         data: Mapping[str, Any] | None = None,
         credentials: bool = False,
     ) -> None:
-        if data is None and machine_id is not None:
-            data = datacenter.raw_machine_data(machine_id, credentials=credentials)
-        super().__init__(datacenter, machine_id, data)
+        if data is not None or machine_id is None:
+            super().__init__(datacenter, machine_id, data)
+            return
+        answer = datacenter.raw_machine_data(machine_id, credentials=credentials)
+        self._parent, self._data = datacenter, {**answer, "id": id_of(machine_id)}
 
     @classmethod
     @without_frames
@@ -169,10 +173,11 @@ class Machine(
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave passwords, the boot script and user data behind when the machine is pickled."""
-        data = dict(self._data)
+        state = super().__getstate__()
+        data = state["_data"]
         if "metadata" in data:
-            data["metadata"] = harmless(data["metadata"] or {})
-        return {**vars(self), "_data": data}
+            state["_data"] = {**data, "metadata": harmless(data["metadata"] or {})}
+        return state
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]
@@ -203,9 +208,9 @@ class HasMachines(Addressable):
         unique = {machine.id: machine for machine in self.machines_from(entries)}
         return list(unique.values())
 
-    def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
+    def machines_from(self, entries: Iterable[dict[str, Any]]) -> list[Machine]:
         """Make machines of the entries of a listing; nothing is sent."""
-        return [Machine(self._datacenter, data=entry) for entry in entries]
+        return Machine.from_answers(self._datacenter, entries)
 
     @parameters_of(MachineCount)
     def num_machines(self, count: MachineCount) -> int:
@@ -260,7 +265,7 @@ class HasMachines(Addressable):
         """
         text = id_of(machine_id)
         if is_uuid(text):
-            return Machine(self._datacenter, data=self.raw_machine_data(text, credentials))
+            return Machine.from_answer(self._datacenter, self.raw_machine_data(text, credentials))
         if not NAME.fullmatch(text):
             raise InputError(f"{text!r} is neither the id nor the name of a machine")
         return only(self.machines(name=text, credentials=credentials), text, "machine")

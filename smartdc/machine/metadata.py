@@ -35,6 +35,8 @@ class HasMetadata(Resource):
     Changes are jobs: what the methods return is what the metadata will be.
     """
 
+    __slots__ = ()
+
     def get_metadata(self, key: str | None = None, *, credentials: bool = False) -> Any:
         """Return all metadata as a dict, or the value at `key`: ``ListMachineMetadata``, ``GetMachineMetadata``.
 

@@ -33,6 +33,8 @@ class Migration(Resource):
     for ever).
     """
 
+    __slots__ = ()
+
     kind = "migrations"
     id_key = "machine"
 
@@ -222,7 +224,7 @@ class HasMigrations(Addressable):
 
     def migrations(self) -> list[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
-        return [Migration(self, data=entry) for entry in self._list("migrations")]
+        return Migration.from_answers(self, self._list("migrations"))
 
     def migration(self, machine: str | Mapping[str, Any]) -> Migration:
         """Get the migration of a machine that is given by id, name, dict or resource: ``GetMigration``."""
@@ -232,6 +234,8 @@ class HasMigrations(Addressable):
 
 class HasMigration(Resource):
     """Mix-in for what can be moved to another server."""
+
+    __slots__ = ()
 
     def migration(self) -> Migration:
         """Get the machine's migration: ``GetMigration``."""
@@ -269,7 +273,7 @@ class HasMigration(Resource):
 
         def send() -> Migration:
             answer = self._post("migrate", data=body)
-            migration = Migration(self.datacenter, data=answer)
+            migration = Migration.from_answer(self.datacenter, answer)
             migration.phase_started(answer)
             return migration
 

@@ -22,6 +22,8 @@ class HasTags(Resource):
     Changes are jobs: what the methods return is what the tags will be.
     """
 
+    __slots__ = ()
+
     def get_tags(self) -> dict[str, Tag]:
         """Return all tags: ``ListMachineTags``."""
         return self._keep_tags(self._get("tags"))

@@ -21,6 +21,8 @@ MAX_PAGES = 100_000
 class NetworkIP(Resource):
     """An address of a network."""
 
+    __slots__ = ()
+
     kind = "ips"
     id_key = "ip"
 
@@ -43,6 +45,8 @@ class NetworkIP(Resource):
 class HasIPs(Resource):
     """Mix-in for owners of addresses."""
 
+    __slots__ = ()
+
     def ips(self, *, paged: bool = False, limit: int | None = None, offset: int | None = None) -> list[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.
 
@@ -58,7 +62,7 @@ class HasIPs(Resource):
             pages = iter([self._list("ips", params=cut)])
         else:
             pages = self._pages_of_ips(PAGE if limit is None else limit, offset or 0)
-        found = (NetworkIP(self, data=entry) for page in pages for entry in page)
+        found = (NetworkIP.from_answer(self, entry) for page in pages for entry in page)
         return list({each.ip: each for each in found}.values())
 
     def ip(self, address: str | Mapping[str, Any]) -> NetworkIP:
@@ -66,7 +70,7 @@ class HasIPs(Resource):
 
         On a network that is everybody's only the account's own are found.
         """
-        return NetworkIP(self, data=self._get("ips", id_of(address, "ip")))
+        return NetworkIP.from_answer(self, self._get("ips", id_of(address, "ip")))
 
     def _pages_of_ips(self, size: int, start: int) -> Iterator[list[Any]]:
         """Yield page after page, from the row at `start` on.

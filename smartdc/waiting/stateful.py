@@ -17,6 +17,8 @@ __all__ = ["Stateful", "checked_state"]
 class Stateful(Resource):
     """A resource with a `state`, which CloudAPI changes in its own time."""
 
+    __slots__ = ()
+
     states: ClassVar[tuple[str, ...]]
     """Every state that CloudAPI gives it, beside ``deleted`` for one that is gone."""
     dead_ends: ClassVar[frozenset[str]] = frozenset({"failed", "deleted"})
