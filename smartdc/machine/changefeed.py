@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
 from smartdc.http import retry
-from smartdc.http.clock import ending_at
+from smartdc.http.deadline import Deadline, calls_end_by
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, TRANSIENT_ERRORS
@@ -117,7 +117,7 @@ class Changefeed(Iterator[Change]):
         if change is None and self.closed:
             raise WaitError("the changefeed is closed")
         if change is None:
-            raise WaitTimeout(f"no machine has changed within {timeout:g} s")
+            raise WaitTimeout(f"no machine has changed within {timeout:g} s", resource=self)
         return change
 
     def close(self) -> None:
@@ -242,7 +242,7 @@ class Changefeed(Iterator[Change]):
             websocket.send(json.dumps(self._registration()), self._left(moment))
             # A registration is not answered, but a ping after it is. From then on nothing is missed.
             websocket.settle(self._left(moment))
-            with ending_at(None if last == math.inf else last):
+            with calls_end_by(Deadline(self._left(last), self._clock)):
                 self._compare()
         except BaseException:
             websocket.abandon()

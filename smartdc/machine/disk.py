@@ -79,6 +79,7 @@ class Disk(MachinePart):
         failed or `WaitTimeout` after `timeout` seconds.
         """
         body = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._keep(self._post(data=body, repeatable=True))
         if wait:
@@ -91,6 +92,7 @@ class Disk(MachinePart):
         The machine must be stopped, and its boot disk stays. With `wait` it returns when the disk is gone, and raises
         `WaitFailed` when that failed or `WaitTimeout` after `timeout` seconds.
         """
+        checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._delete()
         if wait:

@@ -57,6 +57,7 @@ class Volume(Stateful):
         `InUse` is raised while machines use it. With `wait` it returns when the volume is gone, or raises
         `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
+        checked_timeout(timeout)
         self._delete()
         if wait:
             self.poll_until("deleted", timeout=timeout)
