@@ -129,16 +129,22 @@ class Listing:
                 number, size = number + 1, size + page.size
 
     def _fetch(self, start: int, so_far: int) -> Page:
+        if so_far and self._deadline.passed():
+            raise self._too_late(so_far)
         try:
             with calls_end_by(self._deadline):
                 return self._fetch_page(start)
         except CallTimeout as error:
-            if not so_far or not self._deadline.passed():
-                raise
-            text = f"{self._label}: the time for the whole list has passed after {so_far:,} entries"
-            timeout = CallTimeout(text, method=error.method, path=error.path, request_id=error.request_id)
-            timeout.applied = error.applied
-            raise timeout from error
+            if so_far and self._deadline.passed():
+                raise self._too_late(so_far) from error
+            raise
+
+    def _too_late(self, so_far: int) -> CallTimeout:
+        method, _, path = self._label.partition(" ")
+        text = f"{self._label}: the time for the whole list has passed after {so_far:,} entries"
+        error = CallTimeout(text, method=method, path=path)
+        error.applied = False
+        return error
 
     def _read_once(self, found: dict[str, dict[str, Any]], key: str) -> bool:
         """Add the entries of all pages to `found`, and return whether none can have slipped through between them."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 import responses
 
 from kits.cloud import image_id, query, record, sent
 from smartdc import (
     BadResponse,
+    CallTimeout,
     DataCenter,
     Gone,
     InputError,
@@ -284,3 +289,47 @@ def test_count_that_does_not_count_is_no_answer(odd_server: responses.RequestsMo
     odd_server.head("http://odd.test/my/machines")
     with pytest.raises(BadResponse, match="invalid or missing x-resource-count header"):
         odd_dc.num_machines()
+
+
+# Lists that change, or do not end
+
+
+@pytest.mark.parametrize("number", [1, 3, 5, 7])
+def test_machines_that_are_there_throughout_are_listed(
+    dc: DataCenter, cloud: Emulator, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others that are deleted between two ``ListMachines`` hide none that stay."""
+    there = cloud.populate(400)
+    asked = itertools.count()
+    transmit = dc.session.transmit
+
+    def delete_some(*args: Any) -> requests.Response:
+        if next(asked) == number:
+            for machine in there[:30]:
+                machine.state = "deleted"
+        return transmit(*args)
+
+    monkeypatch.setattr(dc.session, "transmit", delete_some)
+    listed = {machine.id for machine in dc.machines(limit=50)}
+
+    assert {machine.id for machine in there[30:]} <= listed
+
+
+def test_a_list_without_an_end_has_one_deadline(
+    cloud: Emulator, odd_server: responses.RequestsMock, odd_dc: DataCenter
+) -> None:
+    """Pages that always bring something new are read for the time of one call, and not for that of each page."""
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        cloud.clock.sleep(0.1)
+        start = int(parse_qs(urlsplit(str(request.url)).query)["offset"][0])
+        return 200, {}, json.dumps([{"id": str(number)} for number in range(start, start + 10)])
+
+    odd_server.add_callback(responses.GET, "http://odd.test/my/machines", answer, content_type="application/json")
+    started = cloud.clock.monotonic()
+    with pytest.raises(
+        CallTimeout, match=r"GET /machines: the time for the whole list has passed after [\d,]+ entries"
+    ):
+        odd_dc.machines(limit=10)
+
+    assert 60 <= cloud.clock.monotonic() - started < 61
