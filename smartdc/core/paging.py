@@ -24,7 +24,7 @@ from smartdc.core.resource import Addressable, whole_number
 from smartdc.errors import BadResponse, CallTimeout
 from smartdc.http.deadline import Deadline, calls_end_by
 
-__all__ = ["CONCURRENCY", "PAGE_SIZE", "Listing", "ListsInPages", "Page", "unique"]
+__all__ = ["CONCURRENCY", "PAGE_SIZE", "Listing", "ListsInPages", "Page", "requests_for", "unique"]
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +164,13 @@ class Listing:
             on_it = keys
         counted = page.start + page.rows - self._start if page and page.start > self._start else 0
         return meets and len(seen) >= counted
+
+
+def requests_for(count: int) -> int:
+    """Return how many requests it takes to list so many entries, in pages of `PAGE_SIZE`."""
+    behind = count - PAGE_SIZE
+    wave = CONCURRENCY * (PAGE_SIZE - PAGE_SIZE // OVERLAP)
+    return 1 if behind < 0 else 1 + CONCURRENCY * (behind // wave + 1)
 
 
 def unique(entries: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:

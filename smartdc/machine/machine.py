@@ -197,20 +197,22 @@ class HasMachines(ListsInPages):
         lists every name that begins with `name`; those that only begin so are left out here.
         """
         query = self._query(listing)
-        if listing.paged:
-            cut = arguments.integers(limit=listing.limit, offset=listing.offset)
-            entries = unique(self._list("machines", params={**query, **cut}), "id")
-        else:
-            entries = self.entries_of(query, listing.limit, listing.offset)
+        entries = self.entries_of(query, listing.limit, listing.offset, paged=listing.paged)
         return self.machines_from(
             entry for entry in entries if listing.name is None or listing.name == entry.get("name")
         )
 
     def entries_of(
-        self, query: Mapping[str, Any], limit: int | None = None, offset: int | None = None
+        self, query: Mapping[str, Any], limit: int | None = None, offset: int | None = None, *, paged: bool = False
     ) -> list[dict[str, Any]]:
-        """Return all that CloudAPI lists for a query, where `name` is the beginning of names: ``ListMachines``."""
-        return self._listing("machines", query, limit, offset).entries("id")
+        """Return what CloudAPI lists for a query, or one page of it: ``ListMachines``.
+
+        A `name` in the query is the beginning of names.
+        """
+        if not paged:
+            return self._listing("machines", query, limit, offset).entries("id")
+        cut = arguments.integers(limit=limit, offset=offset)
+        return unique(self._list("machines", params={**query, **cut}), "id")
 
     def machines_from(self, entries: Iterable[dict[str, Any]]) -> list[Machine]:
         """Make machines of the entries of a listing; nothing is sent."""
