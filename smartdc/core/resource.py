@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, overload
 
 import requests
@@ -32,6 +32,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 class Addressable:
     """A place below a data centre."""
+
+    __slots__ = ()
 
     @property
     def path(self) -> str:
@@ -172,6 +174,8 @@ class Resource(Addressable, Mapping[str, Any]):
         data: the server's answer about it; the dict is copied.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_data", "_parent")
+
     kind: ClassVar[str]
     """The plural in the address: ``machines``."""
     id_key: ClassVar[str] = "id"
@@ -193,6 +197,27 @@ class Resource(Addressable, Mapping[str, Any]):
             raise InputError(f"a {type(self).__name__} needs {self.id_key!r}, or data that has it")
         else:
             self.refresh()
+
+    @classmethod
+    def from_answer(cls, parent: Addressable, answer: dict[str, Any]) -> Self:
+        """Make a resource of an answer that nobody else holds, which is therefore kept and not copied."""
+        [resource] = cls.from_answers(parent, [answer])
+        return resource
+
+    @classmethod
+    def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> list[Self]:
+        """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
+        # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
+        key, new, resources = cls.id_key, cls.__new__, []
+        for answer in answers:
+            resource = new(cls)
+            resource._parent = parent  # noqa: SLF001 (its own kind)
+            resource._data = answer  # noqa: SLF001
+            identity = answer.get(key)
+            if type(identity) is not str or not identity:
+                resource._identity_in(answer)  # noqa: SLF001
+            resources.append(resource)
+        return resources
 
     @property
     def path(self) -> str:
@@ -249,12 +274,22 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
-        vars(twin).update(vars(self), _data=copy.deepcopy(self._data))
+        # A subclass may leave secrets out of its pickles, but not out of its copies.
+        twin.__setstate__({**Resource.__getstate__(self), "_data": _copied(self._data)})
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy the data; the place it belongs to stays the same one."""
         return self.__copy__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all attributes, whether they are kept in slots or in ``__dict__``."""
+        attributes, slots = cast("tuple[dict[str, Any] | None, dict[str, Any]]", object.__getstate__(self))
+        return {**(attributes or {}), **slots}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
     def __getitem__(self, name: str) -> Any:
         return self._data[name]

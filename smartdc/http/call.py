@@ -13,7 +13,6 @@ import requests
 from smartdc import errors
 from smartdc.http import request as encoding
 from smartdc.http import retry
-from smartdc.http.clock import end
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
@@ -83,15 +82,9 @@ class Call:
         self.request_id = str(uuid.uuid4())
         self.pace = session.paces.of(path)
         self.turn = self.pace.turn()
-        self.deadline = self._deadline(timeout)
+        self.deadline = Deadline(timeout, self.settings.clock).earlier(ambient_deadline())
         left = self.deadline.left()
         self.timeout = None if left is None else round(left, 3)
-
-    def _deadline(self, timeout: float | None) -> Deadline:
-        clock = self.settings.clock
-        moment = end()
-        waits = Deadline(None if moment is None else moment - clock.monotonic(), clock)
-        return Deadline(timeout, clock).earlier(ambient_deadline()).earlier(waits)
 
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
         """Attempt until there is a response, a final error or no time left.

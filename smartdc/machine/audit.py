@@ -59,6 +59,8 @@ class AuditEntry(dict[str, Any]):
 class HasAudit(Addressable):
     """Mix-in for owners of an audit."""
 
+    __slots__ = ()
+
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
         return [AuditEntry(entry) for entry in self._list("audit")]

@@ -55,6 +55,8 @@ class RequestedJob:
 class HasJobs(HasAudit, Stateful):
     """Mix-in for what CloudAPI changes by jobs, which is a machine."""
 
+    __slots__ = ()
+
     name: Field[str]
     _last_job: RequestedJob | None = None
     _entries_seen: Mapping[str, int] = {}
@@ -156,6 +158,8 @@ class HasJobs(HasAudit, Stateful):
 
 class MachinePart(Resource):
     """A resource that belongs to one machine."""
+
+    __slots__ = ()
 
     @property
     def machine(self) -> Machine:

@@ -36,6 +36,8 @@ class HasMetadata(Resource):
     is from then on, with the boot script, until the machine is fetched again.
     """
 
+    __slots__ = ()
+
     _shows_boot_script = False
     _credentials: Mapping[str, str] | None = None
     """The passwords as they were last fetched, which most answers are without."""

@@ -22,6 +22,8 @@ _MAC = re.compile(r"[0-9a-f]{12}")
 class Nic(MachinePart):
     """A network interface of a machine."""
 
+    __slots__ = ()
+
     kind = "nics"
     id_key = "mac"
 
@@ -58,12 +60,14 @@ class Nic(MachinePart):
 class HasNics(HasJobs):
     """Mix-in for owners of network interfaces."""
 
+    __slots__ = ()
+
     def nics(self) -> list[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
         What the machine last said of them, without a request, is ``machine["nics"]``.
         """
-        return [Nic(self, data=entry) for entry in self._list("nics")]
+        return Nic.from_answers(self, self._list("nics"))
 
     def num_nics(self) -> int:
         """Count the network interfaces that `nics` would list: ``HeadNics``."""
@@ -74,7 +78,7 @@ class HasNics(HasJobs):
 
         CloudAPI looks whether it is the account's, and not whether it is this machine's.
         """
-        return Nic(self, data=self._get("nics", plain(id_of(mac, "mac"))))
+        return Nic.from_answer(self, self._get("nics", plain(id_of(mac, "mac"))))
 
     def add_nic(
         self,
@@ -143,7 +147,7 @@ class HasNics(HasJobs):
         except Redirected as there:
             return self._there_already(there, body)
         self._remember("add_nics", response)
-        return Nic(self, data=self._expect(dict, data, response))
+        return Nic.from_answer(self, self._expect(dict, data, response))
 
     def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:
         """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""

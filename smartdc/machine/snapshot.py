@@ -25,6 +25,8 @@ class Snapshot(MachinePart, Stateful):
     One that was just created may lack its dates and size, and may for a while read ``deleted``.
     """
 
+    __slots__ = ()
+
     kind = "snapshots"
     id_key = "name"
     states = ("queued", "running", "created", "failed", "canceled")
@@ -83,17 +85,19 @@ class Snapshot(MachinePart, Stateful):
 class HasSnapshots(CreatesOnce, HasJobs):
     """Mix-in for owners of snapshots."""
 
+    __slots__ = ()
+
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
         """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
         return self._get("snapshots", id_of(name, "name"))
 
     def snapshots(self) -> list[Snapshot]:
         """List the snapshots: ``ListMachineSnapshots``."""
-        return [Snapshot(self, data=entry) for entry in self._list("snapshots")]
+        return Snapshot.from_answers(self, self._list("snapshots"))
 
     def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
         """Get a snapshot: ``GetMachineSnapshot``."""
-        return Snapshot(self, data=self.raw_snapshot_data(name))
+        return Snapshot.from_answer(self, self.raw_snapshot_data(name))
 
     def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.

@@ -26,6 +26,8 @@ class HasTags(Resource):
     out everywhere, and stays when others are replaced: it is the machine's `token`.
     """
 
+    __slots__ = ()
+
     @property
     def token(self) -> str | None:
         """The token of the create that made it, as in ``create_machine(token=...)``; None without one."""

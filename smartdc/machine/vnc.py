@@ -116,6 +116,8 @@ def _problem(reason: str) -> str | None:
 class HasVnc(Resource):
     """Mix-in for owners of a screen."""
 
+    __slots__ = ()
+
     def vnc(self, *, timeout: float | None = None) -> VncStream:
         """Connect to the machine's screen, and return the stream that carries the VNC protocol: ``ConnectMachineVNC``.
 

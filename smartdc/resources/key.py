@@ -20,6 +20,8 @@ __all__ = ["HasKeys", "HasSSHKeys", "Key"]
 class Key(HasRoleTags, Resource):
     """A public key that may sign requests and log in to machines."""
 
+    __slots__ = ()
+
     kind = "keys"
     id_key = "name"
 
@@ -37,14 +39,16 @@ class Key(HasRoleTags, Resource):
 class HasSSHKeys(CreatesOnce):
     """Mix-in for owners of SSH keys."""
 
+    __slots__ = ()
+
     def ssh_keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
-        return [Key(self, data=entry) for entry in self._list("keys", params=arguments.flags(sync=sync))]
+        return Key.from_answers(self, self._list("keys", params=arguments.flags(sync=sync)))
 
     def key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> Key:
         """Get a key by its name or MD5 fingerprint: ``GetKey``, ``GetUserKey``."""
         name = id_of(key_id, "name", "fingerprint")
-        return Key(self, data=self._get("keys", name, params=arguments.flags(sync=sync)))
+        return Key.from_answer(self, self._get("keys", name, params=arguments.flags(sync=sync)))
 
     def add_key(self, key_id: str, key: str | bytes, *, attestation: Sequence[str] | None = None) -> Key:
         """Add the public key `key` (OpenSSH's one-line form, as text or bytes) as `key_id`: ``CreateKey``, ``CreateUserKey``.

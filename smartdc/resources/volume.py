@@ -23,6 +23,8 @@ __all__ = ["HasVolumes", "Volume"]
 class Volume(Stateful):
     """A file system that machines of the account mount over NFS."""
 
+    __slots__ = ()
+
     kind = "volumes"
     states = ("creating", "ready", "failed", "deleting")
 
@@ -55,6 +57,7 @@ class Volume(Stateful):
         `InUse` is raised while machines use it. With `wait` it returns when the volume is gone, or raises
         `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
+        checked_timeout(timeout)
         self._delete()
         if wait:
             self.poll_until("deleted", timeout=timeout)
@@ -85,13 +88,13 @@ class HasVolumes(CreatesOnce):
         condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
         params = {**words, **arguments.integers(size=size)}
-        return [Volume(self, data=entry) for entry in self._list("volumes", params=params)]
+        return Volume.from_answers(self, self._list("volumes", params=params))
 
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
         """Get a volume by its id, or by its name: ``GetVolume``, ``ListVolumes``."""
         text = id_of(volume)
         if is_uuid(text):
-            return Volume(self, data=self._get("volumes", text))
+            return Volume.from_answer(self, self._get("volumes", text))
         return only([found for found in self.volumes(name=text) if found.name == text], text, "volume")
 
     def create_volume(

@@ -237,6 +237,8 @@ def started_after(clock: Clock, now: Callable[[], float]) -> Callable[[datetime 
 class CreatesOnce(Addressable):
     """Mix-in for places where things are created that a listing shows."""
 
+    __slots__ = ()
+
     def _create_once(
         self,
         send: Callable[[], R],

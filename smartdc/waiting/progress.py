@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Progress", "Reporter", "Waitable", "announcer", "reporter"]
+__all__ = ["Progress", "Reporter", "Reporting", "Waitable", "announcer", "reporter"]
 
 BAR_WIDTH = 20
 """Characters of the bar on the terminal."""
@@ -57,17 +57,18 @@ class Progress:
 
 Reporter = Callable[[Progress], None]
 
+Reporting: TypeAlias = Reporter | bool | None
+"""What ``progress`` may be: your own function, whether to show a line on the terminal, or None for the default."""
 
-def reporter(progress: Reporter | bool | None) -> Reporter | None:
+
+def reporter(progress: Reporting) -> Reporter | None:
     """Return what to call after every check: your own function, or for True a line on the terminal if there is one."""
     if callable(progress):
         return progress
     return _line if progress and _is_terminal() else None
 
 
-def announcer(
-    resource: Waitable, timeout: float | None, progress: Reporter | bool | None
-) -> Callable[[float, bool], None]:
+def announcer(resource: Waitable, timeout: float | None, progress: Reporting) -> Callable[[float, bool], None]:
     """Return what a wait calls after every check, with the seconds that have passed and whether it is over."""
     report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import pickle
+import tracemalloc
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -274,3 +277,99 @@ def test_what_is_nested_too_deeply_is_no_resource(offline: DataCenter) -> None:
         deep = [deep]
     with pytest.raises(BadResponse, match="nested too deeply"):
         Image(offline, data={"id": "b-1", "deep": deep})
+
+
+# Slots and answers that are not copied
+
+
+class Annotated(Machine):
+    """A machine as a user may extend it, with a slot of its own and without."""
+
+    __slots__ = ("owner",)
+    owner: str
+
+
+class Noted(Machine):
+    """A machine with an attribute that is set when it is made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.note = "mine"
+
+
+def all_nouns(base: type[Resource] = Resource) -> set[type[Resource]]:
+    """Return every class of resources in the package."""
+    found = {noun for child in base.__subclasses__() for noun in (child, *all_nouns(child))}
+    return {noun for noun in found if noun.__module__.startswith("smartdc.")}
+
+
+def test_every_part_of_a_resource_has_slots() -> None:
+    """One mix-in without ``__slots__`` would give every object that has it a dict of its own."""
+    parts = {part for noun in all_nouns() for part in noun.__mro__ if part.__module__.startswith("smartdc.")}
+    assert Machine in parts
+    assert [part for part in parts if "__slots__" not in vars(part)] == []
+
+
+def test_attributes_of_the_user(offline: DataCenter) -> None:
+    """Whoever wants to may note something on a resource, or refer to it weakly."""
+    machine = Machine(offline, data={"id": "m"})
+    assert vars(machine) == {}
+    machine.note = 1  # type: ignore[attr-defined]
+    assert vars(machine) == {"note": 1}
+    assert weakref.ref(machine)() is machine
+
+
+@pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])  # noqa: S301 (it is our own)
+def test_twins_have_the_attributes_of_the_user(offline: DataCenter, twin_of: Any) -> None:
+    """What was noted on a resource, in a slot or not, is on its copy and in its pickle too."""
+    annotated, noted = Annotated(offline, data={"id": "a"}), Noted(offline, data={"id": "n"})
+    annotated.owner = "me"
+    annotated.note = "here"  # type: ignore[attr-defined]
+    twin, other = twin_of(annotated), twin_of(noted)
+    assert (type(twin), dict(twin), twin.owner, twin.note) == (Annotated, {"id": "a"}, "me", "here")
+    assert (type(other), dict(other), other.note) == (Noted, {"id": "n"}, "mine")
+    assert twin.datacenter == offline
+
+
+def test_old_protocols_of_pickle(offline: DataCenter) -> None:
+    """Slots are no reason to refuse one of the protocols that others still use."""
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        image = Image(offline, data=DATA)
+        assert dict(pickle.loads(pickle.dumps(image, protocol))) == DATA  # noqa: S301 (it is our own)
+
+
+def test_answers_are_not_copied(dc: DataCenter, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else holds a fresh answer, so that no resource has to copy it."""
+
+    def refuse(*_: object) -> None:
+        pytest.fail("an answer was copied")
+
+    monkeypatch.setattr(copy, "deepcopy", refuse)
+    assert dc.machines() == [dc.machine(machine.id)] == [Machine(dc, machine.id)]
+    assert dc.packages()
+    assert dc.networks()
+    assert machine.nics()
+
+
+def test_answer_without_its_key(offline: DataCenter) -> None:
+    """An answer that is not copied is checked all the same."""
+    for identity in ({}, {"id": ""}, {"id": None}, {"id": True}):
+        with pytest.raises(BadResponse, match="missing or invalid 'id'"):
+            Image.from_answer(offline, dict(identity))
+    assert Image.from_answer(offline, {"id": 7}).path == "/images/7"
+
+
+def test_objects_cost_little_more_than_their_dicts(offline: DataCenter) -> None:
+    """Ten thousand resources take at most 5 % more memory than what the server said of them."""
+    tracemalloc.start()
+    try:
+        entries = [
+            {**{f"field {n}": f"{n}-{number}" for n in range(18)}, "id": str(number)} for number in range(10_000)
+        ]
+        dicts = tracemalloc.get_traced_memory()[0]
+        machines = Machine.from_answers(offline, entries)
+        objects = tracemalloc.get_traced_memory()[0] - dicts
+    finally:
+        tracemalloc.stop()
+    assert len(machines) == 10_000
+    assert objects <= 0.05 * dicts

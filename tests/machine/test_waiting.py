@@ -14,8 +14,12 @@ import responses
 from kits.cloud import record
 from smartdc import (
     DataCenter,
+    Disk,
     InputError,
     Machine,
+    Migration,
+    Snapshot,
+    Volume,
     WaitFailed,
     WaitTimeout,
 )
@@ -387,3 +391,46 @@ def test_no_way_back_from_deleted(machine: Machine, cloud: Emulator, goal: str) 
     record(cloud, machine).state = "deleted"
     with pytest.raises(WaitFailed, match=f"cannot become {goal}: it is deleted"):
         machine.poll_until(goal)
+
+
+DEEDS: dict[str, Callable[[Machine, Any], object]] = {
+    "delete": lambda machine, seconds: machine.delete(wait=True, timeout=seconds),
+    "stop": lambda machine, seconds: machine.stop(wait=True, timeout=seconds),
+    "enable_firewall": lambda machine, seconds: machine.enable_firewall(wait=True, timeout=seconds),
+    "disable_firewall": lambda machine, seconds: machine.disable_firewall(wait=True, timeout=seconds),
+    "enable_deletion_protection": lambda machine, seconds: machine.enable_deletion_protection(
+        wait=True, timeout=seconds
+    ),
+    "disable_deletion_protection": lambda machine, seconds: machine.disable_deletion_protection(
+        wait=True, timeout=seconds
+    ),
+    "resize a disk": lambda machine, seconds: Disk(machine, data={"id": "d"}).resize(10, wait=True, timeout=seconds),
+    "delete a disk": lambda machine, seconds: Disk(machine, data={"id": "d"}).delete(wait=True, timeout=seconds),
+    "delete a volume": lambda machine, seconds: Volume(machine.datacenter, data={"id": "v"}).delete(
+        wait=True, timeout=seconds
+    ),
+    "delete a snapshot": lambda machine, seconds: Snapshot(machine, data={"name": "s"}).delete(
+        wait=True, timeout=seconds
+    ),
+    **{
+        f"{phase} a migration": lambda machine, seconds, phase=phase: getattr(  # type: ignore[misc]
+            Migration(machine.datacenter, data={"machine": machine.id}), phase
+        )(wait=True, timeout=seconds)
+        for phase in ("sync", "switch", "pause", "abort")
+    },
+    "watch a migration": lambda machine, seconds: next(
+        Migration(machine.datacenter, data={"machine": machine.id}).watch(timeout=seconds)
+    ),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "60"])
+def test_a_bad_timeout_is_refused_before_anything_is_sent(
+    machine: Machine, cloud: Emulator, deed: Callable[[Machine, Any], object], seconds: Any
+) -> None:
+    """Otherwise the machine would be deleted, or changed, and the error would be about the time-out."""
+    before = len(cloud.trace)
+    with pytest.raises(InputError, match="timeout"):
+        deed(machine, seconds)
+    assert len(cloud.trace) == before
