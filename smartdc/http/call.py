@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +16,8 @@ from smartdc.http.clock import end
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, outcome_of_status
+from smartdc.http.ids import new_uuid
+from smartdc.http.light import LightRequest, without_signature
 from smartdc.http.response import api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 
@@ -73,7 +74,7 @@ class Call:
         self.body = body
         self.headers = headers
         self.repeatable = repeatable or method in retry.IDEMPOTENT
-        self.request_id = str(uuid.uuid4())
+        self.request_id = new_uuid()
         self.deadline = self._deadline(timeout)
         left = self.deadline.left()
         self.timeout = None if left is None else round(left, 3)
@@ -96,16 +97,7 @@ class Call:
         while True:
             self.attempts += 1
             self.offset = self.session.clock_offset
-            request = self._prepare()
-            left = self.deadline.left()
-            try:
-                response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
-            except CALL_FAILURES as cause:
-                error, outcome, pause = self._no_response(cause)
-            else:
-                error, outcome, pause = self._judge(response)
-            finally:
-                request.headers.pop("Authorization", None)
+            error, outcome, pause = self._attempt(transmit)
             if error is None:
                 return self._result
             self.unsure = self.unsure or outcome in {Outcome.UNKNOWN, Outcome.UNUSABLE}
@@ -113,12 +105,22 @@ class Call:
             if not self._again(outcome, pause):
                 raise error from error.__cause__
 
+    def _attempt(self, transmit: Transmit) -> Verdict:
+        """Send the request once; what is kept of it afterwards does not hold the signature."""
+        request = self._prepare()
+        left = self.deadline.left()
+        try:
+            response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
+        except CALL_FAILURES as cause:
+            return self._no_response(cause)
+        except BaseException:
+            request.headers.pop("Authorization", None)
+            raise
+        response.request = without_signature(request)
+        return self._judge(response)
+
     def _prepare(self) -> requests.PreparedRequest:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
-        request = requests.PreparedRequest()
-        request.method = self.method
-        request.url = self.url
-        request.body = self.body
         headers = cast("Headers", self.settings.headers).copy()
         headers["Date"] = http_date(self.settings.clock.time() + self.offset)
         headers["X-Request-Id"] = self.request_id
@@ -127,9 +129,9 @@ class Call:
             headers["Content-MD5"] = encoding.md5_of(self.body)
         if self.body is not None or self.method in {"POST", "PUT"}:
             headers["Content-Length"] = str(len(self.body or b""))
-        headers.update(self.headers)
-        request.headers = headers
-        request._cookies = self.session.http.cookies  # type: ignore[attr-defined] # noqa: SLF001 (always empty)
+        if self.headers:
+            headers.update(self.headers)
+        request = LightRequest(self.method, self.url, self.body, headers)
         if self.settings.verbose:
             moment = datetime.now().isoformat()  # noqa: DTZ005 (for the eye, in local time, as always)
             print(f"{moment}\t{self.method}\t{self.url}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)

@@ -37,11 +37,16 @@ CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-au
 class Headers(CaseInsensitiveDict[str]):
     """Headers whose copy costs next to nothing: every request is copied twice on its way."""
 
+    @classmethod
+    def of(cls, store: dict[str, tuple[str, str]]) -> Headers:
+        """Wrap a dict of lower-case names to name and value."""
+        headers = cls.__new__(cls)
+        headers._store = store  # type: ignore[attr-defined] # noqa: SLF001 (of the same class)
+        return headers
+
     def copy(self) -> Headers:
         """Return the same headers in a new dict."""
-        twin = Headers.__new__(Headers)
-        twin._store = self._store.copy()  # type: ignore[attr-defined] # noqa: SLF001 (of the same class)
-        return twin
+        return self.of(self._store.copy())  # type: ignore[attr-defined]
 
 
 def default_headers(api_version: str) -> dict[str, str]:
