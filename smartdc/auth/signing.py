@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import logging
 import re
@@ -69,7 +70,7 @@ _MD5 = re.compile(r"(?:MD5:)?([0-9a-f]{2}(?::[0-9a-f]{2}){15})", re.IGNORECASE)
 _SHA256 = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
 _KEY_ID = re.compile(r"[ !#-\[\]-~]+")
 _HEADER_NAME = re.compile(r"\(request-target\)|[a-z0-9-]+")
-_NORMAL_TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*")
+_NORMAL_TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]++|%[0-9A-F]{2})*")
 _QUERY_VALUE = re.compile(r"([?&][^=&]*=)[^&]*")
 _PUBLIC_LINE = re.compile(r"(?:ssh|ecdsa|sk)-\S+\s+([A-Za-z0-9+/]+={0,2})(?:\s.*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -122,13 +123,18 @@ class HTTPSignatureAuth(AuthBase):
         """Write the Authorization header of `request`, in place of one from an earlier attempt."""
         headers = request.headers
         headers.pop("Authorization", None)
-        if "host" in self._names:
-            headers.setdefault("Host", host_of(request.url or ""))
-        headers.setdefault("Date", formatdate(usegmt=True))
+        if "host" in self._names and "Host" not in headers:
+            headers["Host"] = _host_of_origin(_origin_of(request.url or ""))
+        if "Date" not in headers:
+            headers["Date"] = formatdate(usegmt=True)
         method, target = request.method or "GET", _checked_target(request.path_url)
-        names = self._names + tuple(n for n in SIGNED_IF_SENT if n in headers and n not in self._names)
-        log.debug("signing %s %s, covering %s", method, _without_values(target), " ".join(names))
-        log.debug("host %s, date %s", headers.get("Host", "not covered"), headers["Date"])
+        names = self._names
+        for name in SIGNED_IF_SENT:
+            if name in headers and name not in names:
+                names = (*names, name)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("signing %s %s, covering %s", method, _without_values(target), " ".join(names))
+            log.debug("host %s, date %s", headers.get("Host", "not covered"), headers["Date"])
         headers["Authorization"] = self._authorization(names, signing_string(names, method, target, headers))
         return request
 
@@ -230,6 +236,14 @@ def host_of(url: str) -> str:
         host = f"[{host.partition('%')[0]}]"
     usual = parts.port in (None, _DEFAULT_PORTS.get(parts.scheme))
     return host if usual else f"{host}:{parts.port}"
+
+
+def _origin_of(url: str) -> str:
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]
+
+
+_host_of_origin = functools.lru_cache(64)(host_of)
 
 
 def _without_values(target: str) -> str:

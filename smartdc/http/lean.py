@@ -160,7 +160,7 @@ class LeanPool:
             kept.close()  # as `http.client` does: the socket itself stays open until the response is read
         return HTTPResponse(
             body=parsed,
-            headers=HTTPHeaderDict(parsed.msg.items()),
+            headers=HTTPHeaderDict((name, _unfolded(value)) for name, value in parsed.msg.items()),
             status=parsed.status,
             version=parsed.version,
             reason=parsed.reason,
@@ -243,16 +243,23 @@ def _limit(sock: socket.socket, deadline: Deadline) -> None:
 
 
 def _receive_head(sock: socket.socket, deadline: Deadline) -> bytes:
-    """Return what has come once it holds a whole head, or is too long for one, or no more comes."""
+    """Return what has come once it holds a whole head, or cannot become a plain one, or no more comes."""
     received = _receive(sock, MAX_HEAD, deadline)
     if not received:
         raise http.client.RemoteDisconnected("Remote end closed connection without response")
-    while b"\r\n\r\n" not in received and len(received) < MAX_HEAD:
+    while _is_beginning(received):
         more = _receive(sock, MAX_HEAD, deadline)
         if not more:
             break
         received += more
     return received
+
+
+def _is_beginning(received: bytes) -> bool:
+    """Return whether this is a part of a head that may still become a plain one."""
+    if b"\n\r\n" in received or b"\n\n" in received or len(received) >= MAX_HEAD:
+        return False
+    return b"\n" not in received or _STATUS.match(received) is not None
 
 
 def _plain_response(
@@ -304,6 +311,12 @@ def _split(head: str) -> dict[str, tuple[str, str]] | None:
             value = f"{before}, {value}"
         store[key] = (name, value)
     return store
+
+
+def _unfolded(value: str) -> str:
+    """Join the lines of a value, as urllib3 does."""
+    *lines, last = value.split("\r\n")
+    return " ".join([*(line.strip(" \t") for line in lines), last.lstrip(" \t")]) if lines else value
 
 
 def _value(store: dict[str, tuple[str, str]], name: str) -> str:
