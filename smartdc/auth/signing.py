@@ -122,7 +122,8 @@ class HTTPSignatureAuth(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Write the Authorization header of `request`, in place of one from an earlier attempt."""
         headers = request.headers
-        headers.pop("Authorization", None)
+        if "Authorization" in headers:
+            del headers["Authorization"]
         if "host" in self._names and "Host" not in headers:
             headers["Host"] = _host_of_origin(_origin_of(request.url or ""))
         if "Date" not in headers:

@@ -186,7 +186,7 @@ def _joined(lines: list[str], store: dict[str, tuple[str, Any]]) -> bytes | None
     Headers may come from anybody's `auth`, so each is looked at: one with a line break in it would be two.
     """
     for name, value in store.values():
-        if type(value) is not str or not _is_name(name):
+        if type(value) is not str or (name not in _KEYS and _key_of(name) is None):
             return None
         lines.append(f"{name}: {value}")
     head = "\r\n".join(lines)
@@ -199,19 +199,19 @@ def _joined(lines: list[str], store: dict[str, tuple[str, Any]]) -> bytes | None
         return None
 
 
-_KNOWN_NAMES: set[str] = set()
-MAX_KNOWN_NAMES = 1000
+_KEYS: dict[str, str] = {}
+"""Names of headers that are well-formed, and the same in lower case; CloudAPI's are soon known."""
+MAX_KEYS = 1000
 
 
-def _is_name(name: Any) -> bool:
-    """Return whether `name` can be that of a header; CloudAPI's are soon known."""
-    if name in _KNOWN_NAMES:
-        return True
+def _key_of(name: Any) -> str | None:
+    """Return the name of a header in lower case, and None for what cannot be one."""
     if type(name) is not str or not _NAME.fullmatch(name):
-        return False
-    if len(_KNOWN_NAMES) < MAX_KNOWN_NAMES:
-        _KNOWN_NAMES.add(name)
-    return True
+        return None
+    key = name.lower()
+    if len(_KEYS) < MAX_KEYS:
+        _KEYS[name] = key
+    return key
 
 
 def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> bool:
@@ -302,9 +302,9 @@ def _split(head: str) -> dict[str, tuple[str, str]] | None:
     store: dict[str, tuple[str, str]] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not _is_name(name):
+        key = _KEYS.get(name) or _key_of(name)
+        if not colon or key is None:
             return None
-        key = name.lower()
         value = value.lstrip(" \t")
         if key in store:
             name, before = store[key]
