@@ -17,7 +17,7 @@ from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, outcome_of_status
 from smartdc.http.ids import new_uuid
-from smartdc.http.light import LightRequest, without_signature
+from smartdc.http.light import LightRequest, is_from_a_server, without_signature
 from smartdc.http.response import api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 
@@ -157,7 +157,7 @@ class Call:
         return error, outcome, retry.retry_after(response.headers, self.session.now())
 
     def _succeeded(self, response: requests.Response) -> Verdict:
-        if self.method == "DELETE" and response.status_code != 204:
+        if self.method == "DELETE" and response.status_code != 204 and is_from_a_server(response):
             return self._bad(response, f"unexpected status {response.status_code}; CloudAPI answers a DELETE with 204")
         try:
             self._result = decode(response), response

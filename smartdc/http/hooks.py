@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import logging
 import sys
-from operator import attrgetter
+from operator import attrgetter, is_
 from types import FunctionType
 from typing import Any
 
@@ -26,8 +26,7 @@ _HOOKS = (
     (http.client.HTTPResponse, ("begin", "read")),
 )
 """Functions of a call's long way that tools replace."""
-_LOOK_UPS = tuple((owner, attrgetter(*names)) for owner, names in _HOOKS)
-_POOLS = (connectionpool.HTTPConnectionPool, connectionpool.HTTPSConnectionPool)
+_POOLS: tuple[Any, ...] = (connectionpool.HTTPConnectionPool, connectionpool.HTTPSConnectionPool)
 
 
 def _own(owner: type, found: Any) -> Any:
@@ -36,7 +35,8 @@ def _own(owner: type, found: Any) -> Any:
     return found if own else None
 
 
-_OWN = [tuple(_own(owner, found) for found in look_up(owner)) for owner, look_up in _LOOK_UPS]
+_LOOK_UPS = [(owner, attrgetter(*names)) for owner, names in _HOOKS]
+_OWN = [(owner, look_up, tuple(_own(owner, found) for found in look_up(owner))) for owner, look_up in _LOOK_UPS]
 _OWN_CONNECTIONS = [
     cls.ConnectionCls if cls.ConnectionCls.__module__ == connection.__name__ else None for cls in _POOLS
 ]
@@ -44,9 +44,13 @@ _OWN_CONNECTIONS = [
 
 def hooked() -> bool:
     """Return whether somebody looks at what a call does on the long way, or has replaced a function there."""
-    return [look_up(owner) for owner, look_up in _LOOK_UPS] != _OWN or _LOG.isEnabledFor(logging.DEBUG)
+    for owner, look_up, own in _OWN:
+        # Compared by identity: a wrapper may claim to be equal to what it wraps.
+        if not all(map(is_, look_up(owner), own)):
+            return True
+    return _LOG.isEnabledFor(logging.DEBUG)
 
 
 def connections_replaced() -> bool:
     """Return whether somebody has replaced the connections of urllib3, which our own pools would not use."""
-    return [cls.ConnectionCls for cls in _POOLS] != _OWN_CONNECTIONS
+    return any(cls.ConnectionCls is not own for cls, own in zip(_POOLS, _OWN_CONNECTIONS, strict=True))

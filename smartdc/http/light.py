@@ -12,7 +12,7 @@ from urllib3._collections import HTTPHeaderDict
 
 from smartdc.http.settings import Headers
 
-__all__ = ["LeanResponse", "LightRequest", "LightResponse", "without_signature"]
+__all__ = ["LeanResponse", "LightRequest", "LightResponse", "is_from_a_server", "without_signature"]
 
 
 class LightRequest(requests.PreparedRequest):
@@ -42,6 +42,11 @@ def without_signature(request: requests.PreparedRequest) -> LightRequest:
     if "Authorization" in headers:
         del headers["Authorization"]
     return LightRequest(request.method, request.url, request.body, headers)
+
+
+def is_from_a_server(response: requests.Response) -> bool:
+    """Return whether a response came over a connection, and not from a mock or an adapter of somebody else."""
+    return type(response.raw) is LeanResponse or getattr(response.raw, "_pool", None) is not None
 
 
 class LightResponse(requests.Response):
