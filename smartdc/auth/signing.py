@@ -11,6 +11,7 @@ This module loads `cryptography` only for a key that is given to it, since that 
 from __future__ import annotations
 
 import base64
+import functools
 import logging
 import re
 from email.utils import formatdate
@@ -48,7 +49,7 @@ ACCEPTED = frozenset({*ALGORITHMS.values(), "rsa-sha512"})
 
 _KEY_ID = re.compile(r"[ !#-\[\]-~]+")
 _HEADER_NAME = re.compile(r"\(request-target\)|[a-z0-9-]+")
-_NORMAL_TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*")
+_NORMAL_TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]++|%[0-9A-F]{2})*")
 _QUERY_VALUE = re.compile(r"([?&][^=&]*=)[^&]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -109,14 +110,20 @@ class HTTPSignatureAuth(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Write the Authorization header of `request`, in place of one from an earlier attempt."""
         headers = request.headers
-        headers.pop("Authorization", None)
-        if "host" in self._names:
-            headers.setdefault("Host", host_of(request.url or ""))
-        headers.setdefault("Date", formatdate(usegmt=True))
+        if "Authorization" in headers:
+            del headers["Authorization"]
+        if "host" in self._names and "Host" not in headers:
+            headers["Host"] = _host_of_origin(_origin_of(request.url or ""))
+        if "Date" not in headers:
+            headers["Date"] = formatdate(usegmt=True)
         method, target = request.method or "GET", _checked_target(request.path_url)
-        names = self._names + tuple(n for n in SIGNED_IF_SENT if n in headers and n not in self._names)
-        log.debug("signing %s %s, covering %s", method, _without_values(target), " ".join(names))
-        log.debug("host %s, date %s", headers.get("Host", "not covered"), headers["Date"])
+        names = self._names
+        for name in SIGNED_IF_SENT:
+            if name in headers and name not in names:
+                names = (*names, name)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("signing %s %s, covering %s", method, _without_values(target), " ".join(names))
+            log.debug("host %s, date %s", headers.get("Host", "not covered"), headers["Date"])
         headers["Authorization"] = self._authorization(names, signing_string(names, method, target, headers))
         return request
 
@@ -229,6 +236,14 @@ def host_of(url: str) -> str:
         host = f"[{host.partition('%')[0]}]"
     usual = parts.port in (None, _DEFAULT_PORTS.get(parts.scheme))
     return host if usual else f"{host}:{parts.port}"
+
+
+def _origin_of(url: str) -> str:
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]
+
+
+_host_of_origin = functools.lru_cache(64)(host_of)
 
 
 def _without_values(target: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -263,7 +263,7 @@ def _package_name(new: NewMachine) -> str | None:
 
 def new_token() -> str:
     """Return a new, unique token."""
-    return f"t{uuid.uuid4().hex}"
+    return f"t{secrets.token_hex(16)}"
 
 
 def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import requests
 from smartdc.core.resource import Field, Resource
 from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
+from smartdc.http.light import is_from_a_server
 from smartdc.machine.audit import AuditEntry, HasAudit
 from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
@@ -86,7 +87,7 @@ class HasJobs(HasAudit, Stateful):
     def _remember(self, action: str, response: requests.Response) -> RequestedJob:
         """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""
         # What never was a request is the answer of a stand-in, which may say 200 to everything.
-        if response.status_code == 200 and response.request:
+        if response.status_code == 200 and response.request and is_from_a_server(response):
             request = f"{response.request.method} {response.request.path_url}"
             raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
         moment = parse_http_date(response.headers.get("Date"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -127,7 +127,7 @@ class HasVolumes(CreatesOnce):
         """
         checked_timeout(timeout)
         body = wire.given(
-            **arguments.strings(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
+            **arguments.strings(name=f"volume-{secrets.token_hex(4)}" if name is None else name, type=type),
             **arguments.integers(size=size),
             **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),

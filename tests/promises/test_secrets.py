@@ -406,7 +406,7 @@ def test_repr(setup: Setup, tmp_path: Path) -> None:
     for dc in (text, named):
         dc.account()
     things = own(reachable(text, named, setup.dc, machine, key, response, caught.value, profile, explain_auth()))
-    kinds = {type(thing).__name__ for thing in things}
+    kinds = {kind.__name__ for thing in things for kind in type(thing).__mro__}
     assert kinds >= {"DataCenter", "Session", "Identity", "HTTPSignatureAuth", "PrivateKey", "Machine", "AccessKey"}
     assert kinds >= {"Response", "PreparedRequest", "ResourceNotFound", "Profile", "Explanation"}
     for thing in things:
