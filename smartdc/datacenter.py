@@ -192,7 +192,7 @@ class DataCenter(
 
         Without arguments nothing changes where there is a key already.
         """
-        if self.auth and not encoding.given(key_id=key_id, secret=secret, allow_agent=allow_agent):
+        if self.auth is not None and not encoding.given(key_id=key_id, secret=secret, allow_agent=allow_agent):
             return
         by_profile = key_id is None and secret is None
         account = self.profile.account if by_profile or self.login == "my" else self.login
