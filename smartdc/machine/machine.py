@@ -191,11 +191,12 @@ class HasMachines(ListsInPages):
 
         `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
         ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
-        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
-        of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
-        that are fetched, four at a time after the first, until there are no more. All pages share the time of one
-        call. A list that has changed twice while it was read is logged as a WARNING: it may be incomplete. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
-        lists every name that begins with `name`; those that only begin so are left out here.
+        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with
+        `tombstone`. With `paged` only one page is fetched, of `limit` machines (1 to 1,000) from the one at `offset`
+        on; without it `limit` is the size of the pages that are fetched, four at a time after the first, until there
+        are no more. All pages share the time of one call. A list that has changed twice while it was read is logged as
+        a WARNING: it may be incomplete. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI lists
+        every name that begins with `name`; those that only begin so are left out here.
         """
         query = self._query(listing)
         entries = self.raw_machines(query, listing.limit, listing.offset, paged=listing.paged)
