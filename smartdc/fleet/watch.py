@@ -65,7 +65,7 @@ class Watch:
             self._offset = None
         if len(wanted) <= self._requests:
             return {}
-        entries = _by_id(self._owner.entries_of(query))
+        entries = _by_id(self._owner.raw_machines(query))
         self._requests = requests_for(len(entries))
         places = [place for place, identifier in enumerate(entries) if identifier in wanted]
         if self._requests > 1 and places and places[-1] - places[0] < PAGE_SIZE - 2 * MARGIN:
@@ -73,7 +73,7 @@ class Watch:
         return entries
 
     def _page(self, offset: int) -> dict[str, dict[str, Any]]:
-        return _by_id(self._owner.entries_of(self._query or {}, PAGE_SIZE, offset, paged=True))
+        return _by_id(self._owner.raw_machines(self._query or {}, PAGE_SIZE, offset, paged=True))
 
 
 def _by_id(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -203,23 +203,25 @@ class HasMachines(ListsInPages):
 
         `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
         ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
-        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
-        of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
-        that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
-        lists every name that begins with `name`; those that only begin so are left out here.
+        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with
+        `tombstone`. With `paged` only one page is fetched, of `limit` machines (1 to 1,000) from the one at `offset`
+        on; without it `limit` is the size of the pages that are fetched, four at a time after the first, until there
+        are no more. All pages share the time of one call. A list that has changed twice while it was read is logged as
+        a WARNING: it may be incomplete. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI lists
+        every name that begins with `name`; those that only begin so are left out here.
         """
         query = self._query(listing)
-        entries = self.entries_of(query, listing.limit, listing.offset, paged=listing.paged)
+        entries = self.raw_machines(query, listing.limit, listing.offset, paged=listing.paged)
         return self.machines_from(
             entry for entry in entries if listing.name is None or listing.name == entry.get("name")
         )
 
-    def entries_of(
+    def raw_machines(
         self, query: Mapping[str, Any], limit: int | None = None, offset: int | None = None, *, paged: bool = False
     ) -> list[dict[str, Any]]:
-        """Return what CloudAPI lists for a query, or one page of it: ``ListMachines``.
+        """Return what the server says of the machines that fit a query, or one page of that: ``ListMachines``.
 
-        A `name` in the query is the beginning of names.
+        The query is CloudAPI's own: its `name` is the beginning of names, and tags are like ``tag.role``.
         """
         if not paged:
             return self._listing("machines", query, limit, offset).entries("id")
@@ -238,7 +240,7 @@ class HasMachines(ListsInPages):
         """
         query = self._query(count)
         if count.name is not None:
-            return sum(entry.get("name") == count.name for entry in self.entries_of(query))
+            return sum(entry.get("name") == count.name for entry in self.raw_machines(query))
         return self._listing("machines", query, method="HEAD").count()
 
     def _query(self, filters: MachineFilters) -> dict[str, Any]:
