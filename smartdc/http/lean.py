@@ -26,7 +26,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 from urllib3.response import HTTPResponse
-from urllib3.util.request import SKIP_HEADER
+from urllib3.util import SKIP_HEADER, Timeout
 
 from smartdc.http.deadline import Deadline
 from smartdc.http.hooks import hooked
@@ -91,8 +91,8 @@ class LeanPool:
                 response = self._long_way(kept, received, method, deadline, close=stopped)
                 taken = True
                 return response
-            response, reusable = plain
-            reusable = reusable and not stopped
+            response, whole = plain
+            reusable = whole and not stopped
         except TimeoutError as error:
             raise ReadTimeoutError(cast("Any", self), url, "Read timed out.") from error
         except ssl.SSLError as error:
@@ -123,7 +123,9 @@ class LeanPool:
             self.proxy is not None
             or not isinstance(headers, CaseInsensitiveDict)
             or not (body is None or type(body) is bytes)
+            or not isinstance(options.get("timeout"), Timeout)
             or options.get("preload_content", True)
+            or options.get("redirect", True)
             or options.get("chunked", False)
             or not _TARGET.fullmatch(target)
             or hooked()
@@ -265,7 +267,7 @@ def _is_beginning(received: bytes) -> bool:
 def _plain_response(
     sock: socket.socket, received: bytes, method: str, deadline: Deadline
 ) -> tuple[LeanResponse, bool] | None:
-    """Return the response, and whether its connection can be used again; None for one that is not plain.
+    """Return the response, and whether nothing came after it; None for one that is not plain.
 
     Plain is: HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body whose
     length is given by one Content-Length. Nothing more is read of any other, so that the long way can read it.
