@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, o
 
 import requests
 
-from smartdc.errors import BadResponse, InputError, ResourceNotFound
+from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
 from smartdc.http import request as wire
 from smartdc.http.tracebacks import without_frames
 
@@ -249,14 +249,14 @@ class Resource(Addressable, Mapping[str, Any]):
         return hash((type(self), self.canonical_url))
 
     def __str__(self) -> str:
-        return str(self._data[self.id_key])
+        return printable(str(self._data[self.id_key]))
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
+        return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""

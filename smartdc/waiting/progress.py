@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from smartdc.errors import printable
+
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
@@ -87,4 +89,4 @@ def _line(progress: Progress) -> None:
     end = "\n" if progress.done else ""
     # A terminal that is gone meanwhile is no reason to end the wait.
     with contextlib.suppress(OSError, ValueError):
-        print(f"\r\x1b[K{progress}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+        print(f"\r\x1b[K{printable(str(progress))}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
