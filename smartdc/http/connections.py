@@ -77,6 +77,9 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(http.client.HTTPResponse):
     """A response whose head and body together keep to the socket's timeout."""
 
+    is_own = True
+    """It came over a connection of this library, and not from a mock or a recording."""
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import requests
 
-__all__ = ["Unusable", "api_error", "decode", "read_body", "transport_error"]
+__all__ = ["MAX_CODE", "Unusable", "api_error", "decode", "read_body", "request_ids_agree", "transport_error"]
 
 CHUNK = 2**18
 """How many bytes are read at a time of a body of unknown length."""
@@ -86,6 +86,23 @@ def _check_md5(response: requests.Response, content: bytes) -> None:
         return
     if base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode() != expected.strip():
         raise Damaged("the response was damaged in transit: its body does not match its Content-MD5")
+
+
+def request_ids_agree(request: requests.PreparedRequest, response: requests.Response) -> bool | None:
+    """Return whether a response has the id of its request; None where that cannot be told.
+
+    Only what came over a connection of this library can be believed: mocks and recordings have ids of their own.
+    """
+    answered = response.headers.get("Request-Id")
+    if answered is None or not _is_own(response.raw):
+        return None
+    sent = {request.headers.get("X-Request-Id"), request.headers.get("Request-Id")}
+    return answered in sent or any(part.strip() in sent for part in answered.split(","))
+
+
+def _is_own(raw: Any) -> bool:
+    parsed = getattr(raw, "_original_response", None) or raw
+    return getattr(parsed, "is_own", False) is True
 
 
 def decode(response: requests.Response) -> Any:

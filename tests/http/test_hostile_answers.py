@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kits.http import Clock, RawServer, raw, reply
@@ -165,6 +165,7 @@ bodies = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(body=shapes | bodies, status=st.integers(300, 599))
 def test_any_shape_of_a_body_makes_an_error(body: Any, status: int) -> None:
     """Bodies of every type, with fields of every type, end in an error whose texts are fit to be shown."""
@@ -174,6 +175,7 @@ def test_any_shape_of_a_body_makes_an_error(body: Any, status: int) -> None:
     assert all(map(is_fit, texts_of(error)))
 
 
+@settings(deadline=None)
 @given(body=st.binary(max_size=5000), kind=st.sampled_from(["application/json", "text/html", "", "image/png"]))
 def test_any_bytes_make_an_error(body: bytes, kind: str) -> None:
     """Also where they are no JSON, no page and no text."""
