@@ -169,6 +169,7 @@ class _WithoutIdle:
     def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
         if conn is not None:
             conn.used_at = time.monotonic()
+            self.pool.drop_idle(conn.used_at - IDLE_LIMIT_SECONDS)  # type: ignore[attr-defined]
         super()._put_conn(conn)  # type: ignore[misc]
 
 

@@ -173,24 +173,29 @@ class Session:
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
         slots, deadline = self._slots, Deadline(timeout)
-        if not slots.acquire(timeout):
-            raise requests.ConnectTimeout(
-                f"all connections of this client are in use (pool_size={self._settings.pool_size})"
-            )
+        taken: list[None] = []
         try:
-            response = self.http.send(
-                request,
-                stream=True,
-                timeout=deadline.left(),
-                allow_redirects=False,
-                verify=self._verify,
-                cert=None,
-                proxies=self.proxies,
-            )
-            read_body(response, self._settings.max_response)
-            self._check_belonging(request, response)
+            try:
+                if not slots.acquire(taken, timeout):
+                    raise requests.ConnectTimeout(
+                        f"all connections of this client are in use (pool_size={self._settings.pool_size})"
+                    )
+                response = self.http.send(
+                    request,
+                    stream=True,
+                    timeout=deadline.left(),
+                    allow_redirects=False,
+                    verify=self._verify,
+                    cert=None,
+                    proxies=self.proxies,
+                )
+                read_body(response, self._settings.max_response)
+                self._check_belonging(request, response)
+            finally:
+                slots.release(taken)
         finally:
-            slots.release()
+            # An interrupt may have come just before the first release.
+            slots.release(taken)
         return response
 
     def _check_belonging(self, request: requests.PreparedRequest, response: requests.Response) -> None:
