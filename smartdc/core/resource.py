@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVa
 
 import requests
 
-from smartdc.errors import BadResponse, InputError, ResourceNotFound
+from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.tracebacks import without_frames
@@ -346,14 +346,14 @@ class Resource(Addressable, Mapping[str, Any]):
         return hash((type(self), self._identity.lower()))
 
     def __str__(self) -> str:
-        return str(self._data[self.id_key])
+        return printable(str(self._data[self.id_key]))
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
+        return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
 
     def __sentry_repr__(self) -> str:
         """Show no more than that to a reporter of errors, which would dump a mapping whole."""

@@ -14,10 +14,11 @@ from smartdc.http import request as encoding
 from smartdc.http import retry
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.excerpt import excerpt
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
 from smartdc.http.ids import new_uuid
 from smartdc.http.light import LightRequest, is_from_a_server, without_signature
-from smartdc.http.response import api_error, decode, transport_error
+from smartdc.http.response import MAX_CODE, api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ class Call:
         return {
             "method": self.method,
             "path": self.path,
-            "request_id": server_id or self.request_id,
+            "request_id": excerpt(server_id or "", MAX_CODE) or self.request_id,
             "attempts": self.attempts,
         }
 

@@ -86,6 +86,9 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(http.client.HTTPResponse):
     """A response whose head and body together keep to the socket's timeout."""
 
+    is_own = True
+    """It came over a connection of this library, and not from a mock or a recording."""
+
     def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, received))
@@ -175,6 +178,7 @@ class _WithoutIdle:
     def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
         if conn is not None:
             conn.used_at = time.monotonic()
+            self.pool.drop_idle(conn.used_at - IDLE_LIMIT_SECONDS)  # type: ignore[attr-defined]
         super()._put_conn(conn)  # type: ignore[misc]
 
 

@@ -73,6 +73,8 @@ class LeanResponse:
 
     _original_response = None
     """`requests` reads cookies from it, of which CloudAPI sends none."""
+    is_own = True
+    """It came over a connection of this library, and not from a mock or a recording."""
     chunked = False
     version = 11
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from smartdc.core.resource import Addressable
-from smartdc.errors import BadResponse
+from smartdc.errors import BadResponse, printable
 from smartdc.http.dates import parse_date
 
 __all__ = ["AuditEntry", "HasAudit"]
@@ -18,7 +18,8 @@ class AuditEntry(dict[str, Any]):
 
     def __repr__(self) -> str:
         """Show what was done, when, and whether it worked."""
-        return f"<AuditEntry {self.action} {self.get('time')} {'succeeded' if self.succeeded else 'failed'}>"
+        outcome = "succeeded" if self.succeeded else "failed"
+        return printable(f"<AuditEntry {self.action} {self.get('time')} {outcome}>")
 
     @property
     def action(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from smartdc.core import arguments
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Addressable, Field, Resource
+from smartdc.errors import printable
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
 
@@ -91,7 +92,7 @@ class Account(HasRoleTags, Resource):
         return self._parent.path
 
     def __str__(self) -> str:
-        return str(self.login)
+        return printable(str(self.login))
 
     def _summary(self) -> list[str]:
         return [self.login]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from smartdc.errors import printable
 from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
     end = "\n" if progress.done else ""
     try:
-        print(f"\r\x1b[K{progress}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+        print(f"\r\x1b[K{printable(str(progress))}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
     except (OSError, ValueError) as error:
         # A terminal that is gone meanwhile is no reason to end the wait.
         if from_signal_handler(error):
