@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smartdc.auth.signing import algorithm_of, is_fingerprint, key_type_of, matches, md5_fingerprint, read_string
+from smartdc.auth.ssh_key import algorithm_of, is_fingerprint, key_type_of, matches, md5_fingerprint, read_string
 from smartdc.errors import AgentError, KeyFileError
 from smartdc.http.deadline import Deadline
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from requests.auth import AuthBase
 
 from smartdc.auth.agent import Agent
-from smartdc.auth.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
+from smartdc.auth.signing import HTTPSignatureAuth, Signer
+from smartdc.auth.ssh_key import is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
 from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
 from smartdc.http.tracebacks import without_frames
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 
-from smartdc.auth.signing import (
+from smartdc.auth.ssh_key import (
     algorithm_of,
     is_fingerprint,
     key_type_of,

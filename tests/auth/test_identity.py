@@ -12,7 +12,7 @@ import requests
 from smartdc import AgentError, ConfigError, DataCenter, KeyFileError
 from smartdc.auth.identity import Identity
 from smartdc.auth.private_key import load_private_key
-from smartdc.auth.signing import md5_fingerprint, sha256_fingerprint
+from smartdc.auth.ssh_key import md5_fingerprint, sha256_fingerprint
 from smartdc.emulator import Emulator
 
 
