@@ -10,12 +10,13 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, overload
 
 import requests
 
 from smartdc.errors import BadResponse, InputError, ResourceNotFound
 from smartdc.http import request as wire
+from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Addressable:
 
     @property
     def path(self) -> str:
-        """The address below the account, such as ``/machines/<id>``; '' is the account itself."""
+        """The address below the account, such as ``machines/<id>``; '' is the account itself."""
         raise NotImplementedError(type(self).__name__)
 
     @property
@@ -51,9 +52,26 @@ class Addressable:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
-        """Send a request to what lies at `names` below this place."""
-        path = self.path + wire.segments(*names)
-        return self._datacenter.request(method, path, headers=headers, data=data, params=params, repeatable=repeatable)
+        """Send a request to what lies at `names` below this place.
+
+        Only what was given is passed on: a stand-in for a data centre may take no more than method, path and params.
+        """
+        options = wire.given(headers=headers, data=data, params=params, repeatable=repeatable or None)
+        return self._datacenter.request(method, self._path_below(*names), **options)
+
+    def _path_below(self, *names: object) -> str:
+        """Return the path of what lies at `names` below this place."""
+        return (self.path + wire.segments(*names)).removeprefix("/")
+
+    @property
+    def _clock(self) -> Clock:
+        """Where the time is read; a stand-in for a data centre need not have a clock."""
+        return getattr(self._datacenter, "clock", None) or SystemClock()
+
+    def _now(self) -> float:
+        """Return the server's time as well as it is known, in epoch seconds."""
+        session = getattr(self._datacenter, "session", None)
+        return float(session.now() if session else self._clock.time())
 
     def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Get one thing."""
@@ -169,8 +187,13 @@ class Resource(Addressable, Mapping[str, Any]):
 
     @property
     def path(self) -> str:
-        """The address below the account."""
-        return self._parent.path + wire.segments(self.kind, self._data[self.id_key])
+        """The address below the account, such as ``machines/<id>``: `DataCenter.url` and it make the URL."""
+        return self._below_parent(self.kind, self._data[self.id_key])
+
+    def _below_parent(self, *names: object) -> str:
+        """Return the path of what lies at `names` below the place that this belongs to."""
+        above = getattr(self._parent, "path", "")
+        return f"{above}{wire.segments(*names)}".removeprefix("/")
 
     @property
     def datacenter(self) -> DataCenter:
@@ -179,7 +202,8 @@ class Resource(Addressable, Mapping[str, Any]):
 
     @property
     def _datacenter(self) -> DataCenter:
-        return self._parent._datacenter  # noqa: SLF001 (its own kind)
+        # What has a place of its own knows its data centre; anything else stands in for one.
+        return cast("DataCenter", getattr(self._parent, "_datacenter", self._parent))
 
     def refresh(self) -> Self:
         """Fetch the resource again and return it."""
@@ -235,18 +259,50 @@ class Resource(Addressable, Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._data)
 
+    def __setitem__(self, name: str, value: Any) -> NoReturn:
+        self._refuse_change()
+
+    def __delitem__(self, name: str) -> NoReturn:
+        self._refuse_change()
+
+    def _refuse_change(self) -> NoReturn:
+        raise TypeError(
+            f"this {type(self).__name__} shows what the server sent, and its items cannot be changed; "
+            "call one of its methods to change it on the server, or change a dict: copy()"
+        )
+
+    def copy(self) -> dict[str, Any]:
+        """Return the data as a dict of its own, which can be changed."""
+        return _copied(self._data)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.copy(), **other} if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self.copy()} if isinstance(other, Mapping) else NotImplemented
+
     @property
     def canonical_url(self) -> str:
-        """The whole URL, with ``my`` resolved to the account's login where that is known; equality goes by it."""
-        return self.datacenter.account_url + self.path
+        """The whole URL, with ``my`` resolved to the account's login where that is known."""
+        return f"{self.datacenter.account_url}/{self.path}".removesuffix("/")
+
+    @property
+    def _identity(self) -> str:
+        """What tells it from the others of its owner."""
+        return str(self._data[self.id_key])
 
     def __eq__(self, other: object) -> bool:
+        """Compare by UUID, or by owner and name for what has no UUID; a dict with the same data is equal too."""
+        if isinstance(other, dict):
+            return self._data == other
         if type(other) is not type(self):
             return NotImplemented
-        return self.canonical_url == other.canonical_url
+        if self.id_key != "name" and is_uuid(self._identity):
+            return self._identity.lower() == other._identity.lower()
+        return self._identity == other._identity and bool(self._parent == other._parent)
 
     def __hash__(self) -> int:
-        return hash((type(self), self.canonical_url))
+        return hash((type(self), self._identity.lower()))
 
     def __str__(self) -> str:
         return str(self._data[self.id_key])

@@ -81,11 +81,11 @@ def _segment(text: str) -> str:
 
 
 def checked_path(path: str) -> str:
-    """Check a ready-made path such as ``/machines/…/tags`` and normalize it; '' is the account itself."""
+    """Check a ready-made path such as ``machines/…/tags``, and return it with a slash in front; '' is the account itself."""
+    if path and not path.startswith("/"):
+        path = f"/{path}"
     if _PLAIN_PATH.fullmatch(path):
         return path
-    if path and not path.startswith("/"):
-        raise InputError(f"path must start with '/', got {path!r}")
     if "?" in path or "#" in path:
         raise InputError(f"path must not contain a query or fragment, got {path!r}; use params=")
     try:
@@ -136,6 +136,10 @@ def checked_method(method: str) -> str:
 
 def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
     """Return the headers that were given, after refusing what could pass for another header or another request."""
+    if not isinstance(headers, Mapping | None):
+        raise InputError(
+            f"headers must be a dict, not a {type(headers).__name__}; the account to act on goes in login="
+        )
     checked = {name: value for name, value in (headers or {}).items() if value is not None}
     for name, value in checked.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:

@@ -22,13 +22,11 @@ from smartdc.errors import (
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
+from smartdc.machine.tag import TOKEN_TAG
 from smartdc.waiting.create_once import create_once, single
 from smartdc.waiting.poll import checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]
-
-TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
-"""The tag that a machine can be found by when the answer to its creation was lost."""
 
 TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
 """What CloudAPI's filters take as a string, and not as a number or boolean."""

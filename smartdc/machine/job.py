@@ -83,12 +83,13 @@ class HasJobs(HasAudit, Stateful):
 
     def _remember(self, action: str, response: requests.Response) -> RequestedJob:
         """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""
-        if response.status_code == 200:
+        # What never was a request is the answer of a stand-in, which may say 200 to everything.
+        if response.status_code == 200 and response.request:
             request = f"{response.request.method} {response.request.path_url}"
             raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
         moment = parse_http_date(response.headers.get("Date"))
         # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
-        moment = self.datacenter.session.now() - MAX_SKEW_SECONDS if moment is None else moment
+        moment = self._now() - MAX_SKEW_SECONDS if moment is None else moment
         job = RequestedJob(action, moment, self.state, self._entries_seen.get(action, 0))
         if action in STATE_CHANGING_ACTIONS:
             self._last_job = job

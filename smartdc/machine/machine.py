@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
 from smartdc.core.parameters import parameters_of
+from smartdc.core.read_only import ReadOnlyDict
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, listed, only, whole_number
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
@@ -16,11 +17,11 @@ from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
 from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing, NewMachineAt
 from smartdc.machine.disk import HasDisks
-from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
+from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown, without_passwords
 from smartdc.machine.migration import HasMigration
 from smartdc.machine.nic import HasNics
 from smartdc.machine.snapshot import HasSnapshots, Snapshot
-from smartdc.machine.tag import HasTags
+from smartdc.machine.tag import HasTags, visible
 from smartdc.machine.vnc import HasVnc
 from smartdc.resources.firewall_rule import HasFirewallRules
 from smartdc.resources.image import HasImaging
@@ -123,8 +124,14 @@ class Machine(
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata, without the boot script and the passwords."""
-        return shown(self._part("metadata"))
+        """The metadata, which cannot be changed here: `update_metadata` does; passwords never show in it.
+
+        The boot script has its own place, `boot_script`, and shows here too after `get_metadata` and the other methods
+        that return all metadata, until the machine is fetched again.
+        """
+        entries = self._part("metadata")
+        seen = without_passwords(entries) if self._shows_boot_script else shown(entries)
+        return ReadOnlyDict(seen, "call update_metadata() or delete_metadata_at_key()")
 
     @property
     def boot_script(self) -> str | None:
@@ -134,8 +141,11 @@ class Machine(
 
     @property
     def tags(self) -> dict[str, Any]:
-        """The tags; their values are strings, numbers or booleans."""
-        return dict(self._part("tags"))
+        """The tags, which cannot be changed here: `add_tags` does; their values are strings, numbers or booleans.
+
+        The tag of the token is left out; it is in ``machine["tags"]``, which is the server's answer whole.
+        """
+        return ReadOnlyDict(visible(self._part("tags")), "call add_tags(), replace_tags() or delete_tag()")
 
     def refresh(self, credentials: bool = False) -> Self:
         """Fetch the machine again and return it: ``GetMachine``; with `credentials`, its passwords too.
@@ -152,15 +162,16 @@ class Machine(
 
     def credentials(self) -> dict[str, str]:
         """Return the passwords by login: ``GetMachine``, if they are not known yet."""
-        if "credentials" not in self._part("metadata"):
+        found = self._part("metadata").get("credentials", self._credentials)
+        if found is None:
             self.refresh(credentials=True)
-        found = self._part("metadata").get("credentials") or {}
+            found = self._part("metadata").get("credentials") or {}
         if not isinstance(found, dict):
             raise BadResponse(f"{self}: its credentials are not an object")
         return dict(found)
 
     def __eq__(self, other: object) -> bool:
-        """Compare by address; a dict with the machine's id is equal too, as it always was."""
+        """Compare by id; a dict with the machine's id is equal too, as it always was."""
         if isinstance(other, dict):
             return bool(other.get("id") == self.id)
         return super().__eq__(other)
@@ -172,7 +183,7 @@ class Machine(
         data = dict(self._data)
         if "metadata" in data:
             data["metadata"] = harmless(data["metadata"] or {})
-        return {**vars(self), "_data": data}
+        return {**vars(self), "_data": data, "_credentials": None}
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]

@@ -10,7 +10,6 @@ from typing import Any
 from smartdc.core import arguments
 from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
-from smartdc.http import request as wire
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
@@ -37,7 +36,11 @@ class Nic(MachinePart):
     @property
     def path(self) -> str:
         """The address below the account, in which the MAC address has no colons."""
-        return self._parent.path + wire.segments(self.kind, plain(str(self.mac)))
+        return self._below_parent(self.kind, self._identity)
+
+    @property
+    def _identity(self) -> str:
+        return plain(str(self.mac))
 
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
@@ -107,7 +110,7 @@ class HasNics(HasJobs):
         nic = create_once(
             lambda: self._send_nic(body),
             lambda: self._new_nics(body, before),
-            self.datacenter.clock,
+            self._clock,
             JOB_SETTLE_SECONDS,
         )
         if wait:

@@ -123,5 +123,5 @@ class HasVnc(Resource):
         others. `timeout` is how many seconds a read or a write may take; None waits while the connection lives. It
         needs the extra ``smartdc[changefeed]``.
         """
-        path = f"{self.path}/vnc"
+        path = f"/{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)

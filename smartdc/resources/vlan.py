@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
-from smartdc.http import request as wire
 from smartdc.resources.network import Network
 from smartdc.waiting.create_once import CreatesOnce
 
@@ -33,7 +32,7 @@ class Vlan(CreatesOnce, Resource):
     @property
     def path(self) -> str:
         """The address below the account."""
-        return self._parent.path + wire.segments(*VLANS, self._data[self.id_key])
+        return self._below_parent(*VLANS, self._data[self.id_key])
 
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""

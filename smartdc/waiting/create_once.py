@@ -163,4 +163,4 @@ class CreatesOnce(Addressable):
         def find() -> list[R]:
             return [thing for thing in listing() if thing not in before and matches(thing)]
 
-        return create_once(send, find, self._datacenter.clock, settle)
+        return create_once(send, find, self._clock, settle)

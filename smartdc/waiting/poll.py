@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
-from smartdc.http.clock import ending_at
+from smartdc.http.clock import SystemClock, ending_at
 from smartdc.waiting.progress import Reporter, Waitable, announcer
 
 __all__ = ["DEFAULT_TIMEOUT", "TRANSIENT_ERRORS", "checked_timeout", "checked_times", "poll"]
@@ -49,7 +49,8 @@ def poll(
     # or an interrupt below, everything else after the check; what the reporter itself raises is not reported to it.
     checked_times(interval=interval)
     checked_timeout(timeout)
-    clock = resource.datacenter.clock
+    # A stand-in for a data centre need not have a clock.
+    clock = getattr(resource.datacenter, "clock", None) or SystemClock()
     announce = announcer(resource, timeout, progress)
     limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()

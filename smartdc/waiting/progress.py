@@ -68,7 +68,7 @@ def announcer(
     resource: Waitable, timeout: float | None, progress: Reporter | bool | None
 ) -> Callable[[float, bool], None]:
     """Return what a wait calls after every check, with the seconds that have passed and whether it is over."""
-    report = reporter(resource.datacenter.progress if progress is None else progress)
+    report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
 
     def announce(elapsed: float, done: bool) -> None:
         if report:

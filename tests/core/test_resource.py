@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from smartdc import Account, BadResponse, DataCenter, Image, InputError, Key, Ma
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 
 DATA: dict[str, Any] = {"id": "b-1", "name": "base", "version": "1.2", "files": [{"size": 1}], "unheard_of": {"a": 1}}
+UUID = "b0d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 NOUNS = (Account, Image, Key, Machine, Network, Package)
 
 
@@ -40,11 +42,36 @@ def test_mapping(image: Image) -> None:
 
 
 def test_mapping_is_read_only(image: Image) -> None:
-    """Entries can neither be set nor deleted."""
+    """Entries can neither be set nor deleted, and the error says what to do instead."""
+    words = r"this Image shows what the server sent, .* call one of its methods .* or change a dict: copy\(\)"
+    with pytest.raises(TypeError, match=words):
+        image["name"] = "x"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        del image["name"]
+
+
+def test_copy_is_a_dict_of_its_own(image: Image) -> None:
+    """What scripts did with the dicts of old they do with a copy, which is deep."""
+    taken = image.copy()
+    taken["files"][0]["size"] = 2
+    taken["name"] = "x"
+    assert (type(taken), image["files"], image.name) == (dict, [{"size": 1}], "base")
+
+
+def test_union_is_a_dict(image: Image) -> None:
+    """A resource and a mapping make a dict, in which the right one counts."""
+    assert image | {"name": "x"} == {**DATA, "name": "x"}
+    assert {"name": "x", "more": 1} | image == {**DATA, "more": 1}
+    assert image | image == DATA
     with pytest.raises(TypeError):
-        image["name"] = "x"  # type: ignore[index]
+        image | 1  # type: ignore[operator]
     with pytest.raises(TypeError):
-        del image["name"]  # type: ignore[attr-defined]
+        1 | image  # type: ignore[operator]
+
+
+def test_json(image: Image) -> None:
+    """A resource is written as JSON by way of ``dict``."""
+    assert json.loads(json.dumps([image], default=dict)) == [DATA]
 
 
 def test_attribute_that_is_none(image: Image) -> None:
@@ -112,15 +139,45 @@ def test_resource_needs_a_key_that_addresses_it(offline: DataCenter, key: object
         Machine(offline, data={"id": key})
 
 
-def test_equality_goes_by_class_and_address(offline: DataCenter) -> None:
-    """Two resources are equal when they are of one class and at one address, whatever else is known of them."""
-    image = Image(offline, data=DATA)
-    assert image == Image(offline, data={"id": "b-1"})
-    assert hash(image) == hash(Image(offline, data={"id": "b-1"}))
-    assert image != Image(offline, data={"id": "b-2"})
-    assert image != Network(offline, data=DATA)
-    assert image != dict(image)
-    assert image != Image(DataCenter("http://127.0.0.1:2", login="demo"), data=DATA)
+def test_what_has_a_uuid_is_equal_by_it(offline: DataCenter) -> None:
+    """Two resources of one class with one UUID are equal, whatever else is known of them and however they were reached."""
+    elsewhere = DataCenter("http://127.0.0.1:2", login="other")
+    image, same = Image(offline, data={**DATA, "id": UUID}), Image(elsewhere, data={"id": UUID.upper()})
+    assert image == same
+    assert hash(image) == hash(same)
+    assert image != Image(offline, data={"id": UUID.replace("0", "1")})
+    assert image != Network(offline, data={**DATA, "id": UUID})
+
+
+def test_what_has_a_name_is_equal_by_owner_and_name(offline: DataCenter) -> None:
+    """A name is good for one owner only: an account, a user, a machine."""
+    elsewhere = DataCenter("http://127.0.0.1:2", login="other")
+    first, second = (Machine(offline, data={"id": UUID.replace("0", digit)}) for digit in "12")
+    assert Key(offline, data={"name": "laptop", "key": "k"}) == Key(offline, data={"name": "laptop"})
+    assert Key(offline, data={"name": "laptop"}) not in {
+        Key(offline, data={"name": "Laptop"}),
+        Key(elsewhere, data={"name": "laptop"}),
+    }
+    assert Snapshot(first, data={"name": "s"}) == Snapshot(copy.copy(first), data={"name": "s"})
+    assert Snapshot(first, data={"name": "s"}) != Snapshot(second, data={"name": "s"})
+
+
+def test_equal_to_a_dict_with_the_same_data(image: Image) -> None:
+    """What was a dict is equal to one, either way round, as long as nothing is missing."""
+    assert image == dict(image)
+    assert dict(image) == image
+    assert image not in [{"id": "b-1"}, {**image, "name": "x"}, "b-1", None]
+
+
+def test_hash_never_changes(odd_server: Any, odd_dc: DataCenter) -> None:
+    """What was put into a set is found there, also after it was fetched again and the client has changed."""
+    odd_server.get("http://odd.test/my/keys/laptop", json={"name": "laptop", "key": "k"})
+    key = Key(odd_dc, data={"name": "laptop"})
+    known, clients = {key}, {odd_dc}
+    key.refresh()
+    odd_dc.login = "other"
+    assert key in known
+    assert odd_dc in clients
 
 
 def test_my_is_resolved_to_the_account() -> None:
@@ -128,7 +185,7 @@ def test_my_is_resolved_to_the_account() -> None:
     mine, named = (
         DataCenter("http://127.0.0.1:1", "/demo/keys/laptop", "unread", login=login) for login in (None, "demo")
     )
-    assert (mine.url, named.url) == ("http://127.0.0.1:1/my", "http://127.0.0.1:1/demo")
+    assert (mine.url, named.url) == ("http://127.0.0.1:1/my/", "http://127.0.0.1:1/demo/")
     assert mine == named
     assert Image(mine, data=DATA) == Image(named, data=DATA)
     assert len({Image(mine, data=DATA), Image(named, data=DATA)}) == 1
@@ -138,7 +195,7 @@ def test_my_is_resolved_to_the_account() -> None:
 def test_canonical_url(image: Image) -> None:
     """The canonical URL is the whole one."""
     assert image.canonical_url == "http://127.0.0.1:1/demo/images/b-1"
-    assert image.path == "/images/b-1"
+    assert image.path == "images/b-1"
 
 
 @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy])

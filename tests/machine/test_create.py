@@ -52,7 +52,7 @@ def body(cloud: Emulator) -> dict[str, Any]:
 def test_create_machine(create: Creator, cloud: Emulator) -> None:
     """``CreateMachine`` is a POST with a JSON body, and its machine is still ``provisioning``."""
     machine = create()
-    assert sent(cloud, "CreateMachine")[:2] == ("POST", "/machines")
+    assert sent(cloud, "CreateMachine")[:2] == ("POST", "machines")
     assert body(cloud) == {"name": "web-1", "image": machine.image, "package": "g1-small"}
     assert (machine.name, machine.state) == ("web-1", "provisioning")
     assert record(cloud, machine).state == "running"

@@ -289,7 +289,7 @@ def test_the_redirect_has_no_body(dc: DataCenter, machine: Machine, nic: Nic, cl
     """The 302 of ``AddNic`` tells where the interface is in its Location, and nothing else."""
     with pytest.raises(Redirected) as caught:
         dc.request("POST", f"{machine.path}/nics", data={"network": nic.network})
-    assert caught.value.location == f"/{cloud.login}{nic.path}"
+    assert caught.value.location == f"/{cloud.login}/{nic.path}"
     assert (caught.value.status, caught.value.data) == (302, None)
 
 

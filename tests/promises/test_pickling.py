@@ -101,6 +101,7 @@ def test_machine_leaves_its_secrets_behind(secretive: Machine) -> None:
     """Passwords, the boot script and user data are in no pickle of a machine; all else is."""
     assert secretive.credentials() == {"root": "top secret"}
     assert not any(holds(secretive, secret) for secret in SECRETS)
+    assert not any(holds(secretive.refresh(), secret) for secret in SECRETS)
     twin = revived(secretive)
     assert (twin, twin.name, twin.ips, twin.state) == (secretive, "web-1", secretive.ips, "running")
     assert twin.metadata == {"motd": "hi"}

@@ -48,7 +48,7 @@ def test_create_access_key(owner: Owner, there: records.Person, cloud: Emulator,
     """``CreateAccessKey`` and ``CreateUserAccessKey`` say nothing and return id and secret."""
     key = owner.create_access_key()
 
-    assert sent(cloud, operation) == ("POST", f"{owner.path}/accesskeys", {})
+    assert sent(cloud, operation) == ("POST", f"{owner.path}/accesskeys".removeprefix("/"), {})
     made = there.access_keys[key.id]
     assert (key.secret, key.status) == (made.secret, "Active")
     assert (len(key.id), len(made.secret)) == (32, 64)
@@ -62,7 +62,7 @@ def test_access_keys(owner: Owner, key: AccessKey, cloud: Emulator, operation: s
     """``ListAccessKeys`` and ``ListUserAccessKeys`` give every access key, secrets included."""
     keys = owner.access_keys()
 
-    assert sent(cloud, operation) == ("GET", f"{owner.path}/accesskeys", {})
+    assert sent(cloud, operation) == ("GET", f"{owner.path}/accesskeys".removeprefix("/"), {})
     assert [dict(each) for each in keys] == [dict(key)]
 
 
@@ -91,7 +91,7 @@ def test_delete(owner: Owner, there: records.Person, key: AccessKey, cloud: Emul
     """``DeleteAccessKey`` and ``DeleteUserAccessKey`` remove an access key."""
     key.delete()
 
-    assert sent(cloud, operation) == ("DELETE", f"{owner.path}/accesskeys/{key.id}", {})
+    assert sent(cloud, operation) == ("DELETE", f"{owner.path}/accesskeys/{key.id}".removeprefix("/"), {})
     assert not there.access_keys
 
 
