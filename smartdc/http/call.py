@@ -96,7 +96,8 @@ class Call:
         while True:
             self.attempts += 1
             self.offset = self.session.clock_offset
-            request = self._prepare()
+            with calls_end_by(self.deadline):  # to sign may take an ssh-agent, or somebody with a passphrase
+                request = self._prepare()
             left = self.deadline.left()
             try:
                 response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
@@ -135,10 +136,7 @@ class Call:
         if self.settings.verbose:
             moment = datetime.now().isoformat()  # noqa: DTZ005 (for the eye, in local time, as always)
             print(f"{moment}\t{self.method}\t{self.url}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
-        if self.settings.auth is None:
-            return request
-        with calls_end_by(self.deadline):  # an ssh-agent or a passphrase may take its time
-            return self.settings.auth(request)
+        return self.settings.auth(request) if self.settings.auth else request
 
     def _no_response(self, cause: Exception) -> Verdict:
         self._log(type(cause).__name__)
