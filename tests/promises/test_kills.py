@@ -28,7 +28,6 @@ from smartdc.emulator import Emulator, Fault, Server
 from smartdc.emulator.core.clock import Clock
 from smartdc.emulator.core.message import Request, Response
 from smartdc.emulator.state.transitions import AfterReads
-from smartdc.http.clock import SystemClock
 
 TESTS = Path(__file__).parents[1]
 SECRET = "the user's own secret"
@@ -235,7 +234,7 @@ class Interrupt(BaseException):
 def slots_of(dc: DataCenter, adapter: Crowded, count: int) -> int:
     """Return how many of `count` calls can be under way at the same time."""
     adapter.expected = count
-    dc.timeout, dc.session.clock = 1, SystemClock()
+    dc.timeout = 1
     threads = [threading.Thread(target=call, args=(dc,)) for _ in range(count)]
     for thread in threads:
         thread.start()
