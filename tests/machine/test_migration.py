@@ -222,24 +222,6 @@ def test_finalize_that_did_not_arrive(machine: Machine, cloud: Emulator) -> None
     assert len(books(cloud)) == 1
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("automatic", [False, True])
-def test_begin_whose_answer_is_lost(machine: Machine, cloud: Emulator, when: str, automatic: bool) -> None:
-    """``Migrate`` begins one migration, also when nobody knows whether it arrived."""
-    cloud.faults.add(Fault("Migrate", kind="reset", when=when))
-    migration = machine.migrate(automatic=automatic, wait=True)
-    assert (migration.state, migration.automatic) == ("successful" if automatic else "paused", automatic)
-    assert len(books(cloud)) == 1
-
-
-def test_another_migration_is_not_taken_for_the_new_one(machine: Machine, cloud: Emulator) -> None:
-    """One that waits to be finalized is not what ``Migrate`` was asked for, though the answer is lost."""
-    machine.migrate(automatic=True, wait=True)
-    cloud.faults.add(Fault("Migrate", kind="reset", when="before"))
-    with pytest.raises(PreconditionFailed, match="use migration finalize"):
-        machine.migrate()
-
-
 REFUSED: dict[str, tuple[Callable[[Migration], object], str]] = {
     "begin": (lambda migration: migration.datacenter.machine(migration.machine).migrate(), "already exists"),
     "switch before a sync": (lambda migration: migration.switch(), "at least one"),

@@ -339,28 +339,6 @@ def test_an_address_of_a_pool_cannot_be_chosen(machine: Machine, pool: str, clou
         machine.add_nic(pool, ip="10.99.0.5")
 
 
-# Answers that are lost
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("network", [FABRIC, "pool"])
-def test_an_answer_that_is_lost_costs_no_second_nic(
-    machine: Machine, cloud: Emulator, pool: str, network: str, when: str
-) -> None:
-    """``AddNic``: the interface is looked for before it is asked for again, on a network and in a pool."""
-    cloud.faults.add(Fault("AddNic", kind="reset", when=when))
-    nic = machine.add_nic(pool if network == "pool" else network, wait=True)
-    assert macs(cloud, machine)[1:] == [nic.mac]
-    assert nic.state == "running"
-
-
-def test_a_nic_that_was_there_is_not_taken_for_a_new_one(machine: Machine, cloud: Emulator, pool: str) -> None:
-    """When the answer of ``AddNic`` is lost, only an interface that was not there before can be the one."""
-    first = machine.add_nic(pool, wait=True)
-    cloud.faults.add(Fault("AddNic", kind="reset", when="before"))
-    assert machine.add_nic(pool, wait=True) != first
-
-
 # Refusals
 
 

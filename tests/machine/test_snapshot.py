@@ -308,14 +308,6 @@ def test_way_back_that_fails(snapshot: Snapshot, cloud: Emulator) -> None:
         snapshot.start(wait=True)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_lost_answer(machine: Machine, cloud: Emulator, when: str) -> None:
-    """When the answer to ``CreateMachineSnapshot`` is lost, the snapshot is looked for before it is asked for again."""
-    cloud.faults.add(Fault("CreateMachineSnapshot", kind="reset", when=when))
-    assert machine.create_snapshot("before").name == "before"
-    assert names(cloud, machine) == ["before"]
-
-
 def test_lost_answer_is_not_taken_for_an_older_snapshot(machine: Machine, snapshot: Snapshot, cloud: Emulator) -> None:
     """A snapshot of last week is not taken for the one of ``CreateMachineSnapshot`` that was never made."""
     cloud.clock.sleep(7 * 86_400)

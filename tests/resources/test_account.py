@@ -9,7 +9,7 @@ import pytest
 
 from kits.cloud import account, sent
 from smartdc import Account, DataCenter
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 
 FIELDS = {
     "email": ("email", "bob@example.com"),
@@ -62,13 +62,6 @@ def test_update_account_sends_empty_texts(dc: DataCenter, cloud: Emulator) -> No
     """An empty text is sent with ``UpdateAccount``: what it means is for CloudAPI to say, which ignores it."""
     dc.update_account(city="")
     assert sent(cloud, "UpdateAccount")[2] == {"city": ""}
-
-
-def test_lost_answer(dc: DataCenter, cloud: Emulator) -> None:
-    """Changing an account twice is changing it once: when the answer to ``UpdateAccount`` is lost it is repeated."""
-    cloud.faults.add(Fault("UpdateAccount", kind="reset", when="after"))
-    assert dc.update_account(city="Bern")["city"] == "Bern"
-    assert cloud.trace.operations() == ["UpdateAccount", "UpdateAccount"]
 
 
 def test_account_shows_what_was_changed(dc: DataCenter) -> None:

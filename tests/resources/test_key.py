@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kits.cloud import account, sent
 from smartdc import DataCenter, InputError, InvalidArgument, InvalidCredentials, Key, ResourceNotFound
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 
 
 def public_line(comment: str = "") -> str:
@@ -76,23 +76,6 @@ def test_add_key(dc: DataCenter, cloud: Emulator) -> None:
     assert sent(cloud, "CreateKey") == ("POST", "/keys", {"name": "bob's key", "key": line})
     there = account(cloud).keys["bob's key"]
     assert (key.name, key.public_key, key.fingerprint) == ("bob's key", there.public.text, there.public.fingerprint)
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_lost_answer(dc: DataCenter, cloud: Emulator, when: str) -> None:
-    """When the answer to ``CreateKey`` is lost, the key is looked for before it is added again."""
-    cloud.faults.add(Fault("CreateKey", kind="reset", when=when))
-    line = public_line()
-    assert dc.add_key("laptop", line).public_key == line
-    assert [key.public.text for name, key in account(cloud).keys.items() if name == "laptop"] == [line]
-
-
-def test_lost_answer_about_another_key(dc: DataCenter, laptop: Key, cloud: Emulator) -> None:
-    """A key of the same name that was there before is not taken for the one that was to be added."""
-    cloud.faults.add(Fault("CreateKey", kind="reset"))
-    with pytest.raises(InvalidArgument):
-        dc.add_key("laptop", public_line())
-    assert account(cloud).keys["laptop"].public.text == laptop.public_key
 
 
 def test_add_key_a_second_time(dc: DataCenter, laptop: Key) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kits.cloud import account, sent
 from smartdc import DataCenter, InputError, InvalidArgument, Policy, ResourceNotFound, Role, User
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 from smartdc.emulator.state import records
 
 
@@ -41,11 +41,6 @@ def old_dc(dc: DataCenter, cloud: Emulator) -> DataCenter:
     """A client, at the same door, that asks for version 8 at most."""
     connection = cloud.connection(None if "emulator" in dc.base_url else dc.base_url)
     return DataCenter(**connection, api_version="~8||~7.3")
-
-
-def creates(cloud: Emulator) -> int:
-    """Count the requests that create a role."""
-    return sum(asked.operation == "CreateRole" for asked in cloud.trace)
 
 
 def test_roles(dc: DataCenter, cloud: Emulator, reader: Role) -> None:
@@ -170,28 +165,6 @@ def test_administrator_has_no_policies(dc: DataCenter, reading: Policy) -> None:
         role.update(policies=[reading])
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_create_role_happens_once(dc: DataCenter, cloud: Emulator, alice: User, reading: Policy, when: str) -> None:
-    """``CreateRole`` whose answer is lost is sent again only where it surely was not applied."""
-    cloud.faults.add(Fault("CreateRole", "reset", when))
-
-    role = dc.create_role("reader", members=["alice"], policies=[reading])
-
-    assert list(account(cloud).roles) == [role.id]
-    assert role.members[0]["login"] == alice.login
-    assert creates(cloud) == (2 if when == "before" else 1)
-
-
-def test_create_role_never_takes_another(dc: DataCenter, cloud: Emulator, reader: Role) -> None:
-    """A role that only has the same name is not what a lost ``CreateRole`` made."""
-    cloud.faults.add(Fault("CreateRole", "reset", "before"))
-
-    with pytest.raises(InvalidArgument, match="Name is not unique"):
-        dc.create_role("reader")
-
-    assert dc.roles() == [reader]
-
-
 def test_update(reader: Role, bob: User, cloud: Emulator) -> None:
     """``UpdateRole`` sends only what is given, and replaces the list that is there."""
     assert reader.update(members=[bob]) is reader
@@ -237,13 +210,6 @@ def test_update_of_nothing(reader: Role, cloud: Emulator) -> None:
     assert "UpdateRole" not in cloud.trace.operations()
 
 
-def test_update_is_repeated(reader: Role, cloud: Emulator) -> None:
-    """``UpdateRole`` twice is ``UpdateRole`` once, so a lost answer is asked for again."""
-    cloud.faults.add(Fault("UpdateRole", "reset", "after"))
-
-    assert reader.update(name="looker").name == "looker"
-
-
 def test_delete(reader: Role, cloud: Emulator) -> None:
     """``DeleteRole`` removes a role; it goes by id, the only thing that CloudAPI takes here."""
     reader.delete()
@@ -274,15 +240,6 @@ def test_create_role_before_version_9(
     there = account(cloud).roles[role.id]
     assert (there.members, there.default_members) == ([alice.id, bob.id], [bob.id])
     assert (role.members, role.default_members, role.policies) == (["alice", "bob"], ["bob"], ["reading"])
-
-
-def test_create_role_happens_once_before_version_9(old_dc: DataCenter, cloud: Emulator, alice: User) -> None:
-    """For versions 7 and 8 a lost ``CreateRole`` is recognised by its names."""
-    cloud.faults.add(Fault("CreateRole", "reset", "after"))
-
-    role = old_dc.create_role("reader", members=[alice])
-
-    assert list(account(cloud).roles) == [role.id]
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,6 @@ def alice(dc: DataCenter, there: records.UserRecord) -> User:
     return dc.user(there.id)
 
 
-def creates(cloud: Emulator) -> int:
-    """Count the requests that create a user."""
-    return sum(asked.operation == "CreateUser" for asked in cloud.trace)
-
-
 def test_users(dc: DataCenter, cloud: Emulator, alice: User) -> None:
     """``ListUsers`` gives every user of the account."""
     cloud.state.add_user("bob")
@@ -149,31 +144,6 @@ def test_create_user_tells_why_not(dc: DataCenter, alice: User, changed: dict[st
     assert dc.users() == [alice]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_create_user_happens_once(dc: DataCenter, cloud: Emulator, when: str) -> None:
-    """``CreateUser`` whose answer is lost is sent again only where it surely was not applied."""
-    cloud.faults.add(Fault("CreateUser", "reset", when))
-
-    user = dc.create_user("bob", "bob@example.com", PASSWORD)
-
-    assert list(account(cloud).users) == [user.id]
-    assert creates(cloud) == (2 if when == "before" else 1)
-
-
-@pytest.mark.parametrize(("email", "age"), [("other@example.com", 0), ("alice@example.com", 400)])
-def test_create_user_never_takes_somebody_else(
-    dc: DataCenter, cloud: Emulator, there: records.UserRecord, email: str, age: float
-) -> None:
-    """A user of another address, or of an earlier time and so another password, is not what ``CreateUser`` made."""
-    cloud.faults.add(Fault("CreateUser", "reset", "before"))
-    cloud.clock.sleep(age)
-
-    with pytest.raises(InvalidArgument):
-        dc.create_user("alice", email, PASSWORD, city="Oslo")
-
-    assert list(account(cloud).users) == [there.id]
-
-
 SECRETIVE: dict[str, Callable[[DataCenter, User], object]] = {
     "CreateUser": lambda dc, _: dc.create_user("bob", "bob@example.com", PASSWORD),
     "ChangeUserPassword": lambda _, alice: alice.change_password(PASSWORD),
@@ -227,13 +197,6 @@ def test_update_without_an_email(alice: User) -> None:
         alice.update(email="")
 
 
-def test_update_is_repeated(alice: User, cloud: Emulator) -> None:
-    """``UpdateUser`` twice is ``UpdateUser`` once, so a lost answer is asked for again."""
-    cloud.faults.add(Fault("UpdateUser", "reset", "after"))
-
-    assert alice.update(city="Rome").city == "Rome"
-
-
 def test_change_password(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
     """``ChangeUserPassword`` sends the password with its confirmation."""
     assert alice.change_password(PASSWORD) is alice
@@ -254,16 +217,6 @@ def test_change_password_to_a_former_one(alice: User) -> None:
 
     with pytest.raises(InvalidArgument, match="passwordInHistory"):
         alice.change_password(PASSWORD)
-
-
-def test_change_password_is_never_sent_twice(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
-    """A second ``ChangeUserPassword`` would find the password in the history, so a lost answer is an error."""
-    cloud.faults.add(Fault("ChangeUserPassword", "reset", "after"))
-
-    with pytest.raises(SmartDCError):
-        alice.change_password(PASSWORD)
-
-    assert len(there.passwords) == 1
 
 
 def test_delete(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
@@ -307,15 +260,6 @@ def test_add_key_with_attestation(alice: User, cloud: Emulator) -> None:
     alice.add_key("token", public_line(), attestation=["-----BEGIN CERTIFICATE-----"])
 
     assert sent(cloud, "CreateUserKey")[2]["attestation"] == ["-----BEGIN CERTIFICATE-----"]
-
-
-def test_add_key_happens_once(alice: User, there: records.UserRecord, cloud: Emulator) -> None:
-    """``CreateUserKey`` whose answer is lost is looked for among the user's own keys."""
-    cloud.faults.add(Fault("CreateUserKey", "reset", "after"))
-
-    key = alice.add_key("laptop", public_line())
-
-    assert list(there.keys) == [key.name]
 
 
 def test_ssh_keys(alice: User, cloud: Emulator) -> None:

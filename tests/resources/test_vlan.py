@@ -8,7 +8,7 @@ import pytest
 
 from kits.cloud import account, network_id, query, sent
 from smartdc import DataCenter, InputError, InvalidArgument, Machine, Network, NotSupported, ResourceNotFound, Vlan
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 from smartdc.emulator.state import records
 from smartdc.errors import ServerError
 
@@ -78,22 +78,6 @@ def test_create_vlan(dc: DataCenter, cloud: Emulator) -> None:
     assert sent(cloud, "CreateFabricVLAN") == ("POST", "/fabrics/default/vlans", body)
     assert (vlan.vlan_id, vlan.name, vlan.description, dict(vlan)) == (100, "web", "the web", body)
     assert kept(cloud, vlan) == records.VlanRecord(account(cloud).id, 100, "web", "the web")
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_an_answer_that_is_lost_costs_no_vlan(dc: DataCenter, cloud: Emulator, when: str) -> None:
-    """``CreateFabricVLAN``: the VLAN is looked for before it is asked for again."""
-    cloud.faults.add(Fault("CreateFabricVLAN", kind="reset", when=when))
-    vlan = dc.create_vlan(100, "web")
-    assert kept(cloud, vlan).name == "web"
-
-
-@pytest.mark.usefixtures("vlan")
-def test_an_answer_that_is_lost_is_not_that_of_another_vlan(dc: DataCenter, cloud: Emulator) -> None:
-    """``CreateFabricVLAN``: one that was there, for something else, is not the one that was asked for."""
-    cloud.faults.add(Fault("CreateFabricVLAN", kind="reset"))
-    with pytest.raises(InvalidArgument, match="VLAN ID is already in use"):
-        dc.create_vlan(100, "web", description="another web")
 
 
 @pytest.mark.usefixtures("vlan")
@@ -267,22 +251,6 @@ def test_routes_are_written_by_their_ranges(vlan: Vlan) -> None:
     """``CreateFabricNetwork`` takes any address of a range for the range."""
     network = vlan.create_network("web-net", **PRIVATE, routes={"10.25.1.0/21": "10.50.1.3"})
     assert network.routes == {"10.25.0.0/21": "10.50.1.3"}
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_an_answer_that_is_lost_costs_no_network(cloud: Emulator, vlan: Vlan, when: str) -> None:
-    """``CreateFabricNetwork``: the network is looked for before it is asked for again."""
-    cloud.faults.add(Fault("CreateFabricNetwork", kind="reset", when=when))
-    network = vlan.create_network("web-net", **PRIVATE)
-    assert vlan.networks() == [network]
-
-
-def test_an_answer_that_is_lost_is_not_that_of_another_network(cloud: Emulator, vlan: Vlan) -> None:
-    """``CreateFabricNetwork``: one that was there, with other addresses, is not the one that was asked for."""
-    vlan.create_network("web-net", **PRIVATE)
-    cloud.faults.add(Fault("CreateFabricNetwork", kind="reset"))
-    with pytest.raises(InvalidArgument):
-        vlan.create_network("web-net", **{**PRIVATE, "provision_end_ip": "10.50.1.99"})
 
 
 @pytest.mark.parametrize(

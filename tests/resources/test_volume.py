@@ -128,38 +128,6 @@ def test_create_volume_waits_no_longer_than_that(dc: DataCenter, cloud: Emulator
     assert 20 <= cloud.clock.monotonic() < 21
 
 
-@pytest.mark.parametrize("name", ["data", None])
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_create_volume_whose_answer_is_lost(dc: DataCenter, cloud: Emulator, when: str, name: str | None) -> None:
-    """``CreateVolume`` makes one volume, with a name or without, also when nobody knows whether it arrived."""
-    cloud.faults.add(Fault("CreateVolume", kind="reset", when=when))
-    made = dc.create_volume(name, tags={"a": "b"})
-    assert [there.id for there in books(cloud)] == [made.id]
-
-
-def test_create_volume_twice_lost(dc: DataCenter, cloud: Emulator) -> None:
-    """When even the second ``CreateVolume`` gets no answer, the volume is found all the same."""
-    cloud.faults.add(Fault("CreateVolume", kind="reset", when="before"))
-    cloud.faults.add(Fault("CreateVolume", kind="status", status=503, when="after"))
-    assert dc.create_volume("data").id == books(cloud)[0].id
-
-
-def test_lost_answer_is_not_taken_for_another_volume(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
-    """A volume that was there before ``CreateVolume`` is not taken for the new one just for its name."""
-    cloud.faults.add(Fault("CreateVolume", kind="reset", when="before"))
-    with pytest.raises(Conflict, match="data already exists"):
-        dc.create_volume("data", 20_480)
-    assert [there.id for there in books(cloud)] == [volume.id]
-
-
-def test_lost_answer_is_not_taken_for_an_older_volume(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
-    """A volume that is just like the one asked for, and older, is not the one of ``CreateVolume``."""
-    cloud.clock.sleep(86_400)
-    cloud.faults.add(Fault("CreateVolume", kind="reset", when="before"))
-    with pytest.raises(Conflict, match="data already exists"):
-        dc.create_volume(volume.name)
-
-
 def test_create_volume_of_a_name_that_is_taken(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
     """``CreateVolume`` is refused where another volume has the name; once that is gone, it is free."""
     with pytest.raises(Conflict, match="Volume with name data already exists") as caught:
