@@ -87,12 +87,6 @@ def test_get_disk(machine: Machine, disk: Disk, cloud: Emulator, form: str) -> N
     assert sent(cloud, "GetMachineDisk") == ("GET", f"{machine.path}/disks/{disk.id}", {})
 
 
-def test_disk_that_is_not_there(machine: Machine) -> None:
-    """``GetMachineDisk`` says that there is no such disk."""
-    with pytest.raises(ResourceNotFound, match="disk not found"):
-        machine.get_disk("b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b")
-
-
 def test_create_disk_in_a_slot(machine: Machine, cloud: Emulator) -> None:
     """``CreateMachineDisk`` with a slot returns at once; its id is the one that the disk will have."""
     cloud.transitions.policy = ByScript()
@@ -361,9 +355,3 @@ def test_boot_disk_stays(machine: Machine, cloud: Emulator) -> None:
     with pytest.raises(ValidationFailed, match="Cannot remove boot disk"):
         machine.disks()[0].delete()
     assert sizes(cloud, machine)["0:4:0"] == BOOT
-
-
-def test_repr(machine: Machine) -> None:
-    """A disk is shown by slot, size and id."""
-    disk = Disk(machine, data={"id": "d-1", "pci_slot": "0:4:1", "size": 1024})
-    assert repr(disk) == "<Disk 0:4:1 1024 MiB d-1>"

@@ -497,9 +497,3 @@ def test_migration_of_no_machine(dc: DataCenter, machine: Machine, migration: Mi
     assert dc.migrations() == []
     with pytest.raises(ResourceNotFound):
         migration.refresh()
-
-
-def test_repr(dc: DataCenter) -> None:
-    """A migration is shown by phase, state and machine."""
-    migration = Migration(dc, data={"machine": "m-1", "phase": "sync", "state": "paused"})
-    assert (repr(migration), str(migration)) == ("<Migration sync paused of m-1>", "m-1")

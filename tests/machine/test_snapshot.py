@@ -15,7 +15,6 @@ from smartdc import (
     InputError,
     Machine,
     MachineNotReady,
-    ResourceNotFound,
     Snapshot,
     WaitFailed,
     WaitTimeout,
@@ -98,12 +97,6 @@ def test_snapshot_by_name(machine: Machine, snapshot: Snapshot, cloud: Emulator,
     given: Any = {"name": "before", "dict": {"name": "before"}, "resource": snapshot}[form]
     assert machine.snapshot(given) == snapshot
     assert sent(cloud, "GetMachineSnapshot") == ("GET", f"{machine.path}/snapshots/before", {})
-
-
-def test_snapshot_that_is_not_there(machine: Machine) -> None:
-    """``GetMachineSnapshot`` says that there is no such snapshot."""
-    with pytest.raises(ResourceNotFound, match="does not exist"):
-        machine.snapshot("before")
 
 
 def test_raw_snapshot_data(machine: Machine, snapshot: Snapshot, cloud: Emulator) -> None:
@@ -320,8 +313,3 @@ def test_lost_answer_is_not_taken_for_an_older_snapshot(machine: Machine, snapsh
 def test_snapshot_is_where_it_was() -> None:
     """The class can still be imported from ``smartdc.machine.machine``."""
     assert smartdc.machine.machine.Snapshot is Snapshot
-
-
-def test_repr(snapshot: Snapshot) -> None:
-    """A snapshot is shown by name, state and machine."""
-    assert repr(snapshot) == "<Snapshot 'before' created of 'web-1'>"

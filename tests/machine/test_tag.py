@@ -42,12 +42,6 @@ def test_get_tag_asks_for_plain_text(tagged: Machine, cloud: Emulator) -> None:
     assert cloud.trace[-1].headers["accept"] == "text/plain"
 
 
-def test_get_tag_that_is_not_there(machine: Machine) -> None:
-    """``GetMachineTag`` says that there is no such tag."""
-    with pytest.raises(ResourceNotFound, match='tag "role" not found'):
-        machine.get_tag("role")
-
-
 def test_add_tags(tagged: Machine, cloud: Emulator) -> None:
     """``AddMachineTags`` sets some tags beside the others, and returns all."""
     everything = tagged.add_tags(role="db", zone=3)

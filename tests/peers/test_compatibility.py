@@ -65,6 +65,7 @@ ELSEWHERE = {
     30: "machine/test_waiting.py::test_deadline",
     31: "machine/test_waiting.py::test_deleted",
     32: "machine/test_waiting.py::test_poll_while_of_an_action_that_does_not_show_yet",
+    36: "machine/test_machine.py::test_constructor_takes_data",
     39: "machine/test_tag.py::test_add_tags_of_any_name",
     40: "http/test_transport.py::test_connections_are_kept",
     42: "auth/test_private_key.py::test_nobody_is_asked_without_a_terminal",
@@ -198,16 +199,6 @@ def test_d34_attributes_send_nothing(dc: DataCenter, cloud: Emulator) -> None:
         if not name.startswith("_") and not callable(getattr(Machine, name)):
             getattr(machine, name)
     assert (repr(machine), str(machine), cloud.trace) == (repr(machine), machine.id, [])
-
-
-def test_d36_dicts_of_the_caller_stay_whole(offline: DataCenter) -> None:
-    """Nothing is taken out of data that was passed in."""
-    data: dict[str, Any] = {**WEB, "metadata": {"user-script": "s", "credentials": {"root": "p"}}}
-    machine = Machine(offline, data=data)
-    assert data == {**WEB, "metadata": {"user-script": "s", "credentials": {"root": "p"}}}
-    snapshot = {"name": "before"}
-    Snapshot(machine, data=snapshot)
-    assert snapshot == {"name": "before"}
 
 
 def test_d38_what_is_equal_has_the_same_hash(offline: DataCenter) -> None:

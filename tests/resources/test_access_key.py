@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kits.cloud import account, query, sent
-from smartdc import AccessKey, DataCenter, ResourceNotFound, User
+from smartdc import AccessKey, DataCenter, User
 from smartdc.emulator import Emulator
 from smartdc.emulator.state import records
 
@@ -76,12 +76,6 @@ def test_access_key(owner: Owner, key: AccessKey, cloud: Emulator, operation: st
 
     assert dict(owner.access_key(given)) == dict(key)
     assert sent(cloud, operation) == ("GET", key.path, {})
-
-
-def test_access_key_that_is_not_there(owner: Owner) -> None:
-    """``GetAccessKey`` and ``GetUserAccessKey`` say that there is no such access key."""
-    with pytest.raises(ResourceNotFound, match="abc does not exist"):
-        owner.access_key("abc")
 
 
 @pytest.mark.parametrize(

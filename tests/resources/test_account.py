@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kits.cloud import account, sent
-from smartdc import Account, DataCenter
+from smartdc import DataCenter
 from smartdc.emulator import Emulator
 
 FIELDS = {
@@ -71,14 +71,6 @@ def test_account_shows_what_was_changed(dc: DataCenter) -> None:
     assert {name: getattr(found, name) for name in names} == names
 
 
-def test_refresh(dc: DataCenter, cloud: Emulator) -> None:
-    """``GetAccount`` is what an account asks for to see itself again."""
-    found = dc.account()
-    account(cloud).profile["email"] = "new@example.com"
-    assert found.refresh().email == "new@example.com"
-    assert cloud.trace.operations() == ["GetAccount", "GetAccount"]
-
-
 def test_limits(dc: DataCenter, cloud: Emulator) -> None:
     """``GetAccountLimits`` tells limits together with what is used of them."""
     cloud.populate(2)
@@ -109,8 +101,3 @@ def test_equality(dc: DataCenter) -> None:
     """The account of one data centre is one account."""
     assert dc.account() == dc.me()
     assert hash(dc.account()) == hash(dc.me())
-
-
-def test_repr(dc: DataCenter) -> None:
-    """An account is shown by its login."""
-    assert repr(Account(dc, data={"id": "a", "login": "demo", "email": "x"})) == "<Account demo>"

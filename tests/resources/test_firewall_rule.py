@@ -86,18 +86,6 @@ def test_attributes(dc: DataCenter) -> None:
     assert [getattr(bare, name) for name in ("rule", "enabled", "log", "is_global", "description")] == [None] * 5
 
 
-def test_refresh(cloud: Emulator, rule: FirewallRule) -> None:
-    """``GetFirewallRule`` is what a rule asks for to see itself again."""
-    kept(cloud, rule).enabled = True
-    assert rule.refresh().enabled is True
-
-
-def test_repr(dc: DataCenter) -> None:
-    """A rule is shown by its text, and whether it is in force."""
-    rule = FirewallRule(dc, data={"id": "r-1", "rule": "FROM any ...", "enabled": False})
-    assert repr(rule) == "<FirewallRule 'FROM any ...' disabled r-1>"
-
-
 # Making
 
 
@@ -302,9 +290,3 @@ def test_a_rule_listed_at_a_machine_can_be_changed(machine: Machine, cloud: Emul
     found.enable()
     assert found.path == rule.path
     assert kept(cloud, rule).enabled is True
-
-
-def test_rules_of_a_machine_that_is_not_there(dc: DataCenter) -> None:
-    """``ListMachineFirewallRules`` says that there is no such machine."""
-    with pytest.raises(ResourceNotFound, match="VM not found"):
-        Machine(dc, data={"id": "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"}).firewall_rules()

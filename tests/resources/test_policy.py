@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kits.cloud import account, sent
-from smartdc import DataCenter, InputError, InvalidArgument, MissingParameter, Policy, ResourceNotFound
+from smartdc import DataCenter, InputError, InvalidArgument, MissingParameter, Policy
 from smartdc.emulator import Emulator
 
 RULES = ["CAN listmachines and getmachine", "CAN rebootmachine"]
@@ -32,12 +32,6 @@ def test_policy(dc: DataCenter, cloud: Emulator, reading: Policy, form: str) -> 
 
     assert dict(dc.policy(given)) == dict(reading)
     assert sent(cloud, "GetPolicy")[1].removeprefix("/policies/") in {"reading", reading.id}
-
-
-def test_policy_that_is_not_there(dc: DataCenter) -> None:
-    """``GetPolicy`` says that there is no such policy."""
-    with pytest.raises(ResourceNotFound, match="nothing does not exist"):
-        dc.policy("nothing")
 
 
 def test_create_policy(dc: DataCenter, cloud: Emulator) -> None:
@@ -123,15 +117,3 @@ def test_delete(dc: DataCenter, reading: Policy, cloud: Emulator) -> None:
     assert sent(cloud, "DeletePolicy") == ("DELETE", reading.path, {})
     assert not account(cloud).policies
     assert role.refresh().policies == []
-
-
-def test_refresh(reading: Policy, cloud: Emulator) -> None:
-    """``GetPolicy`` is what a policy asks for to see itself again."""
-    account(cloud).policies[reading.id].rules = ["CAN *"]
-
-    assert reading.refresh().rules == ["CAN *"]
-
-
-def test_repr(reading: Policy) -> None:
-    """A policy is shown by name and id."""
-    assert repr(reading) == f"<Policy 'reading' {reading.id}>"

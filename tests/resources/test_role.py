@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from kits.cloud import account, sent
-from smartdc import DataCenter, InputError, InvalidArgument, Policy, ResourceNotFound, Role, User
+from smartdc import DataCenter, InputError, InvalidArgument, Policy, Role, User
 from smartdc.emulator import Emulator
-from smartdc.emulator.state import records
 
 
 @pytest.fixture
@@ -56,12 +55,6 @@ def test_role(dc: DataCenter, cloud: Emulator, reader: Role, form: str) -> None:
 
     assert dict(dc.role(given)) == dict(reader)
     assert sent(cloud, "GetRole")[1].removeprefix("/roles/") in {"reader", reader.id}
-
-
-def test_role_that_is_not_there(dc: DataCenter) -> None:
-    """``GetRole`` says that there is no such role."""
-    with pytest.raises(ResourceNotFound, match="nothing does not exist"):
-        dc.role("nothing")
 
 
 def test_role_shows_members_and_policies(reader: Role, alice: User, reading: Policy) -> None:
@@ -254,19 +247,6 @@ def test_form_goes_by_the_versions(dc: DataCenter, cloud: Emulator, alice: User,
 
     assert isinstance(sent(cloud, "CreateRole")[2]["members"][0], dict) is objects
     assert isinstance(role.members[0], dict) is objects
-
-
-def test_refresh(reader: Role, cloud: Emulator) -> None:
-    """``GetRole`` is what a role asks for to see itself again."""
-    there: records.RoleRecord = account(cloud).roles[reader.id]
-    there.name = "looker"
-
-    assert reader.refresh().name == "looker"
-
-
-def test_repr(reader: Role) -> None:
-    """A role is shown by name and id."""
-    assert repr(reader) == f"<Role 'reader' {reader.id}>"
 
 
 def test_default_that_is_no_boolean(dc: DataCenter, cloud: Emulator) -> None:

@@ -13,11 +13,9 @@ from kits.cloud import account, query, sent
 from kits.rbac import give_role, public_line
 from smartdc import (
     DataCenter,
-    InputError,
     InvalidArgument,
     Key,
     MissingParameter,
-    ResourceNotFound,
     SmartDCError,
     User,
 )
@@ -78,12 +76,6 @@ def test_user_shows_what_the_server_has(alice: User, there: records.UserRecord) 
     assert (alice.id, alice.login, alice.email) == (there.id, "alice", "alice@example.com")
     assert (alice.city, alice.phone, alice.roles) == ("Oslo", None, None)
     assert alice.created == alice.updated == datetime.fromtimestamp(there.created, UTC)
-
-
-def test_user_that_is_not_there(dc: DataCenter) -> None:
-    """``GetUser`` says that there is no such user."""
-    with pytest.raises(ResourceNotFound, match="nobody does not exist"):
-        dc.user("nobody")
 
 
 def test_user_with_membership(dc: DataCenter, cloud: Emulator, there: records.UserRecord) -> None:
@@ -319,24 +311,3 @@ def test_a_user_is_a_mapping(alice: User, cloud: Emulator) -> None:
     assert set(alice.keys()) == {"id", "login", "email", "city", "created", "updated"}
     assert dict(alice)["login"] == "alice"
     assert len(cloud.trace) == before
-
-
-def test_refresh(alice: User, there: records.UserRecord) -> None:
-    """``GetUser`` is what a user asks for to see itself again."""
-    there.profile["city"] = "Rome"
-
-    assert alice.refresh().city == "Rome"
-
-
-@pytest.mark.parametrize("nothing", ["", None, {}, {"name": "alice"}, ".."])
-def test_user_without_a_name(dc: DataCenter, cloud: Emulator, nothing: Any) -> None:
-    """What addresses no user is refused before anything is sent."""
-    with pytest.raises(InputError):
-        dc.user(nothing)
-
-    assert not cloud.trace
-
-
-def test_repr(alice: User) -> None:
-    """A user is shown by login and id."""
-    assert repr(alice) == f"<User 'alice' {alice.id}>"

@@ -414,9 +414,3 @@ def test_poll_until_survives_blips(dc: DataCenter, cloud: Emulator) -> None:
     cloud.faults.add(Fault("GetVolume", kind="status", status=500, when="before", times=None))
     with pytest.raises(ServerError):
         volume.refresh()
-
-
-def test_repr(dc: DataCenter) -> None:
-    """A volume is shown by name, state and id."""
-    volume = Volume(dc, data={"id": "v-1", "name": "data", "state": "ready"})
-    assert (repr(volume), str(volume)) == ("<Volume 'data' ready v-1>", "v-1")
