@@ -12,7 +12,7 @@ from smartdc import DataCenter, Gone, InputError, Machine
 from smartdc.emulator import Emulator
 
 ID = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
-TOLD: dict[str, Any] = {
+DATA: dict[str, Any] = {
     "id": ID,
     "name": "db-1",
     "type": "virtualmachine",
@@ -45,10 +45,10 @@ TOLD: dict[str, Any] = {
 SHOWN: dict[str, Any] = {
     **{
         name: value
-        for name, value in TOLD.items()
+        for name, value in DATA.items()
         if name not in {"primaryIp", "metadata", "nics", "disks", "invented_tomorrow"}
     },
-    "dataset": TOLD["image"],
+    "dataset": DATA["image"],
     "primary_ip": "198.18.0.5",
     "public_ips": ["198.18.0.5"],
     "private_ips": ["10.88.0.5"],
@@ -61,22 +61,22 @@ SHOWN: dict[str, Any] = {
 
 
 @pytest.fixture
-def told(offline: DataCenter) -> Machine:
+def shown(offline: DataCenter) -> Machine:
     """A machine of which everything is known."""
-    return Machine(offline, data=TOLD)
+    return Machine(offline, data=DATA)
 
 
 @pytest.mark.parametrize(("attribute", "value"), SHOWN.items())
-def test_attribute_shows_what_the_server_said(told: Machine, attribute: str, value: object) -> None:
+def test_attribute_shows_what_the_server_said(shown: Machine, attribute: str, value: object) -> None:
     """Every attribute shows its entry of the data, and reading it sends nothing."""
-    assert getattr(told, attribute) == value
+    assert getattr(shown, attribute) == value
 
 
 @pytest.mark.parametrize("attribute", [*SHOWN, "datacenter"])
-def test_attribute_is_read_only(told: Machine, attribute: str) -> None:
+def test_attribute_is_read_only(shown: Machine, attribute: str) -> None:
     """No attribute can be set: what is true is on the server."""
     with pytest.raises(AttributeError):
-        setattr(told, attribute, "x")
+        setattr(shown, attribute, "x")
 
 
 OPTIONAL = sorted(set(SHOWN) - {"id", "ips", "public_ips", "private_ips", "metadata", "tags", "path"})
@@ -161,10 +161,10 @@ def test_ips_are_fetched_while_there_are_none(dc: DataCenter, cloud: Emulator) -
     assert (young.public_ips, young.private_ips, len(cloud.trace)) == (["198.18.0.5"], [], 1)
 
 
-def test_ips_can_be_changed_by_nobody(told: Machine) -> None:
+def test_ips_can_be_changed_by_nobody(shown: Machine) -> None:
     """The list of addresses is a copy."""
-    told.ips.clear()
-    assert told.ips == TOLD["ips"]
+    shown.ips.clear()
+    assert shown.ips == DATA["ips"]
 
 
 def test_refresh(machine: Machine, cloud: Emulator) -> None:
@@ -220,19 +220,19 @@ def test_credentials_that_were_changed_replace_the_old(machine: Machine, cloud: 
     assert machine.credentials() == {"root": "new"}
 
 
-def test_equal_to_a_dict_with_its_id(told: Machine) -> None:
+def test_equal_to_a_dict_with_its_id(shown: Machine) -> None:
     """A machine equals a dict that has its id, and no other."""
-    assert told == {"id": ID}
-    assert {"id": ID, "name": "whatever"} == told  # noqa: SIM300 (the other way round is what is shown)
-    assert told != {"id": "another"}
-    assert told != ID
+    assert shown == {"id": ID}
+    assert {"id": ID, "name": "whatever"} == shown  # noqa: SIM300 (the other way round is what is shown)
+    assert shown != {"id": "another"}
+    assert shown != ID
 
 
-def test_machines_of_two_data_centres_differ(told: Machine) -> None:
+def test_machines_of_two_data_centres_differ(shown: Machine) -> None:
     """The address counts, not only the id."""
-    assert told != Machine(DataCenter("http://127.0.0.1:2", login="demo"), data=TOLD)
+    assert shown != Machine(DataCenter("http://127.0.0.1:2", login="demo"), data=DATA)
 
 
-def test_text_is_the_id(told: Machine) -> None:
+def test_text_is_the_id(shown: Machine) -> None:
     """``str`` of a machine is its id, so that it can be put into a URL or a log."""
-    assert str(told) == ID
+    assert str(shown) == ID

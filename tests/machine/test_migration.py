@@ -81,8 +81,8 @@ def test_begin(machine: Machine, cloud: Emulator) -> None:
     """``Migrate`` begins to reserve a place on another server."""
     cloud.transitions.policy = ByScript()
     migration = machine.migrate(affinity=["role!=db"])
-    wish = {"action": "begin", "affinity": ["role!=db"]}
-    assert sent(cloud, "Migrate") == ("POST", f"{machine.path}/migrate", wish)
+    spec = {"action": "begin", "affinity": ["role!=db"]}
+    assert sent(cloud, "Migrate") == ("POST", f"{machine.path}/migrate", spec)
     assert (migration.machine, migration.phase, migration.state) == (machine.id, "begin", "running")
     assert (migration.automatic, migration.error, migration.progress_history) == (False, None, [])
     assert migration.created == datetime(2026, 1, 1, tzinfo=UTC)

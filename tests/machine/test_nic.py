@@ -199,15 +199,15 @@ def test_add_nic_shows_in_the_machine_when_the_job_is_done(machine: Machine, clo
 def test_add_nic_with_an_address(machine: Machine, cloud: Emulator) -> None:
     """``AddNic`` gives the address that is asked for, on a network that has owners."""
     assert machine.add_nic(FABRIC, ip="192.168.128.77").ip == "192.168.128.77"
-    wish = {"ipv4_uuid": network_id(cloud, FABRIC), "ipv4_ips": ["192.168.128.77"]}
-    assert sent(cloud, "AddNic")[2] == {"network": wish}
+    spec = {"ipv4_uuid": network_id(cloud, FABRIC), "ipv4_ips": ["192.168.128.77"]}
+    assert sent(cloud, "AddNic")[2] == {"network": spec}
 
 
 def test_add_nic_by_network_object(machine: Machine, cloud: Emulator) -> None:
     """``AddNic`` takes a network object as it is."""
-    wish = {"ipv4_uuid": network_id(cloud, FABRIC), "ipv4_count": 1}
-    machine.add_nic(wish)
-    assert sent(cloud, "AddNic")[2] == {"network": wish}
+    spec = {"ipv4_uuid": network_id(cloud, FABRIC), "ipv4_count": 1}
+    machine.add_nic(spec)
+    assert sent(cloud, "AddNic")[2] == {"network": spec}
 
 
 def test_add_primary_nic(machine: Machine, nic: Nic, cloud: Emulator) -> None:
@@ -288,12 +288,12 @@ def test_add_nic_where_the_redirect_leads_nowhere(machine: Machine, nic: Nic, cl
     assert sent(cloud, "ListNics") == ("GET", f"{machine.path}/nics", {})
 
 
-@pytest.mark.parametrize("wish", [{"ip": "192.168.128.99"}, {"primary": True}])
-def test_add_nic_where_there_is_another(machine: Machine, wish: Any) -> None:
+@pytest.mark.parametrize("spec", [{"ip": "192.168.128.99"}, {"primary": True}])
+def test_add_nic_where_there_is_another(machine: Machine, spec: Any) -> None:
     """An interface that ``AddNic`` finds there, and that is not as wanted, is not passed off as what was asked for."""
     machine.add_nic(FABRIC, wait=True)
     with pytest.raises(Redirected) as caught:
-        machine.add_nic(FABRIC, **wish)
+        machine.add_nic(FABRIC, **spec)
     assert "not as requested" in caught.value.__notes__[0]
 
 

@@ -22,7 +22,7 @@ from smartdc import (
 from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.transitions import AfterSeconds
 
-TOLD = {
+DATA = {
     "name": "before",
     "state": "created",
     "size": 28672,
@@ -115,16 +115,16 @@ def test_constructor_fetches_by_name(machine: Machine, snapshot: Snapshot, cloud
 
 def test_constructor_takes_data(machine: Machine, cloud: Emulator) -> None:
     """A snapshot made from data sends nothing, and leaves the caller's dict as it was."""
-    before, data = len(cloud.trace), dict(TOLD)
+    before, data = len(cloud.trace), dict(DATA)
     snapshot = Snapshot(machine, data=data)
     assert (snapshot.name, snapshot.state, snapshot.size) == ("before", "created", 28672)
     assert snapshot.created == snapshot.updated == datetime(2026, 1, 1, tzinfo=UTC)
-    assert (data, len(cloud.trace)) == (TOLD, before)
+    assert (data, len(cloud.trace)) == (DATA, before)
 
 
 def test_constructor_takes_name_and_data(machine: Machine) -> None:
     """Where both are given the name counts."""
-    assert Snapshot(machine, "other", TOLD).name == "other"
+    assert Snapshot(machine, "other", DATA).name == "other"
 
 
 def test_constructor_needs_something(machine: Machine) -> None:
@@ -193,7 +193,7 @@ def test_start_from_snapshot(machine: Machine, snapshot: Snapshot, cloud: Emulat
 
 
 def test_start_from_a_snapshot_that_is_not_there(machine: Machine, cloud: Emulator) -> None:
-    """``StartMachineFromSnapshot`` is accepted all the same, and who waits is told that it failed."""
+    """``StartMachineFromSnapshot`` is accepted all the same, and who waits learns that it failed."""
     assert machine.start_from_snapshot("before") is machine
     cloud.transitions.settle()
     with pytest.raises(WaitFailed, match="rollback_snapshot"):

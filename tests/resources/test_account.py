@@ -35,7 +35,7 @@ def test_account(dc: DataCenter, cloud: Emulator, method: str) -> None:
     assert (found.triton_cns_enabled, found.created) == (False, datetime.fromtimestamp(there.created, UTC))
 
 
-@pytest.mark.parametrize(("name", "key", "value"), [(name, *told) for name, told in FIELDS.items()], ids=FIELDS)
+@pytest.mark.parametrize(("name", "key", "value"), [(name, *field) for name, field in FIELDS.items()], ids=FIELDS)
 def test_update_account(dc: DataCenter, cloud: Emulator, name: str, key: str, value: str) -> None:
     """``UpdateAccount`` sends only what is given, in the body and never in the URL."""
     updated = dc.update_account(**{name: value})  # type: ignore[arg-type]

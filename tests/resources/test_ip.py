@@ -135,7 +135,7 @@ def test_ips_end_where_the_broadcast_address_is_missing(odd_dc: DataCenter, odd_
 
 
 def test_ips_that_are_no_list(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
-    """An answer to ``ListNetworkIPs`` that is none is told."""
+    """An answer to ``ListNetworkIPs`` that is none is an error."""
     odd_server.get("http://odd.test/my/networks/n-1/ips", json={})
     with pytest.raises(BadResponse):
         Network(odd_dc, data={"id": "n-1"}).ips()
@@ -294,6 +294,6 @@ def test_a_machine_asks_for_an_address_that_cannot_be_had(
     dc: DataCenter, network: Network, address: str, error: Any
 ) -> None:
     """``CreateMachine`` is refused an address that the network does not have, or has for itself."""
-    wish = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
+    spec = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
     with pytest.raises(error, match=address):
-        dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=wish)
+        dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=spec)

@@ -125,7 +125,7 @@ def test_one_member_is_no_list_of_letters(dc: DataCenter, cloud: Emulator, alice
 
 
 @pytest.mark.parametrize(
-    ("wish", "reason"),
+    ("given", "reason"),
     [
         ({"members": ["nobody"]}, "Invalid subuser: nobody"),
         ({"policies": ["nothing"]}, "Invalid policy: nothing"),
@@ -133,10 +133,10 @@ def test_one_member_is_no_list_of_letters(dc: DataCenter, cloud: Emulator, alice
         ({"name": "true"}, '"true" is not a valid role name'),
     ],
 )
-def test_create_role_tells_why_not(dc: DataCenter, cloud: Emulator, wish: dict[str, Any], reason: str) -> None:
+def test_create_role_tells_why_not(dc: DataCenter, cloud: Emulator, given: dict[str, Any], reason: str) -> None:
     """``CreateRole`` is refused in the server's own words."""
     with pytest.raises(InvalidArgument, match=reason):
-        dc.create_role(**{"name": "reader", **wish})
+        dc.create_role(**{"name": "reader", **given})
 
     assert not account(cloud).roles
 

@@ -128,10 +128,10 @@ def test_create_user_leaves_out_what_is_not_said(dc: DataCenter, cloud: Emulator
 )
 def test_create_user_tells_why_not(dc: DataCenter, alice: User, changed: dict[str, str], reason: str) -> None:
     """``CreateUser`` is refused in the server's own words."""
-    wish = {"login": "bob", "email": "bob@example.com", "password": PASSWORD, **changed}
+    given = {"login": "bob", "email": "bob@example.com", "password": PASSWORD, **changed}
 
     with pytest.raises(InvalidArgument, match=reason):
-        dc.create_user(**wish)
+        dc.create_user(**given)
 
     assert dc.users() == [alice]
 
@@ -158,7 +158,7 @@ def test_errors_do_not_tell_the_password(
     assert PASSWORD not in repr([frame.f_locals for frame in frames])
 
 
-@pytest.mark.parametrize(("name", "key", "value"), [(name, *told) for name, told in FIELDS.items()], ids=FIELDS)
+@pytest.mark.parametrize(("name", "key", "value"), [(name, *field) for name, field in FIELDS.items()], ids=FIELDS)
 def test_update(alice: User, there: records.UserRecord, cloud: Emulator, name: str, key: str, value: str) -> None:
     """``UpdateUser`` sends only what is given, by id, and the user then shows it."""
     assert alice.update(**{name: value}) is alice

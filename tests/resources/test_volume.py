@@ -85,8 +85,8 @@ def test_create_volume_with_everything(dc: DataCenter, cloud: Emulator, form: st
     fabric = network_id(cloud, "My-Fabric-Network")
     given: Any = {"id": fabric, "name": "My-Fabric-Network", "resource": dc.network(fabric), "list": [fabric]}[form]
     dc.create_volume("data", 20_480, networks=given, affinity=["role!=db"], tags={"role": "store"})
-    wish = {"name": "data", "type": "tritonnfs", "size": 20_480, "networks": [fabric], "affinity": ["role!=db"]}
-    assert sent(cloud, "CreateVolume")[2] == {**wish, "tags": {"role": "store"}}
+    body = {"name": "data", "type": "tritonnfs", "size": 20_480, "networks": [fabric], "affinity": ["role!=db"]}
+    assert sent(cloud, "CreateVolume")[2] == {**body, "tags": {"role": "store"}}
     [there] = books(cloud)
     assert (there.size, there.networks, there.tags) == (20_480, [fabric], {"role": "store"})
     assert dc.volume("data").tags == {"role": "store"}
@@ -94,13 +94,13 @@ def test_create_volume_with_everything(dc: DataCenter, cloud: Emulator, form: st
 
 def test_create_volume_and_wait(dc: DataCenter, cloud: Emulator) -> None:
     """With ``wait`` the volume of ``CreateVolume`` is ready when it is returned, and the wait tells how it gets on."""
-    told: list[Progress] = []
-    dc.progress = told.append
+    reports: list[Progress] = []
+    dc.progress = reports.append
     cloud.transitions.policies["create_volume"] = AfterSeconds(30)
     assert dc.create_volume("data", wait=True).state == "ready"
     assert 30 <= cloud.clock.monotonic() < 33
-    assert (told[0].subject, told[0].state, told[0].done) == ("data", "creating", False)
-    assert (told[-1].state, told[-1].done) == ("ready", True)
+    assert (reports[0].subject, reports[0].state, reports[0].done) == ("data", "creating", False)
+    assert (reports[-1].state, reports[-1].done) == ("ready", True)
 
 
 def test_volume_that_takes_some_looks(dc: DataCenter, cloud: Emulator) -> None:
