@@ -114,7 +114,7 @@ class Changefeed(Iterator[Change]):
         if change is None and self.closed:
             raise WaitError("the changefeed is closed")
         if change is None:
-            raise WaitTimeout(f"no machine has changed within {timeout:g} s")
+            raise WaitTimeout(f"no machine has changed within {timeout:g} s", resource=self)
         return change
 
     def close(self) -> None:
@@ -189,7 +189,7 @@ class Changefeed(Iterator[Change]):
     def _read(self, report: Mapping[str, Any]) -> Change:
         return Change(
             EPOCH + timedelta(milliseconds=int(report["published"])),
-            Machine(self.datacenter, data={**report["resourceObject"], "id": report["changedResourceId"]}),
+            Machine.from_answer(self.datacenter, {**report["resourceObject"], "id": report["changedResourceId"]}),
             tuple(report["changeKind"]["subResources"]),
             report.get("resourceState"),
         )

@@ -21,7 +21,7 @@ from smartdc.emulator.grammar.firewall_text import read_rule
 from smartdc.emulator.state import records
 
 WEB = "FROM any TO tag role = web ALLOW tcp (port 443 AND port 80)"
-WEB_AS_SHOWN = 'FROM any TO tag "role" = "web" ALLOW tcp (PORT 80 AND PORT 443)'
+WEB_AS_TOLD = 'FROM any TO tag "role" = "web" ALLOW tcp (PORT 80 AND PORT 443)'
 PING = "FROM any TO all vms ALLOW icmp TYPE 8 CODE 0"
 
 
@@ -58,7 +58,7 @@ def kept(cloud: Emulator, rule: FirewallRule) -> records.FirewallRuleRecord:
 def test_firewall_rules(dc: DataCenter, cloud: Emulator, rule: FirewallRule) -> None:
     """``ListFirewallRules`` gives the account's rules, and not those of others."""
     assert dc.firewall_rules() == [rule]
-    assert sent(cloud, "ListFirewallRules") == ("GET", "/fwrules", {})
+    assert sent(cloud, "ListFirewallRules") == ("GET", "fwrules", {})
 
 
 @pytest.mark.parametrize("form", ["id", "dict", "resource"])
@@ -66,8 +66,8 @@ def test_firewall_rule(dc: DataCenter, cloud: Emulator, rule: FirewallRule, form
     """``GetFirewallRule`` gives one rule."""
     given: Any = {"id": rule.id, "dict": {"id": rule.id}, "resource": rule}[form]
     found = dc.firewall_rule(given)
-    assert sent(cloud, "GetFirewallRule") == ("GET", f"/fwrules/{rule.id}", {})
-    assert (found, found.rule) == (rule, WEB_AS_SHOWN)
+    assert sent(cloud, "GetFirewallRule") == ("GET", f"fwrules/{rule.id}", {})
+    assert (found, found.rule) == (rule, WEB_AS_TOLD)
 
 
 def test_firewall_rule_that_is_not_there(dc: DataCenter) -> None:
@@ -80,8 +80,8 @@ def test_firewall_rule_that_is_not_there(dc: DataCenter) -> None:
 
 def test_attributes(dc: DataCenter) -> None:
     """A rule shows what CloudAPI said, and None where it said nothing."""
-    data = {"id": "r-1", "rule": PING, "enabled": True, "log": False, "global": True, "description": "ping"}
-    rule, bare = FirewallRule(dc, data=data), FirewallRule(dc, data={"id": "r-1"})
+    told = {"id": "r-1", "rule": PING, "enabled": True, "log": False, "global": True, "description": "ping"}
+    rule, bare = FirewallRule(dc, data=told), FirewallRule(dc, data={"id": "r-1"})
     assert (rule.rule, rule.enabled, rule.log, rule.is_global, rule.description) == (PING, True, False, True, "ping")
     assert [getattr(bare, name) for name in ("rule", "enabled", "log", "is_global", "description")] == [None] * 5
 
@@ -92,9 +92,9 @@ def test_attributes(dc: DataCenter) -> None:
 def test_create_firewall_rule(dc: DataCenter, cloud: Emulator) -> None:
     """``CreateFirewallRule`` makes a rule that is not in force; its text comes back as FWAPI writes it."""
     rule = dc.create_firewall_rule(WEB)
-    assert sent(cloud, "CreateFirewallRule") == ("POST", "/fwrules", {"rule": WEB})
-    assert (rule.rule, rule.enabled, rule.log, rule.description) == (WEB_AS_SHOWN, False, False, None)
-    assert str(kept(cloud, rule).rule) == WEB_AS_SHOWN
+    assert sent(cloud, "CreateFirewallRule") == ("POST", "fwrules", {"rule": WEB})
+    assert (rule.rule, rule.enabled, rule.log, rule.description) == (WEB_AS_TOLD, False, False, None)
+    assert str(kept(cloud, rule).rule) == WEB_AS_TOLD
 
 
 def test_create_firewall_rule_with_everything(dc: DataCenter, cloud: Emulator) -> None:
@@ -150,7 +150,7 @@ def test_create_refuses_other_things(dc: DataCenter, wrong: dict[str, Any], word
         dc.request("POST", "/fwrules", data={"rule": WEB, **wrong})
 
 
-def test_all_faults_are_reported_at_once(dc: DataCenter) -> None:
+def test_all_faults_are_told_at_once(dc: DataCenter) -> None:
     """``CreateFirewallRule`` does not stop at the first fault."""
     with pytest.raises(InvalidParameters) as caught:
         dc.request("POST", "/fwrules", data={"rule": "x", "enabled": "x", "log": "x"})

@@ -34,7 +34,7 @@ from smartdc.emulator.state.records import ImageRecord
 
 JILL = "11111111-1111-4111-8111-111111111111"
 JACK = "22222222-2222-4222-8222-222222222222"
-DETAILS: dict[str, Any] = {
+SAID: dict[str, Any] = {
     "description": "Our web server",
     "homepage": "https://example.com/web",
     "eula": "https://example.com/eula",
@@ -81,9 +81,9 @@ def books(cloud: Emulator, name: str) -> list[ImageRecord]:
 def test_create_image(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:
     """``CreateImageFromMachine`` begins to make an image, of which little is known at first."""
     cloud.transitions.policy = ByScript()
-    image = machine.create_image("web", "1.0.0", **DETAILS)
-    body = {"machine": machine.id, "name": "web", "version": "1.0.0", **DETAILS}
-    assert sent(cloud, "CreateImageFromMachine") == ("POST", "/images", body)
+    image = machine.create_image("web", "1.0.0", **SAID)
+    wish = {"machine": machine.id, "name": "web", "version": "1.0.0", **SAID}
+    assert sent(cloud, "CreateImageFromMachine") == ("POST", "images", wish)
     assert (image.name, image.version, image.state, image.description) == ("web", "1.0.0", "creating", "Our web server")
     assert {"os", "type", "owner"}.isdisjoint(image)
     assert {"os", "type", "files"}.isdisjoint(image.refresh())
@@ -92,7 +92,7 @@ def test_create_image(dc: DataCenter, machine: Machine, cloud: Emulator) -> None
     cloud.transitions.release(image.id)
     assert image.status() == "active"
     assert (image.os, image.type, image.public, image.acl) == ("smartos", "zone-dataset", False, [JILL])
-    assert (image.origin, image.tags, image.eula) == (machine.image, DETAILS["tags"], DETAILS["eula"])
+    assert (image.origin, image.tags, image.eula) == (machine.image, SAID["tags"], SAID["eula"])
 
 
 @pytest.mark.parametrize("form", ["id", "name", "dict", "resource"])
@@ -100,18 +100,18 @@ def test_create_image_from_machine(dc: DataCenter, machine: Machine, cloud: Emul
     """``CreateImageFromMachine`` takes the machine in every form."""
     given: Any = {"id": machine.id, "name": "web-1", "dict": {"id": machine.id}, "resource": machine}[form]
     dc.create_image_from_machine(given, "web", "1.0.0")
-    body = {"machine": machine.id, "name": "web", "version": "1.0.0"}
-    assert sent(cloud, "CreateImageFromMachine") == ("POST", "/images", body)
+    wish = {"machine": machine.id, "name": "web", "version": "1.0.0"}
+    assert sent(cloud, "CreateImageFromMachine") == ("POST", "images", wish)
 
 
 def test_create_image_and_wait(machine: Machine, cloud: Emulator) -> None:
     """With ``wait`` the image of ``CreateImageFromMachine`` is active when it is returned."""
-    reports: list[Progress] = []
-    machine.datacenter.progress = reports.append
+    told: list[Progress] = []
+    machine.datacenter.progress = told.append
     cloud.transitions.policies["create_image"] = AfterSeconds(30)
     assert machine.create_image("web", "1.0.0", wait=True).state == "active"
     assert 30 <= cloud.clock.monotonic() < 33
-    assert (reports[0].subject, reports[-1].done) == ("web", True)
+    assert (told[0].subject, told[-1].done) == ("web", True)
 
 
 def test_image_that_takes_some_looks(machine: Machine, cloud: Emulator) -> None:
@@ -128,7 +128,7 @@ def test_machine_can_be_made_of_it(dc: DataCenter, machine: Machine) -> None:
 
 
 FAILURES = {
-    "shown": ("PrepareImageDidNotRun: old guest tools in VM x", "PrepareImageDidNotRun: old guest tools in VM x"),
+    "told": ("PrepareImageDidNotRun: old guest tools in VM x", "PrepareImageDidNotRun: old guest tools in VM x"),
     "hidden": ("the disk is on fire", "InternalError: an unexpected error occurred"),
 }
 
@@ -191,10 +191,10 @@ def test_create_image_of_a_docker_container(machine: Machine, cloud: Emulator) -
 )  # fmt: skip
 def test_image_is_refused(dc: DataCenter, machine: Machine, mine: Image, name: str, value: object) -> None:
     """``CreateImageFromMachine`` and ``UpdateImage`` name the field that is wrong."""
-    body = {"machine": machine.id, "name": "web", "version": "1.0.0", name: value}
+    wish = {"machine": machine.id, "name": "web", "version": "1.0.0", name: value}
     for path, params in (("/images", {}), (mine.path, {"action": "update"})):
         with pytest.raises(ValidationFailed, match=f"invalid image data: {name}") as caught:
-            dc.request("POST", path, params=params, data=body)
+            dc.request("POST", path, params=params, data=wish)
         assert caught.value.errors[0]["field"] == name
 
 
@@ -213,14 +213,12 @@ def test_unknown_action(dc: DataCenter, mine: Image) -> None:
 
 def test_update(mine: Image, cloud: Emulator) -> None:
     """``UpdateImage`` changes what an image says of itself, and the answer is the image."""
-    assert mine.update("web", "2.0.0", **DETAILS) is mine
-    body = {"name": "web", "version": "2.0.0", **DETAILS}
-    assert sent(cloud, "UpdateImage") == ("POST", f"{mine.path}?action=update", body)
+    assert mine.update("web", "2.0.0", **SAID) is mine
+    wish = {"name": "web", "version": "2.0.0", **SAID}
+    assert sent(cloud, "UpdateImage") == ("POST", f"{mine.path}?action=update", wish)
     [there] = books(cloud, "web")
     assert (
-        (mine.version, mine.acl, mine.tags)
-        == (there.version, there.acl, there.tags)
-        == ("2.0.0", [JILL], DETAILS["tags"])
+        (mine.version, mine.acl, mine.tags) == (there.version, there.acl, there.tags) == ("2.0.0", [JILL], SAID["tags"])
     )
 
 
@@ -318,28 +316,28 @@ def test_clone(dc: DataCenter, shared: Image, cloud: Emulator) -> None:
 
 def test_clone_that_takes_longer_than_its_answer(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
     """``CloneImage`` is not asked for again while the copy may still turn up: as long as its answer may take."""
-    known = {"id": JILL, "name": "web", "version": "1.0.0", "state": "active"}
+    told = {"id": JILL, "name": "web", "version": "1.0.0", "state": "active"}
 
     def listed(_: Any) -> tuple[int, dict[str, str], str]:
-        there = [known, {**known, "id": JACK}] if odd_dc.clock.monotonic() > 300 else [known]
+        there = [told, {**told, "id": JACK}] if odd_dc.clock.monotonic() > 300 else [told]
         return 200, {"Content-Type": "application/json"}, json.dumps(there)
 
     lost = odd_server.post(f"http://odd.test/my/images/{JILL}", status=503)
     odd_server.add_callback("GET", "http://odd.test/my/images", listed)
-    assert Image(odd_dc, data=known).clone().id == JACK
+    assert Image(odd_dc, data=told).clone().id == JACK
     assert lost.call_count == 1
 
 
 def test_clone_that_is_not_done_yet(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
     """A copy that is found before it is finished, since the answer of ``CloneImage`` was lost, is waited for."""
-    known = {"id": JILL, "name": "web", "version": "1.0.0", "state": "active"}
-    young = {**known, "id": JACK, "state": "unactivated"}
+    told = {"id": JILL, "name": "web", "version": "1.0.0", "state": "active"}
+    young = {**told, "id": JACK, "state": "unactivated"}
     odd_server.post(f"http://odd.test/my/images/{JILL}", status=503)
-    for listed in ([known], [known, young]):
+    for listed in ([told], [told, young]):
         odd_server.get("http://odd.test/my/images", json=listed)
     for state in ("unactivated", "active"):
         odd_server.get(f"http://odd.test/my/images/{JACK}", json={**young, "state": state})
-    copy = Image(odd_dc, data=known).clone()
+    copy = Image(odd_dc, data=told).clone()
     assert (copy.id, copy.state, odd_dc.clock.monotonic()) == (JACK, "active", 2)
 
 
@@ -446,7 +444,7 @@ def test_import_image(dc: DataCenter, away: ImageRecord, cloud: Emulator, form: 
     """``ImportImageFromDatacenter`` copies an image, which keeps its id, and answers when that is done."""
     image = dc.import_image("emulator-2", away.id if form == "id" else {"id": away.id})
     query = f"action=import-from-datacenter&datacenter=emulator-2&id={away.id}"
-    assert sent(cloud, "ImportImageFromDatacenter") == ("POST", f"/images?{query}", {})
+    assert sent(cloud, "ImportImageFromDatacenter") == ("POST", f"images?{query}", {})
     assert cloud.trace[-1].status == 200
     assert (image.id, image.name, image.state) == (JACK, "away", "active")
     assert cloud.state.images[JACK] == away
