@@ -16,7 +16,6 @@ from smartdc import (
     InputError,
     Machine,
     MissingParameter,
-    NameTaken,
     ValidationFailed,
     WaitFailed,
     WaitTimeout,
@@ -339,14 +338,6 @@ def test_wait_says_why_provisioning_failed(create: Creator, cloud: Emulator) -> 
         create(wait=True)
     assert caught.value.reason is not None
     assert caught.value.reason["action"] == "provision"
-
-
-def test_name_that_is_taken(create: Creator, cloud: Emulator) -> None:
-    """A second machine of the same name is refused by ``CreateMachine``, and nothing is created."""
-    cloud.populate(1, name="web-1")
-    with pytest.raises(NameTaken, match="Already exists"):
-        create()
-    assert len(cloud.state.machines) == 1
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-web", "wéb", "x" * 190, "a/b"])

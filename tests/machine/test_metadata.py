@@ -9,7 +9,7 @@ import pytest
 
 from kits.cloud import record, sent
 from smartdc import InputError, InvalidArgument, Machine, ResourceNotFound
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 
 SCRIPT = "#!/bin/sh\necho hällo\n"
 THERE: dict[str, Any] = {
@@ -191,14 +191,6 @@ def test_entries_that_would_be_lost(machine: Machine, cloud: Emulator, entries: 
     with pytest.raises(InputError):
         machine.update_metadata(entries)
     assert len(cloud.trace) == before
-
-
-def test_lost_answer(described: Machine, cloud: Emulator) -> None:
-    """Setting an entry twice is setting it once: when the answer to ``UpdateMachineMetadata`` is lost it is repeated."""
-    cloud.faults.add(Fault("UpdateMachineMetadata", kind="reset", when="after"))
-    assert described.update_metadata(motd="bye")["motd"] == "bye"
-    assert cloud.trace.operations()[-2:] == ["UpdateMachineMetadata"] * 2
-    assert record(cloud, described).metadata["motd"] == "bye"
 
 
 def test_metadata_never_shows_passwords(described: Machine) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kits.cloud import record, sent
 from smartdc import DataCenter, InputError, Machine, ResourceNotFound, ValidationFailed
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 
 TYPED: dict[str, Any] = {"role": "web", "rank": 0, "load": 0.5, "live": False, "big": True, "void": "", "no.1": "ä b"}
 
@@ -40,12 +40,6 @@ def test_get_tag_asks_for_plain_text(tagged: Machine, cloud: Emulator) -> None:
     tagged.get_tag("role")
     assert cloud.trace[-1].operation == "GetMachineTag"
     assert cloud.trace[-1].headers["accept"] == "text/plain"
-
-
-def test_get_tag_that_is_not_there(machine: Machine) -> None:
-    """``GetMachineTag`` says that there is no such tag."""
-    with pytest.raises(ResourceNotFound, match='tag "role" not found'):
-        machine.get_tag("role")
 
 
 def test_add_tags(tagged: Machine, cloud: Emulator) -> None:
@@ -141,21 +135,6 @@ def test_tags_that_would_be_lost(machine: Machine, cloud: Emulator, method: str,
     with pytest.raises(InputError):
         getattr(machine, method)(tags)
     assert len(cloud.trace) == before
-
-
-@pytest.mark.parametrize("operation", ["AddMachineTags", "ReplaceMachineTags", "DeleteMachineTag", "DeleteMachineTags"])
-def test_lost_answer(tagged: Machine, cloud: Emulator, operation: str) -> None:
-    """Setting and deleting tags twice is doing it once: when the answer is lost it is asked for again."""
-    cloud.faults.add(Fault(operation, kind="reset", when="after"))
-    {
-        "AddMachineTags": lambda: tagged.add_tags(role="db"),
-        "ReplaceMachineTags": lambda: tagged.replace_tags(role="db"),
-        "DeleteMachineTag": lambda: tagged.delete_tag("role"),
-        "DeleteMachineTags": tagged.delete_all_tags,
-    }[operation]()
-    assert cloud.trace.operations()[-2:] == [operation] * 2
-    assert record(cloud, tagged).tags == tagged.tags
-    assert tagged.tags.get("role") != "web"
 
 
 def test_tags_that_cloudapi_refuses(machine: Machine) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from kits.cloud import account, query, sent
-from smartdc import AccessKey, DataCenter, ResourceNotFound, SmartDCError, User
-from smartdc.emulator import Emulator, Fault
+from smartdc import AccessKey, DataCenter, User
+from smartdc.emulator import Emulator
 from smartdc.emulator.state import records
 
 Owner = DataCenter | User
@@ -78,12 +78,6 @@ def test_access_key(owner: Owner, key: AccessKey, cloud: Emulator, operation: st
     assert sent(cloud, operation) == ("GET", key.path, {})
 
 
-def test_access_key_that_is_not_there(owner: Owner) -> None:
-    """``GetAccessKey`` and ``GetUserAccessKey`` say that there is no such access key."""
-    with pytest.raises(ResourceNotFound, match="abc does not exist"):
-        owner.access_key("abc")
-
-
 @pytest.mark.parametrize(
     ("whose", "operation"), [("account", "DeleteAccessKey"), ("user", "DeleteUserAccessKey")], indirect=["whose"]
 )
@@ -110,16 +104,6 @@ def test_sync_is_sent_only_where_it_is_wanted(
     assert query(cloud, operations[1]) == {"sync": "true"}
     owner.access_keys()
     assert query(cloud, operations[0]) == {}
-
-
-def test_create_access_key_is_never_sent_twice(dc: DataCenter, cloud: Emulator) -> None:
-    """Nothing tells one access key from another, so a lost ``CreateAccessKey`` is an error."""
-    cloud.faults.add(Fault("CreateAccessKey", "reset", "after"))
-
-    with pytest.raises(SmartDCError):
-        dc.create_access_key()
-
-    assert len(dc.access_keys()) == 1
 
 
 def test_secret_is_not_shown(dc: DataCenter) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kits.cloud import account, image_id, query, sent
-from smartdc import DataCenter, Image, InputError, InUse, InvalidParameters, ResourceNotFound
+from smartdc import DataCenter, Image, InputError, InUse, InvalidParameters
 from smartdc.emulator import Emulator
 
 FILTERS: dict[str, tuple[dict[str, Any], dict[str, str], set[str]]] = {
@@ -111,12 +111,6 @@ def test_image_by_a_name_that_several_have(dc: DataCenter) -> None:
         dc.image("base-64-lts")
 
 
-def test_image_that_is_not_there(dc: DataCenter) -> None:
-    """``GetImage`` says that there is no such image."""
-    with pytest.raises(ResourceNotFound, match=r"image .* not found"):
-        dc.image("b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b")
-
-
 def test_attributes(dc: DataCenter, cloud: Emulator, mine: str) -> None:
     """An image shows what ``GetImage`` said, and None where it said nothing."""
     there = cloud.state.images[mine]
@@ -171,15 +165,3 @@ def test_dataset(dc: DataCenter, cloud: Emulator) -> None:
         assert dc.dataset({"id": identity}).name == "debian-12"
     assert caught[0].filename == __file__
     assert sent(cloud, "GetImage") == ("GET", f"images/{identity}", {})
-
-
-def test_refresh(dc: DataCenter, cloud: Emulator) -> None:
-    """``GetImage`` is what an image asks for to see itself again."""
-    image = dc.images()[0]
-    assert image.refresh() is image
-    assert sent(cloud, "GetImage") == ("GET", image.path, {})
-
-
-def test_repr(dc: DataCenter) -> None:
-    """An image is shown by name, version and id."""
-    assert repr(Image(dc, data={"id": "i-1", "name": "base", "version": "1.2"})) == "<Image base@1.2 i-1>"

@@ -158,16 +158,6 @@ def test_create_image_waits_no_longer_than_that(machine: Machine, cloud: Emulato
     assert 20 <= cloud.clock.monotonic() < 21
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_create_image_whose_answer_is_lost(machine: Machine, cloud: Emulator, when: str) -> None:
-    """``CreateImageFromMachine`` makes one image, and not an older one of its name and version, when nobody knows."""
-    older = machine.create_image("web", "1.0.0", wait=True)
-    cloud.faults.add(Fault("CreateImageFromMachine", kind="reset", when=when))
-    image = machine.create_image("web", "1.0.0", wait=True)
-    assert {there.id for there in books(cloud, "web")} == {older.id, image.id}
-    assert older != image
-
-
 @pytest.mark.parametrize(
     ("body", "error", "words"),
     [
@@ -260,13 +250,6 @@ def test_update_takes_back(dc: DataCenter, mine: Image, cloud: Emulator) -> None
         dc.request("POST", mine.path, params={"action": "update"}, data={"name": None})
 
 
-def test_update_is_sent_again(mine: Image, cloud: Emulator) -> None:
-    """``UpdateImage`` twice is ``UpdateImage`` once, so a lost answer does not matter."""
-    cloud.faults.add(Fault("UpdateImage", kind="reset", when="after"))
-    assert mine.update(description="new").description == "new"
-    assert cloud.trace.operations().count("UpdateImage") == 2
-
-
 def test_update_of_somebody_elses(dc: DataCenter, cloud: Emulator) -> None:
     """``UpdateImage`` is refused for the images of others."""
     with pytest.raises(InvalidParameters, match="is not the owner of image"):
@@ -329,14 +312,6 @@ def test_clone(dc: DataCenter, shared: Image, cloud: Emulator) -> None:
     basis = dc.image(str(copy.origin))
     assert (basis.name, basis.state, basis.owner) == ("basis", "disabled", account(cloud).id)
     assert basis.origin == image_id(cloud, "base-64-lts")
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_clone_whose_answer_is_lost(shared: Image, cloud: Emulator, when: str) -> None:
-    """``CloneImage`` makes one copy, also when nobody knows whether it arrived."""
-    cloud.faults.add(Fault("CloneImage", kind="reset", when=when))
-    copy = shared.clone()
-    assert {there.id for there in books(cloud, "jills")} == {shared.id, copy.id}
 
 
 def test_clone_that_takes_longer_than_its_answer(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
@@ -473,13 +448,6 @@ def test_import_image(dc: DataCenter, away: ImageRecord, cloud: Emulator, form: 
     assert cloud.trace[-1].status == 200
     assert (image.id, image.name, image.state) == (JACK, "away", "active")
     assert cloud.state.images[JACK] == away
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_import_image_whose_answer_is_lost(dc: DataCenter, away: ImageRecord, cloud: Emulator, when: str) -> None:
-    """When the answer of ``ImportImageFromDatacenter`` is lost, the copy is looked for."""
-    cloud.faults.add(Fault("ImportImageFromDatacenter", kind="reset", when=when))
-    assert dc.import_image("emulator-2", away.id).name == "away"
 
 
 def test_import_image_that_is_there(dc: DataCenter, away: ImageRecord, cloud: Emulator) -> None:

@@ -15,7 +15,6 @@ from smartdc import (
     Machine,
     MissingParameter,
     Network,
-    NetworkIP,
     OutOfAddresses,
     ResourceNotFound,
 )
@@ -128,12 +127,6 @@ def test_ips_of_a_pool(dc: DataCenter, cloud: Emulator) -> None:
         Network(dc, data={"id": pool.members[0]}).ips()
 
 
-def test_ips_of_a_network_that_is_not_there(dc: DataCenter) -> None:
-    """``ListNetworkIPs`` says that there is no such network."""
-    with pytest.raises(ResourceNotFound, match=f"{UNKNOWN} not found"):
-        Network(dc, data={"id": UNKNOWN}).ips()
-
-
 def test_ips_end_where_the_broadcast_address_is_missing(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
     """A server that never shows the last row of ``ListNetworkIPs`` is asked for no more rows than there can be."""
     odd_server.get("http://odd.test/my/networks/n-1/ips", json=[])
@@ -142,7 +135,7 @@ def test_ips_end_where_the_broadcast_address_is_missing(odd_dc: DataCenter, odd_
 
 
 def test_ips_that_are_no_list(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
-    """An answer to ``ListNetworkIPs`` that is none is told."""
+    """An answer to ``ListNetworkIPs`` that is none is an error."""
     odd_server.get("http://odd.test/my/networks/n-1/ips", json={})
     with pytest.raises(BadResponse):
         Network(odd_dc, data={"id": "n-1"}).ips()
@@ -190,19 +183,6 @@ def test_ip_of_others_on_a_shared_network(dc: DataCenter, cloud: Emulator) -> No
     assert (ip.owner_uuid, ip.belongs_to_uuid, ip.managed) == (other.id, None, False)
     with pytest.raises(InvalidArgument, match="is in use by another account"):
         ip.update(reserved=True)
-
-
-def test_constructor_and_refresh(network: Network, there: records.NetworkRecord) -> None:
-    """``GetNetworkIP`` is what an address asks for to see itself."""
-    ip = NetworkIP(network, "192.168.128.77")
-    there.reserved.add("192.168.128.77")
-    assert ip.reserved is False
-    assert ip.refresh().reserved is True
-
-
-def test_repr(dc: DataCenter) -> None:
-    """An address is shown as it is."""
-    assert repr(NetworkIP(Network(dc, data={"id": "n-1"}), data={"ip": "10.0.0.5"})) == "<NetworkIP 10.0.0.5>"
 
 
 # Reserving
@@ -314,6 +294,6 @@ def test_a_machine_asks_for_an_address_that_cannot_be_had(
     dc: DataCenter, network: Network, address: str, error: Any
 ) -> None:
     """``CreateMachine`` is refused an address that the network does not have, or has for itself."""
-    wish = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
+    spec = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
     with pytest.raises(error, match=address):
-        dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=wish)
+        dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=spec)

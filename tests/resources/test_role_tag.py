@@ -77,7 +77,7 @@ def thing(dc: DataCenter, machine: Machine, reader: RoleRecord, writer: RoleReco
 
 
 @pytest.mark.parametrize(
-    ("thing", "operation", "shown"), [(name, *told[:2]) for name, told in THINGS.items()], indirect=["thing"]
+    ("thing", "operation", "shown"), [(name, *row[:2]) for name, row in THINGS.items()], indirect=["thing"]
 )
 def test_role_tags_of_a_thing(thing: HasRoleTags, cloud: Emulator, operation: str, shown: str) -> None:
     """``SetRoleTags`` on a thing is seen by whatever shows the thing."""
