@@ -16,6 +16,7 @@ from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment, missing_settings
+from smartdc.core.operation import operation
 from smartdc.errors import ConfigError, SmartDCError
 from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as encoding
@@ -299,6 +300,7 @@ class DataCenter(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
         )
 
+    @operation("Ping", "GetAccount")
     def explain_auth(self) -> Explanation:
         """Print and return how this data centre is reached and signed for, and what to do where that fails.
 
@@ -339,6 +341,7 @@ class DataCenter(
             signer=self.auth.signer(),
         )
 
+    @operation("GetDatacenter")
     def datacenter(self, name: str) -> Self:
         """Return another data centre of the cloud, by name, host or URL, with this one's identity and settings.
 

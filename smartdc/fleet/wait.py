@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
 from smartdc.fleet.watch import Watch
 from smartdc.machine.action import STATES
@@ -36,6 +37,7 @@ class Waited(NamedTuple):
 class WaitsForMachines(HasMachines):
     """Mix-in for owners of machines that can wait for many of them at once."""
 
+    @operation("ListMachines", "GetMachine")
     def wait_for(
         self,
         machines: Machine | Iterable[Machine],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 from smartdc.errors import BadResponse, printable
 from smartdc.http.dates import parse_date
@@ -62,6 +63,7 @@ class HasAudit(Addressable):
 
     __slots__ = ()
 
+    @operation("MachineAudit")
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
         return [AuditEntry(entry) for entry in self._list("audit")]

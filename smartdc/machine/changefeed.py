@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
 from smartdc.http.deadline import Deadline, calls_end_by
@@ -287,6 +288,7 @@ class Changefeed(Iterator[Change]):
 class HasChangefeed(HasMachines):
     """Mix-in for owners of a changefeed."""
 
+    @operation("GetChangefeed", "ListMachines", "GetMachine")
     def changefeed(
         self,
         machines: Iterable[str | Mapping[str, Any]] | str | Mapping[str, Any] | None = None,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import (
@@ -43,6 +44,7 @@ class CreatesMachines(HasMachines):
 
     @without_frames
     @parameters_of(NewMachine)
+    @operation("CreateMachine", "GetMachine")
     def create_machine(self, new: NewMachine) -> Machine:
         """Provision a machine and return it: ``CreateMachine``.
 
@@ -134,6 +136,7 @@ class CreatesMachines(HasMachines):
         name = id_of(volume, "name")
         return str(self._datacenter.volume(name).name) if is_uuid(name) else name
 
+    @operation("ListMachines")
     def machines_by_token(self, token: str) -> list[Machine]:
         """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
+from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, unique
 from smartdc.core.parameters import parameters_of
 from smartdc.core.read_only import ReadOnlyDict
@@ -103,11 +104,13 @@ class Machine(
     @classmethod
     @without_frames
     @parameters_of(NewMachineAt)
+    @operation("CreateMachine")
     def create_in_datacenter(cls, new: NewMachineAt) -> Machine:
         """Provision a machine: ``CreateMachine``, as `DataCenter.create_machine` with the same arguments."""
         return new.datacenter.create_machine(**new.without_place())
 
     @property
+    @operation("GetMachine")
     def ips(self) -> list[str]:
         """Its addresses; while there are none the machine is fetched again: ``GetMachine``."""
         if not self.get("ips"):
@@ -149,6 +152,7 @@ class Machine(
         """
         return ReadOnlyDict(visible(self._part("tags")), "call add_tags(), replace_tags() or delete_tag()")
 
+    @operation("GetMachine")
     def refresh(self, credentials: bool = False) -> Self:
         """Fetch the machine again and return it: ``GetMachine``; with `credentials`, its passwords too.
 
@@ -162,6 +166,7 @@ class Machine(
             self._keep(gone.data)
         return self
 
+    @operation("GetMachine")
     def credentials(self) -> dict[str, str]:
         """Return the passwords by login: ``GetMachine``, if they are not known yet."""
         found = self._part("metadata").get("credentials", self._credentials)
@@ -198,6 +203,7 @@ class HasMachines(ListsInPages):
 
     @without_frames
     @parameters_of(MachineListing)
+    @operation("ListMachines")
     def machines(self, listing: MachineListing) -> list[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
@@ -216,6 +222,7 @@ class HasMachines(ListsInPages):
             entry for entry in entries if listing.name is None or listing.name == entry.get("name")
         )
 
+    @operation("ListMachines")
     def raw_machines(
         self, query: Mapping[str, Any], limit: int | None = None, offset: int | None = None, *, paged: bool = False
     ) -> list[dict[str, Any]]:
@@ -233,6 +240,7 @@ class HasMachines(ListsInPages):
         return Machine.from_answers(self._datacenter, entries)
 
     @parameters_of(MachineCount)
+    @operation("HeadMachines")
     def num_machines(self, count: MachineCount) -> int:
         """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
 
@@ -250,10 +258,12 @@ class HasMachines(ListsInPages):
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
         return None if image is None else self._datacenter.image_id(image)
 
+    @operation("GetMachine")
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
         return self._get("machines", id_of(machine_id), params=arguments.flags(credentials=credentials))
 
+    @operation("GetMachine", "ListMachines")
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
         """Get a machine by its id, or by its name: ``GetMachine``, ``ListMachines``.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -49,6 +50,7 @@ class HasMetadata(Resource):
             self._shows_boot_script = False
         return super()._keep(data)
 
+    @operation("ListMachineMetadata", "GetMachineMetadata")
     def get_metadata(self, key: str | None = None, *, credentials: bool = False) -> Any:
         """Return all metadata as a dict, or the value at `key`: ``ListMachineMetadata``, ``GetMachineMetadata``.
 
@@ -60,6 +62,7 @@ class HasMetadata(Resource):
         return self._keep_metadata(self._get("metadata", params=arguments.flags(credentials=credentials)))
 
     @without_frames
+    @operation("UpdateMachineMetadata")
     def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
         """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
 
@@ -70,6 +73,7 @@ class HasMetadata(Resource):
             checked_key(key)
         return self._keep_metadata(self._post("metadata", data=data, repeatable=True))
 
+    @operation("DeleteMachineMetadata", "ListMachineMetadata")
     def delete_metadata_at_key(self, key: str) -> dict[str, Value]:
         """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``."""
         self._delete("metadata", checked_key(key))
@@ -77,6 +81,7 @@ class HasMetadata(Resource):
         rest.pop(key, None)
         return self._keep_metadata(rest)
 
+    @operation("DeleteAllMachineMetadata", "ListMachineMetadata")
     def delete_all_metadata(self) -> dict[str, Value]:
         """Delete all metadata and return what stays: ``DeleteAllMachineMetadata``, ``ListMachineMetadata``.
 
@@ -87,6 +92,7 @@ class HasMetadata(Resource):
         return self._keep_metadata({key: value for key, value in rest.items() if key in UNDELETABLE})
 
     @without_frames
+    @operation("UpdateMachineMetadata")
     def set_boot_script(self, filename: str | os.PathLike[str]) -> None:
         """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
 
@@ -94,6 +100,7 @@ class HasMetadata(Resource):
         """
         self._replace(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}, repeatable=True))
 
+    @operation("DeleteMachineMetadata")
     def delete_boot_script(self) -> None:
         """Delete the script that runs at every boot: ``DeleteMachineMetadata``."""
         self._delete("metadata", BOOT_SCRIPT)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
@@ -65,6 +66,7 @@ class Migration(Resource):
         """Return whose migration it is, as errors name it."""
         return f"the migration of machine {self.machine}"
 
+    @operation("Migrate")
     def sync(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``.
 
@@ -73,6 +75,7 @@ class Migration(Resource):
         """
         return self._act("sync", wait, timeout)
 
+    @operation("Migrate")
     def switch(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Stop the machine, copy the rest, and boot it on the other server: ``Migrate``.
 
@@ -80,10 +83,12 @@ class Migration(Resource):
         """
         return self._act("switch", wait, timeout)
 
+    @operation("Migrate")
     def pause(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Interrupt a sync that is running; a later one goes on from there: ``Migrate``."""
         return self._act("pause", wait, timeout)
 
+    @operation("Migrate")
     def abort(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Give the migration up, and the place that was reserved: ``Migrate``.
 
@@ -98,6 +103,7 @@ class Migration(Resource):
             self._data.update(phase="abort", state="successful")
             return self
 
+    @operation("Migrate")
     def finalize(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Delete what is left on the old server, and with it the migration itself: ``Migrate``.
 
@@ -109,6 +115,7 @@ class Migration(Resource):
             if error.applied is False or not self._forgotten():
                 raise
 
+    @operation("GetMigration")
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
         poll(self, self._has_ended, f"has not finished its {self.phase}", interval=interval, timeout=timeout)
@@ -116,6 +123,7 @@ class Migration(Resource):
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
         return self
 
+    @operation("GetMigration")
     def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[dict[str, Any]]:
         """Yield the events of the migration as they happen, until it does nothing more: ``GetMigration``.
 
@@ -141,6 +149,7 @@ class Migration(Resource):
                 return
             clock.sleep(interval)
 
+    @operation("Migrate:watch")
     def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
         """Return all events of CloudAPI's own stream of the running phase, when that has ended: ``Migrate:watch``.
 
@@ -225,10 +234,12 @@ class Migration(Resource):
 class HasMigrations(Addressable):
     """Mix-in for owners of migrations."""
 
+    @operation("ListMigrations")
     def migrations(self) -> list[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
         return Migration.from_answers(self, self._list("migrations"))
 
+    @operation("GetMigration")
     def migration(self, machine: str | Mapping[str, Any]) -> Migration:
         """Get the migration of a machine that is given by id, name, dict or resource: ``GetMigration``."""
         text = id_of(machine, "id", "machine")
@@ -240,14 +251,17 @@ class HasMigration(Resource):
 
     __slots__ = ()
 
+    @operation("GetMigration")
     def migration(self) -> Migration:
         """Get the machine's migration: ``GetMigration``."""
         return self.datacenter.migration(self)
 
+    @operation("MigrateMachineEstimate")
     def migration_estimate(self) -> dict[str, Any]:
         """Estimate what a migration would have to copy, as ``size`` in bytes: ``MigrateMachineEstimate``."""
         return self._get("migrate")
 
+    @operation("Migrate")
     def migrate(
         self,
         *,

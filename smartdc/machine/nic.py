@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
@@ -44,11 +45,13 @@ class Nic(MachinePart):
     def _identity(self) -> str:
         return plain(str(self.mac))
 
+    @operation("GetNic")
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
         return self._string("state")
 
+    @operation("RemoveNic")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""
         self.machine.remove_nic(self, wait=wait, timeout=timeout)
@@ -62,6 +65,7 @@ class HasNics(HasJobs):
 
     __slots__ = ()
 
+    @operation("ListNics")
     def nics(self) -> list[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
@@ -69,10 +73,12 @@ class HasNics(HasJobs):
         """
         return Nic.from_answers(self, self._list("nics"))
 
+    @operation("HeadNics")
     def num_nics(self) -> int:
         """Count the network interfaces that `nics` would list: ``HeadNics``."""
         return self._count("nics")
 
+    @operation("GetNic")
     def nic(self, mac: str | Mapping[str, Any]) -> Nic:
         """Get a network interface by its MAC address: ``GetNic``.
 
@@ -80,6 +86,7 @@ class HasNics(HasJobs):
         """
         return Nic.from_answer(self, self._get("nics", plain(id_of(mac, "mac"))))
 
+    @operation("ListNics", "AddNic", "GetNic")
     def add_nic(
         self,
         network: str | Mapping[str, Any],
@@ -123,6 +130,7 @@ class HasNics(HasJobs):
             self.refresh()
         return nic
 
+    @operation("RemoveNic")
     def remove_nic(
         self, mac: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of
 from smartdc.http.dates import parse_date
 from smartdc.machine.job import HasJobs, MachinePart
@@ -48,10 +49,12 @@ class Snapshot(MachinePart, Stateful):
             data = machine.raw_snapshot_data(name)
         super().__init__(machine, name, data)
 
+    @operation("GetMachineSnapshot")
     def refresh(self) -> Self:
         """Fetch the snapshot again and return it: ``GetMachineSnapshot``."""
         return self._keep(self.machine.raw_snapshot_data(self.name))
 
+    @operation("GetMachineSnapshot")
     def status(self) -> str:
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
         return super().status()
@@ -60,6 +63,7 @@ class Snapshot(MachinePart, Stateful):
         """Return its name and its machine's, as errors name it."""
         return f"snapshot {self.name} of {self.machine.name}"
 
+    @operation("DeleteMachineSnapshot")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the snapshot: ``DeleteMachineSnapshot``.
 
@@ -71,6 +75,7 @@ class Snapshot(MachinePart, Stateful):
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
+    @operation("StartMachineFromSnapshot")
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
         """Roll the machine back to the snapshot, boot it, and return the machine: ``StartMachineFromSnapshot``.
 
@@ -87,18 +92,22 @@ class HasSnapshots(CreatesOnce, HasJobs):
 
     __slots__ = ()
 
+    @operation("GetMachineSnapshot")
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
         """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
         return self._get("snapshots", id_of(name, "name"))
 
+    @operation("ListMachineSnapshots")
     def snapshots(self) -> list[Snapshot]:
         """List the snapshots: ``ListMachineSnapshots``."""
         return Snapshot.from_answers(self, self._list("snapshots"))
 
+    @operation("GetMachineSnapshot")
     def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
         """Get a snapshot: ``GetMachineSnapshot``."""
         return Snapshot.from_answer(self, self.raw_snapshot_data(name))
 
+    @operation("CreateMachineSnapshot")
     def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
 
@@ -120,6 +129,7 @@ class HasSnapshots(CreatesOnce, HasJobs):
             snapshot.poll_until("created", timeout=timeout)
         return snapshot
 
+    @operation("StartMachineFromSnapshot")
     def start_from_snapshot(
         self, name: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.http import request as wire
 
@@ -34,10 +35,12 @@ class HasTags(Resource):
         token = self._part("tags").get(TOKEN_TAG)
         return None if token is None else str(token)
 
+    @operation("ListMachineTags")
     def get_tags(self) -> dict[str, Tag]:
         """Return the complete set of tags: ``ListMachineTags``."""
         return self._keep_tags(self._get("tags"))
 
+    @operation("GetMachineTag", "ListMachineTags")
     def get_tag(self, tag: str) -> Tag:
         """Return the value of one tag: ``GetMachineTag``; for a number or boolean ``ListMachineTags`` as well.
 
@@ -46,6 +49,7 @@ class HasTags(Resource):
         value, _ = self._call("GET", "tags", tag, headers={"Accept": "text/plain"})
         return value or self.get_tags().get(tag, "")
 
+    @operation("AddMachineTags")
     def add_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
         """Set tags beside those that are there, and return all: ``AddMachineTags``.
 
@@ -55,6 +59,7 @@ class HasTags(Resource):
             self._post("tags", data=wire.form_names(mapping, tags, RESERVED, "tag"), repeatable=True)
         )
 
+    @operation("ReplaceMachineTags", "ListMachineTags")
     def replace_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
         """Set these tags in place of all that are there, and return them: ``ReplaceMachineTags``.
 
@@ -65,11 +70,13 @@ class HasTags(Resource):
             self.get_tags()
         return self._keep_tags(self._put("tags", data={**wire.given(**{TOKEN_TAG: self.token}), **data}))
 
+    @operation("DeleteMachineTag")
     def delete_tag(self, tag: str) -> None:
         """Delete one tag: ``DeleteMachineTag``."""
         self._delete("tags", tag)
         self._part("tags").pop(tag, None)
 
+    @operation("DeleteMachineTags")
     def delete_all_tags(self) -> None:
         """Delete all tags, and the `token` with them: ``DeleteMachineTags``.
 

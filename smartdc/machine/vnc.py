@@ -6,6 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse, ServerError, TransportError
 from smartdc.websocket.opening import open_websocket
@@ -118,6 +119,7 @@ class HasVnc(Resource):
 
     __slots__ = ()
 
+    @operation("ConnectMachineVNC")
     def vnc(self, *, timeout: float | None = None) -> VncStream:
         """Connect to the machine's screen, and return the stream that carries the VNC protocol: ``ConnectMachineVNC``.
 

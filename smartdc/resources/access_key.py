@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.http.dates import parse_date
 
@@ -28,6 +29,7 @@ class AccessKey(Resource):
     status = Field[str]("``Active``; current servers say nothing else")
     created = Field[datetime]("when it was created", read=parse_date)
 
+    @operation("DeleteAccessKey", "DeleteUserAccessKey")
     def delete(self) -> None:
         """Delete the access key: ``DeleteAccessKey``, ``DeleteUserAccessKey``."""
         self._delete()
@@ -43,6 +45,7 @@ class HasAccessKeys(Addressable):
 
     __slots__ = ()
 
+    @operation("ListAccessKeys", User="ListUserAccessKeys")
     def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
         """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
 
@@ -51,11 +54,13 @@ class HasAccessKeys(Addressable):
         entries = self._list("accesskeys", params=arguments.flags(sync=sync))
         return AccessKey.from_answers(self, entries)
 
+    @operation("GetAccessKey", User="GetUserAccessKey")
     def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
         """Get an access key, its secret included: ``GetAccessKey``, ``GetUserAccessKey``."""
         name = id_of(key_id, "accesskeyid")
         return AccessKey.from_answer(self, self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
+    @operation("CreateAccessKey", User="CreateUserAccessKey")
     def create_access_key(self) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.
 

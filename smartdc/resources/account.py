@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Addressable, Field, Resource
 from smartdc.errors import printable
@@ -101,6 +102,7 @@ class Account(HasRoleTags, Resource):
 class HasAccount(Addressable):
     """Mix-in for what stands for an account."""
 
+    @operation("GetAccount")
     def account(self) -> Account:
         """Get the account: ``GetAccount``."""
         return Account.from_answer(self, self._get())
@@ -108,6 +110,7 @@ class HasAccount(Addressable):
     me = account
 
     @parameters_of(AccountChanges)
+    @operation("UpdateAccount")
     def update_account(self, changes: AccountChanges) -> Account:
         """Change what is given and return the account: ``UpdateAccount``.
 
@@ -115,6 +118,7 @@ class HasAccount(Addressable):
         """
         return Account(self, data=self._post(data=changes.body(), repeatable=True))
 
+    @operation("GetAccountLimits")
     def limits(self) -> list[dict[str, Any]]:
         """List the limits on what the account's machines may use together: ``GetAccountLimits``.
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
@@ -107,6 +108,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     error = Field[dict[str, str] | None]("why it failed: code and message")
 
     @parameters_of(ImageChanges)
+    @operation("UpdateImage")
     def update(self, changes: ImageChanges) -> Self:
         """Change what the image says of itself, and return it: ``UpdateImage``.
 
@@ -118,6 +120,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         self._keep(self._post(data=body, params={"action": "update"}, repeatable=True))
         return self
 
+    @operation("GetImage", "UpdateImage")
     def share(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
 
@@ -127,6 +130,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *_accounts([account], shared)])
 
+    @operation("GetImage", "UpdateImage")
     def unshare(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account no longer use the image, and return it: ``GetImage``, ``UpdateImage``.
 
@@ -137,6 +141,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
             raise InputError(f"image {self.id} is not shared with the account {gone}")
         return self.update(acl=[known for known in shared if known != gone])
 
+    @operation("CloneImage")
     def clone(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Image:
         """Copy an image that is shared with this account to one of its own, and return that: ``CloneImage``.
 
@@ -158,6 +163,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         )
         return _active(copy, timeout)
 
+    @operation("ExportImage")
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
 
@@ -170,6 +176,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
             dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
         )
 
+    @operation("DeleteImage")
     def delete(self) -> None:
         """Delete the image: ``DeleteImage``. `InUse` is raised where other images are based on it."""
         self._delete()
@@ -181,6 +188,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
 class HasImages(CreatesOnce):
     """Mix-in for what offers images."""
 
+    @operation("ListImages")
     def images(
         self,
         name: str | None = None,
@@ -208,6 +216,7 @@ class HasImages(CreatesOnce):
         )
         return matching(Image.from_answers(self, self._list("images", params=params)), search, fields)
 
+    @operation("GetImage")
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
         """Get an image by its id, or by its name or ``name@version`` where that means only one: ``GetImage``."""
         text = id_of(identifier)
@@ -216,12 +225,14 @@ class HasImages(CreatesOnce):
         name, _, version = text.partition("@")
         return only(self.images(name=name, version=version or None), text, "image")
 
+    @operation("ListImages")
     def image_id(self, image: str | Mapping[str, Any]) -> str:
         """Return the id of an image that may be given by its name; only a name asks CloudAPI: ``ListImages``."""
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
 
     @parameters_of(NewImageOf)
+    @operation("CreateImageFromMachine")
     def create_image_from_machine(self, new: NewImageOf) -> Image:
         """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
 
@@ -252,6 +263,7 @@ class HasImages(CreatesOnce):
             image.poll_until("active", timeout=new.timeout)
         return image
 
+    @operation("ImportImageFromDatacenter")
     def import_image(
         self, datacenter: str, image: str | Mapping[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT
     ) -> Image:
@@ -278,6 +290,7 @@ class HasImages(CreatesOnce):
         copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
         return _active(copy, timeout)
 
+    @operation("DeleteImage")
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
         self._delete("images", id_of(identifier))
@@ -307,6 +320,7 @@ class HasImaging(Resource):
     __slots__ = ()
 
     @parameters_of(NewImage)
+    @operation("CreateImageFromMachine")
     def create_image(self, new: NewImage) -> Image:
         """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
 

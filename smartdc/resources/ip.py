@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, Page, unique
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import BadResponse
@@ -28,6 +29,7 @@ class NetworkIP(Resource):
     owner_uuid = Field[str | None]("the UUID of the account whose machine has it")
     belongs_to_uuid = Field[str | None]("the UUID of the machine that has it, if that is the account's own")
 
+    @operation("UpdateNetworkIP")
     def update(self, *, reserved: bool) -> Self:
         """Reserve the address, or let it be given out again, and return it: ``UpdateNetworkIP``.
 
@@ -43,6 +45,7 @@ class HasIPs(ListsInPages, Resource):
 
     __slots__ = ()
 
+    @operation("ListNetworkIPs")
     def ips(self, *, paged: bool = False, limit: int | None = None, offset: int | None = None) -> list[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.
 
@@ -57,6 +60,7 @@ class HasIPs(ListsInPages, Resource):
         entries = self._list("ips", params=cut) if paged else self._all_ips(limit, offset)
         return NetworkIP.from_answers(self, unique(entries, "ip"))
 
+    @operation("GetNetworkIP")
     def ip(self, address: str | Mapping[str, Any]) -> NetworkIP:
         """Get an address, also one that is free: ``GetNetworkIP``.
 

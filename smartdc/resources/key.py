@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from smartdc.auth.ssh_key import public_blob_of
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import KeyFileError
 from smartdc.resources.role_tag import HasRoleTags
@@ -31,6 +32,7 @@ class Key(HasRoleTags, Resource):
     attested = Field[bool | None]("whether it is attested to live on a token; CloudAPI says so or nothing")
     multifactor = Field[list[str] | None]("what an attested key asks for beyond itself: ``pin``, ``touch``")
 
+    @operation("DeleteKey", "DeleteUserKey")
     def delete(self) -> None:
         """Remove the key: ``DeleteKey``, ``DeleteUserKey``."""
         self._delete()
@@ -41,15 +43,18 @@ class HasSSHKeys(CreatesOnce):
 
     __slots__ = ()
 
+    @operation("ListKeys", User="ListUserKeys")
     def ssh_keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
         return Key.from_answers(self, self._list("keys", params=arguments.flags(sync=sync)))
 
+    @operation("GetKey", User="GetUserKey")
     def key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> Key:
         """Get a key by its name or MD5 fingerprint: ``GetKey``, ``GetUserKey``."""
         name = id_of(key_id, "name", "fingerprint")
         return Key.from_answer(self, self._get("keys", name, params=arguments.flags(sync=sync)))
 
+    @operation("CreateKey", User="CreateUserKey")
     def add_key(self, key_id: str, key: str | bytes, *, attestation: Sequence[str] | None = None) -> Key:
         """Add the public key `key` (OpenSSH's one-line form, as text or bytes) as `key_id`: ``CreateKey``, ``CreateUserKey``.
 
@@ -66,6 +71,7 @@ class HasSSHKeys(CreatesOnce):
             lambda known: known.name == key_id and public_blob_of(known.public_key) == blob,
         )
 
+    @operation("DeleteKey", User="DeleteUserKey")
     def delete_key(self, key_id: str | Mapping[str, Any]) -> None:
         """Remove a key by its name or MD5 fingerprint: ``DeleteKey``, ``DeleteUserKey``."""
         self._delete("keys", id_of(key_id, "name", "fingerprint"))
@@ -74,6 +80,7 @@ class HasSSHKeys(CreatesOnce):
 class HasKeys(HasSSHKeys):
     """Mix-in for owners of SSH keys that are no mappings, so that these can be their ``keys``."""
 
+    @operation("ListKeys")
     def keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``. With `sync` CloudAPI asks its directory, not its cache."""
         return self.ssh_keys(sync=sync)

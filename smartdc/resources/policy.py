@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of, listed
 from smartdc.errors import InputError
 from smartdc.resources.role_tag import HasRoleTags
@@ -26,6 +27,7 @@ class Policy(HasRoleTags, Resource):
     rules = Field[list[str]]("its rules, in no particular order")
     description = Field[str | None]("what it is for")
 
+    @operation("UpdatePolicy")
     def update(
         self, name: str | None = None, rules: str | Iterable[str] | None = None, description: str | None = None
     ) -> Self:
@@ -39,6 +41,7 @@ class Policy(HasRoleTags, Resource):
         self._keep(self._post(data=changes, repeatable=True))
         return self
 
+    @operation("DeletePolicy")
     def delete(self) -> None:
         """Delete the policy, also from the roles that have it: ``DeletePolicy``."""
         self._delete()
@@ -47,14 +50,17 @@ class Policy(HasRoleTags, Resource):
 class HasPolicies(CreatesOnce):
     """Mix-in for owners of policies."""
 
+    @operation("ListPolicies")
     def policies(self) -> list[Policy]:
         """List the policies: ``ListPolicies``."""
         return Policy.from_answers(self, self._list("policies"))
 
+    @operation("GetPolicy")
     def policy(self, identifier: str | Mapping[str, Any]) -> Policy:
         """Get a policy by its id or name: ``GetPolicy``."""
         return Policy.from_answer(self, self._get("policies", id_of(identifier, "id", "name")))
 
+    @operation("CreatePolicy")
     def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:
         """Create a policy of one rule or several, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.resources.network import Network
 from smartdc.waiting.create_once import CreatesOnce
@@ -36,19 +37,23 @@ class Vlan(CreatesOnce, Resource):
         """The address below the account."""
         return self._below_parent(*VLANS, self._data[self.id_key])
 
+    @operation("UpdateFabricVLAN")
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
         self._keep(self._put(data=arguments.strings(name=name, description=description)))
         return self
 
+    @operation("DeleteFabricVLAN")
     def delete(self) -> None:
         """Delete the VLAN: ``DeleteFabricVLAN``. While it has networks, that is refused (`InvalidArgument`)."""
         self._delete()
 
+    @operation("ListFabricNetworks")
     def networks(self) -> list[Network]:
         """List the networks on the VLAN: ``ListFabricNetworks``."""
         return Network.from_answers(self.datacenter, self._list("networks"))
 
+    @operation("GetFabricNetwork", "ListFabricNetworks")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
         """Get a network on the VLAN by its id, or by its name: ``GetFabricNetwork``, ``ListFabricNetworks``."""
         text = id_of(identifier)
@@ -56,6 +61,7 @@ class Vlan(CreatesOnce, Resource):
             return Network.from_answer(self.datacenter, self._get("networks", text))
         return only([network for network in self.networks() if network.name == text], text, "network")
 
+    @operation("CreateFabricNetwork")
     def create_network(
         self,
         name: str,
@@ -113,10 +119,12 @@ class Vlan(CreatesOnce, Resource):
 class HasVlans(CreatesOnce):
     """Mix-in for what has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
 
+    @operation("ListFabricVLANs")
     def vlans(self) -> list[Vlan]:
         """List the VLANs: ``ListFabricVLANs``."""
         return Vlan.from_answers(self, self._list(*VLANS))
 
+    @operation("GetFabricVLAN", "ListFabricVLANs")
     def vlan(self, vlan_id: int | str | Mapping[str, Any]) -> Vlan:
         """Get a VLAN by its number, or by its name where that means only one: ``GetFabricVLAN``, ``ListFabricVLANs``."""
         text = id_of(vlan_id, "vlan_id")
@@ -124,6 +132,7 @@ class HasVlans(CreatesOnce):
             return Vlan.from_answer(self, self._get(*VLANS, text))
         return only([vlan for vlan in self.vlans() if vlan.name == text], text, "VLAN")
 
+    @operation("CreateFabricVLAN")
     def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:
         """Make a VLAN and return it: ``CreateFabricVLAN``.
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of, is_uuid, only
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -40,6 +41,7 @@ class Volume(Stateful):
     owner_uuid = Field[str]("the UUID of the account it belongs to")
     created = Field[datetime]("when it was created", read=parse_date)
 
+    @operation("UpdateVolume")
     def update(self, *, name: str) -> Self:
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
         answer, _ = self._call("POST", data=arguments.strings(name=name), repeatable=True)
@@ -47,10 +49,12 @@ class Volume(Stateful):
             return self._keep(answer)
         return self.refresh()
 
+    @operation("UpdateVolume")
     def rename(self, name: str) -> Self:
         """Give the volume another name and return it: ``UpdateVolume``. `InUse` is raised while machines use it."""
         return self.update(name=id_of(arguments.strings(name=name).get("name")))
 
+    @operation("DeleteVolume")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the volume: ``DeleteVolume``.
 
@@ -69,6 +73,7 @@ class Volume(Stateful):
 class HasVolumes(CreatesOnce):
     """Mix-in for owners of volumes; where they are switched off, every method raises `MethodNotAllowed`."""
 
+    @operation("ListVolumes")
     def volumes(
         self,
         name: str | None = None,
@@ -90,6 +95,7 @@ class HasVolumes(CreatesOnce):
         params = {**words, **arguments.integers(size=size)}
         return Volume.from_answers(self, self._list("volumes", params=params))
 
+    @operation("GetVolume", "ListVolumes")
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
         """Get a volume by its id, or by its name: ``GetVolume``, ``ListVolumes``."""
         text = id_of(volume)
@@ -97,6 +103,7 @@ class HasVolumes(CreatesOnce):
             return Volume.from_answer(self, self._get("volumes", text))
         return only([found for found in self.volumes(name=text) if found.name == text], text, "volume")
 
+    @operation("CreateVolume")
     def create_volume(
         self,
         name: str | None = None,
@@ -144,6 +151,7 @@ class HasVolumes(CreatesOnce):
             volume.poll_until("ready", timeout=timeout)
         return volume
 
+    @operation("ListVolumeSizes")
     def volume_sizes(self, type: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 (CloudAPI's word)
         """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
         return self._list("volumesizes", params=arguments.strings(type=type))
