@@ -15,8 +15,8 @@ from smartdc.http import request as encoding
 from smartdc.http import retry
 from smartdc.http.clock import end
 from smartdc.http.dates import http_date, parse_http_date
-from smartdc.http.deadline import Deadline, ambient_deadline
-from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, outcome_of_status
+from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
 from smartdc.http.response import api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 
@@ -96,11 +96,14 @@ class Call:
         while True:
             self.attempts += 1
             self.offset = self.session.clock_offset
-            request = self._prepare()
+            with calls_end_by(self.deadline):  # to sign may take an ssh-agent, or somebody with a passphrase
+                request = self._prepare()
             left = self.deadline.left()
             try:
                 response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
             except CALL_FAILURES as cause:
+                if theirs := of_signal_handler(cause):
+                    raise theirs from theirs.__cause__
                 error, outcome, pause = self._no_response(cause)
             else:
                 error, outcome, pause = self._judge(response)

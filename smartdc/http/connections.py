@@ -23,6 +23,7 @@ from urllib3.util.connection import create_connection
 from smartdc.http.deadline import Deadline
 from smartdc.http.pool import Stack
 from smartdc.http.resolver import addresses_of
+from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from urllib3.connection import BaseHTTPConnection  # type: ignore[attr-defined]
@@ -118,7 +119,7 @@ class _WithDeadline:
             try:
                 sock = create_connection((address, self.port), share, self.source_address, self.socket_options)
             except OSError as error:
-                if not addresses:
+                if not addresses or from_signal_handler(error):
                     raise self._unreachable(error) from error
                 continue
             sys.audit("http.client.connect", self, self.host, self.port)

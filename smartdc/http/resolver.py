@@ -9,6 +9,8 @@ from typing import Any
 
 from urllib3.util.connection import allowed_gai_family
 
+from smartdc.http.tracebacks import from_signal_handler
+
 __all__ = ["addresses_of"]
 
 
@@ -44,4 +46,6 @@ def _look_up(host: str, port: int, flags: int = 0) -> list[Any] | Exception:
     try:
         return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM, 0, flags)
     except (OSError, UnicodeError) as error:
+        if from_signal_handler(error):
+            raise
         return error

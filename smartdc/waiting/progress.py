@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -85,6 +86,9 @@ def _is_terminal() -> bool:
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
     end = "\n" if progress.done else ""
-    # A terminal that is gone meanwhile is no reason to end the wait.
-    with contextlib.suppress(OSError, ValueError):
+    try:
         print(f"\r\x1b[K{progress}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+    except (OSError, ValueError) as error:
+        # A terminal that is gone meanwhile is no reason to end the wait.
+        if from_signal_handler(error):
+            raise
