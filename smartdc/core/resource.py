@@ -56,8 +56,17 @@ class Addressable:
         return self._datacenter.request(method, path, headers=headers, data=data, params=params, repeatable=repeatable)
 
     def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Get one thing."""
-        return self._expect(dict, *self._call("GET", *names, params=params))
+        """Get one thing; `BadResponse` where it was asked for by its UUID and the answer is about another."""
+        answer = self._expect(dict, *self._call("GET", *names, params=params))
+        if names and "id" in answer:
+            self._check_identity(str(names[-1]), str(answer["id"]))
+        return answer
+
+    def _check_identity(self, asked: str, answered: str) -> None:
+        """Refuse an answer about something else; it belongs to another request, and the next one on its connection may too."""
+        if is_uuid(asked) and asked.lower() != answered.lower():
+            self._datacenter.close()
+            raise BadResponse(f"asked for {asked}, got {answered[:40]!r}")
 
     def _list(self, *names: object, params: Mapping[str, Any] | None = None) -> list[Any]:
         """Get a list of things, all of it."""
@@ -187,10 +196,7 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def _keep(self, data: Mapping[str, Any]) -> Self:
         """Replace the data by the server's newest answer, unless that is about another resource."""
-        asked = str(self._data[self.id_key])
-        answered = self._identity_in(data)
-        if is_uuid(asked) and asked.lower() != answered.lower():
-            raise BadResponse(f"asked for {type(self).__name__} {asked}, got {answered}")
+        self._check_identity(str(self._data[self.id_key]), self._identity_in(data))
         self._data = dict(data)
         return self
 
@@ -257,6 +263,10 @@ class Resource(Addressable, Mapping[str, Any]):
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
         return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
+
+    def __sentry_repr__(self) -> str:
+        """Show no more than that to a reporter of errors, which would dump a mapping whole."""
+        return repr(self)
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""

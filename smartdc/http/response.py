@@ -169,7 +169,8 @@ def _bare_words(response: requests.Response) -> str:
 def _sentence(error: errors.APIError) -> str:
     """Return the text of an error: the request, the response, and the id in the operator's logs."""
     code = f" {error.code}" if error.code else ""
-    return f"{error.method} {error.path}: {error.status}{code}: {error.message} [request {error.request_id}]"
+    hint = "; python -m smartdc doctor finds out why" if error.status == 401 else ""
+    return f"{error.method} {error.path}: {error.status}{code}: {error.message}{hint} [request {error.request_id}]"
 
 
 def _short(text: str, limit: int = 500) -> str:

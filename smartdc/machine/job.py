@@ -144,11 +144,13 @@ class HasJobs(HasAudit, Stateful):
         return next(reasons, None)
 
     def _raise_wait_failed(self, problem: str, reason: AuditEntry | None) -> NoReturn:
-        """Raise `WaitFailed` with the audit's reason."""
+        """Raise `WaitFailed` with the audit's reason, or with where to look for one."""
         audit = (
-            f" (the audit: {reason.action}, success {reason.get('success')}, {reason.get('time')})" if reason else ""
+            f"its audit says that {reason.describe()}"
+            if reason
+            else "its audit gives no reason; machine.audit() may have one later, and the operator finds it by the id"
         )
-        raise WaitFailed(f"{self.describe()} {problem}{audit}", resource=self, reason=reason)
+        raise WaitFailed(f"{self.describe()} {problem}; {audit}", resource=self, reason=reason)
 
 
 class MachinePart(Resource):

@@ -171,7 +171,7 @@ class Machine(
         """Leave passwords, the boot script and user data behind when the machine is pickled."""
         data = dict(self._data)
         if "metadata" in data:
-            data["metadata"] = harmless(data["metadata"] or {})
+            data["metadata"] = harmless(data["metadata"]) if isinstance(data["metadata"], dict) else {}
         return {**vars(self), "_data": data}
 
     def _summary(self) -> list[str]:
