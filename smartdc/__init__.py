@@ -58,6 +58,7 @@ _NAMES_BY_MODULE = {
         "SmartDCError",
         "TLSError",
         "Throttled",
+        "TokenUsed",
         "TransportError",
         "ValidationFailed",
         "WaitError",

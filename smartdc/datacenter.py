@@ -97,6 +97,8 @@ class DataCenter(
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
+        settle: the most seconds for which `create_machine` looks for a machine when the answer to it was lost,
+            before it asks for it again.
         clock: where the time is read, and which sleeps.
         rng: spreads retries.
         adapter: a `requests` adapter that carries the calls.
@@ -118,6 +120,7 @@ class DataCenter(
     verify: Setting[bool | str] = Setting()
     verbose: Setting[bool | None] = Setting()
     progress: Setting[Reporter | bool | None] = Setting()
+    settle: Setting[float] = Setting()
 
     @without_frames
     def __init__(
@@ -141,6 +144,7 @@ class DataCenter(
         auth: AuthBase | None = None,
         sign_host: bool = True,
         progress: Reporter | bool | None = None,
+        settle: float = 180.0,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         adapter: BaseAdapter | None = None,
@@ -172,6 +176,7 @@ class DataCenter(
             passphrase=passphrase,
             sign_host=sign_host,
             progress=progress,
+            settle=settle,
         )
         self.session = Session(settings)
         if auth is None and (key_id or secret is not None or found.key_id or found.key_material):

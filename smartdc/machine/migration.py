@@ -18,7 +18,7 @@ from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
+from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
@@ -278,7 +278,7 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS)
+        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS, watcher=Search(self.datacenter))
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:

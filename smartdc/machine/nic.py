@@ -12,7 +12,7 @@ from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.machine.job import HasJobs, MachinePart
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]
@@ -109,6 +109,7 @@ class HasNics(HasJobs):
             lambda: self._new_nics(body, before),
             self.datacenter.clock,
             JOB_SETTLE_SECONDS,
+            watcher=Search(self.datacenter),
         )
         if wait:
             poll(self, partial(self._has_plugged, nic), f"has no working NIC {nic.mac}", timeout=timeout)

@@ -16,7 +16,7 @@ from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
@@ -272,7 +272,9 @@ class HasImages(CreatesOnce):
             except ResourceNotFound:
                 return []
 
-        return _active(create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS), timeout)
+        watcher = Search(self._datacenter)
+        copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
+        return _active(copy, timeout)
 
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
