@@ -16,6 +16,7 @@ Every failure of this library is a `SmartDCError`::
     │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
     │   └── WaitFailed               it ended in a state from which the goal cannot be reached
     ├── CreateOutcomeUnknown         a create that may or may not have happened
+    ├── TokenUsed                    a token whose machine is dead, or is not like the one asked for
     ├── DoubledCreate                one create made more than one resource
     └── APIError                     CloudAPI refused (also a requests.HTTPError)
         ├── Redirected               302: the resource is at another URL
@@ -96,6 +97,7 @@ __all__ = [
     "SmartDCError",
     "TLSError",
     "Throttled",
+    "TokenUsed",
     "TransportError",
     "ValidationFailed",
     "WaitError",
@@ -232,6 +234,18 @@ class CreateOutcomeUnknown(CallError):
 
     name: str | None = None
     token: str | None = None
+
+
+class TokenUsed(SmartDCError):
+    """The token of a create has made a machine before that is dead or of another image; it is `machine`."""
+
+    def __init__(self, message: str, *, machine: Any = None) -> None:
+        super().__init__(message)
+        self.machine = machine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the live machine; the text names it."""
+        return _restore, (type(self), str(self), {**vars(self), "machine": None})
 
 
 class DoubledCreate(SmartDCError):

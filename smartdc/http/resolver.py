@@ -8,6 +8,8 @@ from typing import Any
 
 from urllib3.util.connection import allowed_gai_family
 
+from smartdc.http.tracebacks import from_signal_handler
+
 __all__ = ["addresses_of"]
 
 
@@ -63,6 +65,8 @@ def _look_up(host: str, port: int, flags: int = 0) -> list[Any] | Exception:
     try:
         return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM, 0, flags)
     except OSError as error:
+        if from_signal_handler(error):
+            raise
         return error
     except UnicodeError as error:
         return socket.gaierror(socket.EAI_NONAME, f"{host!r} cannot be the name of a host: {error}")

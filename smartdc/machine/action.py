@@ -9,8 +9,8 @@ from typing import Any
 from smartdc.core import arguments
 from smartdc.core.resource import id_of
 from smartdc.machine.job import HasJobs, RequestedJob
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.progress import Reporter
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.waiting.progress import Reporting
 from smartdc.waiting.stateful import checked_state
 
 __all__ = ["STATES", "HasLifecycle"]
@@ -34,6 +34,8 @@ ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics
 
 class HasLifecycle(HasJobs):
     """Mix-in for what is started and stopped, which is a machine."""
+
+    __slots__ = ()
 
     states = STATES
 
@@ -103,18 +105,14 @@ class HasLifecycle(HasJobs):
         It need not be stopped. `DeletionProtected` is raised where that is on, `Gone` when it was deleted before.
         With `wait` it returns when the machine is gone, or raises `WaitTimeout` after `timeout` seconds.
         """
+        checked_timeout(timeout)
         _, response = self._call("DELETE")
         self._remember("destroy", response)
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
     def poll_until(
-        self,
-        state: str,
-        interval: float = 2,
-        *,
-        timeout: float | None = DEFAULT_TIMEOUT,
-        progress: Reporter | bool | None = None,
+        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
     ) -> None:
         """Fetch the machine every `interval` seconds until it is in `state`: ``GetMachine``.
 
@@ -122,17 +120,10 @@ class HasLifecycle(HasJobs):
         action that was to lead there has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
         `progress` is called after every check, or True for a line on the terminal.
         """
-        checked_state("machine", state, STATES)
-        reached = partial(self._look_for, state)
-        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
+        super().poll_until(state, interval, timeout=timeout, progress=progress)
 
     def poll_while(
-        self,
-        state: str,
-        interval: float = 2,
-        *,
-        timeout: float | None = DEFAULT_TIMEOUT,
-        progress: Reporter | bool | None = None,
+        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
     ) -> None:
         """Fetch the machine every `interval` seconds while it is in `state`: ``GetMachine``.
 
@@ -195,6 +186,7 @@ class HasLifecycle(HasJobs):
 
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Request a setting, and wait until it shows; the audit names those that failed, but not for all settings."""
+        checked_timeout(timeout)
         _, response = self._call("POST", params={"action": action}, repeatable=True)
         job = self._remember(action, response)
         if wait:

@@ -26,6 +26,16 @@ class AuditEntry(dict[str, Any]):
         """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
         return str(self.get("action") or "unknown")
 
+    def describe(self) -> str:
+        """Return what was done in words: whether it worked, when, and who asked where CloudAPI knows that."""
+        result = "succeeded" if self.succeeded else "failed"
+        by = " ".join(
+            f"{word} {self.caller[key]}"
+            for word, key in (("with key", "keyId"), ("from", "ip"))
+            if isinstance(self.get("caller"), Mapping) and self.caller.get(key)
+        )
+        return f"{self.action} {result} at {self.get('time') or 'an unknown time'}{by and f', requested {by}'}"
+
     @property
     def succeeded(self) -> bool:
         """Whether it worked."""
@@ -49,6 +59,8 @@ class AuditEntry(dict[str, Any]):
 
 class HasAudit(Addressable):
     """Mix-in for owners of an audit."""
+
+    __slots__ = ()
 
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""

@@ -39,6 +39,8 @@ class JobOnDisk(Enum):
 class Disk(MachinePart):
     """A disk of a bhyve machine."""
 
+    __slots__ = ()
+
     kind = "disks"
 
     id = Field[str]("its UUID")
@@ -77,6 +79,7 @@ class Disk(MachinePart):
         failed or `WaitTimeout` after `timeout` seconds.
         """
         body = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._keep(self._post(data=body, repeatable=True))
         if wait:
@@ -89,6 +92,7 @@ class Disk(MachinePart):
         The machine must be stopped, and its boot disk stays. With `wait` it returns when the disk is gone, and raises
         `WaitFailed` when that failed or `WaitTimeout` after `timeout` seconds.
         """
+        checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._delete()
         if wait:
@@ -113,9 +117,11 @@ class Disk(MachinePart):
 class HasDisks(CreatesOnce, HasJobs):
     """Mix-in for owners of disks."""
 
+    __slots__ = ()
+
     def disks(self) -> list[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
-        return [Disk(self, data=entry) for entry in self._list("disks")]
+        return Disk.from_answers(self, self._list("disks"))
 
     def num_disks(self) -> int:
         """Count the disks that `disks` would list: ``HeadMachineDisks``."""
@@ -123,7 +129,7 @@ class HasDisks(CreatesOnce, HasJobs):
 
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
         """Get a disk by its id: ``GetMachineDisk``. One that is still being created is only listed, by `disks`."""
-        return Disk(self, data=self._get("disks", id_of(disk_id)))
+        return Disk.from_answer(self, self._get("disks", id_of(disk_id)))
 
     def create_disk(
         self,

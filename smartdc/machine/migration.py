@@ -18,7 +18,8 @@ from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
+from smartdc.http.deadline import Deadline
+from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
@@ -32,6 +33,8 @@ class Migration(Resource):
     raises `WaitFailed`, with CloudAPI's reason, when it failed, or `WaitTimeout` after `timeout` seconds (None waits
     for ever).
     """
+
+    __slots__ = ()
 
     kind = "migrations"
     id_key = "machine"
@@ -122,11 +125,12 @@ class Migration(Resource):
         (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
         # Each event is waited for by a poll of its own, and all of them share one deadline.
+        checked_timeout(timeout)
         clock, reported = self.datacenter.clock, self._reported()
-        deadline = None if timeout is None else clock.monotonic() + timeout
+        deadline = Deadline(timeout, clock)
         goal, news = f"has not finished its {self.phase}", partial(self._news, reported)
         while True:
-            left = None if deadline is None else max(deadline - clock.monotonic(), 0.0)
+            left = 0.0 if deadline.passed() else deadline.left()
             try:
                 events = poll(self, news, goal, interval=interval, timeout=left, progress=False)
             except WaitTimeout as error:
@@ -156,6 +160,7 @@ class Migration(Resource):
         return wire.segments("machines", self.machine, "migrate")
 
     def _act(self, action: str, wait: bool, timeout: float | None) -> Self:
+        checked_timeout(timeout)
         answer, response = self._datacenter.request("POST", self._path, data={"action": action})
         self.phase_started(self._expect(dict, answer, response))
         return self.wait(timeout=timeout) if wait else self
@@ -222,7 +227,7 @@ class HasMigrations(Addressable):
 
     def migrations(self) -> list[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
-        return [Migration(self, data=entry) for entry in self._list("migrations")]
+        return Migration.from_answers(self, self._list("migrations"))
 
     def migration(self, machine: str | Mapping[str, Any]) -> Migration:
         """Get the migration of a machine that is given by id, name, dict or resource: ``GetMigration``."""
@@ -232,6 +237,8 @@ class HasMigrations(Addressable):
 
 class HasMigration(Resource):
     """Mix-in for what can be moved to another server."""
+
+    __slots__ = ()
 
     def migration(self) -> Migration:
         """Get the machine's migration: ``GetMigration``."""
@@ -269,7 +276,7 @@ class HasMigration(Resource):
 
         def send() -> Migration:
             answer = self._post("migrate", data=body)
-            migration = Migration(self.datacenter, data=answer)
+            migration = Migration.from_answer(self.datacenter, answer)
             migration.phase_started(answer)
             return migration
 
@@ -278,7 +285,7 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS)
+        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS, watcher=Search(self.datacenter))
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:

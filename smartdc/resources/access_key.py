@@ -18,6 +18,8 @@ SECRET = "accesskeysecret"  # noqa: S105 (the name of an entry)
 class AccessKey(Resource):
     """A pair of an id and a secret; a pickled one leaves the secret behind, and `refresh` fetches it again."""
 
+    __slots__ = ()
+
     kind = "accesskeys"
     id_key = "accesskeyid"
 
@@ -32,11 +34,14 @@ class AccessKey(Resource):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the secret behind when the access key is pickled."""
-        return {**vars(self), "_data": {name: value for name, value in self._data.items() if name != SECRET}}
+        harmless = {name: value for name, value in self._data.items() if name != SECRET}
+        return {**super().__getstate__(), "_data": harmless}
 
 
 class HasAccessKeys(Addressable):
     """Mix-in for owners of access keys."""
+
+    __slots__ = ()
 
     def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
         """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
@@ -44,12 +49,12 @@ class HasAccessKeys(Addressable):
         With `sync` CloudAPI asks its directory, not its cache.
         """
         entries = self._list("accesskeys", params=arguments.flags(sync=sync))
-        return [AccessKey(self, data=entry) for entry in entries]
+        return AccessKey.from_answers(self, entries)
 
     def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
         """Get an access key, its secret included: ``GetAccessKey``, ``GetUserAccessKey``."""
         name = id_of(key_id, "accesskeyid")
-        return AccessKey(self, data=self._get("accesskeys", name, params=arguments.flags(sync=sync)))
+        return AccessKey.from_answer(self, self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
     def create_access_key(self) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.

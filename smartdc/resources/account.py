@@ -71,6 +71,8 @@ def _body(fields: Mapping[str, object]) -> dict[str, Any]:
 class Account(HasRoleTags, Resource):
     """The account that pays for everything below it."""
 
+    __slots__ = ()
+
     kind = ""
 
     id = Field[str]("its UUID")
@@ -101,7 +103,7 @@ class HasAccount(Addressable):
 
     def account(self) -> Account:
         """Get the account: ``GetAccount``."""
-        return Account(self, data=self._get())
+        return Account.from_answer(self, self._get())
 
     me = account
 

@@ -24,6 +24,8 @@ _FILLERS = frozenset({"or", "and", "port", "ports", "type", "all", "1", "65535",
 class FirewallRule(HasRoleTags, Resource):
     """A rule of the firewall; it applies to machines whose `firewall_enabled` is on."""
 
+    __slots__ = ()
+
     kind = "fwrules"
 
     id = Field[str]("its UUID")
@@ -73,12 +75,14 @@ class FirewallRule(HasRoleTags, Resource):
 class HasFirewallRules(Addressable):
     """Mix-in for what firewall rules apply to: an account, or a machine."""
 
+    __slots__ = ()
+
     def firewall_rules(self) -> list[FirewallRule]:
         """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
 
         Those for a machine are listed whether they are enabled or not, the operator's among them.
         """
-        return [FirewallRule(self._datacenter, data=entry) for entry in self._list("fwrules")]
+        return FirewallRule.from_answers(self._datacenter, self._list("fwrules"))
 
 
 class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
@@ -86,7 +90,7 @@ class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
 
     def firewall_rule(self, identifier: str | Mapping[str, Any]) -> FirewallRule:
         """Get a firewall rule by its id: ``GetFirewallRule``."""
-        return FirewallRule(self, data=self._get("fwrules", id_of(identifier)))
+        return FirewallRule.from_answer(self, self._get("fwrules", id_of(identifier)))
 
     def create_firewall_rule(
         self,

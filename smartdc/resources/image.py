@@ -16,7 +16,7 @@ from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
@@ -80,6 +80,8 @@ class NewImageOf(NewImage, Source):
 
 class Image(CreatesOnce, HasRoleTags, Stateful):
     """A file system or a disk with an operating system on it."""
+
+    __slots__ = ()
 
     kind = "images"
     states = ("active", "unactivated", "disabled", "creating", "failed")
@@ -145,7 +147,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
 
         def send() -> Image:
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
-            return Image(self.datacenter, data=self._expect(dict, *answer))
+            return Image.from_answer(self.datacenter, self._expect(dict, *answer))
 
         copy = self._create_once(
             send,
@@ -204,13 +206,13 @@ class HasImages(CreatesOnce):
             **arguments.booleans(public=public),
             owner=None if owner is None else id_of(owner),
         )
-        return matching([Image(self, data=entry) for entry in self._list("images", params=params)], search, fields)
+        return matching(Image.from_answers(self, self._list("images", params=params)), search, fields)
 
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
         """Get an image by its id, or by its name or ``name@version`` where that means only one: ``GetImage``."""
         text = id_of(identifier)
         if is_uuid(text):
-            return Image(self, data=self._get("images", text))
+            return Image.from_answer(self, self._get("images", text))
         name, _, version = text.partition("@")
         return only(self.images(name=name, version=version or None), text, "image")
 
@@ -264,7 +266,7 @@ class HasImages(CreatesOnce):
 
         def send() -> Image:
             answer = self._datacenter.request("POST", "/images", params=params, timeout=timeout)
-            return Image(self._datacenter, data=self._expect(dict, *answer))
+            return Image.from_answer(self._datacenter, self._expect(dict, *answer))
 
         def find() -> list[Image]:
             try:
@@ -272,7 +274,9 @@ class HasImages(CreatesOnce):
             except ResourceNotFound:
                 return []
 
-        return _active(create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS), timeout)
+        watcher = Search(self._datacenter)
+        copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
+        return _active(copy, timeout)
 
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
@@ -299,6 +303,8 @@ class HasImages(CreatesOnce):
 
 class HasImaging(Resource):
     """Mix-in for what an image can be made of."""
+
+    __slots__ = ()
 
     @parameters_of(NewImage)
     def create_image(self, new: NewImage) -> Image:

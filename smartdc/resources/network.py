@@ -19,6 +19,8 @@ __all__ = ["HasNetworks", "Network"]
 class Network(HasIPs, HasRoleTags):
     """A network, or a pool of networks, that the account can use."""
 
+    __slots__ = ()
+
     kind = "networks"
 
     id = Field[str]("its UUID")
@@ -91,13 +93,13 @@ class HasNetworks(Addressable):
         on `fields`.
         """
         found = self._list("networks", params=arguments.flags(fabric=fabric))
-        return matching([Network(self, data=entry) for entry in found], search, fields)
+        return matching(Network.from_answers(self, found), search, fields)
 
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
         """Get a network by its id, or by its name where that means only one: ``GetNetwork``."""
         text = id_of(identifier)
         if is_uuid(text):
-            return Network(self, data=self._get("networks", text))
+            return Network.from_answer(self, self._get("networks", text))
         return only([network for network in self.networks() if network.name == text], text, "network")
 
     def network_id(self, network: str | Mapping[str, Any]) -> str:

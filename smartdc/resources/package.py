@@ -16,6 +16,8 @@ __all__ = ["HasPackages", "Package"]
 class Package(HasRoleTags, Resource):
     """How much of everything a machine gets."""
 
+    __slots__ = ()
+
     kind = "packages"
 
     id = Field[str]("its UUID")
@@ -64,11 +66,11 @@ class HasPackages(Addressable):
             **arguments.integers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
             **arguments.booleans(flexible_disk=flexible_disk),
         }
-        return matching([Package(self, data=entry) for entry in self._list("packages", params=params)], search, fields)
+        return matching(Package.from_answers(self, self._list("packages", params=params)), search, fields)
 
     def package(self, name: str | Mapping[str, Any]) -> Package:
         """Get a package by its name or id: ``GetPackage``."""
-        return Package(self, data=self._get("packages", id_of(name, "id", "name")))
+        return Package.from_answer(self, self._get("packages", id_of(name, "id", "name")))
 
     def default_package(self) -> Package | None:
         """Return the package that the data centre calls its default, or None: ``ListPackages``."""

@@ -17,6 +17,8 @@ __all__ = ["HasPolicies", "Policy"]
 class Policy(HasRoleTags, Resource):
     """Rules such as ``CAN listmachines and getmachine``, with CloudAPI's operations in lower case."""
 
+    __slots__ = ()
+
     kind = "policies"
 
     id = Field[str]("its UUID")
@@ -47,11 +49,11 @@ class HasPolicies(CreatesOnce):
 
     def policies(self) -> list[Policy]:
         """List the policies: ``ListPolicies``."""
-        return [Policy(self, data=entry) for entry in self._list("policies")]
+        return Policy.from_answers(self, self._list("policies"))
 
     def policy(self, identifier: str | Mapping[str, Any]) -> Policy:
         """Get a policy by its id or name: ``GetPolicy``."""
-        return Policy(self, data=self._get("policies", id_of(identifier, "id", "name")))
+        return Policy.from_answer(self, self._get("policies", id_of(identifier, "id", "name")))
 
     def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:
         """Create a policy of one rule or several, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.

@@ -31,6 +31,8 @@ class Role(HasRoleTags, Resource):
     `DataCenter` decides, and by default they are dicts.
     """
 
+    __slots__ = ()
+
     kind = "roles"
 
     id = Field[str]("its UUID")
@@ -72,11 +74,11 @@ class HasRoles(CreatesOnce):
 
     def roles(self) -> list[Role]:
         """List the roles: ``ListRoles``."""
-        return [Role(self, data=entry) for entry in self._list("roles")]
+        return Role.from_answers(self, self._list("roles"))
 
     def role(self, identifier: str | Mapping[str, Any]) -> Role:
         """Get a role by its id or name: ``GetRole``."""
-        return Role(self, data=self._get("roles", id_of(identifier, "id", "name")))
+        return Role.from_answer(self, self._get("roles", id_of(identifier, "id", "name")))
 
     def create_role(
         self,

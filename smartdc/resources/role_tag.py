@@ -24,6 +24,8 @@ Roles = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
 class HasRoleTags(Addressable):
     """Mix-in for what can be tagged with roles."""
 
+    __slots__ = ()
+
     def role_tags(self) -> list[str]:
         """Return the names of the roles it is tagged with, which come with every ``Get`` of the thing."""
         return _tags_in(self._call("GET")[1])
@@ -38,6 +40,8 @@ class HasRoleTags(Addressable):
 
 class HasTaggedCollections(Addressable):
     """Mix-in for owners of collections, which can be tagged as wholes: that says who may list and create."""
+
+    __slots__ = ()
 
     def role_tags_of(self, collection: str) -> list[str]:
         """Return the names of the roles that a collection such as ``machines`` is tagged with."""

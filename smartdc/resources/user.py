@@ -56,6 +56,8 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     ``keys()`` is that of a mapping here.
     """
 
+    __slots__ = ()
+
     kind = "users"
 
     id = Field[str]("its UUID")
@@ -104,12 +106,12 @@ class HasUsers(CreatesOnce):
 
     def users(self) -> list[User]:
         """List the users: ``ListUsers``."""
-        return [User(self, data=entry) for entry in self._list("users")]
+        return User.from_answers(self, self._list("users"))
 
     def user(self, identifier: str | Mapping[str, Any], *, membership: bool = False) -> User:
         """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``."""
         name = id_of(identifier, "id", "login")
-        return User(self, data=self._get("users", name, params=arguments.flags(membership=membership)))
+        return User.from_answer(self, self._get("users", name, params=arguments.flags(membership=membership)))
 
     @without_frames
     @parameters_of(NewUser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -22,6 +22,8 @@ __all__ = ["HasVolumes", "Volume"]
 
 class Volume(Stateful):
     """A file system that machines of the account mount over NFS."""
+
+    __slots__ = ()
 
     kind = "volumes"
     states = ("creating", "ready", "failed", "deleting")
@@ -55,6 +57,7 @@ class Volume(Stateful):
         `InUse` is raised while machines use it. With `wait` it returns when the volume is gone, or raises
         `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
+        checked_timeout(timeout)
         self._delete()
         if wait:
             self.poll_until("deleted", timeout=timeout)
@@ -85,13 +88,13 @@ class HasVolumes(CreatesOnce):
         condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
         params = {**words, **arguments.integers(size=size)}
-        return [Volume(self, data=entry) for entry in self._list("volumes", params=params)]
+        return Volume.from_answers(self, self._list("volumes", params=params))
 
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
         """Get a volume by its id, or by its name: ``GetVolume``, ``ListVolumes``."""
         text = id_of(volume)
         if is_uuid(text):
-            return Volume(self, data=self._get("volumes", text))
+            return Volume.from_answer(self, self._get("volumes", text))
         return only([found for found in self.volumes(name=text) if found.name == text], text, "volume")
 
     def create_volume(
@@ -124,7 +127,7 @@ class HasVolumes(CreatesOnce):
         """
         checked_timeout(timeout)
         body = wire.given(
-            **arguments.strings(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
+            **arguments.strings(name=f"volume-{secrets.token_hex(4)}" if name is None else name, type=type),
             **arguments.integers(size=size),
             **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),

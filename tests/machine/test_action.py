@@ -126,7 +126,7 @@ def test_wait_says_that_the_action_failed(machine: Machine, cloud: Emulator, act
     action.prepared(cloud, machine)
     cloud.transitions.policy = AfterSeconds(30)
     cloud.transitions.fail(action.audited)
-    with pytest.raises(WaitFailed, match=rf"web-1.*did not {action}.*{action.audited}, success no") as caught:
+    with pytest.raises(WaitFailed, match=rf"web-1.*did not {action}.*{action.audited} failed at") as caught:
         action.on(machine, wait=True)
     assert caught.value.reason is not None
     assert (caught.value.reason["action"], caught.value.reason["success"]) == (action.audited, "no")

@@ -485,7 +485,7 @@ def test_migrations(dc: DataCenter, machine: Machine, migration: Migration, clou
     [other] = cloud.populate(1, name="web-2")
     dc.machine(other.id).migrate()
     found = dc.migrations()
-    assert sent(cloud, "ListMigrations") == ("GET", "/migrations", {})
+    assert sent(cloud, "ListMigrations") == ("GET", "migrations", {})
     assert [each.machine for each in found] == [other.id, machine.id]
     assert found[1] == migration
 
@@ -502,7 +502,7 @@ def test_migration(dc: DataCenter, machine: Machine, migration: Migration, cloud
     }
     found = machine.migration() if form == "method" else dc.migration(forms[form])
     assert found == migration
-    assert sent(cloud, "GetMigration") == ("GET", f"/migrations/{machine.id}", {})
+    assert sent(cloud, "GetMigration") == ("GET", f"migrations/{machine.id}", {})
 
 
 def test_migration_of_no_machine(dc: DataCenter, machine: Machine, migration: Migration, cloud: Emulator) -> None:

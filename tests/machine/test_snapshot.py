@@ -218,7 +218,7 @@ def test_wait_for_a_new_snapshot(machine: Machine, cloud: Emulator) -> None:
 def test_wait_for_a_snapshot_that_fails(machine: Machine, cloud: Emulator) -> None:
     """With ``wait`` a snapshot that is not taken ends the wait at once, with what the ``MachineAudit`` says."""
     cloud.transitions.fail("create_snapshot")
-    with pytest.raises(WaitFailed, match=r"create_snapshot, success no") as caught:
+    with pytest.raises(WaitFailed, match=r"create_snapshot failed at") as caught:
         machine.create_snapshot("before", wait=True)
     assert caught.value.reason is not None
     assert cloud.clock.monotonic() < 5
@@ -242,7 +242,7 @@ def test_delete_and_wait(snapshot: Snapshot, cloud: Emulator) -> None:
 def test_delete_that_fails(snapshot: Snapshot, cloud: Emulator) -> None:
     """With ``wait`` a snapshot that stays ends the wait at once, with what the ``MachineAudit`` says."""
     cloud.transitions.fail("delete_snapshot")
-    with pytest.raises(WaitFailed, match=r"delete_snapshot, success no"):
+    with pytest.raises(WaitFailed, match=r"delete_snapshot failed at"):
         snapshot.delete(wait=True)
     assert cloud.clock.monotonic() < 5
     assert names(cloud, snapshot.machine) == ["before"]
@@ -273,7 +273,7 @@ def test_wait_for_the_second_of_its_kind(machine: Machine, snapshot: Snapshot, c
     """With ``wait`` the end of an earlier snapshot is not taken for that of this one."""
     cloud.transitions.policy = AfterSeconds(30)
     cloud.transitions.fail("create_snapshot")
-    with pytest.raises(WaitFailed, match="create_snapshot, success no"):
+    with pytest.raises(WaitFailed, match="create_snapshot failed at"):
         machine.create_snapshot("after", wait=True)
     assert names(cloud, machine) == [snapshot.name]
 
@@ -304,7 +304,7 @@ def test_wait_for_the_way_back(snapshot: Snapshot, machine: Machine, cloud: Emul
 def test_way_back_that_fails(snapshot: Snapshot, cloud: Emulator) -> None:
     """With ``wait`` a roll-back that fails is an error with what the ``MachineAudit`` says."""
     cloud.transitions.fail("rollback_snapshot")
-    with pytest.raises(WaitFailed, match="rollback_snapshot, success no"):
+    with pytest.raises(WaitFailed, match="rollback_snapshot failed at"):
         snapshot.start(wait=True)
 
 

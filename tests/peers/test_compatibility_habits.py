@@ -187,7 +187,7 @@ def test_d44_nothing_is_asked_that_is_no_more(dc: DataCenter, cloud: Emulator) -
     """Datasets are images, and without a location there is no data centre."""
     with pytest.warns(DeprecationWarning, match="images"):
         dc.datasets()
-    assert sent(cloud, "ListImages")[1] == "/images"
+    assert sent(cloud, "ListImages")[1] == "images"
     with pytest.raises(ConfigError, match="no location given"):
         DataCenter(key_id="/demo/keys/laptop")
 

@@ -92,7 +92,7 @@ def test_limits(dc: DataCenter, cloud: Emulator) -> None:
     cloud.state.settings.limits = [{"by": "machines", "value": 5, "check": "os", "os": "smartos"}]
 
     assert dc.limits() == [{"by": "machines", "value": 5, "check": "os", "os": "smartos", "used": 2}]
-    assert sent(cloud, "GetAccountLimits") == ("GET", "/limits", {})
+    assert sent(cloud, "GetAccountLimits") == ("GET", "limits", {})
 
 
 def test_limits_of_nobody(dc: DataCenter) -> None:

@@ -58,7 +58,7 @@ def kept(cloud: Emulator, rule: FirewallRule) -> records.FirewallRuleRecord:
 def test_firewall_rules(dc: DataCenter, cloud: Emulator, rule: FirewallRule) -> None:
     """``ListFirewallRules`` gives the account's rules, and not those of others."""
     assert dc.firewall_rules() == [rule]
-    assert sent(cloud, "ListFirewallRules") == ("GET", "/fwrules", {})
+    assert sent(cloud, "ListFirewallRules") == ("GET", "fwrules", {})
 
 
 @pytest.mark.parametrize("form", ["id", "dict", "resource"])
@@ -66,7 +66,7 @@ def test_firewall_rule(dc: DataCenter, cloud: Emulator, rule: FirewallRule, form
     """``GetFirewallRule`` gives one rule."""
     given: Any = {"id": rule.id, "dict": {"id": rule.id}, "resource": rule}[form]
     found = dc.firewall_rule(given)
-    assert sent(cloud, "GetFirewallRule") == ("GET", f"/fwrules/{rule.id}", {})
+    assert sent(cloud, "GetFirewallRule") == ("GET", f"fwrules/{rule.id}", {})
     assert (found, found.rule) == (rule, WEB_AS_TOLD)
 
 
@@ -104,7 +104,7 @@ def test_repr(dc: DataCenter) -> None:
 def test_create_firewall_rule(dc: DataCenter, cloud: Emulator) -> None:
     """``CreateFirewallRule`` makes a rule that is not in force; its text comes back as FWAPI writes it."""
     rule = dc.create_firewall_rule(WEB)
-    assert sent(cloud, "CreateFirewallRule") == ("POST", "/fwrules", {"rule": WEB})
+    assert sent(cloud, "CreateFirewallRule") == ("POST", "fwrules", {"rule": WEB})
     assert (rule.rule, rule.enabled, rule.log, rule.description) == (WEB_AS_TOLD, False, False, None)
     assert str(kept(cloud, rule).rule) == WEB_AS_TOLD
 

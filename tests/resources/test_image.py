@@ -60,7 +60,7 @@ def test_images_by_owner(dc: DataCenter, cloud: Emulator, mine: str) -> None:
 def test_images(dc: DataCenter, cloud: Emulator) -> None:
     """``ListImages`` gives every active image."""
     found = dc.images()
-    assert sent(cloud, "ListImages") == ("GET", "/images", {})
+    assert sent(cloud, "ListImages") == ("GET", "images", {})
     assert len(found) == 8
     assert {image.state for image in found} == {"active"}
 
@@ -87,7 +87,7 @@ def test_image(dc: DataCenter, cloud: Emulator, form: str) -> None:
     identity = image_id(cloud, "debian-12")
     given: Any = {"id": identity, "dict": {"id": identity}, "resource": dc.images(name="debian-12")[0]}[form]
     found = dc.image(given)
-    assert sent(cloud, "GetImage") == ("GET", f"/images/{identity}", {})
+    assert sent(cloud, "GetImage") == ("GET", f"images/{identity}", {})
     assert (found.id, found.name, found.os, found.type) == (identity, "debian-12", "linux", "lx-dataset")
 
 
@@ -95,7 +95,7 @@ def test_constructor_fetches_by_id(dc: DataCenter, cloud: Emulator) -> None:
     """An image made from an id asks for itself: ``GetImage``."""
     identity = image_id(cloud, "debian-12")
     assert Image(dc, identity).name == "debian-12"
-    assert sent(cloud, "GetImage") == ("GET", f"/images/{identity}", {})
+    assert sent(cloud, "GetImage") == ("GET", f"images/{identity}", {})
 
 
 def test_image_by_name(dc: DataCenter, cloud: Emulator) -> None:
@@ -138,7 +138,7 @@ def test_delete_image(dc: DataCenter, cloud: Emulator, mine: str, by: str) -> No
         dc.image(mine).delete()
     else:
         dc.delete_image(mine if by == "id" else {"id": mine})
-    assert sent(cloud, "DeleteImage") == ("DELETE", f"/images/{mine}", {})
+    assert sent(cloud, "DeleteImage") == ("DELETE", f"images/{mine}", {})
     assert mine not in cloud.state.images
 
 
@@ -160,7 +160,7 @@ def test_datasets(dc: DataCenter, cloud: Emulator) -> None:
     with pytest.warns(DeprecationWarning, match=r"use images\(\)") as caught:
         found = dc.datasets("^debian-12$|cloud|bhyve machine")
     assert called(found) == {"debian-12@20251101", "debian-12-cloud@20251101"}
-    assert sent(cloud, "ListImages") == ("GET", "/images", {})
+    assert sent(cloud, "ListImages") == ("GET", "images", {})
     assert caught[0].filename == __file__
 
 
@@ -170,7 +170,7 @@ def test_dataset(dc: DataCenter, cloud: Emulator) -> None:
     with pytest.warns(DeprecationWarning, match=r"use image\(\)") as caught:
         assert dc.dataset({"id": identity}).name == "debian-12"
     assert caught[0].filename == __file__
-    assert sent(cloud, "GetImage") == ("GET", f"/images/{identity}", {})
+    assert sent(cloud, "GetImage") == ("GET", f"images/{identity}", {})
 
 
 def test_refresh(dc: DataCenter, cloud: Emulator) -> None:

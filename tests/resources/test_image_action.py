@@ -83,7 +83,7 @@ def test_create_image(dc: DataCenter, machine: Machine, cloud: Emulator) -> None
     cloud.transitions.policy = ByScript()
     image = machine.create_image("web", "1.0.0", **SAID)
     wish = {"machine": machine.id, "name": "web", "version": "1.0.0", **SAID}
-    assert sent(cloud, "CreateImageFromMachine") == ("POST", "/images", wish)
+    assert sent(cloud, "CreateImageFromMachine") == ("POST", "images", wish)
     assert (image.name, image.version, image.state, image.description) == ("web", "1.0.0", "creating", "Our web server")
     assert {"os", "type", "owner"}.isdisjoint(image)
     assert {"os", "type", "files"}.isdisjoint(image.refresh())
@@ -101,7 +101,7 @@ def test_create_image_from_machine(dc: DataCenter, machine: Machine, cloud: Emul
     given: Any = {"id": machine.id, "name": "web-1", "dict": {"id": machine.id}, "resource": machine}[form]
     dc.create_image_from_machine(given, "web", "1.0.0")
     wish = {"machine": machine.id, "name": "web", "version": "1.0.0"}
-    assert sent(cloud, "CreateImageFromMachine") == ("POST", "/images", wish)
+    assert sent(cloud, "CreateImageFromMachine") == ("POST", "images", wish)
 
 
 def test_create_image_and_wait(machine: Machine, cloud: Emulator) -> None:
@@ -469,7 +469,7 @@ def test_import_image(dc: DataCenter, away: ImageRecord, cloud: Emulator, form: 
     """``ImportImageFromDatacenter`` copies an image, which keeps its id, and answers when that is done."""
     image = dc.import_image("emulator-2", away.id if form == "id" else {"id": away.id})
     query = f"action=import-from-datacenter&datacenter=emulator-2&id={away.id}"
-    assert sent(cloud, "ImportImageFromDatacenter") == ("POST", f"/images?{query}", {})
+    assert sent(cloud, "ImportImageFromDatacenter") == ("POST", f"images?{query}", {})
     assert cloud.trace[-1].status == 200
     assert (image.id, image.name, image.state) == (JACK, "away", "active")
     assert cloud.state.images[JACK] == away

@@ -14,7 +14,7 @@ from smartdc.emulator import Emulator
 def test_networks(dc: DataCenter, cloud: Emulator) -> None:
     """``ListNetworks`` gives every network that the account can use."""
     found = dc.networks()
-    assert sent(cloud, "ListNetworks") == ("GET", "/networks", {})
+    assert sent(cloud, "ListNetworks") == ("GET", "networks", {})
     assert {network.id for network in found} == set(cloud.state.networks)
 
 
@@ -38,14 +38,14 @@ def test_network(dc: DataCenter, cloud: Emulator, form: str) -> None:
     identity = network_id(cloud, "internal")
     given: Any = {"id": identity, "dict": {"id": identity}, "resource": dc.networks("^internal$")[0]}[form]
     found = dc.network(given)
-    assert sent(cloud, "GetNetwork") == ("GET", f"/networks/{identity}", {})
+    assert sent(cloud, "GetNetwork") == ("GET", f"networks/{identity}", {})
     assert (found.id, found.name, found.public) == (identity, "internal", False)
 
 
 def test_network_by_name(dc: DataCenter, cloud: Emulator) -> None:
     """A name is looked for in ``ListNetworks``."""
     assert dc.network("internal").id == network_id(cloud, "internal")
-    assert sent(cloud, "ListNetworks") == ("GET", "/networks", {})
+    assert sent(cloud, "ListNetworks") == ("GET", "networks", {})
 
 
 def test_network_that_is_not_there(dc: DataCenter) -> None:

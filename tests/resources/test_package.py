@@ -40,7 +40,7 @@ def test_packages_by(
 def test_packages(dc: DataCenter, cloud: Emulator) -> None:
     """``ListPackages`` gives every package that is on offer."""
     found = dc.packages()
-    assert sent(cloud, "ListPackages") == ("GET", "/packages", {})
+    assert sent(cloud, "ListPackages") == ("GET", "packages", {})
     assert {package.id for package in found} == {each.id for each in cloud.state.packages.values() if each.active}
 
 
@@ -86,7 +86,7 @@ def test_package(dc: DataCenter, cloud: Emulator, form: str) -> None:
     found = dc.package(given)
     assert (found.id, found.name, found.memory, found.disk) == (identity, "g1-small", 1024, 25_600)
     method, path, _ = sent(cloud, "GetPackage")
-    assert (method, path) in {("GET", "/packages/g1-small"), ("GET", f"/packages/{identity}")}
+    assert (method, path) in {("GET", "packages/g1-small"), ("GET", f"packages/{identity}")}
 
 
 def test_package_by_name_is_the_newest(dc: DataCenter) -> None:
@@ -112,7 +112,7 @@ def test_default_package(dc: DataCenter, cloud: Emulator) -> None:
     """The default is found in ``ListPackages`` where a data centre has one."""
     cloud.state.packages[package_id(cloud, "g1-medium")].default = True
     found = dc.default_package()
-    assert sent(cloud, "ListPackages") == ("GET", "/packages", {})
+    assert sent(cloud, "ListPackages") == ("GET", "packages", {})
     assert found is not None
     assert found.name == "g1-medium"
 
@@ -134,8 +134,8 @@ def test_refresh(dc: DataCenter, cloud: Emulator) -> None:
     """``GetPackage`` is what a package asks for to see itself again."""
     package = dc.packages(name="g1-small")[0]
     assert package.refresh() is package
-    assert sent(cloud, "GetPackage") == ("GET", f"/packages/{package.id}", {})
-    assert package.path == f"/packages/{package.id}"
+    assert sent(cloud, "GetPackage") == ("GET", f"packages/{package.id}", {})
+    assert package.path == f"packages/{package.id}"
 
 
 def test_repr(dc: DataCenter) -> None:

@@ -27,7 +27,7 @@ def creates(cloud: Emulator) -> int:
 def test_policies(dc: DataCenter, cloud: Emulator, reading: Policy) -> None:
     """``ListPolicies`` gives every policy of the account."""
     assert dc.policies() == [reading]
-    assert sent(cloud, "ListPolicies") == ("GET", "/policies", {})
+    assert sent(cloud, "ListPolicies") == ("GET", "policies", {})
 
 
 @pytest.mark.parametrize("form", ["name", "id", "dict", "resource"])
@@ -36,7 +36,7 @@ def test_policy(dc: DataCenter, cloud: Emulator, reading: Policy, form: str) -> 
     given: Any = {"name": "reading", "id": reading.id, "dict": {"name": "reading"}}.get(form, reading)
 
     assert dict(dc.policy(given)) == dict(reading)
-    assert sent(cloud, "GetPolicy")[1].removeprefix("/policies/") in {"reading", reading.id}
+    assert sent(cloud, "GetPolicy")[1].removeprefix("policies/") in {"reading", reading.id}
 
 
 def test_policy_that_is_not_there(dc: DataCenter) -> None:
@@ -50,7 +50,7 @@ def test_create_policy(dc: DataCenter, cloud: Emulator) -> None:
     policy = dc.create_policy("reading", RULES, description="look, do not touch")
 
     body = {"name": "reading", "rules": RULES, "description": "look, do not touch"}
-    assert sent(cloud, "CreatePolicy") == ("POST", "/policies", body)
+    assert sent(cloud, "CreatePolicy") == ("POST", "policies", body)
     there = account(cloud).policies[policy.id]
     assert (policy.name, policy.rules, policy.description) == (there.name, there.rules, there.description)
 

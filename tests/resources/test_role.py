@@ -51,7 +51,7 @@ def creates(cloud: Emulator) -> int:
 def test_roles(dc: DataCenter, cloud: Emulator, reader: Role) -> None:
     """``ListRoles`` gives every role of the account."""
     assert dc.roles() == [reader]
-    assert sent(cloud, "ListRoles") == ("GET", "/roles", {})
+    assert sent(cloud, "ListRoles") == ("GET", "roles", {})
 
 
 @pytest.mark.parametrize("form", ["name", "id", "dict", "resource"])
@@ -60,7 +60,7 @@ def test_role(dc: DataCenter, cloud: Emulator, reader: Role, form: str) -> None:
     given: Any = {"name": "reader", "id": reader.id, "dict": {"name": "reader"}}.get(form, reader)
 
     assert dict(dc.role(given)) == dict(reader)
-    assert sent(cloud, "GetRole")[1].removeprefix("/roles/") in {"reader", reader.id}
+    assert sent(cloud, "GetRole")[1].removeprefix("roles/") in {"reader", reader.id}
 
 
 def test_role_that_is_not_there(dc: DataCenter) -> None:
@@ -248,7 +248,7 @@ def test_delete(reader: Role, cloud: Emulator) -> None:
     """``DeleteRole`` removes a role; it goes by id, the only thing that CloudAPI takes here."""
     reader.delete()
 
-    assert sent(cloud, "DeleteRole") == ("DELETE", f"/roles/{reader.id}", {})
+    assert sent(cloud, "DeleteRole") == ("DELETE", f"roles/{reader.id}", {})
     assert not account(cloud).roles
 
 

@@ -61,7 +61,7 @@ def test_users(dc: DataCenter, cloud: Emulator, alice: User) -> None:
 
     users = dc.users()
 
-    assert sent(cloud, "ListUsers") == ("GET", "/users", {})
+    assert sent(cloud, "ListUsers") == ("GET", "users", {})
     assert [user.login for user in users] == ["alice", "bob"]
     assert users[0] == alice
 
@@ -74,7 +74,7 @@ def test_user(dc: DataCenter, cloud: Emulator, alice: User, form: str) -> None:
     user = dc.user(given)
 
     method, path, _ = sent(cloud, "GetUser")
-    assert (method, path) == ("GET", "/users/alice" if form in {"login", "dict"} else f"/users/{alice.id}")
+    assert (method, path) == ("GET", "users/alice" if form in {"login", "dict"} else f"users/{alice.id}")
     assert dict(user) == dict(alice)
 
 
@@ -108,7 +108,7 @@ def test_constructor_fetches_by_login(dc: DataCenter, there: records.UserRecord)
     """A user made from a login asks for itself: ``GetUser``; from then on its id addresses it."""
     user = User(dc, "alice")
 
-    assert (user.email, user.path) == ("alice@example.com", f"/users/{there.id}")
+    assert (user.email, user.path) == ("alice@example.com", f"users/{there.id}")
 
 
 def test_create_user(dc: DataCenter, cloud: Emulator) -> None:
@@ -116,7 +116,7 @@ def test_create_user(dc: DataCenter, cloud: Emulator) -> None:
     user = dc.create_user("bob", "bob@example.com", PASSWORD, **{name: value for name, (_, value) in FIELDS.items()})
 
     method, path, body = sent(cloud, "CreateUser")
-    assert (method, path) == ("POST", "/users")
+    assert (method, path) == ("POST", "users")
     assert body == {"login": "bob", "email": "bob@example.com", "password": PASSWORD, **dict(FIELDS.values())}
     assert account(cloud).users[user.id].profile == {"email": "bob@example.com", **dict(FIELDS.values())}
     assert (user.login, user.company_name, user.street_address) == ("bob", "Alice & Söhne", "1 Main Street")
@@ -201,7 +201,7 @@ def test_update(alice: User, there: records.UserRecord, cloud: Emulator, name: s
     """``UpdateUser`` sends only what is given, by id, and the user then shows it."""
     assert alice.update(**{name: value}) is alice
 
-    assert sent(cloud, "UpdateUser") == ("POST", f"/users/{there.id}", {key: value})
+    assert sent(cloud, "UpdateUser") == ("POST", f"users/{there.id}", {key: value})
     assert there.profile[key] == alice[key] == value
 
 
@@ -238,7 +238,7 @@ def test_change_password(alice: User, there: records.UserRecord, cloud: Emulator
     """``ChangeUserPassword`` sends the password with its confirmation."""
     assert alice.change_password(PASSWORD) is alice
 
-    path = f"/users/{there.id}/change_password"
+    path = f"users/{there.id}/change_password"
     assert sent(cloud, "ChangeUserPassword") == (
         "POST",
         path,
@@ -270,7 +270,7 @@ def test_delete(alice: User, there: records.UserRecord, cloud: Emulator) -> None
     """``DeleteUser`` removes the user."""
     alice.delete()
 
-    assert sent(cloud, "DeleteUser") == ("DELETE", f"/users/{there.id}", {})
+    assert sent(cloud, "DeleteUser") == ("DELETE", f"users/{there.id}", {})
     assert not account(cloud).users
 
 
@@ -296,9 +296,9 @@ def test_add_key(alice: User, there: records.UserRecord, cloud: Emulator) -> Non
 
     key = alice.add_key("laptop", line)
 
-    assert sent(cloud, "CreateUserKey") == ("POST", f"/users/{alice.id}/keys", {"name": "laptop", "key": line})
+    assert sent(cloud, "CreateUserKey") == ("POST", f"users/{alice.id}/keys", {"name": "laptop", "key": line})
     assert there.keys["laptop"].public.fingerprint == key.fingerprint
-    assert key.path == f"/users/{alice.id}/keys/laptop"
+    assert key.path == f"users/{alice.id}/keys/laptop"
     assert "laptop" not in account(cloud).keys
 
 
@@ -323,7 +323,7 @@ def test_ssh_keys(alice: User, cloud: Emulator) -> None:
     laptop = alice.add_key("laptop", public_line())
 
     assert alice.ssh_keys() == [laptop]
-    assert sent(cloud, "ListUserKeys") == ("GET", f"/users/{alice.id}/keys", {})
+    assert sent(cloud, "ListUserKeys") == ("GET", f"users/{alice.id}/keys", {})
 
 
 def test_key(alice: User, cloud: Emulator) -> None:
@@ -332,7 +332,7 @@ def test_key(alice: User, cloud: Emulator) -> None:
 
     assert dict(alice.key(laptop.fingerprint)) == dict(laptop)
     assert alice.key("laptop").refresh() == laptop
-    assert sent(cloud, "GetUserKey") == ("GET", f"/users/{alice.id}/keys/laptop", {})
+    assert sent(cloud, "GetUserKey") == ("GET", f"users/{alice.id}/keys/laptop", {})
 
 
 @pytest.mark.parametrize("by", ["name", "method"])
@@ -342,7 +342,7 @@ def test_delete_key(alice: User, there: records.UserRecord, cloud: Emulator, by:
 
     laptop.delete() if by == "method" else alice.delete_key("laptop")
 
-    assert sent(cloud, "DeleteUserKey") == ("DELETE", f"/users/{alice.id}/keys/laptop", {})
+    assert sent(cloud, "DeleteUserKey") == ("DELETE", f"users/{alice.id}/keys/laptop", {})
     assert not there.keys
 
 

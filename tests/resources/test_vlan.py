@@ -45,7 +45,7 @@ def test_vlans(dc: DataCenter, cloud: Emulator) -> None:
     """``ListFabricVLANs`` gives the account's VLANs, of which one is there from the beginning."""
     cloud.state.add_account("other")
     found = dc.vlans()
-    assert sent(cloud, "ListFabricVLANs") == ("GET", "/fabrics/default/vlans", {})
+    assert sent(cloud, "ListFabricVLANs") == ("GET", "fabrics/default/vlans", {})
     assert [(each.vlan_id, each.name) for each in found] == [(2, "My-Fabric-VLAN"), (100, "web")]
 
 
@@ -54,7 +54,7 @@ def test_vlan(dc: DataCenter, cloud: Emulator, vlan: Vlan, form: str) -> None:
     """``GetFabricVLAN`` gives a VLAN by its number."""
     given: Any = {"number": 100, "text": "100", "dict": {"vlan_id": 100}, "resource": vlan}[form]
     assert dc.vlan(given) == vlan
-    assert sent(cloud, "GetFabricVLAN") == ("GET", "/fabrics/default/vlans/100", {})
+    assert sent(cloud, "GetFabricVLAN") == ("GET", "fabrics/default/vlans/100", {})
 
 
 def test_vlan_by_name(dc: DataCenter, vlan: Vlan) -> None:
@@ -75,7 +75,7 @@ def test_create_vlan(dc: DataCenter, cloud: Emulator) -> None:
     """``CreateFabricVLAN`` makes a VLAN."""
     vlan = dc.create_vlan(100, "web", description="the web")
     body = {"vlan_id": 100, "name": "web", "description": "the web"}
-    assert sent(cloud, "CreateFabricVLAN") == ("POST", "/fabrics/default/vlans", body)
+    assert sent(cloud, "CreateFabricVLAN") == ("POST", "fabrics/default/vlans", body)
     assert (vlan.vlan_id, vlan.name, vlan.description, dict(vlan)) == (100, "web", "the web", body)
     assert kept(cloud, vlan) == records.VlanRecord(account(cloud).id, 100, "web", "the web")
 
@@ -151,7 +151,7 @@ def test_update_vlan(cloud: Emulator, vlan: Vlan) -> None:
 def test_delete_vlan(cloud: Emulator, vlan: Vlan) -> None:
     """``DeleteFabricVLAN`` takes a VLAN away."""
     vlan.delete()
-    assert sent(cloud, "DeleteFabricVLAN") == ("DELETE", "/fabrics/default/vlans/100", {})
+    assert sent(cloud, "DeleteFabricVLAN") == ("DELETE", "fabrics/default/vlans/100", {})
     with pytest.raises(ResourceNotFound):
         vlan.refresh()
 
@@ -207,7 +207,7 @@ def test_networks_of_no_vlan(dc: DataCenter) -> None:
 def test_fabric_networks_are_networks(dc: DataCenter, network: Network) -> None:
     """What ``ListFabricNetworks`` and ``ListNetworks`` give is the same thing, at the same address."""
     assert network in dc.networks()
-    assert (network.path, dc.network("web-net")) == (f"/networks/{network.id}", network)
+    assert (network.path, dc.network("web-net")) == (f"networks/{network.id}", network)
 
 
 @pytest.mark.usefixtures("network")
@@ -345,7 +345,7 @@ def test_update_network(cloud: Emulator, network: Network) -> None:
         "routes": {"10.60.0.0/16": "10.50.1.3"},
     }
     assert network.update(**changes) is network
-    path = f"/fabrics/default/vlans/100/networks/{network.id}"
+    path = f"fabrics/default/vlans/100/networks/{network.id}"
     assert sent(cloud, "UpdateFabricNetwork") == ("PUT", path, changes)
     assert {name: network[name] for name in changes} == changes
     assert dict(network.refresh()) == dict(network)
@@ -391,7 +391,7 @@ def test_networks_that_are_on_no_fabric(dc: DataCenter, cloud: Emulator) -> None
 def test_delete_network(cloud: Emulator, network: Network) -> None:
     """``DeleteFabricNetwork`` takes a network away."""
     network.delete()
-    path = f"/fabrics/default/vlans/100/networks/{network.id}"
+    path = f"fabrics/default/vlans/100/networks/{network.id}"
     assert sent(cloud, "DeleteFabricNetwork") == ("DELETE", path, {})
     assert network.id not in cloud.state.networks
 

@@ -23,7 +23,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterReads, AfterSeconds, ByScript, Emulator, Fault
-from smartdc.emulator.state.storage import VolumeRecord
+from smartdc.emulator.state.records import VolumeRecord
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
@@ -68,7 +68,7 @@ def test_create_volume(dc: DataCenter, cloud: Emulator) -> None:
     """``CreateVolume`` begins to make a volume: the smallest, on the account's fabric network, unless told otherwise."""
     cloud.transitions.policy = ByScript()
     volume = dc.create_volume("data")
-    assert sent(cloud, "CreateVolume") == ("POST", "/volumes", {"name": "data", "type": "tritonnfs"})
+    assert sent(cloud, "CreateVolume") == ("POST", "volumes", {"name": "data", "type": "tritonnfs"})
     assert (volume.name, volume.size, volume.type, volume.state) == ("data", 10_240, "tritonnfs", "creating")
     assert volume.networks == [network_id(cloud, "My-Fabric-Network")]
     assert (volume.filesystem_path, volume.refs, volume.tags) == (None, None, None)
@@ -229,7 +229,7 @@ def test_volume(dc: DataCenter, volume: Volume, cloud: Emulator, form: str) -> N
     """``GetVolume`` gives a volume by its id."""
     given: Any = {"id": volume.id, "dict": {"id": volume.id}, "resource": volume}[form]
     assert dc.volume(given) == volume
-    assert sent(cloud, "GetVolume") == ("GET", f"/volumes/{volume.id}", {})
+    assert sent(cloud, "GetVolume") == ("GET", f"volumes/{volume.id}", {})
 
 
 def test_volume_by_name(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
@@ -413,7 +413,7 @@ def test_volume_in_use(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
 def test_volume_sizes(dc: DataCenter, cloud: Emulator) -> None:
     """``ListVolumeSizes`` gives sizes and types, the smallest first."""
     sizes = dc.volume_sizes("tritonnfs")
-    assert sent(cloud, "ListVolumeSizes") == ("GET", "/volumesizes?type=tritonnfs", {})
+    assert sent(cloud, "ListVolumeSizes") == ("GET", "volumesizes?type=tritonnfs", {})
     assert sizes[:2] == [{"size": 10_240, "type": "tritonnfs"}, {"size": 20_480, "type": "tritonnfs"}]
     assert sizes[-1]["size"] == 1_024_000
     with pytest.raises(InvalidArgument, match="Invalid volume type"):
