@@ -322,10 +322,6 @@ class Resource(Addressable, Mapping[str, Any]):
         """Show no more than that to a reporter of errors, which would dump a mapping whole."""
         return repr(self)
 
-    def __sentry_repr__(self) -> str:
-        """Show no more than that to a reporter of errors, which would dump a mapping whole."""
-        return repr(self)
-
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""
         name = self.get("name")
