@@ -75,8 +75,6 @@ class LeanResponse:
     """It came over a connection of this library, and not from a mock or a recording."""
     _original_response = None
     """`requests` reads cookies from it, of which CloudAPI sends none."""
-    is_own = True
-    """It came over a connection of this library, and not from a mock or a recording."""
     chunked = False
     version = 11
 
