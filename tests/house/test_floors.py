@@ -13,12 +13,10 @@ def test_the_lowest_versions_are_those_that_are_promised() -> None:
     """Every dependency of users' has a floor, and CI tests with it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [*project["dependencies"], *project["optional-dependencies"]["changefeed"]]
-    matches = [re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", each) for each in asked]
-    floors = {match[1]: match[2] for match in matches if match}
+    floors = {re.split(r"[\[>]", each)[0]: each.partition(">=")[2] for each in asked}
     lines = [line for line in (ROOT / ".ci/lowest.txt").read_text().splitlines() if not line.startswith("#")]
     lowest = dict(line.split("==") for line in lines)
 
-    assert len(floors) == len(asked)
     assert lowest.keys() == floors.keys()
     for name, floor in floors.items():
         assert lowest[name].removesuffix(".0") == floor.removesuffix(".0")
