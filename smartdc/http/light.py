@@ -46,7 +46,8 @@ def without_signature(request: requests.PreparedRequest) -> LightRequest:
 
 def is_from_a_server(response: requests.Response) -> bool:
     """Return whether a response came over a connection, and not from a mock or an adapter of somebody else."""
-    return type(response.raw) is LeanResponse or getattr(response.raw, "_pool", None) is not None
+    raw = response.raw
+    return type(raw) is LeanResponse or getattr(raw, "_pool", None) is not None or hasattr(raw, "is_a_server")
 
 
 class LightResponse(requests.Response):

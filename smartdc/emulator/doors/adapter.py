@@ -61,7 +61,10 @@ class EmulatorAdapter(HTTPAdapter):
             body = corrupt(AdapterFaultContext(request, response, response.fault, read_timeout))
         if read_timeout.exhausted:
             raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout.limit})", request=request)
-        return self.build_response(request, _raw(request, response, body))
+        answer = self.build_response(request, _raw(request, response, body))
+        # A mock is taken at its word; an emulator may be told to give answers that CloudAPI would not.
+        vars(answer.raw)["is_a_server"] = True
+        return answer
 
 
 def _raw(request: requests.PreparedRequest, response: Response, body: io.IOBase) -> HTTPResponse:
