@@ -107,26 +107,36 @@ class Listing:
         """
         page = self._fetch(self._start, so_far=0)
         yield page
+        if is_last(page):
+            return
+        for further in self._further(page, overlap=overlap, stop=stop):
+            yield further
+            if is_last(further):
+                return
+
+    def _further(self, page: Page, *, overlap: bool, stop: int | None) -> Iterator[Page]:
+        """Yield what follows the first page, wave by wave, until `stop`; `BadResponse` for a list without an end."""
         shared = max(page.limit // OVERLAP, 1) if overlap and page.limit > 1 else 0
         step = max(max(page.rows, page.limit) - shared, 1)
         number, size = 1, page.size
-        while not is_last(page):
+        while stop is None or self._start + step * number < stop:
             if number > MAX_PAGES or size > MAX_BYTES:
                 raise BadResponse(f"{self._label}: the list has not ended after {page.start + page.rows:,} entries")
             width = CONCURRENCY if page.is_full or stop is not None else 1
             starts = [self._start + step * place for place in range(number, number + width)]
-            starts = [start for start in starts if stop is None or start < stop]
-            if not starts:
-                return
-            fetch = partial(self._fetch, so_far=page.start + page.rows - self._start)
-            for newest in _at_once([partial(fetch, start) for start in starts]):
-                if newest.entries and newest.entries == page.entries:
-                    raise BadResponse(f"{self._label}: the server keeps sending the same page")
+            for newest in self._wave(page, [start for start in starts if stop is None or start < stop]):
                 page = newest
                 yield page
-                if is_last(page):
-                    return
                 number, size = number + 1, size + page.size
+
+    def _wave(self, page: Page, starts: list[int]) -> Iterator[Page]:
+        """Yield the pages that begin at `starts`, which are read at once; `page` is the one before them."""
+        fetch = partial(self._fetch, so_far=page.start + page.rows - self._start)
+        for newest in _at_once([partial(fetch, start) for start in starts]):
+            if newest.entries and newest.entries == page.entries:
+                raise BadResponse(f"{self._label}: the server keeps sending the same page")
+            page = newest
+            yield page
 
     def _fetch(self, start: int, so_far: int) -> Page:
         if so_far and self._deadline.passed():

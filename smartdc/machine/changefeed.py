@@ -18,9 +18,10 @@ from smartdc.core.operation import operation
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
 from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, TRANSIENT_ERRORS
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:

@@ -169,23 +169,30 @@ class CreatesMachines(HasMachines):
                 watcher=Search(self._datacenter, name, f"token {token}"),
             )
         except CallError as error:
-            holder = self._holder_of(name) if isinstance(error, NameTaken) else None
-            if holder is not None and _token_in(holder) == token:
-                return holder
-            # A fresh token that was refused at once has made nothing. One that was used before, by this create or an
-            # earlier process, may have made the very machine that has the name and is not listed yet.
-            is_refused = error.applied is False and not (new.token is not None and isinstance(error, NameTaken))
-            if not is_refused and holder is None:
-                raise outcome_unknown(error, name, token) from error
-            error.applied = False
-            if isinstance(error, NameTaken):
-                error.machine_id = None if holder is None else holder.id
-            raise
+            return self._settled(error, name, token, own_token=new.token is not None)
         except SmartDCError:
             raise
         except BaseException as stop:
             stop.add_note(f"dc.machines_by_token({token!r}) tells whether the machine {name!r} was made")
             raise
+
+    def _settled(self, error: CallError, name: str, token: str, *, own_token: bool) -> Machine:
+        """Return the machine that was made in spite of an error, or raise what is known: a refusal, or nothing.
+
+        A fresh token that was refused at once has made nothing. One that was used before, by this create or an earlier
+        process, may have made the very machine that has the name and is not listed yet.
+        """
+        is_taken = isinstance(error, NameTaken)
+        holder = self._holder_of(name) if is_taken else None
+        if holder is not None and _token_in(holder) == token:
+            return holder
+        is_refused = error.applied is False and not (own_token and is_taken)
+        if not is_refused and holder is None:
+            raise outcome_unknown(error, name, token) from error
+        error.applied = False
+        if isinstance(error, NameTaken):
+            error.machine_id = None if holder is None else holder.id
+        raise error
 
     def _holder_of(self, name: str) -> Machine | None:
         """Return the machine that has a name; None where that cannot be found out."""

@@ -139,17 +139,9 @@ def create_once(
         try:
             thing = send()
         except CallError as error:
-            refused = isinstance(error, Conflict) or (lost is not None and error.applied is False)
-            if lost:
-                error.applied = None
-            if refused:
-                made = _find_after_refusal(error, find, may_be_ours=unique or lost is not None)
-            else:
-                made = _find_until_settled(error, find, clock, settle, watcher)
+            made = _after_failure(error, find, clock, settle, watcher, unique=unique, again=lost is not None)
             if made:
                 return single(made)
-            if lost:
-                raise
             lost = error
         except SmartDCError as error:
             # Nothing was sent this time, for want of an agent or a key; the news is what became of the first attempt.
@@ -158,6 +150,28 @@ def create_once(
             raise
         else:
             return single(_with_twins(thing, find)) if lost else thing
+
+
+def _after_failure(
+    error: CallError,
+    find: Callable[[], list[T]],
+    clock: Clock,
+    settle: float,
+    watcher: Watcher,
+    *,
+    unique: bool,
+    again: bool,
+) -> list[T]:
+    """Return what a failed attempt has made; nothing where the create may be sent again, and else raise the error."""
+    refused = isinstance(error, Conflict) or (again and error.applied is False)
+    if again:
+        error.applied = None
+    if refused:
+        return _find_after_refusal(error, find, may_be_ours=unique or again)
+    made = _find_until_settled(error, find, clock, settle, watcher)
+    if again and not made:
+        raise error
+    return made
 
 
 def _find_after_refusal(error: CallError, find: Callable[[], list[T]], *, may_be_ours: bool) -> list[T]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
-from smartdc.http.clock import SystemClock
+from smartdc.errors import InputError, WaitTimeout
+from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.waiting.progress import Reporting, Waitable, announcer
 
-__all__ = ["DEFAULT_TIMEOUT", "TRANSIENT_ERRORS", "checked_timeout", "checked_times", "poll"]
+__all__ = ["DEFAULT_TIMEOUT", "checked_timeout", "checked_times", "poll"]
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds after which a wait gives up, unless another number is given."""
-
-TRANSIENT_ERRORS = (TransportError, BadResponse, ServerError, Throttled)
-"""Failures of the connection or the server, which say nothing about what is waited for."""
 
 MIN_LAST_CHECK_SECONDS = 5.0
 """Seconds that even the last check may take; a wait can be late by so many, and by no more."""
@@ -62,8 +60,7 @@ def poll(
         try:
             if rest:
                 clock.sleep(rest)
-            left = max(started + limit - clock.monotonic(), MIN_LAST_CHECK_SECONDS)
-            with calls_end_by(Deadline(None if timeout is None else left, clock)):
+            with calls_end_by(_deadline_of_check(started, timeout, clock)):
                 found, failure, pause = check(), None, interval
         except TRANSIENT_ERRORS as error:
             failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
@@ -77,6 +74,12 @@ def poll(
         if elapsed >= limit:
             raise WaitTimeout(f"{resource.describe()} {goal} after {limit:g} s", resource=resource) from failure
         rest = min(pause, limit - elapsed)
+
+
+def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> Deadline:
+    if timeout is None:
+        return Deadline(None, clock)
+    return Deadline(max(started + timeout - clock.monotonic(), MIN_LAST_CHECK_SECONDS), clock)
 
 
 def checked_timeout(timeout: float | None) -> None:
