@@ -116,20 +116,19 @@ class Listing:
 
     def _further(self, page: Page, *, overlap: bool, stop: int | None) -> Iterator[Page]:
         """Yield what follows the first page, wave by wave, until `stop`; `BadResponse` for a list without an end."""
-        shared = max(page.limit // OVERLAP, 1) if overlap and page.limit > 1 else 0
-        step = max(max(page.rows, page.limit) - shared, 1)
+        step = _distance(page, overlap=overlap)
         number, size = 1, page.size
         while stop is None or self._start + step * number < stop:
             if number > MAX_PAGES or size > MAX_BYTES:
                 raise BadResponse(f"{self._label}: the list has not ended after {page.start + page.rows:,} entries")
             width = CONCURRENCY if page.is_full or stop is not None else 1
-            starts = [self._start + step * place for place in range(number, number + width)]
-            for newest in self._wave(page, [start for start in starts if stop is None or start < stop]):
+            end = self._start + step * (number + width)
+            for newest in self._wave(page, range(self._start + step * number, min(end, stop or end), step)):
                 page = newest
                 yield page
                 number, size = number + 1, size + page.size
 
-    def _wave(self, page: Page, starts: list[int]) -> Iterator[Page]:
+    def _wave(self, page: Page, starts: Iterable[int]) -> Iterator[Page]:
         """Yield the pages that begin at `starts`, which are read at once; `page` is the one before them."""
         fetch = partial(self._fetch, so_far=page.start + page.rows - self._start)
         for newest in _at_once([partial(fetch, start) for start in starts]):
@@ -174,6 +173,12 @@ class Listing:
             on_it = keys
         counted = page.start + page.rows - self._start if page and page.start > self._start else 0
         return meets and len(seen) >= counted
+
+
+def _distance(page: Page, *, overlap: bool) -> int:
+    """Return how many rows after one page the next begins."""
+    shared = max(page.limit // OVERLAP, 1) if overlap and page.limit > 1 else 0
+    return max(max(page.rows, page.limit) - shared, 1)
 
 
 def requests_for(count: int) -> int:
