@@ -94,6 +94,7 @@ def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
         yield "# The triton command needs the key in an SSH agent:"
         yield f"#   ssh-add {path}"
     yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
+    yield "# This is an emulator of CloudAPI: nothing that it makes is real."
     yield "# Serving until Ctrl-C."
 
 

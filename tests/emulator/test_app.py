@@ -241,8 +241,7 @@ def test_later_answer_has_all_headers(inside: Asker) -> None:
 
     assert answer.status_code == 401
     assert set(FULL) <= set(answer.headers)
-    assert answer.headers["Server"].startswith("cloudapi/")
-    assert "emulator" in answer.headers["Server"]
+    assert answer.headers["Server"] == "cloudapi/9.20.0"
     assert answer.headers["Api-Version"] == "9.0.0"
     digest = base64.b64encode(hashlib.md5(answer.content, usedforsecurity=False).digest()).decode()
     assert answer.headers["Content-MD5"] == digest
