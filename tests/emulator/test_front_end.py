@@ -25,7 +25,7 @@ def test_server_header_is_the_servers(ask: Asker, path: str) -> None:
 
 
 def test_early_refusal_tells_an_emulator_too(ask: Asker) -> None:
-    """restify's full_response.js comes after the body; until then there is no ``Server``, but ours is always there."""
+    """Restify's full_response.js comes after the body; until then there is no ``Server``, but ours is always there."""
     answer = ask.get("/my/nothing/of/the/kind")
 
     assert answer.status_code == 404
