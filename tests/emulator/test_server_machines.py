@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from kits.emulator_signer import Asker
 from smartdc.emulator import AfterSeconds, Emulator
 
