@@ -5,6 +5,10 @@ import re
 
 from smartdc.emulator.core.reply import ApiError, invalid_argument
 
+KEY = r"/^[a-z_][a-z0-9\-_.]+$/i"
+VALUE = r"/^[-a-z0-9:_\s.*/()?+[\]\\^$|]+$/i"
+"""The patterns as CloudAPI writes them in its messages."""
+
 _KEY = re.compile(r"[a-z_][a-z0-9_.-]+", re.IGNORECASE)
 _VALUE = re.compile(r"[-a-z0-9:_\s.*/()?+\[\]\\^$|]+", re.IGNORECASE)
 
@@ -28,8 +32,8 @@ def _check_rule(rule: str) -> None:
         )
     key, _, value = rule.partition(operator)
     value = value.removeprefix("~")
-    for part, text, pattern in (("key", key, _KEY), ("value", value, _VALUE)):
+    for part, text, pattern, shown in (("key", key, _KEY, KEY), ("value", value, _VALUE, VALUE)):
         if not pattern.fullmatch(text):
             raise invalid_argument(
-                f"invalid {part} in affinity rule: {json.dumps(rule)}: {json.dumps(text)} does not match"
+                f"invalid {part} in affinity rule: {json.dumps(rule)}: {json.dumps(text)} does not match {shown}"
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 from smartdc.emulator.core.clock import VirtualClock, http_date, iso, parse_date
 from smartdc.emulator.core.ids import fixed_uuid
+from smartdc.emulator.core.javascript import truthy
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
@@ -60,9 +61,12 @@ def estimate(call: Call) -> Reply:
 def migrate(call: Call) -> Reply:
     """Queue a phase; the answer shows it as running."""
     action = call.params.get("action")
-    if not action:
+    if not truthy(action):
         raise missing_parameter('"action" must be specified')
-    if not isinstance(action, str) or action not in ACTIONS:
+    if not isinstance(action, str):
+        # An assertion of CloudAPI's own fails here, and nothing of it catches that.
+        raise ApiError(500, "InternalError", "Internal Error")
+    if action not in ACTIONS:
         raise invalid_argument(f"{action} is not a valid migration action")
     refuse_unallocated(call, "migrate")
     return ACTIONS[action](call)

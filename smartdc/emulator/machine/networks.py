@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.javascript import truthy
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.state.records import NetworkRecord
@@ -88,7 +89,7 @@ def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
 def check_network_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
     """Return network id and address of a network object; invalid ones are refused as CloudAPI does."""
     identity = item.get("ipv4_uuid")
-    if not identity:
+    if not truthy(identity):
         raise missing_parameter("network objects must contain ipv4_uuid")
     if not isinstance(identity, str):
         raise invalid_argument("ipv4_uuid must be a string")

@@ -43,7 +43,7 @@ def render(call: Call, reply: Reply) -> Response:
         headers.append(("Content-Length", str(len(body))))
     headers += [("Date", http_date(call.now)), ("Connection", _connection(call)), *reply.headers.items()]
     if call.past_body:
-        headers += _full_headers(call, b"" if is_stream else body)
+        headers += [pair for pair in _full_headers(call, b"" if is_stream else body) if pair[0] not in reply.headers]
     headers.append(EMULATOR)
     return Response(reply.status, headers, b"" if call.request.method == "HEAD" else body)
 
@@ -54,7 +54,7 @@ def _encode_body(kind: str, body: Any) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    if kind == "application/json":
+    if kind in ("application/json", "application/javascript"):
         return _encode(body).encode()
     if isinstance(body, dict) and "message" in body and set(body) <= {"code", "message", "errors"}:
         return str(body["message"]).encode()

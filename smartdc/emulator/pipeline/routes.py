@@ -112,7 +112,6 @@ UpdateMachineMetadata POST /:account/machines/:machine/metadata -
 ListMachineMetadata GET /:account/machines/:machine/metadata -
 HeadMachineMetadata HEAD /:account/machines/:machine/metadata -
 GetMachineMetadata GET /:account/machines/:machine/metadata/:key -
-HeadMachineMetadataKey HEAD /:account/machines/:machine/metadata/:key -
 DeleteMachineMetadata DELETE /:account/machines/:machine/metadata/:key -
 DeleteAllMachineMetadata DELETE /:account/machines/:machine/metadata -
 AddMachineTags POST /:account/machines/:machine/tags -
@@ -203,7 +202,12 @@ TYPED = frozenset(
         "CreateUserAccessKey",
     }
 )
-"""Operations selected by the media type of the body instead of the version; forms are refused."""
+"""Operations selected by the media type of the body, one of ``TYPES``, instead of the version."""
+
+TYPES = ("multipart/form-data", "application/octet-stream", "application/json", "text/plain")
+
+LATE = ("/:account/accesskeys", "/:account/users/:user/accesskeys", "/:account/volumes", "/:account/volumesizes")
+"""The paths that CloudAPI knows last, after those of role tags."""
 
 SINCE = {
     "/:account/users/:user/keys": "7.2.0",
