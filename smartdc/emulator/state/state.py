@@ -208,10 +208,8 @@ class State:
     # Networks and addresses
 
     def networks_of(self, account: AccountRecord) -> list[NetworkRecord]:
-        """Return the networks and pools that the account can see, without the members of the pools."""
-        visible = [network for network in self.networks.values() if network.visible_to(account.id)]
-        members = {member for network in visible for member in network.members}
-        return [network for network in visible if network.id not in members]
+        """Return the networks and pools that the account can see, the members of the pools included."""
+        return [network for network in self.networks.values() if network.visible_to(account.id)]
 
     def holder(self, machine: str) -> MachineRecord | None:
         """Return the machine that an address is taken for, which may be a hidden one."""
