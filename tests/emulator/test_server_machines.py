@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kits.emulator_signer import Asker
+from kits.emulator_signer import Asker, refusal
 from smartdc.emulator import AfterSeconds, Emulator
 
 pytest_plugins = ("kits.emulator_fixtures",)
@@ -45,3 +45,32 @@ def test_progress_keeps_its_types(inside: Asker, cloud: Emulator) -> None:
     numbers = (line["current_progress"], line["total_progress"], line["duration_ms"])
     assert answer.headers["Content-Type"] == "application/x-json-stream"
     assert (line["type"], line["state"], numbers) == ("progress", "running", (1, 100, 441))
+
+
+# Disks
+
+
+def test_nothing_remains_for_a_disk(inside: Asker, cloud: Emulator) -> None:
+    """Sdc-vmapi's lib/common/validation.js (validDisks): a size must be positive, and so must what remains."""
+    image = cloud.state.image_named("debian-12-cloud")
+    assert image
+    body = {"image": image.id, "package": "b1-small"}
+    answer = inside.post("/my/machines", {**body, "disks": [{"size": 51_200}, {"size": "remaining"}]})
+
+    assert refusal(answer) == (409, "ValidationFailed")
+    assert answer.json()["errors"] == [
+        {"field": "disks.1.size", "code": "Invalid", "message": "Disk size must be positive"}
+    ]
+
+
+def test_nothing_remains_for_another_disk(inside: Asker, cloud: Emulator) -> None:
+    """Sdc-vmapi's lib/endpoints/vms.js (createDisk): ``Must be greater than zero``."""
+    image = cloud.state.image_named("debian-12-cloud")
+    assert image
+    machine = inside.post("/my/machines", {"image": image.id, "package": "b1-small"}).json()["id"]
+    inside.act(machine, "stop")
+    inside.state(machine)
+    answer = inside.post(f"/my/machines/{machine}/disks", {"size": "remaining"})
+
+    assert refusal(answer) == (409, "ValidationFailed")
+    assert answer.json()["errors"] == [{"field": "size", "code": "Invalid", "message": "Must be greater than zero"}]
