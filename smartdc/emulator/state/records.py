@@ -31,6 +31,10 @@ class AccessKeyRecord:
     id: str
     secret: str = field(repr=False)
     created: float
+    status: str = "Active"
+    description: str | None = None
+    updated: float | None = None
+    """When it was changed last; None for never."""
 
 
 @dataclass(slots=True)
