@@ -19,8 +19,10 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
+from smartdc.emulator.state.compute import choose_node
 from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
 from smartdc.emulator.state.storage import VolumeRecord
+from smartdc.emulator.state.transitions import JobFailed
 
 PARAMETERS = "Invalid VM parameters"
 
@@ -47,7 +49,7 @@ def create_machine(call: Call) -> Reply:
     check_dns_length(call, name)
     _check_volumes(call, brand)
     check_networks(call, networks)
-    check_affinity(call.params.get("affinity"))
+    rules = check_affinity(call.params.get("affinity"))
     metadata = _flat(call, "metadata.")
     tags = _flat(call, "tag.")
     credentials = _take_credentials(metadata)
@@ -59,6 +61,11 @@ def create_machine(call: Call) -> Reply:
     _require_network(networks)
     _check_reach(call, networks)
     machine = _make(call, identity, name, brand, image, package, layout)
+    state = call.state
+    plugged = [each.network for each in networks]
+    account = call.account.id
+    node = choose_node(state.compute_nodes, state.machines.values(), package.memory, plugged, rules, account)
+    machine.compute_node = node
     machine.metadata = metadata
     machine.tags = tags
     machine.credentials = credentials
@@ -232,7 +239,6 @@ def _make(
         deletion_protection=params.get("deletion_protection") is True,
         delegate_dataset=params.get("delegate_dataset") is True,
         encrypted=params.get("encrypted") is True,
-        compute_node=catalogue.COMPUTE_NODE,
     )
 
 
@@ -248,6 +254,8 @@ def _plug(call: Call, machine: MachineRecord, networks: list[RequestedNetwork]) 
 
 
 def _provisioned(machine: MachineRecord) -> None:
+    if not machine.compute_node:
+        raise JobFailed("No compute resources available")
     machine.state = "running"
 
 
