@@ -185,6 +185,20 @@ class Resource(Addressable, Mapping[str, Any]):
         """Fetch the resource again and return it."""
         return self._keep(self._get())
 
+    def _change(
+        self,
+        method: str,
+        *names: object,
+        data: Any = None,
+        params: Mapping[str, Any] | None = None,
+        repeatable: bool = False,
+    ) -> Self:
+        """Change the resource and keep the server's answer; where that has no body, fetch the resource again."""
+        answer, response = self._call(method, *names, data=data, params=params, repeatable=repeatable)
+        if answer is None:
+            return self.refresh()
+        return self._keep(self._expect(dict, answer, response))
+
     def _keep(self, data: Mapping[str, Any]) -> Self:
         """Replace the data by the server's newest answer, unless that is about another resource."""
         asked = str(self._data[self.id_key])

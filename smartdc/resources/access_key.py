@@ -40,10 +40,10 @@ class AccessKey(Resource):
             description: what it is for.
         """
         body = arguments.strings(status=status, description=description)
-        answer, _ = self._call("POST", data=body, repeatable=True)
-        if isinstance(answer, dict):
-            return self._keep({**{name: value for name, value in self._data.items() if name == SECRET}, **answer})
-        return self.refresh()
+        secret = {name: value for name, value in self._data.items() if name == SECRET}
+        self._change("POST", data=body, repeatable=True)
+        self._data = {**secret, **self._data}
+        return self
 
     def delete(self) -> None:
         """Delete the access key: ``DeleteAccessKey``, ``DeleteUserAccessKey``."""
