@@ -89,3 +89,13 @@ def test_address_with_an_owner_and_no_machine(ask: Asker) -> None:
 
     assert shown == {"ip": "192.168.128.9", "reserved": False, "managed": False, "owner_uuid": account.id}
     assert "192.168.128.9" not in [each["ip"] for each in ask.get(f"/my/networks/{fabric.id}/ips").json()]
+
+
+def test_network_with_a_tag_of_its_own_is_no_default(ask: Asker) -> None:
+    """Sdc-cloudapi's lib/middleware/networks.js: internal ones are those with the tag internal, and fabrics."""
+    state = ask.cloud.state
+    internal = next(network for network in state.networks.values() if network.name == "internal")
+    internal.nic_tag = "storage"
+    shown = ask.get(f"/my/machines/{ask.create()}").json()
+
+    assert [state.networks[network].name for network in shown["networks"]] == ["external", "My-Fabric-Network"]

@@ -66,7 +66,8 @@ def _defaults(call: Call) -> list[RequestedNetwork]:
     kinds = requested if isinstance(requested, list) and requested else ["external", "internal"]
     seen = call.state.networks_of(call.account)
     external = next((network for network in seen if network.public), None)
-    internal = next((network for network in seen if not network.public), None)
+    # A network with a NIC tag of its own is neither: nobody gets it without asking.
+    internal = next((network for network in seen if not network.public and not network.nic_tag), None)
     pairs = (("external", external), ("internal", internal))
     return [RequestedNetwork(network) for kind, network in pairs if network and kind in kinds]
 
