@@ -19,7 +19,7 @@ _NAMES_BY_MODULE = {
     "auth.profile": ("Profile", "profiles"),
     "auth.signing": ("HTTPSignatureAuth", "Signer"),
     "datacenter": ("DataCenter", "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "explain_auth"),
-    "errors": (
+    "errors": [
         "APIError",
         "AgentError",
         "BadRequest",
@@ -58,12 +58,13 @@ _NAMES_BY_MODULE = {
         "SmartDCError",
         "TLSError",
         "Throttled",
+        "TokenUsed",
         "TransportError",
         "ValidationFailed",
         "WaitError",
         "WaitFailed",
         "WaitTimeout",
-    ),
+    ],
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

@@ -44,6 +44,7 @@ from smartdc.errors import ServiceUnavailable as ServiceUnavailable
 from smartdc.errors import SmartDCError as SmartDCError
 from smartdc.errors import Throttled as Throttled
 from smartdc.errors import TLSError as TLSError
+from smartdc.errors import TokenUsed as TokenUsed
 from smartdc.errors import TransportError as TransportError
 from smartdc.errors import ValidationFailed as ValidationFailed
 from smartdc.errors import WaitError as WaitError
@@ -142,6 +143,7 @@ __all__ = [
     "Snapshot",
     "TLSError",
     "Throttled",
+    "TokenUsed",
     "TransportError",
     "User",
     "ValidationFailed",

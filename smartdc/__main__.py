@@ -20,9 +20,9 @@ COMMANDS = {
 }
 """Command to the module whose ``main`` runs it."""
 
-HELP = f"""smartdc {__version__}: Python client for CloudAPI, the API of Triton DataCenter
+HELP = """smartdc {version}: Python client for CloudAPI, the API of Triton DataCenter
 
-usage: {command_line("COMMAND")}
+usage: {usage}
 
     tour              play a machine's whole life in an emulated data centre
     shell             open a Python session with your data centre
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command that the first argument names with the other arguments, and return the exit status."""
     name, *others = arguments or ["--help"]
     if name in {"--help", "-h", "--version"}:
-        _say(f"smartdc {__version__}" if name == "--version" else HELP)
+        _say(f"smartdc {__version__}" if name == "--version" else _help())
         return 0
     if name not in COMMANDS:
         return _fail(f"unknown command {name!r}; expected one of {', '.join(COMMANDS)}")
@@ -64,6 +64,10 @@ def run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return status
+
+
+def _help() -> str:
+    return HELP.format(version=__version__, usage=command_line("COMMAND"))
 
 
 def _say(text: str) -> None:

@@ -16,13 +16,15 @@ from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment, missing_settings
+from smartdc.core.operation import operation
 from smartdc.errors import ConfigError, SmartDCError
 from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
+from smartdc.http.request import default_headers
 from smartdc.http.retry import Retry
 from smartdc.http.session import Session
-from smartdc.http.settings import Headers, Setting, Settings, default_headers
+from smartdc.http.settings import Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.create import CreatesMachines
@@ -98,6 +100,8 @@ class DataCenter(
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
+        settle: the most seconds for which `create_machine` looks for a machine when the answer to it was lost,
+            before it asks for it again.
         clock: where the time is read, and which sleeps.
         rng: spreads retries.
         retry: how often failed calls are sent again; `Retry`.
@@ -110,7 +114,6 @@ class DataCenter(
 
     API_VERSION = "~9||~8"
 
-    location: Setting[str] = Setting()
     known_locations: Setting[dict[str, str]] = Setting()
     login: Setting[str] = Setting()
     active_roles: Setting[list[str]] = Setting()
@@ -120,6 +123,7 @@ class DataCenter(
     verify: Setting[bool | str] = Setting()
     verbose: Setting[bool | None] = Setting()
     progress: Setting[Reporter | bool | None] = Setting()
+    settle: Setting[float] = Setting()
 
     @without_frames
     def __init__(
@@ -143,6 +147,7 @@ class DataCenter(
         auth: AuthBase | None = None,
         sign_host: bool = True,
         progress: Reporter | bool | None = None,
+        settle: float = 180.0,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         retry: Retry | None = None,
@@ -150,7 +155,7 @@ class DataCenter(
         pool_size: int = 16,
     ) -> None:
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
-        place = location or found.url
+        place = found.url if location in (None, "") else location
         if not place:
             raise ConfigError(f"no location given: {HOW_TO}")
         places = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
@@ -158,7 +163,7 @@ class DataCenter(
         settings = Settings(
             base_url(place, places),
             auth=auth,
-            headers={**default_headers(api_version or self.API_VERSION), **(headers or {})},
+            headers={**default_headers(api_version or self.API_VERSION), **encoding.checked_headers(headers)},
             timeout=timeout,
             verify=False if insecure else verify,
             verbose=verbose,
@@ -176,6 +181,7 @@ class DataCenter(
             passphrase=passphrase,
             sign_host=sign_host,
             progress=progress,
+            settle=settle,
         )
         self.session = Session(settings)
         if auth is None and (key_id or secret is not None or found.key_id or found.key_material):
@@ -183,7 +189,12 @@ class DataCenter(
 
     @without_frames
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
-        """Sign with another key from now on; what is not given is taken from the profile, as at the beginning."""
+        """Sign with another key from now on; what is not given is taken from the profile, as at the beginning.
+
+        Without arguments nothing changes where there is a key already.
+        """
+        if self.auth is not None and not encoding.given(key_id=key_id, secret=secret, allow_agent=allow_agent):
+            return
         by_profile = key_id is None and secret is None
         account = self.profile.account if by_profile or self.login == "my" else self.login
         self.auth = Identity(
@@ -214,6 +225,20 @@ class DataCenter(
     def headers(self, headers: Mapping[str, str]) -> None:
         self.session.headers = Headers(encoding.checked_headers(headers))
 
+    default_headers = headers
+    """The former name of `headers`."""
+
+    @property
+    def location(self) -> str:
+        """The URL, host or name that `base_url` was resolved from; another one makes new connections, to there."""
+        return self.settings.location
+
+    @location.setter
+    def location(self, location: str) -> None:
+        place = base_url(location, self.known_locations)
+        former, self.session = self.session, Session(self.settings.elsewhere(location, place))
+        former.close()
+
     @property
     def base_url(self) -> str:
         """The URL of CloudAPI."""
@@ -230,8 +255,8 @@ class DataCenter(
 
     @property
     def url(self) -> str:
-        """The URL of the account."""
-        return self.base_url + encoding.segments(self.login)
+        """The URL of the account, which ends in a slash: ``dc.url + machine.path`` is the URL of a machine."""
+        return f"{self.base_url}{encoding.segments(self.login)}/"
 
     @property
     def account_url(self) -> str:
@@ -260,7 +285,8 @@ class DataCenter(
 
         Args:
             method: the HTTP verb.
-            path: what follows the account in the URL, such as ``/machines``; '' is the account itself.
+            path: what follows the account in the URL, such as ``machines``, with or without a slash in front; '' is the
+                account itself.
             headers: sent in this request only.
             data: the body: anything that can be encoded as JSON; at most 100,000 bytes.
             params: the query; None is left out, True and False become ``true`` and ``false``.
@@ -274,6 +300,7 @@ class DataCenter(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
         )
 
+    @operation("Ping", "GetAccount")
     def explain_auth(self) -> Explanation:
         """Print and return how this data centre is reached and signed for, and what to do where that fails.
 
@@ -306,7 +333,7 @@ class DataCenter(
         methods = [method] if isinstance(method, str) else list(method)
         below = encoding.checked_path(path)
         return presigned(
-            self.url + below,
+            self.url.removesuffix("/") + below,
             methods,
             encoding.with_roles(methods, below, params, self.active_roles) or {},
             expires=int(until),
@@ -314,6 +341,7 @@ class DataCenter(
             signer=self.auth.signer(),
         )
 
+    @operation("GetDatacenter")
     def datacenter(self, name: str) -> Self:
         """Return another data centre of the cloud, by name, host or URL, with this one's identity and settings.
 
@@ -342,7 +370,8 @@ class DataCenter(
         return self.account_url == other.account_url
 
     def __hash__(self) -> int:
-        return hash((type(self), self.account_url))
+        # Where it is and who asks can be changed, and a hash must not.
+        return hash(type(self))
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: {self._who()}{self.location}>"

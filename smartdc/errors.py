@@ -16,6 +16,7 @@ Every failure of this library is a `SmartDCError`::
     │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
     │   └── WaitFailed               it ended in a state from which the goal cannot be reached
     ├── CreateOutcomeUnknown         a create that may or may not have happened
+    ├── TokenUsed                    a token whose machine is dead, or is not like the one asked for
     ├── DoubledCreate                one create made more than one resource
     └── APIError                     CloudAPI refused (also a requests.HTTPError)
         ├── Redirected               302: the resource is at another URL
@@ -49,6 +50,7 @@ Every failure of this library is a `SmartDCError`::
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -95,6 +97,7 @@ __all__ = [
     "SmartDCError",
     "TLSError",
     "Throttled",
+    "TokenUsed",
     "TransportError",
     "ValidationFailed",
     "WaitError",
@@ -103,8 +106,38 @@ __all__ = [
 ]
 
 
+MAX_TEXT_BYTES = 3800
+"""The most that the text of an error has, in UTF-8."""
+
+_MAYBE_UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]")
+
+
+def printable(text: str, limit: int = MAX_TEXT_BYTES) -> str:
+    """Return a text that may come from a server, fit for a terminal, of at most `limit` bytes in UTF-8.
+
+    Control characters but line breaks, escapes, surrogates and marks that turn the direction of writing are written
+    as escapes of Python's. No more is looked at than can be shown.
+    """
+    if 4 * len(text) <= limit and text.isprintable():
+        return text
+    shown = _MAYBE_UNPRINTABLE.sub(_escaped, text[: limit + 1])
+    data = shown.encode()
+    if len(data) <= limit:
+        return shown
+    return data[: limit - 3].decode(errors="ignore") + "…"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 class SmartDCError(Exception):
-    """Base of all errors of this library."""
+    """Base of all errors of this library; its text is bounded and printable, whatever a server sent."""
+
+    def __init__(self, *args: Any) -> None:
+        """Keep the arguments of an exception."""
+        super().__init__(*(printable(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class ConfigError(SmartDCError):
@@ -146,7 +179,7 @@ class CallError(SmartDCError):
     ) -> None:
         """Keep the facts of the call; `message` is the whole text."""
         super().__init__(message)
-        self.message = message
+        self.message = str(self.args[0])
         self.method = method
         self.path = path
         self.request_id = request_id
@@ -203,6 +236,18 @@ class CreateOutcomeUnknown(CallError):
     token: str | None = None
 
 
+class TokenUsed(SmartDCError):
+    """The token of a create has made a machine before that is dead or of another image; it is `machine`."""
+
+    def __init__(self, message: str, *, machine: Any = None) -> None:
+        super().__init__(message)
+        self.machine = machine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the live machine; the text names it."""
+        return _restore, (type(self), str(self), {**vars(self), "machine": None})
+
+
 class DoubledCreate(SmartDCError):
     """One create made more than one resource; `things` has all of them, for you to choose."""
 
@@ -219,7 +264,8 @@ class APIError(CallError, requests.HTTPError):
     """CloudAPI answered with an error.
 
     `status` is the HTTP status, `code` CloudAPI's code ('' when it gave none), `message` the server's words,
-    `errors` its list of field errors, `data` the whole decoded body.
+    `errors` its list of field errors, `data` the decoded body, or the beginning of one that is no JSON or above 256 kB;
+    the whole is in `response`. All texts are bounded, and fit for a terminal.
     """
 
     status: int = 0

@@ -28,6 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many calls the campaign makes with random failures",
     )
+    parser.addoption(
+        "--kills", type=int, default=1, metavar="N", help="how often a create is killed at each of its moments"
+    )
+    parser.addoption(
+        "--interrupts", type=int, default=1_000, metavar="N", help="how often a client is interrupted by signals"
+    )
 
 
 @pytest.hookimpl(optionalhook=True)

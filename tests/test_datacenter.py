@@ -69,7 +69,7 @@ def test_request_that_is_refused(dc: DataCenter) -> None:
         dc.request("GET", "/keys/nobody")
 
 
-@pytest.mark.parametrize("path", ["machines", "/machines/../keys", "/machines//x", "/a?b=c", "/a#b", "/./a", "/a%2e%2e/..",
+@pytest.mark.parametrize("path", ["/", "//machines", "../machines", "/machines/../keys", "/machines//x", "/a?b=c", "/a#b", "/./a", "/a%2e%2e/..",
                                   "/%2e%2e/other", "/a\r\nX: y"])  # fmt: skip
 def test_request_of_a_path_that_is_none(dc: DataCenter, cloud: Emulator, path: str) -> None:
     """A path that another hop would read differently is refused before anything is sent."""
@@ -88,10 +88,58 @@ def test_request_of_too_much(dc: DataCenter, cloud: Emulator) -> None:
 
 
 def test_url(dc: DataCenter) -> None:
-    """The URL of a data centre is that of the account in it."""
-    assert dc.url == f"{dc.base_url}/demo"
-    assert DataCenter("http://127.0.0.1:1").url == "http://127.0.0.1:1/my"
-    assert DataCenter("http://127.0.0.1:1", login="bob@example.com/x").url == "http://127.0.0.1:1/bob%40example.com%2Fx"
+    """The URL of a data centre is that of the account in it, and what follows is a path."""
+    assert dc.url == f"{dc.base_url}/demo/"
+    assert DataCenter("http://127.0.0.1:1").url == "http://127.0.0.1:1/my/"
+    assert (
+        DataCenter("http://127.0.0.1:1", login="bob@example.com/x").url == "http://127.0.0.1:1/bob%40example.com%2Fx/"
+    )
+
+
+@pytest.mark.parametrize("path", ["machines", "/machines"])
+def test_path_with_and_without_a_slash(dc: DataCenter, machine: Machine, cloud: Emulator, path: str) -> None:
+    """A path is what follows the account; a slash in front of it changes nothing."""
+    decoded, _ = dc.request("GET", path, params={"limit": 1})
+    assert [entry["id"] for entry in decoded] == [machine.id]
+    assert cloud.trace[-1].path == "/demo/machines?limit=1"
+
+
+def test_location_can_be_changed(odd_server: Any) -> None:
+    """Another location leads elsewhere, with the same settings and another connection."""
+    odd_server.get("https://east.example/demo/keys", json=[])
+    with DataCenter("west", login="demo", known_locations={"west": "https://west.example", "east": "https://east.example"},
+                    headers={"X-Team": "blue"}, timeout=5) as dc:  # fmt: skip
+        dc.location = "east"
+        assert dc.keys() == []
+        assert (dc.location, dc.base_url, dc.timeout) == ("east", "https://east.example", 5)
+    assert odd_server.calls[-1].request.headers["X-Team"] == "blue"
+
+
+def test_location_that_is_refused_changes_nothing(offline: DataCenter) -> None:
+    """What leads nowhere is refused, and the data centre stays where it was."""
+    with pytest.raises(ConfigError, match="unknown location 'nowhere'"):
+        offline.location = "nowhere"
+    assert offline.base_url == "http://127.0.0.1:1"
+
+
+def test_authenticate_without_arguments(dc: DataCenter) -> None:
+    """Where there is a key already, nothing changes."""
+    before = dc.auth
+    dc.authenticate()
+    assert dc.auth is before
+    with pytest.raises(ConfigError, match="no account to sign for"):
+        DataCenter("http://127.0.0.1:1").authenticate()
+
+
+def test_headers_under_their_former_name(dc: DataCenter) -> None:
+    """``default_headers`` and ``headers`` are the same."""
+    assert dc.default_headers is dc.headers
+
+
+def test_login_in_the_place_of_headers() -> None:
+    """The fourth argument is for headers; who gives the login there is told so."""
+    with pytest.raises(InputError, match="headers must be a dict, not a str; the account to act on goes in login="):
+        DataCenter("http://127.0.0.1:1", "/demo/keys/a", "unread", "demo")  # type: ignore[arg-type]
 
 
 def test_my_account(cloud: Emulator) -> None:
@@ -249,7 +297,7 @@ def test_datacenters(dc: DataCenter, cloud: Emulator) -> None:
     other = DataCenter("http://127.0.0.1:1")
     cloud.state.settings.elsewhere = {"east": "https://east.example"}
     found = dc.datacenters()
-    assert sent(cloud, "ListDatacenters") == ("GET", "/datacenters", {})
+    assert sent(cloud, "ListDatacenters") == ("GET", "datacenters", {})
     assert found == {"emulator-1": dc.base_url, "east": "https://east.example"}
     assert dc.known_locations["east"] == "https://east.example"
     assert "east" not in other.known_locations
@@ -268,7 +316,7 @@ def test_datacenter(cloud: Emulator, east: Server) -> None:
     cloud.state.settings.elsewhere = {"east": east.url}
     with Server(cloud) as server, DataCenter(**cloud.connection(server.url)) as dc:
         other = dc.datacenter("east")
-        assert sent(cloud, "GetDatacenter") == ("GET", "/datacenters/east", {})
+        assert sent(cloud, "GetDatacenter") == ("GET", "datacenters/east", {})
         assert (other.base_url, other.login, other.auth) == (east.url, "demo", dc.auth)
         assert other.account().login == "demo"
         assert len(cloud.trace) == 1
@@ -307,7 +355,7 @@ def test_datacenter_elsewhere(dc: DataCenter, cloud: Emulator) -> None:
     cloud.state.settings.elsewhere = {"east": "https://east.example"}
 
     assert dc.datacenter("east").base_url == "https://east.example"
-    assert sent(cloud, "GetDatacenter") == ("GET", "/datacenters/east", {})
+    assert sent(cloud, "GetDatacenter") == ("GET", "datacenters/east", {})
     assert [asked.status for asked in cloud.trace] == [302]
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smartdc.auth.signing import algorithm_of, is_fingerprint, key_type_of, matches, md5_fingerprint, read_string
+from smartdc.auth.ssh_key import algorithm_of, is_fingerprint, key_type_of, matches, md5_fingerprint, read_string
 from smartdc.errors import AgentError, KeyFileError
-from smartdc.http.deadline import Deadline
+from smartdc.http.deadline import Deadline, ambient_deadline
+from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ class AgentKey:
     """A key in an ssh-agent; it is a `Signer`.
 
     It holds no secret, so it may be copied and pickled, and every signature uses a connection of its own, so it
-    may be used by threads and after a fork.
+    may be used by threads and after a fork. A request ends with the call that it signs for, if that has less time left.
     """
 
     public_blob: bytes
@@ -144,8 +145,9 @@ class _Connection:
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
-        self._timeout = timeout
-        self._deadline = Deadline(timeout)
+        left = ambient_deadline().left()
+        self._timeout = timeout if left is None else min(timeout, left)
+        self._deadline = Deadline(self._timeout)
         _check_socket(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -190,6 +192,8 @@ class _Connection:
         return self._deadline.left()
 
     def _failure(self, error: OSError) -> AgentError:
+        if from_signal_handler(error):
+            raise error
         if isinstance(error, TimeoutError):
             return AgentError(
                 f"the ssh-agent at {self._path} did not answer within {self._timeout:g} s; is it waiting for a "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from smartdc.auth.agent import AgentKey
 from smartdc.auth.identity import Identity
 from smartdc.auth.profile import lacking
-from smartdc.auth.signing import is_fingerprint, key_type_of, md5_fingerprint, sha256_fingerprint
+from smartdc.auth.ssh_key import is_fingerprint, key_type_of, md5_fingerprint, sha256_fingerprint
 from smartdc.errors import (
     AgentError,
     CallError,

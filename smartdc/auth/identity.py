@@ -8,17 +8,22 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from requests.auth import AuthBase
 
 from smartdc.auth.agent import Agent
-from smartdc.auth.signing import HTTPSignatureAuth, Signer, is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
+from smartdc.auth.signing import HTTPSignatureAuth, Signer
+from smartdc.auth.ssh_key import is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
 from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
+from smartdc.http.deadline import ambient_deadline
 from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from requests import PreparedRequest
 
@@ -26,6 +31,48 @@ __all__ = ["Identity"]
 
 PATH_FORM = re.compile(r"/(?P<account>[^/]+)(?:/users?/(?P<user>[^/]+))?/keys/(?P<key>.+)")
 USUAL_FILES = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
+
+
+AGENT, FILES, SIGNING = "the ssh-agent", "files", "signing"
+
+SLOW_SECONDS = 0.5
+"""Seconds after which a failure is slow: somebody or something did not answer."""
+
+REMEMBERED_SECONDS = 2.0
+"""Seconds for which a slow failure is not waited for again."""
+
+LEFT_BEHIND = frozenset({"_lock", "_pid", "_failures"})
+"""Attributes of an `Identity` that are made anew in every process."""
+
+
+class SlowFailures:
+    """Failures that took long: whoever asks the same place shortly afterwards hears them at once.
+
+    Otherwise every call of a program would wait for the same silent agent, and every thread would ask somebody for
+    the passphrase that was just refused.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, AgentError | KeyFileError]] = {}
+
+    @contextmanager
+    def of(self, place: str) -> Iterator[None]:
+        """Raise the recent failure of `place` if there is one, or else keep that of the block if it is slow."""
+        started = time.monotonic()
+        if (kept := self._kept.get(place)) and started < kept[0]:
+            raise _twin(kept[1])
+        try:
+            yield
+        except (AgentError, KeyFileError) as error:
+            now = time.monotonic()
+            if now - started >= SLOW_SECONDS:
+                self._kept[place] = now + REMEMBERED_SECONDS, _twin(error)
+            raise
+
+
+def _twin(error: AgentError | KeyFileError) -> AgentError | KeyFileError:
+    """Return the same error without its frames, and for another thread."""
+    return type(error)(*error.args)
 
 
 class Identity(AuthBase):
@@ -72,6 +119,7 @@ class Identity(AuthBase):
 
     def _reset_lock(self) -> None:
         self._lock, self._pid = threading.Lock(), os.getpid()
+        self._failures = SlowFailures()
 
     def _check(self) -> None:
         if not self.account:
@@ -87,7 +135,9 @@ class Identity(AuthBase):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Sign a request, after finding the key if this is the first."""
-        return self.resolve()(request)
+        auth = self.resolve()
+        with self._failures.of(SIGNING):
+            return auth(request)
 
     def resolve(self) -> HTTPSignatureAuth:
         """Find the key, once, and return the auth that signs with it.
@@ -105,10 +155,9 @@ class Identity(AuthBase):
         if self._pid != os.getpid():
             # A thread that the child of a fork does not have may hold the parent's for ever.
             self._reset_lock()
-        with self._lock:
-            if self._signer is None:
-                self._signer = self._find()
-            return self._signer
+        if self._signer is None:
+            self._signer = self._find()
+        return self._signer
 
     def key_id(self) -> str:
         """Return the key id as it is sent: with the key's name or, in place of any fingerprint, its MD5 one."""
@@ -125,6 +174,9 @@ class Identity(AuthBase):
         are kept, since any of them may be what the caller has to mend, and the error at the end has all their texts.
         It is a `PassphraseRequired` if any place has the key in encrypted form. A key that is found and is not the
         one that the key id names is a `ConfigError`, and ends the search.
+
+        Threads that have no key yet ask the agent side by side, each within the deadline of its own call. Only what is
+        in files is loaded by one thread at a time, since somebody may be asked for a passphrase.
         """
         failures = []
         for look in self._places():
@@ -138,9 +190,20 @@ class Identity(AuthBase):
         raise (PassphraseRequired if locked else KeyFileError)("; ".join(map(str, failures)))
 
     def _places(self) -> tuple[Callable[[], Signer], ...]:
-        if self._secret is None:
-            return self._from_agent, self._from_files
-        return (self._from_agent, self._given) if self._allow_agent else (self._given,)
+        given = partial(self._one_at_a_time, self._from_files if self._secret is None else self._given)
+        return (self._from_agent, given) if self._secret is None or self._allow_agent else (given,)
+
+    def _one_at_a_time(self, load: Callable[[], Signer]) -> Signer:
+        """Load a key, or return the one that another thread has loaded meanwhile; its slow failure is ours too."""
+        left = ambient_deadline().left()
+        if not self._lock.acquire(timeout=-1 if left is None else left):
+            raise KeyFileError("another thread is still loading the private key; is it waiting for a passphrase?")
+        try:
+            with self._failures.of(FILES):
+                self._signer = self._signer or load()
+                return self._signer
+        finally:
+            self._lock.release()
 
     def _given(self) -> Signer:
         path = _path_in(self._secret)
@@ -170,7 +233,8 @@ class Identity(AuthBase):
             raise AgentError("the ssh-agent was not asked, because allow_agent=False")
         if not is_fingerprint(self.key):
             raise AgentError("the ssh-agent was not asked, since it knows keys by fingerprint, not by name")
-        return Agent(timeout=self._agent_timeout).find(self.key)
+        with self._failures.of(AGENT):
+            return Agent(timeout=self._agent_timeout).find(self.key)
 
     def _from_files(self) -> Signer:
         from smartdc.auth.private_key import find_private_key  # noqa: PLC0415 (as in _load)
@@ -196,7 +260,7 @@ class Identity(AuthBase):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
         kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _path_in(self._secret)}
-        return {name: value for name, value in {**vars(self), **kept}.items() if name not in {"_lock", "_pid"}}
+        return {name: value for name, value in {**vars(self), **kept}.items() if name not in LEFT_BEHIND}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from smartdc.errors import ConfigError
 
 __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "base_url"]
 
-KNOWN_LOCATIONS: Mapping[str, str] = MappingProxyType({"us-central-1": "https://us-central-1.api.mnx.io"})
-"""The public clouds whose addresses are known; pass `known_locations` to use names of your own."""
+KNOWN_LOCATIONS: dict[str, str] = {"us-central-1": "https://us-central-1.api.mnx.io"}
+"""The public clouds whose addresses are known, to which names of your own may be added: they count for every
+`DataCenter` that is made afterwards without `known_locations`."""
 
-TELEFONICA_LOCATIONS: Mapping[str, str] = MappingProxyType({})
+TELEFONICA_LOCATIONS: dict[str, str] = {}
 """Kept for scripts that import it: that cloud is gone."""
 
 _WORD = re.compile(r"[\w-]+")
@@ -24,6 +24,8 @@ _USER = re.compile(r"[^/]*@")
 
 def base_url(location: str, known: Mapping[str, str]) -> str:
     """Resolve a location, which is a URL, a host (with a port or not) or a name in `known`, to a URL without a slash."""
+    if not isinstance(location, str):
+        raise ConfigError(f"location must be a URL, a host, or one of {_names(known)}, not a {type(location).__name__}")
     if _WORD.fullmatch(location) and location not in known and location != "localhost":
         raise ConfigError(
             f"unknown location {location!r}; expected one of {_names(known)}, or for a host https://{location}"

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 
-from smartdc.auth.signing import (
+from smartdc.auth.ssh_key import (
     algorithm_of,
     is_fingerprint,
     key_type_of,
@@ -33,7 +33,7 @@ from smartdc.auth.signing import (
     read_string,
 )
 from smartdc.errors import KeyFileError, PassphraseRequired, SmartDCError
-from smartdc.http.tracebacks import without_frames
+from smartdc.http.tracebacks import from_signal_handler, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -283,6 +283,8 @@ def _asked(passphrase: Callable[[str], str | bytes | None], name: str) -> str | 
     except SmartDCError:
         raise
     except Exception as error:
+        if from_signal_handler(error):
+            raise
         raise KeyFileError(f"the passphrase callback failed: {type(error).__name__}: {error}") from error
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, overload
 
 import requests
 
-from smartdc.errors import BadResponse, InputError, ResourceNotFound
+from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
 from smartdc.http import request as wire
+from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
@@ -32,9 +33,11 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 class Addressable:
     """A place below a data centre."""
 
+    __slots__ = ()
+
     @property
     def path(self) -> str:
-        """The address below the account, such as ``/machines/<id>``; '' is the account itself."""
+        """The address below the account, such as ``machines/<id>``; '' is the account itself."""
         raise NotImplementedError(type(self).__name__)
 
     @property
@@ -51,13 +54,39 @@ class Addressable:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
-        """Send a request to what lies at `names` below this place."""
-        path = self.path + wire.segments(*names)
-        return self._datacenter.request(method, path, headers=headers, data=data, params=params, repeatable=repeatable)
+        """Send a request to what lies at `names` below this place.
+
+        Only what was given is passed on: a stand-in for a data centre may take no more than method, path and params.
+        """
+        options = wire.given(headers=headers, data=data, params=params, repeatable=repeatable or None)
+        return self._datacenter.request(method, self._path_below(*names), **options)
+
+    def _path_below(self, *names: object) -> str:
+        """Return the path of what lies at `names` below this place."""
+        return (self.path + wire.segments(*names)).removeprefix("/")
+
+    @property
+    def _clock(self) -> Clock:
+        """Where the time is read; a stand-in for a data centre need not have a clock."""
+        return getattr(self._datacenter, "clock", None) or SystemClock()
+
+    def _now(self) -> float:
+        """Return the server's time as well as it is known, in epoch seconds."""
+        session = getattr(self._datacenter, "session", None)
+        return float(session.now() if session else self._clock.time())
 
     def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Get one thing."""
-        return self._expect(dict, *self._call("GET", *names, params=params))
+        """Get one thing; `BadResponse` where it was asked for by its UUID and the answer is about another."""
+        answer = self._expect(dict, *self._call("GET", *names, params=params))
+        if names and "id" in answer:
+            self._check_identity(str(names[-1]), str(answer["id"]))
+        return answer
+
+    def _check_identity(self, asked: str, answered: str) -> None:
+        """Refuse an answer about something else; it belongs to another request, and the next one on its connection may too."""
+        if is_uuid(asked) and asked.lower() != answered.lower():
+            self._datacenter.close()
+            raise BadResponse(f"asked for {asked}, got {answered[:40]!r}")
 
     def _list(self, *names: object, params: Mapping[str, Any] | None = None) -> list[Any]:
         """Get a list of things, all of it."""
@@ -145,6 +174,8 @@ class Resource(Addressable, Mapping[str, Any]):
         data: the server's answer about it; the dict is copied.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_data", "_parent")
+
     kind: ClassVar[str]
     """The plural in the address: ``machines``."""
     id_key: ClassVar[str] = "id"
@@ -167,10 +198,36 @@ class Resource(Addressable, Mapping[str, Any]):
         else:
             self.refresh()
 
+    @classmethod
+    def from_answer(cls, parent: Addressable, answer: dict[str, Any]) -> Self:
+        """Make a resource of an answer that nobody else holds, which is therefore kept and not copied."""
+        [resource] = cls.from_answers(parent, [answer])
+        return resource
+
+    @classmethod
+    def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> list[Self]:
+        """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
+        # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
+        key, new, resources = cls.id_key, cls.__new__, []
+        for answer in answers:
+            resource = new(cls)
+            resource._parent = parent  # noqa: SLF001 (its own kind)
+            resource._data = answer  # noqa: SLF001
+            identity = answer.get(key)
+            if type(identity) is not str or not identity:
+                resource._identity_in(answer)  # noqa: SLF001
+            resources.append(resource)
+        return resources
+
     @property
     def path(self) -> str:
-        """The address below the account."""
-        return self._parent.path + wire.segments(self.kind, self._data[self.id_key])
+        """The address below the account, such as ``machines/<id>``: `DataCenter.url` and it make the URL."""
+        return self._below_parent(self.kind, self._data[self.id_key])
+
+    def _below_parent(self, *names: object) -> str:
+        """Return the path of what lies at `names` below the place that this belongs to."""
+        above = getattr(self._parent, "path", "")
+        return f"{above}{wire.segments(*names)}".removeprefix("/")
 
     @property
     def datacenter(self) -> DataCenter:
@@ -179,32 +236,21 @@ class Resource(Addressable, Mapping[str, Any]):
 
     @property
     def _datacenter(self) -> DataCenter:
-        return self._parent._datacenter  # noqa: SLF001 (its own kind)
+        # What has a place of its own knows its data centre; anything else stands in for one.
+        return cast("DataCenter", getattr(self._parent, "_datacenter", self._parent))
 
     def refresh(self) -> Self:
         """Fetch the resource again and return it."""
         return self._keep(self._get())
 
-    def _change(
-        self,
-        method: str,
-        *names: object,
-        data: Any = None,
-        params: Mapping[str, Any] | None = None,
-        repeatable: bool = False,
-    ) -> Self:
+    def _change(self, method: str, *names: object, **request: Any) -> Self:
         """Change the resource and keep the server's answer; where that has no body, fetch the resource again."""
-        answer, response = self._call(method, *names, data=data, params=params, repeatable=repeatable)
-        if answer is None:
-            return self.refresh()
-        return self._keep(self._expect(dict, answer, response))
+        answer, response = self._call(method, *names, **request)
+        return self.refresh() if answer is None else self._keep(self._expect(dict, answer, response))
 
     def _keep(self, data: Mapping[str, Any]) -> Self:
         """Replace the data by the server's newest answer, unless that is about another resource."""
-        asked = str(self._data[self.id_key])
-        answered = self._identity_in(data)
-        if is_uuid(asked) and asked.lower() != answered.lower():
-            raise BadResponse(f"asked for {type(self).__name__} {asked}, got {answered}")
+        self._check_identity(str(self._data[self.id_key]), self._identity_in(data))
         self._data = dict(data)
         return self
 
@@ -233,12 +279,22 @@ class Resource(Addressable, Mapping[str, Any]):
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
-        vars(twin).update(vars(self), _data=copy.deepcopy(self._data))
+        # A subclass may leave secrets out of its pickles, but not out of its copies.
+        twin.__setstate__({**Resource.__getstate__(self), "_data": _copied(self._data)})
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy the data; the place it belongs to stays the same one."""
         return self.__copy__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all attributes, whether they are kept in slots or in ``__dict__``."""
+        attributes, slots = cast("tuple[dict[str, Any] | None, dict[str, Any]]", object.__getstate__(self))
+        return {**(attributes or {}), **slots}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
     def __getitem__(self, name: str) -> Any:
         return self._data[name]
@@ -249,28 +305,64 @@ class Resource(Addressable, Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._data)
 
+    def __setitem__(self, name: str, value: Any) -> NoReturn:
+        self._refuse_change()
+
+    def __delitem__(self, name: str) -> NoReturn:
+        self._refuse_change()
+
+    def _refuse_change(self) -> NoReturn:
+        raise TypeError(
+            f"this {type(self).__name__} shows what the server sent, and its items cannot be changed; "
+            "call one of its methods to change it on the server, or change a dict: copy()"
+        )
+
+    def copy(self) -> dict[str, Any]:
+        """Return the data as a dict of its own, which can be changed."""
+        return _copied(self._data)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.copy(), **other} if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self.copy()} if isinstance(other, Mapping) else NotImplemented
+
     @property
     def canonical_url(self) -> str:
-        """The whole URL, with ``my`` resolved to the account's login where that is known; equality goes by it."""
-        return self.datacenter.account_url + self.path
+        """The whole URL, with ``my`` resolved to the account's login where that is known."""
+        return f"{self.datacenter.account_url}/{self.path}".removesuffix("/")
+
+    @property
+    def _identity(self) -> str:
+        """What tells it from the others of its owner."""
+        return str(self._data[self.id_key])
 
     def __eq__(self, other: object) -> bool:
+        """Compare by UUID, or by owner and name for what has no UUID; a dict with the same data is equal too."""
+        if isinstance(other, dict):
+            return self._data == other
         if type(other) is not type(self):
             return NotImplemented
-        return self.canonical_url == other.canonical_url
+        if self.id_key != "name" and is_uuid(self._identity):
+            return self._identity.lower() == other._identity.lower()
+        return self._identity == other._identity and bool(self._parent == other._parent)
 
     def __hash__(self) -> int:
-        return hash((type(self), self.canonical_url))
+        return hash((type(self), self._identity.lower()))
 
     def __str__(self) -> str:
-        return str(self._data[self.id_key])
+        return printable(str(self._data[self.id_key]))
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>"
+        return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
+
+    def __sentry_repr__(self) -> str:
+        """Show no more than that to a reporter of errors, which would dump a mapping whole."""
+        return repr(self)
 
     def _summary(self) -> list[str]:
         """Return the few words that tell this resource from its neighbours."""

@@ -1,4 +1,4 @@
-"""Wait for many machines at once, with one listing for all of them."""
+"""Wait for many machines at once, with as few requests as that takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
+from smartdc.fleet.watch import Watch
 from smartdc.machine.action import STATES
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
@@ -35,6 +37,7 @@ class Waited(NamedTuple):
 class WaitsForMachines(HasMachines):
     """Mix-in for owners of machines that can wait for many of them at once."""
 
+    @operation("ListMachines", "GetMachine")
     def wait_for(
         self,
         machines: Machine | Iterable[Machine],
@@ -45,6 +48,9 @@ class WaitsForMachines(HasMachines):
         progress: Reporter | bool | None = None,
     ) -> Waited:
         """Wait until every machine is in `state` or cannot get there any more: ``ListMachines`` at every check.
+
+        Where the account has many other machines, only those are listed that have the beginning of the name and the
+        tags that all these have in common, or each is fetched by itself, ``GetMachine``, if that takes fewer requests.
 
         Nothing is raised for a single machine: the result says who arrived, who failed and why, and who was late
         when `timeout` seconds had passed (None waits for ever). The machines show what was seen last.
@@ -62,14 +68,15 @@ class WaitsForMachines(HasMachines):
 class _Group:
     """Machines that are waited for together: which still are, and what came of the others.
 
-    A check lists all machines once, which judges every one whose state is enough. Where only the audit can tell, it is
+    A check looks at all machines once, which judges every one whose state is enough. Where only the audit can tell, it is
     read for the first few, which then go to the end of the queue, so that each gets its turn.
     """
 
     def __init__(self, owner: HasMachines, datacenter: DataCenter, waiting: dict[str, Machine], state: str) -> None:
         if foreign := [machine for machine in waiting.values() if machine.datacenter is not datacenter]:
             raise InputError(f"{foreign[0]!r} is in another data centre: wait for it there")
-        self.owner, self.datacenter, self.waiting, self.state = owner, datacenter, waiting, state
+        self.datacenter, self.waiting, self.state = datacenter, waiting, state
+        self._watch = Watch(owner)
         self.total = len(waiting)
         self.arrived: list[Machine] = []
         self.failed: dict[Machine, WaitFailed] = {}
@@ -84,13 +91,9 @@ class _Group:
         return f"{len(self.waiting)} of {self.total} machines"
 
     def check(self) -> bool:
-        """List the machines once, judge those that are waited for, and return whether all have been."""
-        listed = {machine.id: machine for machine in self.owner.machines()} if self.waiting else {}
+        """Look at the machines once, judge those that are waited for, and return whether all have been."""
+        self._watch.look(list(self.waiting.values()))
         for machine in list(self.waiting.values()):
-            if found := listed.get(machine.id):
-                machine.take(found)
-            else:
-                machine.look()
             self._judge(machine, audit=False)
         for machine in list(islice(self.waiting.values(), AUDITS_PER_CHECK)):
             self._judge(machine, audit=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,11 +12,13 @@ import requests
 from smartdc import errors
 from smartdc.http import request as encoding
 from smartdc.http import retry
-from smartdc.http.clock import end
 from smartdc.http.dates import http_date, parse_http_date
-from smartdc.http.deadline import Deadline, ambient_deadline
-from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, outcome_of_status
-from smartdc.http.response import api_error, decode, transport_error
+from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.excerpt import excerpt
+from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
+from smartdc.http.ids import new_uuid
+from smartdc.http.light import LightRequest, is_from_a_server, without_signature
+from smartdc.http.response import MAX_CODE, api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -80,18 +81,12 @@ class Call:
         self.body = body
         self.headers = headers
         self.repeatable = repeatable or method in retry.IDEMPOTENT
-        self.request_id = str(uuid.uuid4())
+        self.request_id = new_uuid()
         self.pace = session.paces.of(path)
         self.turn = self.pace.turn()
-        self.deadline = self._deadline(timeout)
+        self.deadline = Deadline(timeout, self.settings.clock).earlier(ambient_deadline())
         left = self.deadline.left()
         self.timeout = None if left is None else round(left, 3)
-
-    def _deadline(self, timeout: float | None) -> Deadline:
-        clock = self.settings.clock
-        moment = end()
-        waits = Deadline(None if moment is None else moment - clock.monotonic(), clock)
-        return Deadline(timeout, clock).earlier(ambient_deadline()).earlier(waits)
 
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
         """Attempt until there is a response, a final error or no time left.
@@ -109,16 +104,7 @@ class Call:
                 raise error or self._never_sent()
             self.attempts += 1
             self.offset = self.session.clock_offset
-            request = self._prepare()
-            left = self.deadline.left()
-            try:
-                response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
-            except CALL_FAILURES as cause:
-                error, outcome, pause = self._no_response(cause)
-            else:
-                error, outcome, pause = self._judge(response)
-            finally:
-                request.headers.pop("Authorization", None)
+            error, outcome, pause = self._attempt(transmit)
             if error is None:
                 return self._result
             self.unsure = self.unsure or outcome in {Outcome.UNKNOWN, Outcome.UNUSABLE}
@@ -137,12 +123,25 @@ class Call:
         error.applied = False
         return error
 
+    def _attempt(self, transmit: Transmit) -> Verdict:
+        """Send the request once; what is kept of it afterwards does not hold the signature."""
+        request = self._prepare()
+        left = self.deadline.left()
+        try:
+            response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
+        except CALL_FAILURES as cause:
+            if theirs := of_signal_handler(cause):
+                request.headers.pop("Authorization", None)
+                raise theirs from theirs.__cause__
+            return self._no_response(cause)
+        except BaseException:
+            request.headers.pop("Authorization", None)
+            raise
+        response.request = without_signature(request)
+        return self._judge(response)
+
     def _prepare(self) -> requests.PreparedRequest:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
-        request = requests.PreparedRequest()
-        request.method = self.method
-        request.url = self.url
-        request.body = self.body
         headers = cast("Headers", self.settings.headers).copy()
         headers["Date"] = http_date(self.settings.clock.time() + self.offset)
         headers["X-Request-Id"] = self.request_id
@@ -151,12 +150,15 @@ class Call:
             headers["Content-MD5"] = encoding.md5_of(self.body)
         if self.body is not None or self.method in {"POST", "PUT"}:
             headers["Content-Length"] = str(len(self.body or b""))
-        headers.update(self.headers)
-        request.headers = headers
-        request._cookies = self.session.http.cookies  # type: ignore[attr-defined] # noqa: SLF001 (always empty)
+        if self.headers:
+            headers.update(self.headers)
+        request = LightRequest(self.method, self.url, self.body, headers)
         if self.settings.verbose:
             self._print(f"{self.method}\t{self.url}")
-        return self.settings.auth(request) if self.settings.auth else request
+        if self.settings.auth is None:
+            return request
+        with calls_end_by(self.deadline):  # an ssh-agent or a passphrase may take its time
+            return self.settings.auth(request)
 
     def _no_response(self, cause: Exception) -> Verdict:
         self._log(type(cause).__name__)
@@ -180,7 +182,7 @@ class Call:
         return error, outcome, retry.retry_after(response.headers, self.session.now())
 
     def _succeeded(self, response: requests.Response) -> Verdict:
-        if self.method == "DELETE" and response.status_code != 204:
+        if self.method == "DELETE" and response.status_code != 204 and is_from_a_server(response):
             return self._bad(response, f"unexpected status {response.status_code}; CloudAPI answers a DELETE with 204")
         try:
             self._result = decode(response), response
@@ -286,7 +288,7 @@ class Call:
         return {
             "method": self.method,
             "path": self.path,
-            "request_id": server_id or self.request_id,
+            "request_id": excerpt(server_id or "", MAX_CODE) or self.request_id,
             "attempts": self.attempts,
         }
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "end", "ending_at"]
-
-_END: ContextVar[float | None] = ContextVar("end", default=None)
+__all__ = ["Clock", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -40,21 +35,3 @@ class SystemClock:
     def sleep(self, seconds: float, /) -> None:
         """Block this thread for `seconds`."""
         time.sleep(seconds)
-
-
-# Waits that have no `Deadline` yet use these two; `smartdc.http.deadline.calls_end_by` replaces them.
-
-
-@contextmanager
-def ending_at(moment: float | None) -> Iterator[None]:
-    """Let no call that this thread begins in the block last beyond `moment`, in monotonic seconds."""
-    token = _END.set(moment)
-    try:
-        yield
-    finally:
-        _END.reset(token)
-
-
-def end() -> float | None:
-    """Return the moment beyond which no call of this thread may last; None is never."""
-    return _END.get()

@@ -21,8 +21,10 @@ from urllib3.util import Timeout
 from urllib3.util.connection import create_connection
 
 from smartdc.http.deadline import Deadline
+from smartdc.http.lean import LeanPool
 from smartdc.http.pool import Stack
 from smartdc.http.resolver import addresses_of
+from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from urllib3.connection import BaseHTTPConnection  # type: ignore[attr-defined]
@@ -54,16 +56,23 @@ class _DeadlineReader(io.RawIOBase):
     would be read for ever. So this stands between the socket and the buffered reader from which `http.client` takes
     head and body, and gives the socket, before each `recv`, only the time that is left of the whole. The deadline
     begins with the timeout that the socket has when the response is begun, which is what is left of the call's.
+    Bytes that were `received` before come first.
     """
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, received: bytes = b"") -> None:
         self._raw, self._sock = raw, sock
+        self._received = received
         self._deadline = Deadline(sock.gettimeout())
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self._received:
+            size = min(len(buffer), len(self._received))
+            buffer[:size] = self._received[:size]
+            self._received = self._received[size:]
+            return size
         if self._deadline.passed():
             raise TimeoutError("timed out")
         self._sock.settimeout(self._deadline.left())
@@ -77,9 +86,12 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(http.client.HTTPResponse):
     """A response whose head and body together keep to the socket's timeout."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    is_own = True
+    """It came over a connection of this library, and not from a mock or a recording."""
+
+    def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, received))
 
 
 class _WithDeadline:
@@ -118,7 +130,7 @@ class _WithDeadline:
             try:
                 sock = create_connection((address, self.port), share, self.source_address, self.socket_options)
             except OSError as error:
-                if not addresses:
+                if not addresses or from_signal_handler(error):
                     raise self._unreachable(error) from error
                 continue
             sys.audit("http.client.connect", self, self.host, self.port)
@@ -166,14 +178,15 @@ class _WithoutIdle:
     def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
         if conn is not None:
             conn.used_at = time.monotonic()
+            self.pool.drop_idle(conn.used_at - IDLE_LIMIT_SECONDS)  # type: ignore[attr-defined]
         super()._put_conn(conn)  # type: ignore[misc]
 
 
-class _Pool(_WithoutIdle, HTTPConnectionPool):
+class _Pool(LeanPool, _WithoutIdle, HTTPConnectionPool):  # type: ignore[misc]
     ConnectionCls = Connection
 
 
-class _SecurePool(_WithoutIdle, HTTPSConnectionPool):
+class _SecurePool(LeanPool, _WithoutIdle, HTTPSConnectionPool):  # type: ignore[misc]
     ConnectionCls = _SecureConnection
 
 

@@ -18,6 +18,7 @@ from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3.exceptions import ClosedPoolError, ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from smartdc import errors
+from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "failure_of",
     "layers",
     "nothing_sent",
+    "of_signal_handler",
     "outcome_of_status",
 ]
 
@@ -122,6 +124,12 @@ def layers(error: BaseException) -> Iterator[BaseException]:
         yield inner
         kept = (inner.__cause__, getattr(inner, "reason", None), *inner.args)
         inner = next((e for e in kept if isinstance(e, BaseException)), None)
+
+
+def of_signal_handler(cause: BaseException) -> BaseException | None:
+    """Return the exception that a signal handler of the program has raised, which is not the network's to explain."""
+    *_, theirs = None, *(layer for layer in layers(cause) if from_signal_handler(layer))
+    return theirs
 
 
 def nothing_sent(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ of it, as that of Ctrl-C does, the lock may stay taken, and the next call would 
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from queue import Empty, Full, SimpleQueue
 from typing import Any
@@ -21,22 +22,28 @@ class Slots:
         for _ in range(size):
             self._free.put(None)
 
-    def acquire(self, timeout: float | None = None) -> bool:
-        """Take a slot, and return whether there was one within `timeout` seconds; None waits for ever.
+    @property
+    def free(self) -> int:
+        """How many slots nobody has."""
+        return self._free.qsize()
 
-        The free slots are the items of a `queue.SimpleQueue`. Its `get` is one call into C, which Python's signal
-        handlers cannot interrupt halfway: either an item was taken and is returned, or it is still there. And it wakes
-        those who wait in the order in which they came, so that no thread starves.
+    def acquire(self, taken: list[None], timeout: float | None = None) -> bool:
+        """Move a slot to `taken`, and return whether there was one within `timeout` seconds; None waits for ever.
+
+        Python's signal handlers run between two steps of Python's, and never within a call into C. A slot that is
+        returned by one call and noted by the next would be lost to an interrupt between them. Here one call does both:
+        `list.extend` takes it from the `queue.SimpleQueue` that has the free ones. That also wakes those who wait in
+        the order in which they came, so that no thread starves.
         """
         try:
-            self._free.get(timeout=timeout)
+            taken.extend(map(self._free.get, (True,), (timeout,)))
         except Empty:
             return False
         return True
 
-    def release(self) -> None:
-        """Give a slot back."""
-        self._free.put(None)
+    def release(self, taken: list[None]) -> None:
+        """Give back what was taken, in one call into C; when nothing was, or it is back already, do nothing."""
+        deque(map(self._free.put, map(taken.pop, range(len(taken)))), 0)
 
 
 class Stack:
@@ -58,6 +65,17 @@ class Stack:
         if len(self._kept) >= self._size:
             raise Full
         self._kept.append(item)
+
+    def drop_idle(self, moment: float) -> None:
+        """Close the connections that were used last before a `moment` of the system's clock.
+
+        What was put last is taken first, so the others may lie below it for as long as the client lives.
+        """
+        with contextlib.suppress(IndexError):
+            while (oldest := self._kept.popleft()) is None or oldest.used_at < moment:
+                if oldest is not None:
+                    oldest.close()
+            self._kept.appendleft(oldest)
 
     def qsize(self) -> int:
         """Return how many there are."""

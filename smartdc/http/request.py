@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
+from smartdc import __version__
 from smartdc.errors import InputError
 
 Params: TypeAlias = Mapping[str, Any]
@@ -22,6 +23,7 @@ Params: TypeAlias = Mapping[str, Any]
 __all__ = [
     "checked_entries",
     "checked_path",
+    "default_headers",
     "flat",
     "form_names",
     "given",
@@ -50,13 +52,20 @@ FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?![\t ])[\t\x20-\x7e\xa0-\xff]*(?<![\t ])")
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def segments(*names: object) -> str:
     """Quote names as path segments, and join them: ``segments("tags", "a b")`` is ``/tags/a%20b``."""
-    return "".join("/" + _quoted(_segment(_named(name))) for name in names)
+    return "".join([f"/{_one_segment(name)}" for name in names])
+
+
+def _one_segment(name: object) -> str:
+    if type(name) is str and _PLAIN_SEGMENT.fullmatch(name):
+        return name
+    return _quoted(_segment(_named(name)))
 
 
 def _named(name: object) -> str:
@@ -81,11 +90,11 @@ def _segment(text: str) -> str:
 
 
 def checked_path(path: str) -> str:
-    """Check a ready-made path such as ``/machines/…/tags`` and normalize it; '' is the account itself."""
+    """Check a ready-made path such as ``machines/…/tags``, and return it with a slash in front; '' is the account itself."""
+    if path and not path.startswith("/"):
+        path = f"/{path}"
     if _PLAIN_PATH.fullmatch(path):
         return path
-    if path and not path.startswith("/"):
-        raise InputError(f"path must start with '/', got {path!r}")
     if "?" in path or "#" in path:
         raise InputError(f"path must not contain a query or fragment, got {path!r}; use params=")
     try:
@@ -96,7 +105,9 @@ def checked_path(path: str) -> str:
 
 def query(params: Params | None) -> str:
     """Encode parameters as a query string; None means 'not given' and is dropped, booleans become true and false."""
-    pairs = [(key, value) for key, value in (params or {}).items() if value is not None]
+    if not params:
+        return ""
+    pairs = [(key, value) for key, value in params.items() if value is not None]
     clash = PRESIGNED.intersection(key for key, _ in pairs)
     if clash:
         raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
@@ -109,9 +120,11 @@ def query(params: Params | None) -> str:
 def with_roles(methods: str | Iterable[str], path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
     """Add the roles to be taken on to the query of a request below the account, where CloudAPI reads them there."""
     names = ",".join(roles)
+    if not names:
+        return params
     verbs = [methods] if isinstance(methods, str) else methods
     harm = any(ROLES_ARE_DATA.fullmatch(f"{verb.upper()} {path}") for verb in verbs)
-    return {**(params or {}), "as-role": names} if names and not harm else params
+    return {**(params or {}), "as-role": names} if not harm else params
 
 
 def _each(value: object) -> Iterable[object]:
@@ -134,8 +147,22 @@ def checked_method(method: str) -> str:
     return method.upper()
 
 
+def default_headers(api_version: str) -> dict[str, str]:
+    """Return what every request says about the responses that it takes, and by what it was sent."""
+    return {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Accept-Version": api_version,
+        "User-Agent": f"smartdc/{__version__}",
+    }
+
+
 def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
     """Return the headers that were given, after refusing what could pass for another header or another request."""
+    if not isinstance(headers, Mapping | None):
+        raise InputError(
+            f"headers must be a dict, not a {type(headers).__name__}; the account to act on goes in login="
+        )
     checked = {name: value for name, value in (headers or {}).items() if value is not None}
     for name, value in checked.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from urllib3.util.connection import allowed_gai_family
+
+from smartdc.http.tracebacks import from_signal_handler
 
 __all__ = ["addresses_of"]
 
@@ -16,7 +17,7 @@ def addresses_of(host: str, port: int, timeout: float | None) -> list[str]:
     """Return the addresses of a host; `TimeoutError` after `timeout` seconds, or whatever `socket.getaddrinfo` raises.
 
     The system's resolver takes no time-out, and may take half a minute where no name server answers. So it is asked in
-    a thread, which is left to itself when it is too late.
+    a thread, which is left to itself when it is too late; whoever asks for the same host meanwhile waits for it, too.
     """
     found = _look_up(host, port, socket.AI_NUMERICHOST)
     if isinstance(found, Exception):
@@ -26,22 +27,46 @@ def addresses_of(host: str, port: int, timeout: float | None) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+class _LookUp(threading.Thread):
+    """A lookup that goes on when nobody waits for it any more."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(name="smartdc-resolver", daemon=True)
+        self._where = host, port
+        self.found: list[Any] | Exception | None = None
+
+    def run(self) -> None:
+        """Look up the host."""
+        self.found = _look_up(*self._where)
+        if _RUNNING.get(self._where) is self:
+            del _RUNNING[self._where]
+
+
+_RUNNING: dict[tuple[str, int], _LookUp] = {}
+"""The lookups that have not ended."""
+
+
 def _in_time(host: str, port: int, timeout: float | None) -> list[Any] | Exception:
-    answer: SimpleQueue[list[Any] | Exception] = SimpleQueue()
-    thread = threading.Thread(target=lambda: answer.put(_look_up(host, port)), name="smartdc-resolver", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:
-        # No thread begins while the interpreter ends, and what is done then may matter most.
-        return _look_up(host, port)
-    try:
-        return answer.get(timeout=timeout)
-    except Empty:
-        raise TimeoutError(f"DNS lookup of {host} timed out") from None
+    thread = _RUNNING.get((host, port))
+    if thread is None or not thread.is_alive():
+        thread = _RUNNING[host, port] = _LookUp(host, port)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread begins while the interpreter ends, and what is done then may matter most.
+            return _look_up(host, port)
+    thread.join(timeout)
+    if thread.found is None:
+        raise TimeoutError(f"DNS lookup of {host} timed out")
+    return thread.found
 
 
 def _look_up(host: str, port: int, flags: int = 0) -> list[Any] | Exception:
     try:
         return socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM, 0, flags)
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
+        if from_signal_handler(error):
+            raise
         return error
+    except UnicodeError as error:
+        return socket.gaierror(socket.EAI_NONAME, f"{host!r} cannot be the name of a host: {error}")

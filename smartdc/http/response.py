@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from smartdc import errors
+from smartdc.http.excerpt import MAX_SHOWN_BYTES, excerpt, first_items, without_tags
 from smartdc.http.failures import Damaged, Unusable, class_for, failure_of, layers, nothing_sent
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
     import requests
 
-__all__ = ["Unusable", "api_error", "decode", "read_body", "transport_error"]
+__all__ = ["MAX_CODE", "Unusable", "api_error", "decode", "read_body", "request_ids_agree", "transport_error"]
 
 CHUNK = 2**18
 """How many bytes are read at a time of a body of unknown length."""
 
-_TAG = re.compile(r"<[^>]*>")
+MAX_PARSED_ERROR_BYTES = 2**18
+"""The largest body of an error that is parsed."""
+MAX_DETAILS = 10
+"""How many fields of an error are kept; a request has hardly more that could be wrong."""
+MAX_MESSAGE, MAX_REASON, MAX_CODE = 500, 200, 100
+"""Characters of a server's message, of its reason for one field, and of a code or name."""
 
 
 def read_body(response: requests.Response, limit: int) -> None:
@@ -49,7 +55,7 @@ def _content(response: requests.Response, limit: int) -> bytes:
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if length != 0 and encoding not in {"", "identity"}:
         raise Unusable(f"unexpected Content-Encoding: {encoding}")
-    if length is None or raw.chunked:
+    if length is None or getattr(raw, "chunked", False):
         return b"".join(_chunks(raw, limit))
     if length > limit:
         raise _too_large(limit)
@@ -82,16 +88,38 @@ def _check_md5(response: requests.Response, content: bytes) -> None:
         raise Damaged("the response was damaged in transit: its body does not match its Content-MD5")
 
 
+def request_ids_agree(request: requests.PreparedRequest, response: requests.Response) -> bool | None:
+    """Return whether a response has the id of its request; None where that cannot be told.
+
+    Only what came over a connection of this library can be believed: mocks and recordings have ids of their own.
+    """
+    answered = response.headers.get("Request-Id")
+    if answered is None or not _is_own(response.raw):
+        return None
+    sent = {request.headers.get("X-Request-Id"), request.headers.get("Request-Id")}
+    return answered in sent or any(part.strip() in sent for part in answered.split(","))
+
+
+def _is_own(raw: Any) -> bool:
+    parsed = getattr(raw, "_original_response", None) or raw
+    return getattr(parsed, "is_own", False) is True
+
+
 def decode(response: requests.Response) -> Any:
-    """Return JSON as Python values, text as str, and an empty body as None; ValueError for invalid JSON."""
+    """Return JSON as Python values, text as str, and an empty body as None; ValueError for invalid JSON.
+
+    Without a Content-Type, as mocks send it, what can be parsed as JSON is JSON.
+    """
     if not response.content:
         return None
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind not in {"application/json", ""}:
         return response.content.decode("utf-8", "replace")
     try:
         return json.loads(response.content)
     except ValueError as error:
+        if not kind:
+            return response.content.decode("utf-8", "replace")
         raise ValueError(f"invalid JSON in the response: {error}") from None
     except RecursionError:
         raise ValueError("invalid JSON in the response: nested too deeply") from None
@@ -99,29 +127,56 @@ def decode(response: requests.Response) -> Any:
 
 def api_error(response: requests.Response, **call: Any) -> errors.APIError:
     """Build the error for a response that is not a success; the call raises it."""
-    try:
-        body = decode(response)
-    except ValueError:
-        body = response.text
+    body = _error_body(response)
     status = response.status_code
     fields = body if isinstance(body, dict) else {}
-    code = str(fields.get("code") or "")
-    listed = fields.get("errors")
-    details = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    code = excerpt(fields.get("code") or "", MAX_CODE)
+    details = _details(fields.get("errors"))
     error = class_for(status, code, details)(_words(response, body, details), **call)
     error.status, error.code, error.errors, error.data = status, code, details, body
     error.response, error.request = response, response.request
-    if isinstance(error, errors.Redirected):
-        error.location = response.headers.get("Location")
-    error.args = (_sentence(error),)
+    if isinstance(error, errors.Redirected) and "Location" in response.headers:
+        error.location = errors.printable(response.headers["Location"], MAX_SHOWN_BYTES)
+    error.args = (errors.printable(_sentence(error)),)
     return error
+
+
+def _error_body(response: requests.Response) -> Any:
+    """Return the body of an error, decoded where it is JSON of a sensible size, or else its beginning.
+
+    While a body is parsed no other thread runs, and whoever sends megabytes in place of an error has nothing to say.
+    """
+    if len(response.content) <= MAX_PARSED_ERROR_BYTES:
+        with contextlib.suppress(ValueError):
+            body = decode(response)
+            return errors.printable(body, MAX_SHOWN_BYTES) if isinstance(body, str) else body
+    return errors.printable(response.content[:MAX_SHOWN_BYTES].decode("utf-8", "replace"), MAX_SHOWN_BYTES)
+
+
+def _details(listed: Any) -> list[dict[str, Any]]:
+    """Return the errors on single fields, as many and as much of them as somebody could read."""
+    if not isinstance(listed, list):
+        return []
+    return [
+        {
+            key: value if isinstance(value, bool) or value is None else _scalar(value)
+            for key, value in first_items(entry)
+        }
+        for entry in listed[:MAX_DETAILS]
+        if isinstance(entry, dict)
+    ]
+
+
+def _scalar(value: Any) -> Any:
+    kept = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**64)
+    return value if kept else excerpt(value, MAX_REASON)
 
 
 def transport_error(cause: Exception, timeout: float | None, server: str, **call: Any) -> errors.CallError:
     """Build the error for a request that got no usable response; its cause is the innermost exception."""
     *_, reason = layers(cause)
     failure = failure_of(cause)
-    why = str(reason) or type(reason).__name__
+    why = excerpt(str(reason), MAX_MESSAGE) or type(reason).__name__
     text = failure.words.format(
         reason=why,
         detail="" if why == "timed out" else f" ({why})",
@@ -129,6 +184,8 @@ def transport_error(cause: Exception, timeout: float | None, server: str, **call
     )
     where = f"{server} cannot be reached: " if nothing_sent(cause) else ""
     error = failure.error(f"{call['method']} {call['path']}: {where}{text}", **call)
+    if errors.printable(str(reason), MAX_SHOWN_BYTES) != str(reason):
+        reason = Unusable("the response is not HTTP")
     # The frames of the layers above the bottom hold copies of the Authorization header: those are let go.
     reason.__traceback__ = reason.__context__ = reason.__cause__ = None
     if isinstance(partial := getattr(reason, "partial", None), bytes):
@@ -141,24 +198,27 @@ def transport_error(cause: Exception, timeout: float | None, server: str, **call
 
 def _words(response: requests.Response, body: Any, details: Sequence[Mapping[str, Any]]) -> str:
     """Return the server's own words, wherever it put them, with the reasons for single fields behind them."""
-    text = str(_server_words(response, body) or "").strip() or _bare_words(response)
+    text = excerpt(_server_words(response, body) or "", MAX_MESSAGE) or _bare_words(response)
     if 300 <= response.status_code < 400 and "Location" in response.headers:
-        text = f"{text} (it is at {response.headers['Location']}; redirects are not followed)"
+        where = excerpt(response.headers["Location"], MAX_MESSAGE)
+        text = f"{text} (it is at {where}; redirects are not followed)"
     reasons = [(e.get("field", "?"), str(e.get("message") or e.get("code") or "invalid")) for e in details]
-    return " ".join([_short(text), *(f"({field}: {reason})" for field, reason in reasons if reason not in text)])
+    return " ".join([text, *(f"({field}: {reason})" for field, reason in reasons if reason not in text)])
 
 
 def _server_words(response: requests.Response, body: Any) -> Any:
     """Take the words from CloudAPI's own body, a proxy's, a bare string, or a page."""
     if isinstance(body, str):
-        return _TAG.sub(" ", body)
+        return without_tags(body)
     if not isinstance(body, dict):
         return body
     if words := body.get("message"):
         return words
     if response.status_code == 410 and "id" in body:
-        return f"machine {body['id']} was deleted"
-    return "; ".join(f"{key}: {value}" for key, value in body.items() if isinstance(value, str))
+        return f"machine {excerpt(body['id'], MAX_CODE)} was deleted"
+    return "; ".join(
+        f"{key}: {excerpt(value, MAX_REASON)}" for key, value in first_items(body) if isinstance(value, str)
+    )
 
 
 def _bare_words(response: requests.Response) -> str:
@@ -169,10 +229,5 @@ def _bare_words(response: requests.Response) -> str:
 def _sentence(error: errors.APIError) -> str:
     """Return the text of an error: the request, the response, and the id in the operator's logs."""
     code = f" {error.code}" if error.code else ""
-    return f"{error.method} {error.path}: {error.status}{code}: {error.message} [request {error.request_id}]"
-
-
-def _short(text: str, limit: int = 500) -> str:
-    """Keep a page of HTML from filling a terminal."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    hint = "; python -m smartdc doctor finds out why" if error.status == 401 else ""
+    return f"{error.method} {error.path}: {error.status}{code}: {error.message}{hint} [request {error.request_id}]"

@@ -18,10 +18,11 @@ from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http.call import Call
 from smartdc.http.deadline import Deadline
+from smartdc.http.failures import Damaged
 from smartdc.http.pace import Paces
 from smartdc.http.pool import Slots
 from smartdc.http.proxy import proxies_of
-from smartdc.http.response import read_body
+from smartdc.http.response import read_body, request_ids_agree
 from smartdc.http.retry import Budget
 from smartdc.http.settings import Setting, Settings, checked_seconds
 from smartdc.http.tls import ca_bundle
@@ -82,6 +83,7 @@ class Session:
         self._verify = ca_bundle(settings.verify, os.environ)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
+        self._ids_echoed = False
         self._begin()
 
     def _begin(self) -> None:
@@ -171,21 +173,41 @@ class Session:
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
         slots, deadline = self._slots, Deadline(timeout)
-        if not slots.acquire(timeout):
-            raise requests.ConnectTimeout(
-                f"all connections of this client are in use (pool_size={self._settings.pool_size})"
-            )
+        taken: list[None] = []
         try:
-            response = self.http.send(
-                request,
-                stream=True,
-                timeout=deadline.left(),
-                allow_redirects=False,
-                verify=self._verify,
-                cert=None,
-                proxies=self.proxies,
-            )
-            read_body(response, self._settings.max_response)
+            try:
+                if not slots.acquire(taken, timeout):
+                    raise requests.ConnectTimeout(
+                        f"all connections of this client are in use (pool_size={self._settings.pool_size})"
+                    )
+                response = self.http.send(
+                    request,
+                    stream=True,
+                    timeout=deadline.left(),
+                    allow_redirects=False,
+                    verify=self._verify,
+                    cert=None,
+                    proxies=self.proxies,
+                )
+                read_body(response, self._settings.max_response)
+                self._check_belonging(request, response)
+            finally:
+                slots.release(taken)
         finally:
-            slots.release()
+            # An interrupt may have come just before the first release.
+            slots.release(taken)
         return response
+
+    def _check_belonging(self, request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Refuse the response to another request, and close the connections, where the next one may wait already.
+
+        CloudAPI echoes the id of a request. Something in front of it may send ids of its own instead, so one that
+        differs means nothing before another was the same.
+        """
+        agree = request_ids_agree(request, response)
+        if agree:
+            self._ids_echoed = True
+        elif agree is False and self._ids_echoed:
+            response.raw.close()
+            self.http.close()
+            raise Damaged("the response belongs to another request: its Request-Id is not that of this one")

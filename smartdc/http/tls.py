@@ -17,14 +17,38 @@ if TYPE_CHECKING:
 __all__ = ["ca_bundle", "context_for"]
 
 
+_CONTEXTS: dict[bool | str, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+"""What `context_for` has made; two threads that make the same at once do no harm."""
+
+
 def context_for(verify: bool | str) -> ssl.SSLContext:
-    """Return a context that checks servers against what `ca_bundle` has returned."""
+    """Return the context that checks servers against what `ca_bundle` has returned.
+
+    There is one for each bundle, shared by all clients of the process, since to parse a bundle takes longer than many
+    calls. It is made anew when the file has changed, which its inode, size and time tell.
+    """
+    bundle = certifi.where() if verify is True else verify
+    version = _version_of(bundle) if bundle else ()
+    kept = _CONTEXTS.get(verify)
+    if kept is None or kept[0] != version:
+        kept = _CONTEXTS[verify] = version, _made(bundle)
+    return kept[1]
+
+
+def _version_of(bundle: str) -> tuple[int, ...]:
+    try:
+        status = os.stat(bundle)  # noqa: PTH116
+    except OSError:
+        return ()  # to load it will fail, with the reason
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _made(bundle: str | bool) -> ssl.SSLContext:
     context = create_urllib3_context()
-    if verify is False:
+    if isinstance(bundle, bool):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    bundle = certifi.where() if verify is True else verify
     where = {"capath": bundle} if os.path.isdir(bundle) else {"cafile": bundle}  # noqa: PTH112
     try:
         context.load_verify_locations(**where)

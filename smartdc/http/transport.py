@@ -1,58 +1,65 @@
-"""The `requests` adapter that carries calls: it keeps its pools and its one TLS context.
-
-The CA bundle is parsed once for each client, not once for each connection.
-"""
+"""The `requests` adapter that carries calls: it keeps its pools."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
 
-from requests import Response
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from smartdc.http import tls
 from smartdc.http.connections import POOLS, Connection
 from smartdc.http.deadline import Deadline
+from smartdc.http.hooks import connections_replaced
+from smartdc.http.light import LeanResponse, LightResponse
 from smartdc.http.settings import Headers
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from requests import PreparedRequest
+    from requests import PreparedRequest, Response
 
 __all__ = ["Connection", "Deadline", "Headers", "Transport"]
+
+
+PLAIN_POOLS = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
 
 
 class Transport(HTTPAdapter):
     """Send prepared requests over at most `pool_size` kept connections for each server.
 
     `verify` is True, False or the path of a CA bundle, and holds for the whole life of the transport; so do the
-    proxies of the first request to a server.
+    proxies of the first request to a server. Where a tool has put its own connections into urllib3's pools, as those
+    do that record calls, urllib3's pools carry the calls, and time-outs are those of `requests`.
     """
 
-    def __init__(self, *, verify: bool | str = True, pool_size: int = 16) -> None:
-        """Open nothing yet: connections come with the first request."""
+    def __init__(
+        self, *, verify: bool | str = True, pool_size: int = 16, pools: Mapping[str, type[Any]] | None = None
+    ) -> None:
+        """Open nothing yet: connections come with the first request. `pools` are classes by scheme, in place of ours."""
         self._verify = verify
-        self._context: ssl.SSLContext | None = None
+        self._size = pool_size
+        self._classes = pools or POOLS
         self._pools: dict[str, Any] = {}
         self._making = threading.Lock()
+        self._plain: Transport | None = None
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pool manager build our pools."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
+        self.poolmanager.pool_classes_by_scheme = self._classes
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make the manager of a proxy build our pools; SOCKS has its own, which keep timeouts but no deadline."""
         if proxy.lower().startswith("socks"):
             return super().proxy_manager_for(proxy, **kwargs)
         if proxy.lower().startswith("https"):
-            kwargs["proxy_ssl_context"] = self._tls()
+            kwargs["proxy_ssl_context"] = self.tls_context()
         manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = POOLS
+        manager.pool_classes_by_scheme = self._classes
         return manager
 
     def get_connection_with_tls_context(
@@ -63,6 +70,8 @@ class Transport(HTTPAdapter):
         cert: Any = None,
     ) -> Any:
         """Return the one pool for the request's server, without resolving it again for each request."""
+        if self._classes is POOLS and connections_replaced():
+            return self._plain_transport().get_connection_with_tls_context(request, verify, proxies, cert)
         url = request.url or ""
         origin = url[: url.find("/", len("https://"))]
         pool = self._pools.get(origin)
@@ -80,19 +89,18 @@ class Transport(HTTPAdapter):
         checks: Any
         host, checks = super().build_connection_pool_key_attributes(request, verify, cert)
         if host["scheme"] == "https":
-            checks = {"ssl_context": self._tls()}
+            checks = {"ssl_context": self.tls_context()}
         return host, checks
-
-    def _tls(self) -> ssl.SSLContext:
-        """Return the one context; the caller holds the lock, so that it is made once."""
-        if self._context is None:
-            self._context = tls.context_for(self._verify)
-        return self._context
 
     def tls_context(self) -> ssl.SSLContext:
         """Return the context by which servers are checked."""
+        return tls.context_for(self._verify)
+
+    def _plain_transport(self) -> Transport:
         with self._making:
-            return self._tls()
+            if self._plain is None:
+                self._plain = Transport(verify=self._verify, pool_size=self._size, pools=PLAIN_POOLS)
+            return self._plain
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the pool alone: its TLS context holds everything already."""
@@ -103,9 +111,12 @@ class Transport(HTTPAdapter):
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
         """Wrap a response without the encodings and cookies that CloudAPI never uses."""
-        response = Response()
+        response = LightResponse()
         response.status_code = resp.status
-        response.headers = Headers(resp.headers.itermerged())
+        if type(resp) is LeanResponse:
+            response.headers = Headers.of(resp.store)
+        else:
+            response.headers = Headers(resp.headers.itermerged())
         response.encoding = "utf-8"
         response.raw = resp
         response.reason = resp.reason
@@ -116,6 +127,9 @@ class Transport(HTTPAdapter):
 
     def close(self) -> None:
         """Close every kept connection, also where the failure of a call still holds on to its pool."""
+        plain, self._plain = self._plain, None
+        if plain is not None:
+            plain.close()
         pools, self._pools = self._pools, {}
         for pool in list(pools.values()):
             pool.close()

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import id_of
 from smartdc.machine.job import HasJobs, RequestedJob
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.progress import Reporter
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.waiting.progress import Reporting
 from smartdc.waiting.stateful import checked_state
 
 __all__ = ["STATES", "HasLifecycle"]
@@ -35,12 +36,16 @@ ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics
 class HasLifecycle(HasJobs):
     """Mix-in for what is started and stopped, which is a machine."""
 
+    __slots__ = ()
+
     states = STATES
 
+    @operation("GetMachine")
     def status(self) -> str:
         """Fetch the machine again and return its state: ``GetMachine``."""
         return super().status()
 
+    @operation("StopMachine")
     def stop(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop the machine: ``StopMachine``.
 
@@ -49,14 +54,17 @@ class HasLifecycle(HasJobs):
         """
         self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
 
+    @operation("StartMachine")
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`."""
         self.request_job("start", params={"action": "start"}, wait=wait, timeout=timeout)
 
+    @operation("RebootMachine")
     def reboot(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`."""
         self.request_job("reboot", params={"action": "reboot"}, wait=wait, timeout=timeout)
 
+    @operation("ResizeMachine")
     def resize(
         self, package: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
@@ -67,11 +75,13 @@ class HasLifecycle(HasJobs):
         params = {"action": "resize", "package": id_of(package, "id", "name")}
         self.request_job("resize", params=params, wait=wait, timeout=timeout)
 
+    @operation("RenameMachine")
     def rename(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Give the machine another name: ``RenameMachine``. `wait` and `timeout` are those of `stop`."""
         params = {"action": "rename", "name": id_of(arguments.strings(name=name).get("name"))}
         self.request_job("rename", params=params, wait=wait, timeout=timeout)
 
+    @operation("EnableMachineFirewall")
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Make the account's firewall rules apply to the machine: ``EnableMachineFirewall``.
 
@@ -79,10 +89,12 @@ class HasLifecycle(HasJobs):
         """
         self._switch("enable_firewall", "firewall_enabled", True, wait, timeout)
 
+    @operation("DisableMachineFirewall")
     def disable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Make no firewall rule apply to the machine: ``DisableMachineFirewall``; `wait` is that of `enable_firewall`."""
         self._switch("disable_firewall", "firewall_enabled", False, wait, timeout)
 
+    @operation("EnableMachineDeletionProtection")
     def enable_deletion_protection(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Make CloudAPI refuse to delete the machine: ``EnableMachineDeletionProtection``.
 
@@ -90,6 +102,7 @@ class HasLifecycle(HasJobs):
         """
         self._switch("enable_deletion_protection", "deletion_protection", True, wait, timeout)
 
+    @operation("DisableMachineDeletionProtection")
     def disable_deletion_protection(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Let CloudAPI delete the machine again: ``DisableMachineDeletionProtection``.
 
@@ -97,24 +110,22 @@ class HasLifecycle(HasJobs):
         """
         self._switch("disable_deletion_protection", "deletion_protection", False, wait, timeout)
 
+    @operation("DeleteMachine")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Delete the machine and its disk: ``DeleteMachine``.
 
         It need not be stopped. `DeletionProtected` is raised where that is on, `Gone` when it was deleted before.
         With `wait` it returns when the machine is gone, or raises `WaitTimeout` after `timeout` seconds.
         """
+        checked_timeout(timeout)
         _, response = self._call("DELETE")
         self._remember("destroy", response)
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
+    @operation("GetMachine")
     def poll_until(
-        self,
-        state: str,
-        interval: float = 2,
-        *,
-        timeout: float | None = DEFAULT_TIMEOUT,
-        progress: Reporter | bool | None = None,
+        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
     ) -> None:
         """Fetch the machine every `interval` seconds until it is in `state`: ``GetMachine``.
 
@@ -122,17 +133,11 @@ class HasLifecycle(HasJobs):
         action that was to lead there has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
         `progress` is called after every check, or True for a line on the terminal.
         """
-        checked_state("machine", state, STATES)
-        reached = partial(self._look_for, state)
-        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
+        super().poll_until(state, interval, timeout=timeout, progress=progress)
 
+    @operation("GetMachine")
     def poll_while(
-        self,
-        state: str,
-        interval: float = 2,
-        *,
-        timeout: float | None = DEFAULT_TIMEOUT,
-        progress: Reporter | bool | None = None,
+        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
     ) -> None:
         """Fetch the machine every `interval` seconds while it is in `state`: ``GetMachine``.
 
@@ -195,6 +200,7 @@ class HasLifecycle(HasJobs):
 
     def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Request a setting, and wait until it shows; the audit names those that failed, but not for all settings."""
+        checked_timeout(timeout)
         _, response = self._call("POST", params={"action": action}, repeatable=True)
         job = self._remember(action, response)
         if wait:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
-from smartdc.errors import BadResponse
+from smartdc.errors import BadResponse, printable
 from smartdc.http.dates import parse_date
 
 __all__ = ["AuditEntry", "HasAudit"]
@@ -18,12 +19,23 @@ class AuditEntry(dict[str, Any]):
 
     def __repr__(self) -> str:
         """Show what was done, when, and whether it worked."""
-        return f"<AuditEntry {self.action} {self.get('time')} {'succeeded' if self.succeeded else 'failed'}>"
+        outcome = "succeeded" if self.succeeded else "failed"
+        return printable(f"<AuditEntry {self.action} {self.get('time')} {outcome}>")
 
     @property
     def action(self) -> str:
         """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
         return str(self.get("action") or "unknown")
+
+    def describe(self) -> str:
+        """Return what was done in words: whether it worked, when, and who asked where CloudAPI knows that."""
+        result = "succeeded" if self.succeeded else "failed"
+        by = " ".join(
+            f"{word} {self.caller[key]}"
+            for word, key in (("with key", "keyId"), ("from", "ip"))
+            if isinstance(self.get("caller"), Mapping) and self.caller.get(key)
+        )
+        return f"{self.action} {result} at {self.get('time') or 'an unknown time'}{by and f', requested {by}'}"
 
     @property
     def succeeded(self) -> bool:
@@ -49,6 +61,9 @@ class AuditEntry(dict[str, Any]):
 class HasAudit(Addressable):
     """Mix-in for owners of an audit."""
 
+    __slots__ = ()
+
+    @operation("MachineAudit")
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
         return [AuditEntry(entry) for entry in self._list("audit")]

@@ -72,7 +72,7 @@ class NewMachine:
     bootrom: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = None
-    settle: float = 180.0
+    settle: float | None = None
     wait: bool = False
     timeout: float | None = DEFAULT_TIMEOUT
 

@@ -1,24 +1,23 @@
 """Follow the changes of machines as they happen, and through lost connections.
 
-All times here are moments on the data centre's clock, of which `math.inf` never comes; only the WebSocket itself waits
-by the system's. Where the two differ, because somebody gave a clock of their own, a wait for a message that was in vain
-is the end of the time that it was given.
+All deadlines here are on the data centre's clock; only the WebSocket itself waits by the system's. Where the two differ,
+because the caller gave a clock, a wait for a message that was in vain is the end of the time that it was given.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
-from smartdc.http.clock import ending_at
+from smartdc.http.deadline import Deadline, calls_end_by
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, TRANSIENT_ERRORS
@@ -90,21 +89,21 @@ class Changefeed(Iterator[Change]):
         self.closed = False
         self._machines, self._subresources = machines, subresources
         self._clock = datacenter.clock
-        self._end, self._outage = self._moment(timeout), self._or_never(outage)
+        self._deadline, self._outage = self._within(timeout), outage
         self._last_seen = LastSeen()
         self._message: str | bytes | None = None
-        self._recheck = math.inf
+        self._recheck = self._outage_end = self._within(None)
         self._found: deque[Change] = deque()
         self._relisted: set[str] = set()
         self._heard: deque[tuple[Any, ...]] = deque(maxlen=REMEMBERED)
-        self._losses, self._lost_at = 0, 0.0
-        self._connect(self._end)
+        self._losses = 0
+        self._connect(self._deadline)
         self._found.clear()
         self._relisted.clear()
 
     def __next__(self) -> Change:
         """Return the next change; the iteration ends when the time is up, or the feed is closed."""
-        change = self._next(self._end)
+        change = self._next(self._deadline)
         if change is None:
             self.close()
             raise StopIteration
@@ -112,11 +111,11 @@ class Changefeed(Iterator[Change]):
 
     def wait(self, timeout: float | None = DEFAULT_TIMEOUT) -> Change:
         """Return the next change, or raise `WaitTimeout` when there is none within `timeout` seconds."""
-        change = self._next(self._moment(timeout))
+        change = self._next(self._within(timeout))
         if change is None and self.closed:
             raise WaitError("the changefeed is closed")
         if change is None:
-            raise WaitTimeout(f"no machine has changed within {timeout:g} s")
+            raise WaitTimeout(f"no machine has changed within {timeout:g} s", resource=self)
         return change
 
     def close(self) -> None:
@@ -135,7 +134,7 @@ class Changefeed(Iterator[Change]):
         """Show the data centre, and whether the feed is closed."""
         return f"<{type(self).__name__} of {self.datacenter!r}{', closed' if self.closed else ''}>"
 
-    def _next(self, end: float) -> Change | None:
+    def _next(self, deadline: Deadline) -> Change | None:
         """Return the next change, or None when the time is up or the feed is closed."""
         while not self.closed:
             if self._found:
@@ -143,23 +142,23 @@ class Changefeed(Iterator[Change]):
                 # Not popleft(): an interrupt can come right after a call, and would lose what that returned.
                 del self._found[0]
                 return change
-            if self._clock.monotonic() >= end or not self._hear(end):
+            if deadline.passed() or not self._hear(deadline):
                 break
         return None
 
-    def _hear(self, end: float) -> bool:
+    def _hear(self, deadline: Deadline) -> bool:
         """Take in the next message, or reconnect where the connection is lost; return False when the time is up."""
         websocket = self._websocket
         if websocket is None:
-            self._reconnect(end)
+            self._reconnect(deadline)
             return True
         if self._message is None:
-            moment = min(end, self._recheck)
+            earlier = deadline.earlier(self._recheck)
             try:
                 # Kept until it has been taken in, so that an interrupt does not lose it.
-                self._message = websocket.receive(self._left(moment))
+                self._message = websocket.receive(earlier.left())
             except CallTimeout:
-                if moment == end:
+                if earlier is deadline:
                     return False
                 self._lose("a message could not be read")
                 return True
@@ -180,7 +179,7 @@ class Changefeed(Iterator[Change]):
             key = (report["published"], change.machine.id, change.raw_state, change.changed)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError, BadResponse):
             log.warning("the changefeed sent a message that is not a change of a machine; it is passed over")
-            self._recheck = min(self._recheck, self._moment(RECHECK_SECONDS))
+            self._recheck = self._recheck.earlier(self._within(RECHECK_SECONDS))
             return
         self._losses = 0
         if key not in self._heard and not self._is_known(change):
@@ -191,7 +190,7 @@ class Changefeed(Iterator[Change]):
     def _read(self, report: Mapping[str, Any]) -> Change:
         return Change(
             EPOCH + timedelta(milliseconds=int(report["published"])),
-            Machine(self.datacenter, data={**report["resourceObject"], "id": report["changedResourceId"]}),
+            Machine.from_answer(self.datacenter, {**report["resourceObject"], "id": report["changedResourceId"]}),
             tuple(report["changeKind"]["subResources"]),
             report.get("resourceState"),
         )
@@ -211,38 +210,39 @@ class Changefeed(Iterator[Change]):
         if not self.closed:
             log.warning("the changefeed lost its connection (%s); reconnecting", reason)
         websocket, self._websocket = self._websocket, None
-        self._lost_at, self._recheck = self._clock.monotonic(), math.inf
+        self._outage_end, self._recheck = self._within(self._outage), self._within(None)
         if websocket:
             websocket.abandon()
 
-    def _reconnect(self, end: float) -> None:
+    def _reconnect(self, deadline: Deadline) -> None:
         """Try once to reconnect, after a pause; give up when the outage has lasted too long, or on a refusal."""
         session = self.datacenter.session
-        pause = session.settings.retry.pause(self._losses, session.rng)
-        self._clock.sleep(min(pause, max(end - self._clock.monotonic(), 0.0)))
+        pause, left = session.settings.retry.pause(self._losses, session.rng), deadline.left()
+        self._clock.sleep(pause if left is None else min(pause, left))
         if self.closed:
             return
         self._losses += 1
         try:
-            self._connect(end)
+            self._connect(deadline)
         except TRANSIENT_ERRORS:
-            if self._clock.monotonic() >= self._lost_at + self._outage:
+            if self._outage_end.passed():
                 self.close()
                 raise
         except SmartDCError:
             self.close()
             raise
 
-    def _connect(self, end: float) -> None:
+    def _connect(self, deadline: Deadline) -> None:
         """Open a connection, register what is to be reported, and find what has changed before that."""
-        last = max(end, self._clock.monotonic() + MIN_LAST_CHECK_SECONDS)
-        moment = min(last, self._moment(self.datacenter.timeout))
-        websocket = open_websocket(self.datacenter, "/changefeed", self._left(moment))
+        left = deadline.left()
+        last = self._within(None if left is None else max(left, MIN_LAST_CHECK_SECONDS))
+        earlier = last.earlier(self._within(self.datacenter.timeout))
+        websocket = open_websocket(self.datacenter, "/changefeed", earlier.left())
         try:
-            websocket.send(json.dumps(self._registration()), self._left(moment))
+            websocket.send(json.dumps(self._registration()), earlier.left())
             # A registration is not answered, but a ping after it is. From then on nothing is missed.
-            websocket.settle(self._left(moment))
-            with ending_at(None if last == math.inf else last):
+            websocket.settle(earlier.left())
+            with calls_end_by(last):
                 self._compare()
         except BaseException:
             websocket.abandon()
@@ -251,16 +251,8 @@ class Changefeed(Iterator[Change]):
         if self.closed:
             websocket.close()
 
-    def _moment(self, seconds: float | None) -> float:
-        return self._clock.monotonic() + self._or_never(seconds)
-
-    @staticmethod
-    def _or_never(seconds: float | None) -> float:
-        return math.inf if seconds is None else seconds
-
-    def _left(self, moment: float) -> float | None:
-        """Return the seconds until a moment, and never less than one thousandth: the attempt itself finds out."""
-        return None if moment == math.inf else max(moment - self._clock.monotonic(), 0.001)
+    def _within(self, seconds: float | None) -> Deadline:
+        return Deadline(seconds, self._clock)
 
     def _registration(self) -> dict[str, Any]:
         body: dict[str, Any] = {"resource": "vm", "subResources": list(self._subresources)}
@@ -296,6 +288,7 @@ class Changefeed(Iterator[Change]):
 class HasChangefeed(HasMachines):
     """Mix-in for owners of a changefeed."""
 
+    @operation("GetChangefeed", "ListMachines", "GetMachine")
     def changefeed(
         self,
         machines: Iterable[str | Mapping[str, Any]] | str | Mapping[str, Any] | None = None,

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import (
+    BadResponse,
     CallError,
     CreateOutcomeUnknown,
     InputError,
     NameTaken,
     ResourceNotFound,
     SmartDCError,
+    TokenUsed,
     WaitError,
 )
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.create_once import create_once, single
+from smartdc.machine.tag import TOKEN_TAG
+from smartdc.waiting.create_once import Search, create_once, single
 from smartdc.waiting.poll import checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]
 
-TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
-"""The tag that a machine can be found by when the answer to its creation was lost."""
+log = logging.getLogger(__name__)
 
 TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
 """What CloudAPI's filters take as a string, and not as a number or boolean."""
@@ -39,6 +44,7 @@ class CreatesMachines(HasMachines):
 
     @without_frames
     @parameters_of(NewMachine)
+    @operation("CreateMachine", "GetMachine")
     def create_machine(self, new: NewMachine) -> Machine:
         """Provision a machine and return it: ``CreateMachine``.
 
@@ -76,14 +82,18 @@ class CreatesMachines(HasMachines):
             bootrom: the boot ROM of a bhyve machine, such as ``uefi``.
             password: the administrator's, for an image that asks for one, as those of Windows do.
             token: what makes this create the same one when it is asked for again, also by another process: the
-                machine that was made with it is returned. By default every call makes a token of its own.
-            settle: seconds for which to look for the machine when the answer was lost, before it is asked for again.
+                machine that was made with it is returned, or `TokenUsed` raised where that failed, was deleted, or
+                was made from another image than the id given as `image`. By default every call makes a token of its
+                own, which is logged before anything is sent.
+            settle: seconds for which to look for the machine when the answer was lost, before it is asked for again;
+                None is the data centre's own, which is 180.
             wait: whether to return only when it runs.
             timeout: the most seconds to wait; None waits for ever.
         """
-        checked_times(settle=new.settle)
+        settle = self._datacenter.settle if new.settle is None else new.settle
+        checked_times(settle=settle)
         checked_timeout(new.timeout)
-        machine = self._create_machine(self._body(new), new.token, new.settle)
+        machine = self._create_machine(new, self._body(new), settle)
         try:
             if new.wait:
                 machine.poll_until("running", timeout=new.timeout)
@@ -126,67 +136,145 @@ class CreatesMachines(HasMachines):
         name = id_of(volume, "name")
         return str(self._datacenter.volume(name).name) if is_uuid(name) else name
 
+    @operation("ListMachines")
     def machines_by_token(self, token: str) -> list[Machine]:
         """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
 
         There is none or one. This is how to look again after `CreateOutcomeUnknown`.
         """
-        return self.machines(tags={TOKEN_TAG: token}, tombstone=True)
+        listed = self.machines(tags={TOKEN_TAG: token}, tombstone=True)
+        return [machine for machine in listed if _token_in(machine) in {None, token}]
 
-    def _create_machine(self, unmarked: Mapping[str, Any], token: str | None, settle: float) -> Machine:
+    def _create_machine(self, new: NewMachine, unmarked: Mapping[str, Any], settle: float) -> Machine:
         """Send a create, and find out what came of it where the answer does not tell.
 
         The token is what makes this safe. It is in the body of both attempts, so a machine that bears it is ours, also
-        when CloudAPI answers that the name is taken. A caller's own token is looked up before anything is sent, since
-        an earlier process may have used it. When not even looking tells, the error carries the name and the token, and
-        the caller can look again later.
+        when CloudAPI answers that the name is taken. It is logged before anything is sent, since a process may be
+        killed at any moment. A caller's own token is looked up first, since an earlier process may have used it. When
+        not even looking tells, the error carries the name and the token, and the caller can look again later.
         """
-        mark = str(arguments.strings(token=token).get("token", new_token()))
-        body = with_token(unmarked, mark)
-        if token is not None and (known := self.machines_by_token(token)):
-            return single(known)
-        clock = self._datacenter.clock
+        token = str(arguments.strings(token=new.token).get("token", new_token()))
+        body = with_token(unmarked, token)
+        name = body["name"]
+        log.info("creating machine %r with token %s: dc.machines_by_token(%r) finds it", name, token, token)
         try:
+            if new.token is not None and (known := self.machines_by_token(token)):
+                return made_before(single(known), new)
             return create_once(
-                lambda: self._send_body(body), lambda: self.machines_by_token(mark), clock, settle, unique=True
+                lambda: self._send_body(body, token),
+                lambda: self.machines_by_token(token),
+                self._datacenter.clock,
+                settle,
+                unique=True,
+                watcher=Search(self._datacenter, name, f"token {token}"),
             )
         except CallError as error:
-            if error.applied is not False:
-                raise outcome_unknown(error, body["name"], mark) from error
+            holder = self._holder_of(name) if isinstance(error, NameTaken) else None
+            if holder is not None and _token_in(holder) == token:
+                return holder
+            # A fresh token that was refused at once has made nothing. One that was used before, by this create or an
+            # earlier process, may have made the very machine that has the name and is not listed yet.
+            is_refused = error.applied is False and not (new.token is not None and isinstance(error, NameTaken))
+            if not is_refused and holder is None:
+                raise outcome_unknown(error, name, token) from error
+            error.applied = False
             if isinstance(error, NameTaken):
-                error.machine_id = self._holder_of(body["name"])
+                error.machine_id = None if holder is None else holder.id
             raise
-        except KeyboardInterrupt as stop:
-            stop.add_note(f"dc.machines_by_token({mark!r}) tells whether the machine {body['name']!r} was made")
+        except SmartDCError:
+            raise
+        except BaseException as stop:
+            stop.add_note(f"dc.machines_by_token({token!r}) tells whether the machine {name!r} was made")
             raise
 
-    def _holder_of(self, name: str) -> str | None:
-        """Return the id of the machine that has a name; None where that cannot be found out."""
+    def _holder_of(self, name: str) -> Machine | None:
+        """Return the machine that has a name; None where that cannot be found out."""
         try:
-            return next((machine.id for machine in self.machines(name=name)), None)
-        except CallError:
+            return next(iter(self.machines(name=name)), None)
+        except SmartDCError:
             return None
 
-    def _send_body(self, body: Mapping[str, Any]) -> Machine:
-        """Send a create; the outcome is unknown where CloudAPI could not read back the machine that it accepted."""
+    def _send_body(self, body: Mapping[str, Any], token: str) -> Machine:
+        """Send a create; the outcome is unknown where the answer is not about the machine that was asked for.
+
+        CloudAPI may not be able to read back what it has accepted, and an answer may belong to another request. Then
+        every kept connection is suspect: the next answer on it may be ours.
+        """
         try:
-            return Machine(self._datacenter, data=self._post("machines", data=body))
+            machine = Machine(self._datacenter, data=self._post("machines", data=body))
         except ResourceNotFound as error:
             if "VM not found" in error.message:
                 error.applied = None
             raise
+        if problem := contradiction(machine, body["name"], token):
+            self._datacenter.close()
+            raise BadResponse(f"POST /machines: the answer is about another machine: {problem}", method="POST")
+        return machine
+
+
+def contradiction(machine: Machine, name: str, token: str) -> str:
+    """Return what shows that a machine is not the one that was asked for; '' where nothing does.
+
+    What is missing shows nothing: mocks answer with less. CloudAPI fills in a name that has ``{{`` in it.
+    """
+    found = _token_in(machine)
+    if found not in {None, token}:
+        return f"its token is {found!r}, not {token!r}"
+    if "{{" not in name and machine.name not in {None, name}:
+        return f"its name is {machine.name!r}, not {name!r}"
+    return ""
+
+
+def _token_in(machine: Machine) -> str | None:
+    """Return the token that a machine was created with; None where it shows none."""
+    tags = machine.get("tags")
+    token = tags.get(TOKEN_TAG) if isinstance(tags, Mapping) else None
+    return None if token is None else str(token)
+
+
+def made_before(machine: Machine, new: NewMachine) -> Machine:
+    """Return the machine that an earlier create made with the same token, unless it cannot be what is asked for now.
+
+    Name and package may have been changed since; the image cannot, and what is dead will not come back.
+    """
+    if machine.state in {"failed", "deleted"}:
+        problem = f"which is {machine.state}"
+    elif (image := _image_id(new)) and machine.image and machine.image.lower() != image.lower():
+        problem = f"which was made from image {machine.image}, not {image}"
+    else:
+        log.info("token %s was used before: returning %r", new.token, machine)
+        for field, given in (("name", new.name), ("package", _package_name(new))):
+            if given is not None and "{{" not in given and given != machine.get(field):
+                log.info("%r has %s %r now, not %r", machine, field, machine.get(field), given)
+        return machine
+    text = f"token {new.token!r} was used for {machine!r}, {problem}; give another token to create another machine"
+    raise TokenUsed(text, machine=machine)
+
+
+def _image_id(new: NewMachine) -> str | None:
+    """Return the image if it is given by its id: a name may mean another image today."""
+    image = new.dataset if new.image is None else new.image
+    identity = None if image is None else id_of(image)
+    return identity if identity and is_uuid(identity) else None
+
+
+def _package_name(new: NewMachine) -> str | None:
+    """Return the package if it is given by its name, or has one."""
+    name = None if new.package is None else id_of(new.package, "name", "id")
+    return None if name is None or is_uuid(name) else name
 
 
 def new_token() -> str:
     """Return a new, unique token."""
-    return f"t{uuid.uuid4().hex}"
+    return f"t{secrets.token_hex(16)}"
 
 
 def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:
     """Return a create's body with a token, and with a name if it has none: both make the machine easier to find."""
     if not TOKEN.fullmatch(token):
         raise InputError(f"invalid token {token!r}; expected a letter, then 5 to 63 letters, digits, '_' or '-'")
-    return {"name": f"machine-{token[1:9].lower().strip('-_')}", **body, f"tag.{TOKEN_TAG}": token}
+    digest = hashlib.sha256(token.encode()).hexdigest()[:16]
+    return {"name": f"machine-{digest}", **body, f"tag.{TOKEN_TAG}": token}
 
 
 def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
@@ -39,6 +40,8 @@ class JobOnDisk(Enum):
 class Disk(MachinePart):
     """A disk of a bhyve machine."""
 
+    __slots__ = ()
+
     kind = "disks"
 
     id = Field[str]("its UUID")
@@ -58,10 +61,12 @@ class Disk(MachinePart):
     ) -> None:
         super().__init__(machine, disk_id, data)
 
+    @operation("GetMachineDisk")
     def status(self) -> str:
         """Fetch the disk again and return its state: ``GetMachineDisk``."""
         return self.refresh().state
 
+    @operation("ResizeMachineDisk")
     def resize(
         self,
         size: int,
@@ -77,18 +82,21 @@ class Disk(MachinePart):
         failed or `WaitTimeout` after `timeout` seconds.
         """
         body = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._keep(self._post(data=body, repeatable=True))
         if wait:
             problem = f"has not resized its disk {self.id}"
             self.machine.wait_for_disk_job(partial(self._resizing, size), problem, jobs_before, timeout)
 
+    @operation("DeleteMachineDisk")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the disk: ``DeleteMachineDisk``.
 
         The machine must be stopped, and its boot disk stays. With `wait` it returns when the disk is gone, and raises
         `WaitFailed` when that failed or `WaitTimeout` after `timeout` seconds.
         """
+        checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._delete()
         if wait:
@@ -113,18 +121,24 @@ class Disk(MachinePart):
 class HasDisks(CreatesOnce, HasJobs):
     """Mix-in for owners of disks."""
 
+    __slots__ = ()
+
+    @operation("ListMachineDisks")
     def disks(self) -> list[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
-        return [Disk(self, data=entry) for entry in self._list("disks")]
+        return Disk.from_answers(self, self._list("disks"))
 
+    @operation("HeadMachineDisks")
     def num_disks(self) -> int:
         """Count the disks that `disks` would list: ``HeadMachineDisks``."""
         return self._count("disks")
 
+    @operation("GetMachineDisk")
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
         """Get a disk by its id: ``GetMachineDisk``. One that is still being created is only listed, by `disks`."""
-        return Disk(self, data=self._get("disks", id_of(disk_id)))
+        return Disk.from_answer(self, self._get("disks", id_of(disk_id)))
 
+    @operation("CreateMachineDisk")
     def create_disk(
         self,
         size: int | str,

@@ -22,6 +22,7 @@ import requests
 from smartdc.core.resource import Field, Resource
 from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
+from smartdc.http.light import is_from_a_server
 from smartdc.machine.audit import AuditEntry, HasAudit
 from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
@@ -55,6 +56,8 @@ class RequestedJob:
 class HasJobs(HasAudit, Stateful):
     """Mix-in for what CloudAPI changes by jobs, which is a machine."""
 
+    __slots__ = ()
+
     name: Field[str]
     _last_job: RequestedJob | None = None
     _entries_seen: Mapping[str, int] = {}
@@ -83,12 +86,13 @@ class HasJobs(HasAudit, Stateful):
 
     def _remember(self, action: str, response: requests.Response) -> RequestedJob:
         """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""
-        if response.status_code == 200:
+        # What never was a request is the answer of a stand-in, which may say 200 to everything.
+        if response.status_code == 200 and response.request and is_from_a_server(response):
             request = f"{response.request.method} {response.request.path_url}"
             raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
         moment = parse_http_date(response.headers.get("Date"))
         # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
-        moment = self.datacenter.session.now() - MAX_SKEW_SECONDS if moment is None else moment
+        moment = self._now() - MAX_SKEW_SECONDS if moment is None else moment
         job = RequestedJob(action, moment, self.state, self._entries_seen.get(action, 0))
         if action in STATE_CHANGING_ACTIONS:
             self._last_job = job
@@ -144,15 +148,19 @@ class HasJobs(HasAudit, Stateful):
         return next(reasons, None)
 
     def _raise_wait_failed(self, problem: str, reason: AuditEntry | None) -> NoReturn:
-        """Raise `WaitFailed` with the audit's reason."""
+        """Raise `WaitFailed` with the audit's reason, or with where to look for one."""
         audit = (
-            f" (the audit: {reason.action}, success {reason.get('success')}, {reason.get('time')})" if reason else ""
+            f"its audit says that {reason.describe()}"
+            if reason
+            else "its audit gives no reason; machine.audit() may have one later, and the operator finds it by the id"
         )
-        raise WaitFailed(f"{self.describe()} {problem}{audit}", resource=self, reason=reason)
+        raise WaitFailed(f"{self.describe()} {problem}; {audit}", resource=self, reason=reason)
 
 
 class MachinePart(Resource):
     """A resource that belongs to one machine."""
+
+    __slots__ = ()
 
     @property
     def machine(self) -> Machine:

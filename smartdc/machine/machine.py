@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
+from smartdc.core.operation import operation
+from smartdc.core.paging import ListsInPages, unique
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import Addressable, Field, id_of, is_uuid, listed, only, whole_number
+from smartdc.core.read_only import ReadOnlyDict
+from smartdc.core.resource import Field, id_of, is_uuid, listed, only
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
 from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing, NewMachineAt
 from smartdc.machine.disk import HasDisks
-from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown
+from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown, without_passwords
 from smartdc.machine.migration import HasMigration
 from smartdc.machine.nic import HasNics
 from smartdc.machine.snapshot import HasSnapshots, Snapshot
-from smartdc.machine.tag import HasTags
+from smartdc.machine.tag import HasTags, visible
 from smartdc.machine.vnc import HasVnc
 from smartdc.resources.firewall_rule import HasFirewallRules
 from smartdc.resources.image import HasImaging
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
 __all__ = ["HasMachines", "Machine", "Snapshot"]
-
-MAX_PAGES = 10_000
-"""How many pages a list of machines can have: a server that sends more will never end."""
 
 
 class Machine(
@@ -59,6 +59,8 @@ class Machine(
         data: what the server said of it; the dict is copied.
         credentials: whether to fetch its passwords too.
     """
+
+    __slots__ = ()
 
     kind = "machines"
 
@@ -93,18 +95,22 @@ class Machine(
         data: Mapping[str, Any] | None = None,
         credentials: bool = False,
     ) -> None:
-        if data is None and machine_id is not None:
-            data = datacenter.raw_machine_data(machine_id, credentials=credentials)
-        super().__init__(datacenter, machine_id, data)
+        if data is not None or machine_id is None:
+            super().__init__(datacenter, machine_id, data)
+            return
+        answer = datacenter.raw_machine_data(machine_id, credentials=credentials)
+        self._parent, self._data = datacenter, {**answer, "id": id_of(machine_id)}
 
     @classmethod
     @without_frames
     @parameters_of(NewMachineAt)
+    @operation("CreateMachine")
     def create_in_datacenter(cls, new: NewMachineAt) -> Machine:
         """Provision a machine: ``CreateMachine``, as `DataCenter.create_machine` with the same arguments."""
         return new.datacenter.create_machine(**new.without_place())
 
     @property
+    @operation("GetMachine")
     def ips(self) -> list[str]:
         """Its addresses; while there are none the machine is fetched again: ``GetMachine``."""
         if not self.get("ips"):
@@ -123,8 +129,14 @@ class Machine(
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata, without the boot script and the passwords."""
-        return shown(self._part("metadata"))
+        """The metadata, which cannot be changed here: `update_metadata` does; passwords never show in it.
+
+        The boot script has its own place, `boot_script`, and shows here too after `get_metadata` and the other methods
+        that return all metadata, until the machine is fetched again.
+        """
+        entries = self._part("metadata")
+        seen = without_passwords(entries) if self._shows_boot_script else shown(entries)
+        return ReadOnlyDict(seen, "call update_metadata() or delete_metadata_at_key()")
 
     @property
     def boot_script(self) -> str | None:
@@ -134,9 +146,13 @@ class Machine(
 
     @property
     def tags(self) -> dict[str, Any]:
-        """The tags; their values are strings, numbers or booleans."""
-        return dict(self._part("tags"))
+        """The tags, which cannot be changed here: `add_tags` does; their values are strings, numbers or booleans.
 
+        The tag of the token is left out; it is in ``machine["tags"]``, which is the server's answer whole.
+        """
+        return ReadOnlyDict(visible(self._part("tags")), "call add_tags(), replace_tags() or delete_tag()")
+
+    @operation("GetMachine")
     def refresh(self, credentials: bool = False) -> Self:
         """Fetch the machine again and return it: ``GetMachine``; with `credentials`, its passwords too.
 
@@ -150,17 +166,19 @@ class Machine(
             self._keep(gone.data)
         return self
 
+    @operation("GetMachine")
     def credentials(self) -> dict[str, str]:
         """Return the passwords by login: ``GetMachine``, if they are not known yet."""
-        if "credentials" not in self._part("metadata"):
+        found = self._part("metadata").get("credentials", self._credentials)
+        if found is None:
             self.refresh(credentials=True)
-        found = self._part("metadata").get("credentials") or {}
+            found = self._part("metadata").get("credentials") or {}
         if not isinstance(found, dict):
             raise BadResponse(f"{self}: its credentials are not an object")
         return dict(found)
 
     def __eq__(self, other: object) -> bool:
-        """Compare by address; a dict with the machine's id is equal too, as it always was."""
+        """Compare by id; a dict with the machine's id is equal too, as it always was."""
         if isinstance(other, dict):
             return bool(other.get("id") == self.id)
         return super().__eq__(other)
@@ -169,45 +187,60 @@ class Machine(
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave passwords, the boot script and user data behind when the machine is pickled."""
-        data = dict(self._data)
+        state = super().__getstate__()
+        data = state["_data"]
         if "metadata" in data:
-            data["metadata"] = harmless(data["metadata"] or {})
-        return {**vars(self), "_data": data}
+            metadata = data["metadata"]
+            state["_data"] = {**data, "metadata": harmless(metadata) if isinstance(metadata, dict) else {}}
+        return {**state, "_credentials": None}
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]
 
 
-class HasMachines(Addressable):
+class HasMachines(ListsInPages):
     """Mix-in for owners of machines."""
 
     @without_frames
     @parameters_of(MachineListing)
+    @operation("ListMachines")
     def machines(self, listing: MachineListing) -> list[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
         `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
         ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
-        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with `tombstone`. With `paged` only one page is fetched,
-        of `limit` machines (1 to 1,000) from the one at `offset` on; without it `limit` is the size of the pages
-        that are fetched until there are no more. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI
-        lists every name that begins with `name`; those that only begin so are left out here.
+        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with
+        `tombstone`. With `paged` only one page is fetched, of `limit` machines (1 to 1,000) from the one at `offset`
+        on; without it `limit` is the size of the pages that are fetched, four at a time after the first, until there
+        are no more. All pages share the time of one call. A list that has changed twice while it was read is logged as
+        a WARNING: it may be incomplete. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI lists
+        every name that begins with `name`; those that only begin so are left out here.
         """
         query = self._query(listing)
-        cut = arguments.integers(limit=listing.limit, offset=listing.offset)
-        if listing.paged:
-            pages = [self._list("machines", params={**query, **cut})]
-        else:
-            pages = [page for page, _ in self._pages(query, listing.limit, listing.offset)]
-        entries = (data for page in pages for data in page if listing.name is None or listing.name == data.get("name"))
-        unique = {machine.id: machine for machine in self.machines_from(entries)}
-        return list(unique.values())
+        entries = self.raw_machines(query, listing.limit, listing.offset, paged=listing.paged)
+        return self.machines_from(
+            entry for entry in entries if listing.name is None or listing.name == entry.get("name")
+        )
 
-    def machines_from(self, entries: Iterable[Mapping[str, Any]]) -> list[Machine]:
+    @operation("ListMachines")
+    def raw_machines(
+        self, query: Mapping[str, Any], limit: int | None = None, offset: int | None = None, *, paged: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return what the server says of the machines that fit a query, or one page of that: ``ListMachines``.
+
+        The query is CloudAPI's own: its `name` is the beginning of names, and tags are like ``tag.role``.
+        """
+        if not paged:
+            return self._listing("machines", query, limit, offset).entries("id")
+        cut = arguments.integers(limit=limit, offset=offset)
+        return unique(self._list("machines", params={**query, **cut}), "id")
+
+    def machines_from(self, entries: Iterable[dict[str, Any]]) -> list[Machine]:
         """Make machines of the entries of a listing; nothing is sent."""
-        return [Machine(self._datacenter, data=entry) for entry in entries]
+        return Machine.from_answers(self._datacenter, entries)
 
     @parameters_of(MachineCount)
+    @operation("HeadMachines")
     def num_machines(self, count: MachineCount) -> int:
         """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
 
@@ -215,9 +248,8 @@ class HasMachines(Addressable):
         """
         query = self._query(count)
         if count.name is not None:
-            pages = self._pages(query, None, None)
-            return sum(entry.get("name") == count.name for page, _ in pages for entry in page)
-        return sum(length for _, length in self._pages(query, None, None, method="HEAD"))
+            return sum(entry.get("name") == count.name for entry in self.raw_machines(query))
+        return self._listing("machines", query, method="HEAD").count()
 
     def _query(self, filters: MachineFilters) -> dict[str, Any]:
         """Build the query of a listing; only an image's name asks CloudAPI, for its id."""
@@ -226,33 +258,12 @@ class HasMachines(Addressable):
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
         return None if image is None else self._datacenter.image_id(image)
 
-    def _pages(
-        self, filters: Mapping[str, Any], limit: int | None, offset: int | None, method: str = "GET"
-    ) -> Iterator[tuple[list[Any], int]]:
-        """Yield every page and its length.
-
-        CloudAPI reports no total, and may apply a smaller limit than the one given (``x-query-limit``). So pages are
-        fetched one after the other, each from where the last one ended, until one is shorter than the limit that was
-        applied. A server that repeats a page, or never sends a short one, is a `BadResponse`.
-        """
-        size, start = 1000 if limit is None else limit, offset or 0
-        before: list[Any] = []
-        for _ in range(MAX_PAGES):
-            answer, response = self._call(method, "machines", params={**filters, "limit": size, "offset": start})
-            page = self._expect(list, answer, response) if method == "GET" else []
-            if page and page == before:
-                raise BadResponse("GET /machines: the server keeps sending the same page")
-            count = len(page) if method == "GET" else self._counted(response)
-            yield page, count
-            if count == 0 or count < whole_number(response, "x-query-limit", size):
-                return
-            start, before = start + count, page
-        raise BadResponse(f"{method} /machines: the list has not ended after {start:,} machines")
-
+    @operation("GetMachine")
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
         return self._get("machines", id_of(machine_id), params=arguments.flags(credentials=credentials))
 
+    @operation("GetMachine", "ListMachines")
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
         """Get a machine by its id, or by its name: ``GetMachine``, ``ListMachines``.
 
@@ -260,7 +271,7 @@ class HasMachines(Addressable):
         """
         text = id_of(machine_id)
         if is_uuid(text):
-            return Machine(self._datacenter, data=self.raw_machine_data(text, credentials))
+            return Machine.from_answer(self._datacenter, self.raw_machine_data(text, credentials))
         if not NAME.fullmatch(text):
             raise InputError(f"{text!r} is neither the id nor the name of a machine")
         return only(self.machines(name=text, credentials=credentials), text, "machine")

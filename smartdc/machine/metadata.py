@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -30,11 +31,26 @@ Value = str | int | float | bool
 
 
 class HasMetadata(Resource):
-    """Mix-in for owners of metadata; `get_metadata` and the rest never show the boot script or passwords.
+    """Mix-in for owners of metadata; passwords show nowhere but in `credentials`.
 
-    Changes are jobs: what the methods return is what the metadata will be.
+    Changes are jobs: what the methods return is what the metadata will be. What they return is also what `metadata`
+    is from then on, with the boot script, until the machine is fetched again.
     """
 
+    __slots__ = ()
+
+    _shows_boot_script = False
+    _credentials: Mapping[str, str] | None = None
+    """The passwords as they were last fetched, which most answers are without."""
+
+    def _keep(self, data: Mapping[str, Any]) -> Self:
+        """Replace the data, in which the boot script has its own place again; passwords that are known stay known."""
+        self._remember_credentials()
+        if self._shows_boot_script:
+            self._shows_boot_script = False
+        return super()._keep(data)
+
+    @operation("ListMachineMetadata", "GetMachineMetadata")
     def get_metadata(self, key: str | None = None, *, credentials: bool = False) -> Any:
         """Return all metadata as a dict, or the value at `key`: ``ListMachineMetadata``, ``GetMachineMetadata``.
 
@@ -46,6 +62,7 @@ class HasMetadata(Resource):
         return self._keep_metadata(self._get("metadata", params=arguments.flags(credentials=credentials)))
 
     @without_frames
+    @operation("UpdateMachineMetadata")
     def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
         """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
 
@@ -56,6 +73,7 @@ class HasMetadata(Resource):
             checked_key(key)
         return self._keep_metadata(self._post("metadata", data=data, repeatable=True))
 
+    @operation("DeleteMachineMetadata", "ListMachineMetadata")
     def delete_metadata_at_key(self, key: str) -> dict[str, Value]:
         """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``."""
         self._delete("metadata", checked_key(key))
@@ -63,6 +81,7 @@ class HasMetadata(Resource):
         rest.pop(key, None)
         return self._keep_metadata(rest)
 
+    @operation("DeleteAllMachineMetadata", "ListMachineMetadata")
     def delete_all_metadata(self) -> dict[str, Value]:
         """Delete all metadata and return what stays: ``DeleteAllMachineMetadata``, ``ListMachineMetadata``.
 
@@ -73,22 +92,41 @@ class HasMetadata(Resource):
         return self._keep_metadata({key: value for key, value in rest.items() if key in UNDELETABLE})
 
     @without_frames
+    @operation("UpdateMachineMetadata")
     def set_boot_script(self, filename: str | os.PathLike[str]) -> None:
         """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
 
         CloudAPI takes at most 100,000 bytes.
         """
-        self._keep_metadata(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}, repeatable=True))
+        self._replace(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}, repeatable=True))
 
+    @operation("DeleteMachineMetadata")
     def delete_boot_script(self) -> None:
         """Delete the script that runs at every boot: ``DeleteMachineMetadata``."""
         self._delete("metadata", BOOT_SCRIPT)
         self._part("metadata").pop(BOOT_SCRIPT, None)
 
     def _keep_metadata(self, entries: dict[str, Any]) -> dict[str, Value]:
-        """Remember the entries, and return those that people are shown."""
+        """Remember all entries as what `metadata` is from now on, and return them; passwords are kept apart."""
+        self._replace(entries)
+        self._shows_boot_script = True
+        return without_passwords(entries)
+
+    def _replace(self, entries: dict[str, Any]) -> None:
+        self._remember_credentials()
         self._data["metadata"] = entries
-        return shown(entries)
+
+    def _remember_credentials(self) -> None:
+        """Write down the passwords of an answer that is about to be replaced by one without them."""
+        entries = self._data.get("metadata")
+        credentials = entries.get("credentials") if isinstance(entries, dict) else None
+        if isinstance(credentials, dict):
+            self._credentials = credentials
+
+
+def without_passwords(entries: Mapping[str, Any]) -> dict[str, Value]:
+    """Return metadata with the boot script, but without the passwords."""
+    return {key: value for key, value in entries.items() if key != "credentials"}
 
 
 def shown(entries: Mapping[str, Any]) -> dict[str, Value]:

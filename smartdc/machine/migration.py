@@ -14,11 +14,13 @@ from functools import partial
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
-from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
+from smartdc.http.deadline import Deadline
+from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
@@ -32,6 +34,8 @@ class Migration(Resource):
     raises `WaitFailed`, with CloudAPI's reason, when it failed, or `WaitTimeout` after `timeout` seconds (None waits
     for ever).
     """
+
+    __slots__ = ()
 
     kind = "migrations"
     id_key = "machine"
@@ -62,6 +66,7 @@ class Migration(Resource):
         """Return whose migration it is, as errors name it."""
         return f"the migration of machine {self.machine}"
 
+    @operation("Migrate")
     def sync(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``.
 
@@ -70,6 +75,7 @@ class Migration(Resource):
         """
         return self._act("sync", wait, timeout)
 
+    @operation("Migrate")
     def switch(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Stop the machine, copy the rest, and boot it on the other server: ``Migrate``.
 
@@ -77,10 +83,12 @@ class Migration(Resource):
         """
         return self._act("switch", wait, timeout)
 
+    @operation("Migrate")
     def pause(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Interrupt a sync that is running; a later one goes on from there: ``Migrate``."""
         return self._act("pause", wait, timeout)
 
+    @operation("Migrate")
     def abort(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Give the migration up, and the place that was reserved: ``Migrate``.
 
@@ -95,6 +103,7 @@ class Migration(Resource):
             self._data.update(phase="abort", state="successful")
             return self
 
+    @operation("Migrate")
     def finalize(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Delete what is left on the old server, and with it the migration itself: ``Migrate``.
 
@@ -106,6 +115,7 @@ class Migration(Resource):
             if error.applied is False or not self._forgotten():
                 raise
 
+    @operation("GetMigration")
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
         poll(self, self._has_ended, f"has not finished its {self.phase}", interval=interval, timeout=timeout)
@@ -113,6 +123,7 @@ class Migration(Resource):
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
         return self
 
+    @operation("GetMigration")
     def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[dict[str, Any]]:
         """Yield the events of the migration as they happen, until it does nothing more: ``GetMigration``.
 
@@ -122,11 +133,12 @@ class Migration(Resource):
         (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
         # Each event is waited for by a poll of its own, and all of them share one deadline.
+        checked_timeout(timeout)
         clock, reported = self.datacenter.clock, self._reported()
-        deadline = None if timeout is None else clock.monotonic() + timeout
+        deadline = Deadline(timeout, clock)
         goal, news = f"has not finished its {self.phase}", partial(self._news, reported)
         while True:
-            left = None if deadline is None else max(deadline - clock.monotonic(), 0.0)
+            left = 0.0 if deadline.passed() else deadline.left()
             try:
                 events = poll(self, news, goal, interval=interval, timeout=left, progress=False)
             except WaitTimeout as error:
@@ -137,6 +149,7 @@ class Migration(Resource):
                 return
             clock.sleep(interval)
 
+    @operation("Migrate:watch")
     def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
         """Return all events of CloudAPI's own stream of the running phase, when that has ended: ``Migrate:watch``.
 
@@ -156,6 +169,7 @@ class Migration(Resource):
         return wire.segments("machines", self.machine, "migrate")
 
     def _act(self, action: str, wait: bool, timeout: float | None) -> Self:
+        checked_timeout(timeout)
         answer, response = self._datacenter.request("POST", self._path, data={"action": action})
         self.phase_started(self._expect(dict, answer, response))
         return self.wait(timeout=timeout) if wait else self
@@ -220,10 +234,12 @@ class Migration(Resource):
 class HasMigrations(Addressable):
     """Mix-in for owners of migrations."""
 
+    @operation("ListMigrations")
     def migrations(self) -> list[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
-        return [Migration(self, data=entry) for entry in self._list("migrations")]
+        return Migration.from_answers(self, self._list("migrations"))
 
+    @operation("GetMigration")
     def migration(self, machine: str | Mapping[str, Any]) -> Migration:
         """Get the migration of a machine that is given by id, name, dict or resource: ``GetMigration``."""
         text = id_of(machine, "id", "machine")
@@ -233,14 +249,19 @@ class HasMigrations(Addressable):
 class HasMigration(Resource):
     """Mix-in for what can be moved to another server."""
 
+    __slots__ = ()
+
+    @operation("GetMigration")
     def migration(self) -> Migration:
         """Get the machine's migration: ``GetMigration``."""
         return self.datacenter.migration(self)
 
+    @operation("MigrateMachineEstimate")
     def migration_estimate(self) -> dict[str, Any]:
         """Estimate what a migration would have to copy, as ``size`` in bytes: ``MigrateMachineEstimate``."""
         return self._get("migrate")
 
+    @operation("Migrate")
     def migrate(
         self,
         *,
@@ -269,7 +290,7 @@ class HasMigration(Resource):
 
         def send() -> Migration:
             answer = self._post("migrate", data=body)
-            migration = Migration(self.datacenter, data=answer)
+            migration = Migration.from_answer(self.datacenter, answer)
             migration.phase_started(answer)
             return migration
 
@@ -278,7 +299,7 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS)
+        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS, watcher=Search(self.datacenter))
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
-from smartdc.http import request as wire
 from smartdc.machine.job import HasJobs, MachinePart
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]
@@ -22,6 +22,8 @@ _MAC = re.compile(r"[0-9a-f]{12}")
 
 class Nic(MachinePart):
     """A network interface of a machine."""
+
+    __slots__ = ()
 
     kind = "nics"
     id_key = "mac"
@@ -37,13 +39,19 @@ class Nic(MachinePart):
     @property
     def path(self) -> str:
         """The address below the account, in which the MAC address has no colons."""
-        return self._parent.path + wire.segments(self.kind, plain(str(self.mac)))
+        return self._below_parent(self.kind, self._identity)
 
+    @property
+    def _identity(self) -> str:
+        return plain(str(self.mac))
+
+    @operation("GetNic")
     def status(self) -> str:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
         return self._string("state")
 
+    @operation("RemoveNic")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""
         self.machine.remove_nic(self, wait=wait, timeout=timeout)
@@ -55,24 +63,30 @@ class Nic(MachinePart):
 class HasNics(HasJobs):
     """Mix-in for owners of network interfaces."""
 
+    __slots__ = ()
+
+    @operation("ListNics")
     def nics(self) -> list[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
         What the machine last said of them, without a request, is ``machine["nics"]``.
         """
-        return [Nic(self, data=entry) for entry in self._list("nics")]
+        return Nic.from_answers(self, self._list("nics"))
 
+    @operation("HeadNics")
     def num_nics(self) -> int:
         """Count the network interfaces that `nics` would list: ``HeadNics``."""
         return self._count("nics")
 
+    @operation("GetNic")
     def nic(self, mac: str | Mapping[str, Any]) -> Nic:
         """Get a network interface by its MAC address: ``GetNic``.
 
         CloudAPI looks whether it is the account's, and not whether it is this machine's.
         """
-        return Nic(self, data=self._get("nics", plain(id_of(mac, "mac"))))
+        return Nic.from_answer(self, self._get("nics", plain(id_of(mac, "mac"))))
 
+    @operation("ListNics", "AddNic", "GetNic")
     def add_nic(
         self,
         network: str | Mapping[str, Any],
@@ -107,14 +121,16 @@ class HasNics(HasJobs):
         nic = create_once(
             lambda: self._send_nic(body),
             lambda: self._new_nics(body, before),
-            self.datacenter.clock,
+            self._clock,
             JOB_SETTLE_SECONDS,
+            watcher=Search(self.datacenter),
         )
         if wait:
             poll(self, partial(self._has_plugged, nic), f"has no working NIC {nic.mac}", timeout=timeout)
             self.refresh()
         return nic
 
+    @operation("RemoveNic")
     def remove_nic(
         self, mac: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
@@ -139,7 +155,7 @@ class HasNics(HasJobs):
         except Redirected as there:
             return self._there_already(there, body)
         self._remember("add_nics", response)
-        return Nic(self, data=self._expect(dict, data, response))
+        return Nic.from_answer(self, self._expect(dict, data, response))
 
     def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:
         """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""

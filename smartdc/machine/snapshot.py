@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of
 from smartdc.http.dates import parse_date
 from smartdc.machine.job import HasJobs, MachinePart
@@ -25,6 +26,8 @@ class Snapshot(MachinePart, Stateful):
     One that was just created may lack its dates and size, and may for a while read ``deleted``.
     """
 
+    __slots__ = ()
+
     kind = "snapshots"
     id_key = "name"
     states = ("queued", "running", "created", "failed", "canceled")
@@ -38,12 +41,20 @@ class Snapshot(MachinePart, Stateful):
 
     def __init__(
         self,
-        machine: HasJobs,
+        machine: HasSnapshots,
         name: str | Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
+        if data is None and name is not None:
+            data = machine.raw_snapshot_data(name)
         super().__init__(machine, name, data)
 
+    @operation("GetMachineSnapshot")
+    def refresh(self) -> Self:
+        """Fetch the snapshot again and return it: ``GetMachineSnapshot``."""
+        return self._keep(self.machine.raw_snapshot_data(self.name))
+
+    @operation("GetMachineSnapshot")
     def status(self) -> str:
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
         return super().status()
@@ -52,6 +63,7 @@ class Snapshot(MachinePart, Stateful):
         """Return its name and its machine's, as errors name it."""
         return f"snapshot {self.name} of {self.machine.name}"
 
+    @operation("DeleteMachineSnapshot")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the snapshot: ``DeleteMachineSnapshot``.
 
@@ -63,10 +75,11 @@ class Snapshot(MachinePart, Stateful):
         if wait:
             self.poll_until("deleted", timeout=timeout)
 
+    @operation("StartMachineFromSnapshot")
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
-        """Roll the machine back to the snapshot, boot it, and return it: ``StartMachineFromSnapshot``.
+        """Roll the machine back to the snapshot, boot it, and return the machine: ``StartMachineFromSnapshot``.
 
-        Snapshots taken later are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
+        What it returns is the machine, not the snapshot, whatever the documentation of ``py-smartdc`` says. Snapshots taken later are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
         """
         return self.machine.start_from_snapshot(self.name, wait=wait, timeout=timeout)
 
@@ -77,18 +90,24 @@ class Snapshot(MachinePart, Stateful):
 class HasSnapshots(CreatesOnce, HasJobs):
     """Mix-in for owners of snapshots."""
 
+    __slots__ = ()
+
+    @operation("GetMachineSnapshot")
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
         """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
         return self._get("snapshots", id_of(name, "name"))
 
+    @operation("ListMachineSnapshots")
     def snapshots(self) -> list[Snapshot]:
         """List the snapshots: ``ListMachineSnapshots``."""
-        return [Snapshot(self, data=entry) for entry in self._list("snapshots")]
+        return Snapshot.from_answers(self, self._list("snapshots"))
 
+    @operation("GetMachineSnapshot")
     def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
         """Get a snapshot: ``GetMachineSnapshot``."""
-        return Snapshot(self, data=self.raw_snapshot_data(name))
+        return Snapshot.from_answer(self, self.raw_snapshot_data(name))
 
+    @operation("CreateMachineSnapshot")
     def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
 
@@ -98,7 +117,7 @@ class HasSnapshots(CreatesOnce, HasJobs):
         checked_timeout(timeout)
         before = len(self._audit_entries("create_snapshot")) if wait else 0
         body = {"name": id_of(name, "name")}
-        is_new = started_after(self.datacenter.clock, self.datacenter.session.now)
+        is_new = started_after(self._clock, self._now)
         snapshot = self._create_once(
             lambda: Snapshot(self, body["name"], data=self._post("snapshots", data=body)),
             self.snapshots,
@@ -110,6 +129,7 @@ class HasSnapshots(CreatesOnce, HasJobs):
             snapshot.poll_until("created", timeout=timeout)
         return snapshot
 
+    @operation("StartMachineFromSnapshot")
     def start_from_snapshot(
         self, name: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> Self:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.http import request as wire
 
-__all__ = ["HasTags"]
+__all__ = ["TOKEN_TAG", "HasTags"]
+
+TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
+"""The tag that a machine can be found by when the answer to its creation was lost."""
 
 RESERVED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image", "origin", "dataset", "package"})
 """Names that CloudAPI would take for parameters of its own, or drop."""
@@ -19,13 +23,24 @@ Tag = str | int | float | bool
 class HasTags(Resource):
     """Mix-in for owners of tags, whose values are strings, numbers or booleans, and stay what they are.
 
-    Changes are jobs: what the methods return is what the tags will be.
+    Changes are jobs: what the methods return is what the tags will be. The tag by which a create is recognised is left
+    out everywhere, and stays when others are replaced: it is the machine's `token`.
     """
 
+    __slots__ = ()
+
+    @property
+    def token(self) -> str | None:
+        """The token of the create that made it, as in ``create_machine(token=...)``; None without one."""
+        token = self._part("tags").get(TOKEN_TAG)
+        return None if token is None else str(token)
+
+    @operation("ListMachineTags")
     def get_tags(self) -> dict[str, Tag]:
-        """Return all tags: ``ListMachineTags``."""
+        """Return the complete set of tags: ``ListMachineTags``."""
         return self._keep_tags(self._get("tags"))
 
+    @operation("GetMachineTag", "ListMachineTags")
     def get_tag(self, tag: str) -> Tag:
         """Return the value of one tag: ``GetMachineTag``; for a number or boolean ``ListMachineTags`` as well.
 
@@ -34,6 +49,7 @@ class HasTags(Resource):
         value, _ = self._call("GET", "tags", tag, headers={"Accept": "text/plain"})
         return value or self.get_tags().get(tag, "")
 
+    @operation("AddMachineTags")
     def add_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
         """Set tags beside those that are there, and return all: ``AddMachineTags``.
 
@@ -43,21 +59,38 @@ class HasTags(Resource):
             self._post("tags", data=wire.form_names(mapping, tags, RESERVED, "tag"), repeatable=True)
         )
 
+    @operation("ReplaceMachineTags", "ListMachineTags")
     def replace_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
-        """Set these tags in place of all that are there, and return them: ``ReplaceMachineTags``."""
-        return self._keep_tags(self._put("tags", data=wire.form_names(mapping, tags, RESERVED, "tag")))
+        """Set these tags in place of all that are there, and return them: ``ReplaceMachineTags``.
 
+        The machine's `token` stays; where nothing is known of its tags they are fetched first: ``ListMachineTags``.
+        """
+        data = wire.form_names(mapping, tags, RESERVED, "tag")
+        if "tags" not in self:
+            self.get_tags()
+        return self._keep_tags(self._put("tags", data={**wire.given(**{TOKEN_TAG: self.token}), **data}))
+
+    @operation("DeleteMachineTag")
     def delete_tag(self, tag: str) -> None:
         """Delete one tag: ``DeleteMachineTag``."""
         self._delete("tags", tag)
         self._part("tags").pop(tag, None)
 
+    @operation("DeleteMachineTags")
     def delete_all_tags(self) -> None:
-        """Delete all tags: ``DeleteMachineTags``."""
+        """Delete all tags, and the `token` with them: ``DeleteMachineTags``.
+
+        A later ``create_machine(token=...)`` with that token then does not find this machine, and makes a new one.
+        """
         self._delete("tags")
         self._data["tags"] = {}
 
     def _keep_tags(self, tags: dict[str, Any]) -> dict[str, Tag]:
-        """Remember the tags, and return a copy."""
+        """Remember the tags, and return those that users have set."""
         self._data["tags"] = tags
-        return dict(tags)
+        return visible(tags)
+
+
+def visible(tags: Mapping[str, Any]) -> dict[str, Tag]:
+    """Return the tags without the one by which a create is recognised."""
+    return {name: value for name, value in tags.items() if name != TOKEN_TAG}

@@ -6,6 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse, ServerError, TransportError
 from smartdc.websocket.opening import open_websocket
@@ -116,6 +117,9 @@ def _problem(reason: str) -> str | None:
 class HasVnc(Resource):
     """Mix-in for owners of a screen."""
 
+    __slots__ = ()
+
+    @operation("ConnectMachineVNC")
     def vnc(self, *, timeout: float | None = None) -> VncStream:
         """Connect to the machine's screen, and return the stream that carries the VNC protocol: ``ConnectMachineVNC``.
 
@@ -123,5 +127,5 @@ class HasVnc(Resource):
         others. `timeout` is how many seconds a read or a write may take; None waits while the connection lives. It
         needs the extra ``smartdc[changefeed]``.
         """
-        path = f"{self.path}/vnc"
+        path = f"/{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)

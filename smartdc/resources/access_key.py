@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.http.dates import parse_date
 
@@ -17,6 +18,8 @@ SECRET = "accesskeysecret"  # noqa: S105 (the name of an entry)
 
 class AccessKey(Resource):
     """A pair of an id and a secret; a pickled one leaves the secret behind, and `refresh` fetches it again."""
+
+    __slots__ = ()
 
     kind = "accesskeys"
     id_key = "accesskeyid"
@@ -30,6 +33,7 @@ class AccessKey(Resource):
     updated = Field[datetime | None]("when it was changed, where CloudAPI is newer", read=parse_date)
     expiration = Field[datetime | None]("when a temporary one ends, where CloudAPI is newer", read=parse_date)
 
+    @operation("UpdateAccessKey", "UpdateUserAccessKey")
     def update(self, *, status: str | None = None, description: str | None = None) -> Self:
         """Change the access key and return it: ``UpdateAccessKey``, ``UpdateUserAccessKey``.
 
@@ -45,31 +49,38 @@ class AccessKey(Resource):
         self._data = {**secret, **self._data}
         return self
 
+    @operation("DeleteAccessKey", "DeleteUserAccessKey")
     def delete(self) -> None:
         """Delete the access key: ``DeleteAccessKey``, ``DeleteUserAccessKey``."""
         self._delete()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the secret behind when the access key is pickled."""
-        return {**vars(self), "_data": {name: value for name, value in self._data.items() if name != SECRET}}
+        harmless = {name: value for name, value in self._data.items() if name != SECRET}
+        return {**super().__getstate__(), "_data": harmless}
 
 
 class HasAccessKeys(Addressable):
     """Mix-in for owners of access keys."""
 
+    __slots__ = ()
+
+    @operation("ListAccessKeys", User="ListUserAccessKeys")
     def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
         """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
 
         With `sync` CloudAPI asks its directory, not its cache.
         """
         entries = self._list("accesskeys", params=arguments.flags(sync=sync))
-        return [AccessKey(self, data=entry) for entry in entries]
+        return AccessKey.from_answers(self, entries)
 
+    @operation("GetAccessKey", User="GetUserAccessKey")
     def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
         """Get an access key, its secret included: ``GetAccessKey``, ``GetUserAccessKey``."""
         name = id_of(key_id, "accesskeyid")
-        return AccessKey(self, data=self._get("accesskeys", name, params=arguments.flags(sync=sync)))
+        return AccessKey.from_answer(self, self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
+    @operation("CreateAccessKey", User="CreateUserAccessKey")
     def create_access_key(self, *, status: str | None = None, description: str | None = None) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Addressable, Field, Resource
+from smartdc.errors import printable
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
 
@@ -70,6 +72,8 @@ def _body(fields: Mapping[str, object]) -> dict[str, Any]:
 class Account(HasRoleTags, Resource):
     """The account that pays for everything below it."""
 
+    __slots__ = ()
+
     kind = ""
 
     id = Field[str]("its UUID")
@@ -89,7 +93,7 @@ class Account(HasRoleTags, Resource):
         return self._parent.path
 
     def __str__(self) -> str:
-        return str(self.login)
+        return printable(str(self.login))
 
     def _summary(self) -> list[str]:
         return [self.login]
@@ -98,13 +102,15 @@ class Account(HasRoleTags, Resource):
 class HasAccount(Addressable):
     """Mix-in for what stands for an account."""
 
+    @operation("GetAccount")
     def account(self) -> Account:
         """Get the account: ``GetAccount``."""
-        return Account(self, data=self._get())
+        return Account.from_answer(self, self._get())
 
     me = account
 
     @parameters_of(AccountChanges)
+    @operation("UpdateAccount")
     def update_account(self, changes: AccountChanges) -> Account:
         """Change what is given and return the account: ``UpdateAccount``.
 
@@ -112,6 +118,7 @@ class HasAccount(Addressable):
         """
         return Account(self, data=self._post(data=changes.body(), repeatable=True))
 
+    @operation("GetAccountLimits")
     def limits(self) -> list[dict[str, Any]]:
         """List the limits on what the account's machines may use together: ``GetAccountLimits``.
 

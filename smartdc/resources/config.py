@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __all__ = ["HasConfig"]
 class HasConfig(Addressable):
     """Mix-in for owners of settings."""
 
+    @operation("GetConfig")
     def config(self) -> dict[str, Any]:
         """Return the settings: ``GetConfig``.
 
@@ -24,6 +26,7 @@ class HasConfig(Addressable):
         """
         return self._get("config")
 
+    @operation("UpdateConfig")
     def update_config(self, default_network: str | Mapping[str, Any]) -> dict[str, Any]:
         """Set the network that machines are on by default, and return the settings: ``UpdateConfig``."""
         datacenter: DataCenter = self._datacenter

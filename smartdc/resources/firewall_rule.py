@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
@@ -24,6 +25,8 @@ _FILLERS = frozenset({"or", "and", "port", "ports", "type", "all", "1", "65535",
 class FirewallRule(HasRoleTags, Resource):
     """A rule of the firewall; it applies to machines whose `firewall_enabled` is on."""
 
+    __slots__ = ()
+
     kind = "fwrules"
 
     id = Field[str]("its UUID")
@@ -33,6 +36,7 @@ class FirewallRule(HasRoleTags, Resource):
     description = Field[str | None]("what it is for")
     is_global = Field[bool | None]("whether it is the operator's, for every machine of the data centre", key="global")
 
+    @operation("UpdateFirewallRule")
     def update(
         self,
         rule: str | None = None,
@@ -48,20 +52,24 @@ class FirewallRule(HasRoleTags, Resource):
         self._change("POST", data=_body(rule, enabled, log, description), repeatable=True)
         return self
 
+    @operation("EnableFirewallRule")
     def enable(self) -> Self:
         """Put the rule into force and return it: ``EnableFirewallRule``."""
         self._change("POST", "enable", repeatable=True)
         return self
 
+    @operation("DisableFirewallRule")
     def disable(self) -> Self:
         """Put the rule out of force and return it: ``DisableFirewallRule``."""
         self._change("POST", "disable", repeatable=True)
         return self
 
+    @operation("DeleteFirewallRule")
     def delete(self) -> None:
         """Delete the rule: ``DeleteFirewallRule``."""
         self._delete()
 
+    @operation("ListFirewallRuleMachines")
     def machines(self) -> list[Machine]:
         """List the machines that the rule is for: ``ListFirewallRuleMachines``."""
         return self.datacenter.machines_from(self._list("machines"))
@@ -73,21 +81,26 @@ class FirewallRule(HasRoleTags, Resource):
 class HasFirewallRules(Addressable):
     """Mix-in for what firewall rules apply to: an account, or a machine."""
 
+    __slots__ = ()
+
+    @operation("ListFirewallRules", Machine="ListMachineFirewallRules")
     def firewall_rules(self) -> list[FirewallRule]:
         """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
 
         Those for a machine are listed whether they are enabled or not, the operator's among them.
         """
-        return [FirewallRule(self._datacenter, data=entry) for entry in self._list("fwrules")]
+        return FirewallRule.from_answers(self._datacenter, self._list("fwrules"))
 
 
 class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
     """Mix-in for owners of firewall rules."""
 
+    @operation("GetFirewallRule")
     def firewall_rule(self, identifier: str | Mapping[str, Any]) -> FirewallRule:
         """Get a firewall rule by its id: ``GetFirewallRule``."""
-        return FirewallRule(self, data=self._get("fwrules", id_of(identifier)))
+        return FirewallRule.from_answer(self, self._get("fwrules", id_of(identifier)))
 
+    @operation("ListFirewallRules", "CreateFirewallRule")
     def create_firewall_rule(
         self,
         rule: str,

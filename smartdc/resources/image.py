@@ -9,6 +9,7 @@ from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
@@ -16,7 +17,7 @@ from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
@@ -81,6 +82,8 @@ class NewImageOf(NewImage, Source):
 class Image(CreatesOnce, HasRoleTags, Stateful):
     """A file system or a disk with an operating system on it."""
 
+    __slots__ = ()
+
     kind = "images"
     states = ("active", "unactivated", "disabled", "creating", "failed")
 
@@ -105,6 +108,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     error = Field[dict[str, str] | None]("why it failed: code and message")
 
     @parameters_of(ImageChanges)
+    @operation("UpdateImage")
     def update(self, changes: ImageChanges) -> Self:
         """Change what the image says of itself, and return it: ``UpdateImage``.
 
@@ -116,6 +120,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         self._change("POST", data=body, params={"action": "update"}, repeatable=True)
         return self
 
+    @operation("GetImage", "UpdateImage")
     def share(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
 
@@ -125,6 +130,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *_accounts([account], shared)])
 
+    @operation("GetImage", "UpdateImage")
     def unshare(self, account: str | Mapping[str, Any]) -> Self:
         """Let another account no longer use the image, and return it: ``GetImage``, ``UpdateImage``.
 
@@ -135,6 +141,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
             raise InputError(f"image {self.id} is not shared with the account {gone}")
         return self.update(acl=[known for known in shared if known != gone])
 
+    @operation("CloneImage")
     def clone(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Image:
         """Copy an image that is shared with this account to one of its own, and return that: ``CloneImage``.
 
@@ -145,7 +152,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
 
         def send() -> Image:
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
-            return Image(self.datacenter, data=self._expect(dict, *answer))
+            return Image.from_answer(self.datacenter, self._expect(dict, *answer))
 
         copy = self._create_once(
             send,
@@ -156,6 +163,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         )
         return _active(copy, timeout)
 
+    @operation("ExportImage")
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
 
@@ -168,6 +176,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
             dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
         )
 
+    @operation("DeleteImage")
     def delete(self) -> None:
         """Delete the image: ``DeleteImage``. `InUse` is raised where other images are based on it."""
         self._delete()
@@ -179,6 +188,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
 class HasImages(CreatesOnce):
     """Mix-in for what offers images."""
 
+    @operation("ListImages")
     def images(
         self,
         name: str | None = None,
@@ -204,22 +214,25 @@ class HasImages(CreatesOnce):
             **arguments.booleans(public=public),
             owner=None if owner is None else id_of(owner),
         )
-        return matching([Image(self, data=entry) for entry in self._list("images", params=params)], search, fields)
+        return matching(Image.from_answers(self, self._list("images", params=params)), search, fields)
 
+    @operation("GetImage")
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
         """Get an image by its id, or by its name or ``name@version`` where that means only one: ``GetImage``."""
         text = id_of(identifier)
         if is_uuid(text):
-            return Image(self, data=self._get("images", text))
+            return Image.from_answer(self, self._get("images", text))
         name, _, version = text.partition("@")
         return only(self.images(name=name, version=version or None), text, "image")
 
+    @operation("ListImages")
     def image_id(self, image: str | Mapping[str, Any]) -> str:
         """Return the id of an image that may be given by its name; only a name asks CloudAPI: ``ListImages``."""
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
 
     @parameters_of(NewImageOf)
+    @operation("CreateImageFromMachine")
     def create_image_from_machine(self, new: NewImageOf) -> Image:
         """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
 
@@ -250,6 +263,7 @@ class HasImages(CreatesOnce):
             image.poll_until("active", timeout=new.timeout)
         return image
 
+    @operation("ImportImageFromDatacenter")
     def import_image(
         self, datacenter: str, image: str | Mapping[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT
     ) -> Image:
@@ -264,7 +278,7 @@ class HasImages(CreatesOnce):
 
         def send() -> Image:
             answer = self._datacenter.request("POST", "/images", params=params, timeout=timeout)
-            return Image(self._datacenter, data=self._expect(dict, *answer))
+            return Image.from_answer(self._datacenter, self._expect(dict, *answer))
 
         def find() -> list[Image]:
             try:
@@ -272,8 +286,11 @@ class HasImages(CreatesOnce):
             except ResourceNotFound:
                 return []
 
-        return _active(create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS), timeout)
+        watcher = Search(self._datacenter)
+        copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
+        return _active(copy, timeout)
 
+    @operation("DeleteImage")
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
         """Delete an image by its id: ``DeleteImage``."""
         self._delete("images", id_of(identifier))
@@ -300,7 +317,10 @@ class HasImages(CreatesOnce):
 class HasImaging(Resource):
     """Mix-in for what an image can be made of."""
 
+    __slots__ = ()
+
     @parameters_of(NewImage)
+    @operation("CreateImageFromMachine")
     def create_image(self, new: NewImage) -> Image:
         """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
 

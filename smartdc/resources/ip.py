@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
+from smartdc.core.paging import ListsInPages, Page, unique
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.errors import BadResponse
 
 __all__ = ["HasIPs", "NetworkIP"]
 
-PAGE = 1000
-"""The most rows that CloudAPI looks at for a page."""
-MAX_PAGES = 100_000
-"""More than there are for the largest IPv4 network, page by page of the smallest sensible size."""
-
 
 class NetworkIP(Resource):
     """An address of a network."""
+
+    __slots__ = ()
 
     kind = "ips"
     id_key = "ip"
@@ -30,6 +29,7 @@ class NetworkIP(Resource):
     owner_uuid = Field[str | None]("the UUID of the account whose machine has it")
     belongs_to_uuid = Field[str | None]("the UUID of the machine that has it, if that is the account's own")
 
+    @operation("UpdateNetworkIP")
     def update(self, *, reserved: bool) -> Self:
         """Reserve the address, or let it be given out again, and return it: ``UpdateNetworkIP``.
 
@@ -40,9 +40,12 @@ class NetworkIP(Resource):
         return self
 
 
-class HasIPs(Resource):
+class HasIPs(ListsInPages, Resource):
     """Mix-in for owners of addresses."""
 
+    __slots__ = ()
+
+    @operation("ListNetworkIPs")
     def ips(self, *, paged: bool = False, limit: int | None = None, offset: int | None = None) -> list[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.
 
@@ -54,45 +57,38 @@ class HasIPs(Resource):
         fabrics, and where an `offset` may lie behind it, it is read up to the first empty page.
         """
         cut = arguments.integers(limit=limit, offset=offset)
-        if paged:
-            pages = iter([self._list("ips", params=cut)])
-        else:
-            pages = self._pages_of_ips(PAGE if limit is None else limit, offset or 0)
-        found = (NetworkIP(self, data=entry) for page in pages for entry in page)
-        return list({each.ip: each for each in found}.values())
+        entries = self._list("ips", params=cut) if paged else self._all_ips(limit, offset)
+        return NetworkIP.from_answers(self, unique(entries, "ip"))
 
+    @operation("GetNetworkIP")
     def ip(self, address: str | Mapping[str, Any]) -> NetworkIP:
         """Get an address, also one that is free: ``GetNetworkIP``.
 
         On a network that is everybody's only the account's own are found.
         """
-        return NetworkIP(self, data=self._get("ips", id_of(address, "ip")))
+        return NetworkIP.from_answer(self, self._get("ips", id_of(address, "ip")))
 
-    def _pages_of_ips(self, size: int, start: int) -> Iterator[list[Any]]:
-        """Yield page after page, from the row at `start` on.
+    def _all_ips(self, limit: int | None, start: int | None) -> list[dict[str, Any]]:
+        """Return what all pages have, from the row at `start` on.
 
         CloudAPI reports no total, and drops free addresses from a page after it has cut it to size: a short page, or
         an empty one, need not be the last. What ends the list is the broadcast address, which is always reserved and
         comes last, or as many rows as the subnet has. Where CloudAPI does not tell the subnet, only an empty page can
-        be taken for the end. A server that repeats a page, or never ends, is a `BadResponse`.
+        be taken for the end. Rows stay where they are while the list is read, since they are there for free addresses
+        too. A server that repeats a page is a `BadResponse`.
         """
         subnet = None if start else self._subnet()
         last = str(subnet.broadcast_address) if subnet else None
         # Two more rows than addresses mark the ends of the range that machines get theirs from.
         most = subnet.num_addresses + 2 if subnet else None
-        before: list[Any] = []
-        for _ in range(MAX_PAGES):
-            page = self._list("ips", params={"limit": size, "offset": start})
-            if page and page == before:
-                raise BadResponse(f"{self}: the server keeps sending the same page of addresses")
-            yield page
-            start += size
-            if most is None and not page:
-                return
-            if most is not None and (start >= most or any(entry.get("ip") == last for entry in page)):
-                return
-            before = page
-        raise BadResponse(f"{self}: the list of addresses does not end after {start:,} rows")
+
+        def is_last(page: Page) -> bool:
+            if last is None:
+                return not page.entries
+            return any(entry.get("ip") == last for entry in page.entries)
+
+        pages = self._listing("ips", limit=limit, offset=start).pages(is_last, overlap=False, stop=most)
+        return [entry for page in pages for entry in page.entries]
 
     def _subnet(self) -> IPv4Network | IPv6Network | None:
         """Return the network's range, where CloudAPI reports it."""

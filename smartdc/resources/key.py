@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smartdc.auth.signing import public_blob_of
+from smartdc.auth.ssh_key import public_blob_of
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of
+from smartdc.errors import KeyFileError
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
 
@@ -19,6 +21,8 @@ __all__ = ["HasKeys", "HasSSHKeys", "Key"]
 class Key(HasRoleTags, Resource):
     """A public key that may sign requests and log in to machines."""
 
+    __slots__ = ()
+
     kind = "keys"
     id_key = "name"
 
@@ -28,6 +32,7 @@ class Key(HasRoleTags, Resource):
     attested = Field[bool | None]("whether it is attested to live on a token; CloudAPI says so or nothing")
     multifactor = Field[list[str] | None]("what an attested key asks for beyond itself: ``pin``, ``touch``")
 
+    @operation("DeleteKey", "DeleteUserKey")
     def delete(self) -> None:
         """Remove the key: ``DeleteKey``, ``DeleteUserKey``."""
         self._delete()
@@ -36,30 +41,37 @@ class Key(HasRoleTags, Resource):
 class HasSSHKeys(CreatesOnce):
     """Mix-in for owners of SSH keys."""
 
+    __slots__ = ()
+
+    @operation("ListKeys", User="ListUserKeys")
     def ssh_keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
-        return [Key(self, data=entry) for entry in self._list("keys", params=arguments.flags(sync=sync))]
+        return Key.from_answers(self, self._list("keys", params=arguments.flags(sync=sync)))
 
+    @operation("GetKey", User="GetUserKey")
     def key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> Key:
         """Get a key by its name or MD5 fingerprint: ``GetKey``, ``GetUserKey``."""
         name = id_of(key_id, "name", "fingerprint")
-        return Key(self, data=self._get("keys", name, params=arguments.flags(sync=sync)))
+        return Key.from_answer(self, self._get("keys", name, params=arguments.flags(sync=sync)))
 
-    def add_key(self, key_id: str, key: str, *, attestation: Sequence[str] | None = None) -> Key:
-        """Add the public key `key` (OpenSSH's one-line form) as `key_id`: ``CreateKey``, ``CreateUserKey``.
+    @operation("CreateKey", User="CreateUserKey")
+    def add_key(self, key_id: str, key: str | bytes, *, attestation: Sequence[str] | None = None) -> Key:
+        """Add the public key `key` (OpenSSH's one-line form, as text or bytes) as `key_id`: ``CreateKey``, ``CreateUserKey``.
 
         When the answer is lost, the key is looked for before it is added again. CloudAPI may need some seconds
         before it accepts signatures by a new key. `attestation` are the certificates, in PEM, that a token which the
         key lives on gives for it.
         """
-        body = {**arguments.strings(name=key_id, key=key), **arguments.lists(attestation=attestation)}
-        blob = public_blob_of(key)
+        line = _text(key)
+        body = {**arguments.strings(name=key_id, key=line), **arguments.lists(attestation=attestation)}
+        blob = public_blob_of(line)
         return self._create_once(
             lambda: Key(self, data=self._post("keys", data=body)),
             self.ssh_keys,
             lambda known: known.name == key_id and public_blob_of(known.public_key) == blob,
         )
 
+    @operation("DeleteKey", User="DeleteUserKey")
     def delete_key(self, key_id: str | Mapping[str, Any]) -> None:
         """Remove a key by its name or MD5 fingerprint: ``DeleteKey``, ``DeleteUserKey``."""
         self._delete("keys", id_of(key_id, "name", "fingerprint"))
@@ -68,6 +80,15 @@ class HasSSHKeys(CreatesOnce):
 class HasKeys(HasSSHKeys):
     """Mix-in for owners of SSH keys that are no mappings, so that these can be their ``keys``."""
 
+    @operation("ListKeys")
     def keys(self, *, sync: bool = False) -> list[Key]:
         """List the SSH keys: ``ListKeys``. With `sync` CloudAPI asks its directory, not its cache."""
         return self.ssh_keys(sync=sync)
+
+
+def _text(key: str | bytes) -> str:
+    """Return a key as text, and never quote it: it may be a private one."""
+    try:
+        return key.decode() if isinstance(key, bytes) else key
+    except UnicodeDecodeError:
+        raise KeyFileError("not a public key: these bytes are not UTF-8 text") from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError
@@ -18,6 +19,8 @@ __all__ = ["HasNetworks", "Network"]
 
 class Network(HasIPs, HasRoleTags):
     """A network, or a pool of networks, that the account can use."""
+
+    __slots__ = ()
 
     kind = "networks"
 
@@ -36,6 +39,7 @@ class Network(HasIPs, HasRoleTags):
     vlan_id = Field[int | None]("a fabric network's VLAN")
     suffixes = Field[list[str] | None]("what the DNS names of machines on it end in, where the account has CNS")
 
+    @operation("UpdateFabricNetwork")
     def update(
         self,
         *,
@@ -64,6 +68,7 @@ class Network(HasIPs, HasRoleTags):
         self._keep(self._expect(dict, *self.datacenter.request("PUT", self._on_fabric(), data=body)))
         return self
 
+    @operation("DeleteFabricNetwork")
     def delete(self) -> None:
         """Delete a network on a fabric: ``DeleteFabricNetwork``.
 
@@ -82,6 +87,7 @@ class Network(HasIPs, HasRoleTags):
 class HasNetworks(Addressable):
     """Mix-in for what offers networks."""
 
+    @operation("ListNetworks")
     def networks(
         self, search: str | None = None, fields: Iterable[str] = ("name",), *, fabric: bool = False
     ) -> list[Network]:
@@ -91,15 +97,17 @@ class HasNetworks(Addressable):
         on `fields`.
         """
         found = self._list("networks", params=arguments.flags(fabric=fabric))
-        return matching([Network(self, data=entry) for entry in found], search, fields)
+        return matching(Network.from_answers(self, found), search, fields)
 
+    @operation("GetNetwork")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
         """Get a network by its id, or by its name where that means only one: ``GetNetwork``."""
         text = id_of(identifier)
         if is_uuid(text):
-            return Network(self, data=self._get("networks", text))
+            return Network.from_answer(self, self._get("networks", text))
         return only([network for network in self.networks() if network.name == text], text, "network")
 
+    @operation("ListNetworks")
     def network_id(self, network: str | Mapping[str, Any]) -> str:
         """Return the id of a network that may be given by its name; only a name asks CloudAPI: ``ListNetworks``."""
         text = id_of(network)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 from smartdc.core.search import search as matching
 from smartdc.resources.role_tag import HasRoleTags
@@ -15,6 +16,8 @@ __all__ = ["HasPackages", "Package"]
 
 class Package(HasRoleTags, Resource):
     """How much of everything a machine gets."""
+
+    __slots__ = ()
 
     kind = "packages"
 
@@ -37,6 +40,7 @@ class Package(HasRoleTags, Resource):
 class HasPackages(Addressable):
     """Mix-in for what offers packages."""
 
+    @operation("ListPackages")
     def packages(
         self,
         name: str | None = None,
@@ -64,12 +68,14 @@ class HasPackages(Addressable):
             **arguments.integers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
             **arguments.booleans(flexible_disk=flexible_disk),
         }
-        return matching([Package(self, data=entry) for entry in self._list("packages", params=params)], search, fields)
+        return matching(Package.from_answers(self, self._list("packages", params=params)), search, fields)
 
+    @operation("GetPackage")
     def package(self, name: str | Mapping[str, Any]) -> Package:
         """Get a package by its name or id: ``GetPackage``."""
-        return Package(self, data=self._get("packages", id_of(name, "id", "name")))
+        return Package.from_answer(self, self._get("packages", id_of(name, "id", "name")))
 
+    @operation("ListPackages")
     def default_package(self) -> Package | None:
         """Return the package that the data centre calls its default, or None: ``ListPackages``."""
         return next((package for package in self.packages() if package.get("default") in (True, "true")), None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of, listed
 from smartdc.errors import InputError
 from smartdc.resources.role_tag import HasRoleTags
@@ -17,6 +18,8 @@ __all__ = ["HasPolicies", "Policy"]
 class Policy(HasRoleTags, Resource):
     """Rules such as ``CAN listmachines and getmachine``, with CloudAPI's operations in lower case."""
 
+    __slots__ = ()
+
     kind = "policies"
 
     id = Field[str]("its UUID")
@@ -24,6 +27,7 @@ class Policy(HasRoleTags, Resource):
     rules = Field[list[str]]("its rules, in no particular order")
     description = Field[str | None]("what it is for")
 
+    @operation("UpdatePolicy")
     def update(
         self, name: str | None = None, rules: str | Iterable[str] | None = None, description: str | None = None
     ) -> Self:
@@ -37,6 +41,7 @@ class Policy(HasRoleTags, Resource):
         self._change("POST", data=changes, repeatable=True)
         return self
 
+    @operation("DeletePolicy")
     def delete(self) -> None:
         """Delete the policy, also from the roles that have it: ``DeletePolicy``."""
         self._delete()
@@ -45,14 +50,17 @@ class Policy(HasRoleTags, Resource):
 class HasPolicies(CreatesOnce):
     """Mix-in for owners of policies."""
 
+    @operation("ListPolicies")
     def policies(self) -> list[Policy]:
         """List the policies: ``ListPolicies``."""
-        return [Policy(self, data=entry) for entry in self._list("policies")]
+        return Policy.from_answers(self, self._list("policies"))
 
+    @operation("GetPolicy")
     def policy(self, identifier: str | Mapping[str, Any]) -> Policy:
         """Get a policy by its id or name: ``GetPolicy``."""
-        return Policy(self, data=self._get("policies", id_of(identifier, "id", "name")))
+        return Policy.from_answer(self, self._get("policies", id_of(identifier, "id", "name")))
 
+    @operation("CreatePolicy")
     def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:
         """Create a policy of one rule or several, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, listed
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -31,6 +32,8 @@ class Role(HasRoleTags, Resource):
     `DataCenter` decides, and by default they are dicts.
     """
 
+    __slots__ = ()
+
     kind = "roles"
 
     id = Field[str]("its UUID")
@@ -42,6 +45,7 @@ class Role(HasRoleTags, Resource):
     default_members = Field[list[str] | None]("before version 9, the logins of the members for whom it is active")
     policies = Field[list[Any]]("its policies: dicts of ``id`` and ``name``; before version 9 the names")
 
+    @operation("UpdateRole")
     def update(
         self,
         name: str | None = None,
@@ -62,6 +66,7 @@ class Role(HasRoleTags, Resource):
         self._change("POST", data=changes, repeatable=True)
         return self
 
+    @operation("DeleteRole")
     def delete(self) -> None:
         """Delete the role: ``DeleteRole``."""
         self._delete()
@@ -70,14 +75,17 @@ class Role(HasRoleTags, Resource):
 class HasRoles(CreatesOnce):
     """Mix-in for owners of roles."""
 
+    @operation("ListRoles")
     def roles(self) -> list[Role]:
         """List the roles: ``ListRoles``."""
-        return [Role(self, data=entry) for entry in self._list("roles")]
+        return Role.from_answers(self, self._list("roles"))
 
+    @operation("GetRole")
     def role(self, identifier: str | Mapping[str, Any]) -> Role:
         """Get a role by its id or name: ``GetRole``."""
-        return Role(self, data=self._get("roles", id_of(identifier, "id", "name")))
+        return Role.from_answer(self, self._get("roles", id_of(identifier, "id", "name")))
 
+    @operation("CreateRole")
     def create_role(
         self,
         name: str,

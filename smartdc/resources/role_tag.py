@@ -11,6 +11,7 @@ from typing import Any
 import requests
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, id_of
 
 __all__ = ["HasRoleTags", "HasTaggedCollections"]
@@ -24,10 +25,20 @@ Roles = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
 class HasRoleTags(Addressable):
     """Mix-in for what can be tagged with roles."""
 
+    __slots__ = ()
+
     def role_tags(self) -> list[str]:
         """Return the names of the roles it is tagged with, which come with every ``Get`` of the thing."""
         return _tags_in(self._call("GET")[1])
 
+    @operation(
+        "SetRoleTags:ReplaceResourceRoleTags",
+        Account="SetRoleTags:ReplaceAccountRoleTags",
+        DataCenter="SetRoleTags:ReplaceAccountRoleTags",
+        Key="SetRoleTags:ReplaceResourceRoleTags SetRoleTags:ReplaceUserKeysResourceRoleTags",
+        Machine="SetRoleTags:ReplaceMachineRoleTags",
+        User="",
+    )
     def set_role_tags(self, roles: Roles) -> list[str]:
         """Tag it with these roles in place of all others, and return their names: ``SetRoleTags``.
 
@@ -39,10 +50,13 @@ class HasRoleTags(Addressable):
 class HasTaggedCollections(Addressable):
     """Mix-in for owners of collections, which can be tagged as wholes: that says who may list and create."""
 
+    __slots__ = ()
+
     def role_tags_of(self, collection: str) -> list[str]:
         """Return the names of the roles that a collection such as ``machines`` is tagged with."""
         return _tags_in(self._call("GET", collection, params={"limit": 1})[1])
 
+    @operation("SetRoleTags:ReplaceResourcesRoleTags", User="SetRoleTags:ReplaceUserKeysResourcesRoleTags")
     def set_role_tags_of(self, collection: str, roles: Roles) -> list[str]:
         """Tag a collection with these roles in place of all others, and return their names: ``SetRoleTags``.
 

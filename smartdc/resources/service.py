@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 from smartdc.errors import ConfigError, Redirected
 from smartdc.http.tracebacks import without_frames
@@ -18,10 +19,12 @@ __all__ = ["HasServices"]
 class HasServices(Addressable):
     """Mix-in for what has services beside CloudAPI."""
 
+    @operation("ListServices")
     def services(self) -> dict[str, str]:
         """Return the URLs of the data centre's services by name: ``ListServices``."""
         return self._get("services")
 
+    @operation("ListDatacenters")
     def datacenters(self) -> dict[str, str]:
         """Return the URLs of the cloud's data centres by name, and remember them: ``ListDatacenters``."""
         found = self._get("datacenters")
@@ -37,6 +40,7 @@ class HasServices(Addressable):
                 return elsewhere.location
         raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
 
+    @operation("Ping")
     def ping(self, *, timeout: float | None = None) -> dict[str, Any]:
         """Ask whether CloudAPI answers, without signing anything, and return what it says: ``Ping``.
 
@@ -48,12 +52,14 @@ class HasServices(Addressable):
         finally:
             session.close()
 
+    @operation("Ping")
     def versions(self) -> list[str]:
         """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
         versions = (self.ping().get("cloudapi") or {}).get("versions") or ()
         return sorted(versions, key=lambda version: [int(part) for part in re.findall("[0-9]+", version)], reverse=True)
 
     @without_frames
+    @operation("ListForeignDatacenters")
     def foreign_datacenters(self, auth_token: str | Mapping[str, Any]) -> list[dict[str, Any]]:
         """List the data centres of other clouds that an application was let into: ``ListForeignDatacenters``.
 
@@ -64,6 +70,7 @@ class HasServices(Addressable):
         return self._expect(list, *answer)
 
     @without_frames
+    @operation("AddForeignDatacenter")
     def add_foreign_datacenter(
         self, name: str, url: str, token: str, *, auth_token: str | Mapping[str, Any]
     ) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import Field, Resource, id_of
 from smartdc.http.dates import parse_date
@@ -56,6 +57,8 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     ``keys()`` is that of a mapping here.
     """
 
+    __slots__ = ()
+
     kind = "users"
 
     id = Field[str]("its UUID")
@@ -76,12 +79,14 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     updated = Field[datetime]("when it was last changed", read=parse_date)
 
     @parameters_of(UserChanges)
+    @operation("UpdateUser")
     def update(self, changes: UserChanges) -> Self:
         """Change what is given and return the user: ``UpdateUser``. An empty text clears a field."""
         self._change("POST", data=changes.body(), repeatable=True)
         return self
 
     @without_frames
+    @operation("ChangeUserPassword")
     def change_password(self, password: str) -> Self:
         """Give the user a new password and return it: ``ChangeUserPassword``.
 
@@ -91,6 +96,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
         self._keep(self._post("change_password", data=body))
         return self
 
+    @operation("DeleteUser")
     def delete(self) -> None:
         """Delete the user: ``DeleteUser``. Its keys and access keys must be gone, or it raises `InvalidArgument`."""
         self._delete()
@@ -102,17 +108,20 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
 class HasUsers(CreatesOnce):
     """Mix-in for owners of users."""
 
+    @operation("ListUsers")
     def users(self) -> list[User]:
         """List the users: ``ListUsers``."""
-        return [User(self, data=entry) for entry in self._list("users")]
+        return User.from_answers(self, self._list("users"))
 
+    @operation("GetUser")
     def user(self, identifier: str | Mapping[str, Any], *, membership: bool = False) -> User:
         """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``."""
         name = id_of(identifier, "id", "login")
-        return User(self, data=self._get("users", name, params=arguments.flags(membership=membership)))
+        return User.from_answer(self, self._get("users", name, params=arguments.flags(membership=membership)))
 
     @without_frames
     @parameters_of(NewUser)
+    @operation("CreateUser")
     def create_user(self, user: NewUser) -> User:
         """Create a user: ``CreateUser``.
 

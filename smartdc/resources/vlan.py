@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
-from smartdc.http import request as wire
 from smartdc.resources.network import Network
 from smartdc.waiting.create_once import CreatesOnce
 
@@ -23,6 +23,8 @@ IDENTIFYING_FIELDS = ("name", "subnet", "provision_start_ip", "provision_end_ip"
 class Vlan(CreatesOnce, Resource):
     """A VLAN on the account's fabric: nobody else's machines can be on it."""
 
+    __slots__ = ()
+
     kind = "vlans"
     id_key = "vlan_id"
 
@@ -33,28 +35,33 @@ class Vlan(CreatesOnce, Resource):
     @property
     def path(self) -> str:
         """The address below the account."""
-        return self._parent.path + wire.segments(*VLANS, self._data[self.id_key])
+        return self._below_parent(*VLANS, self._data[self.id_key])
 
+    @operation("UpdateFabricVLAN")
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
         self._change("PUT", data=arguments.strings(name=name, description=description))
         return self
 
+    @operation("DeleteFabricVLAN")
     def delete(self) -> None:
         """Delete the VLAN: ``DeleteFabricVLAN``. While it has networks, that is refused (`InvalidArgument`)."""
         self._delete()
 
+    @operation("ListFabricNetworks")
     def networks(self) -> list[Network]:
         """List the networks on the VLAN: ``ListFabricNetworks``."""
-        return [Network(self.datacenter, data=entry) for entry in self._list("networks")]
+        return Network.from_answers(self.datacenter, self._list("networks"))
 
+    @operation("GetFabricNetwork", "ListFabricNetworks")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
         """Get a network on the VLAN by its id, or by its name: ``GetFabricNetwork``, ``ListFabricNetworks``."""
         text = id_of(identifier)
         if is_uuid(text):
-            return Network(self.datacenter, data=self._get("networks", text))
+            return Network.from_answer(self.datacenter, self._get("networks", text))
         return only([network for network in self.networks() if network.name == text], text, "network")
 
+    @operation("CreateFabricNetwork")
     def create_network(
         self,
         name: str,
@@ -112,17 +119,20 @@ class Vlan(CreatesOnce, Resource):
 class HasVlans(CreatesOnce):
     """Mix-in for what has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
 
+    @operation("ListFabricVLANs")
     def vlans(self) -> list[Vlan]:
         """List the VLANs: ``ListFabricVLANs``."""
-        return [Vlan(self, data=entry) for entry in self._list(*VLANS)]
+        return Vlan.from_answers(self, self._list(*VLANS))
 
+    @operation("GetFabricVLAN", "ListFabricVLANs")
     def vlan(self, vlan_id: int | str | Mapping[str, Any]) -> Vlan:
         """Get a VLAN by its number, or by its name where that means only one: ``GetFabricVLAN``, ``ListFabricVLANs``."""
         text = id_of(vlan_id, "vlan_id")
         if text.isdecimal():
-            return Vlan(self, data=self._get(*VLANS, text))
+            return Vlan.from_answer(self, self._get(*VLANS, text))
         return only([vlan for vlan in self.vlans() if vlan.name == text], text, "VLAN")
 
+    @operation("CreateFabricVLAN")
     def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:
         """Make a VLAN and return it: ``CreateFabricVLAN``.
 

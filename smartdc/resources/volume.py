@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.operation import operation
 from smartdc.core.resource import Field, id_of, is_uuid, only
 from smartdc.errors import InputError
 from smartdc.http import request as wire
@@ -22,6 +23,8 @@ __all__ = ["HasVolumes", "Volume"]
 
 class Volume(Stateful):
     """A file system that machines of the account mount over NFS."""
+
+    __slots__ = ()
 
     kind = "volumes"
     states = ("creating", "ready", "failed", "deleting")
@@ -38,20 +41,24 @@ class Volume(Stateful):
     owner_uuid = Field[str]("the UUID of the account it belongs to")
     created = Field[datetime]("when it was created", read=parse_date)
 
+    @operation("UpdateVolume")
     def update(self, *, name: str) -> Self:
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
         return self._change("POST", data=arguments.strings(name=name), repeatable=True)
 
+    @operation("UpdateVolume")
     def rename(self, name: str) -> Self:
         """Give the volume another name and return it: ``UpdateVolume``. `InUse` is raised while machines use it."""
         return self.update(name=id_of(arguments.strings(name=name).get("name")))
 
+    @operation("DeleteVolume")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the volume: ``DeleteVolume``.
 
         `InUse` is raised while machines use it. With `wait` it returns when the volume is gone, or raises
         `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
+        checked_timeout(timeout)
         self._delete()
         if wait:
             self.poll_until("deleted", timeout=timeout)
@@ -63,6 +70,7 @@ class Volume(Stateful):
 class HasVolumes(CreatesOnce):
     """Mix-in for owners of volumes; where they are switched off, every method raises `MethodNotAllowed`."""
 
+    @operation("ListVolumes")
     def volumes(
         self,
         name: str | None = None,
@@ -82,15 +90,17 @@ class HasVolumes(CreatesOnce):
         condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
         params = {**words, **arguments.integers(size=size)}
-        return [Volume(self, data=entry) for entry in self._list("volumes", params=params)]
+        return Volume.from_answers(self, self._list("volumes", params=params))
 
+    @operation("GetVolume", "ListVolumes")
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
         """Get a volume by its id, or by its name: ``GetVolume``, ``ListVolumes``."""
         text = id_of(volume)
         if is_uuid(text):
-            return Volume(self, data=self._get("volumes", text))
+            return Volume.from_answer(self, self._get("volumes", text))
         return only([found for found in self.volumes(name=text) if found.name == text], text, "volume")
 
+    @operation("CreateVolume")
     def create_volume(
         self,
         name: str | None = None,
@@ -121,7 +131,7 @@ class HasVolumes(CreatesOnce):
         """
         checked_timeout(timeout)
         body = wire.given(
-            **arguments.strings(name=f"volume-{uuid.uuid4().hex[:8]}" if name is None else name, type=type),
+            **arguments.strings(name=f"volume-{secrets.token_hex(4)}" if name is None else name, type=type),
             **arguments.integers(size=size),
             **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),
@@ -138,6 +148,7 @@ class HasVolumes(CreatesOnce):
             volume.poll_until("ready", timeout=timeout)
         return volume
 
+    @operation("ListVolumeSizes")
     def volume_sizes(self, type: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 (CloudAPI's word)
         """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
         return self._list("volumesizes", params=arguments.strings(type=type))

@@ -7,21 +7,31 @@ use it in one line.
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 from smartdc.http.clock import Clock
+from smartdc.waiting.progress import Progress, reporter
 
-__all__ = ["JOB_SETTLE_SECONDS", "SETTLE_SECONDS", "CreatesOnce", "create_once", "single", "started_after"]
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["JOB_SETTLE_SECONDS", "SETTLE_SECONDS", "CreatesOnce", "Search", "create_once", "single", "started_after"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
 
-INTERVAL_SECONDS = 2.0
-"""Pause between two looks."""
+log = logging.getLogger(__name__)
+
+PAUSES_SECONDS = (2.0, 4.0, 8.0, 15.0)
+"""Pauses between two looks; the last one is repeated."""
 
 SETTLE_SECONDS = 10.0
 """How long a thing that CloudAPI writes down at once may stay invisible after it was accepted."""
@@ -33,8 +43,76 @@ MAX_SKEW_SECONDS = 300.0
 """Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
 
 
+class Watcher(Protocol):
+    """Who is told that an answer was lost, and what comes of looking for the thing."""
+
+    def lost(self, error: CallError, settle: float) -> None:
+        """Hear that the thing will be looked for, for up to `settle` seconds."""
+
+    def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
+        """Hear of one look; `found` is None where it failed, and `elapsed` the seconds since the answer was lost."""
+
+
+@dataclass
+class Search:
+    """Report the search for a thing whose create was not answered: in the log, on stderr if `verbose`, as progress.
+
+    `subject` names the thing, by default by the request that was to make it; `mark` says what it is looked for by.
+    """
+
+    datacenter: DataCenter
+    subject: str = ""
+    mark: str = ""
+    settle: float | None = None
+
+    def lost(self, error: CallError, settle: float) -> None:
+        """Say at once that the answer was lost, and for how long the thing will be looked for."""
+        self.subject = self.subject or f"what {error.method} {error.path} makes"
+        self.settle = settle
+        text = f"lost the answer to the create of {self._named()}; looking for it for up to {settle:g} s: {error}"
+        self._say(logging.WARNING, text)
+
+    def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
+        """Report one look; the last one also says what came of it."""
+        report = reporter(self.datacenter.progress)
+        if report:
+            state = "found" if found else "not answered, looking for it"
+            report(Progress(self.subject, state, elapsed, self.settle, done))
+        if found:
+            self._say(logging.INFO, f"found {self._named()} after {elapsed:.0f} s")
+        elif done:
+            outcome = "could not look for" if found is None else "did not find"
+            self._say(logging.WARNING, f"{outcome} {self._named()} within {elapsed:.0f} s")
+
+    def _named(self) -> str:
+        return f"{self.subject} ({self.mark})" if self.mark else self.subject
+
+    def _say(self, level: int, text: str) -> None:
+        log.log(level, "%s", text)
+        if self.datacenter.verbose:
+            moment = datetime.now().isoformat()  # noqa: DTZ005 (as the lines of requests have it)
+            print(f"{moment}\t{text}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
+
+
+class _Nobody:
+    def lost(self, error: CallError, settle: float) -> None:
+        """Ignore it."""
+
+    def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
+        """Ignore it."""
+
+
+NOBODY = _Nobody()
+
+
 def create_once(
-    send: Callable[[], T], find: Callable[[], list[T]], clock: Clock, settle: float, *, unique: bool = False
+    send: Callable[[], T],
+    find: Callable[[], list[T]],
+    clock: Clock,
+    settle: float,
+    *,
+    unique: bool = False,
+    watcher: Watcher = NOBODY,
 ) -> T:
     """Send a create, at most twice, and return the one thing that it made.
 
@@ -42,7 +120,10 @@ def create_once(
     conflict may be with our own earlier attempt, which one look settles. And when it is unknown whether the create
     was applied, the thing is looked for, for as long as it could still turn up. Only a look that worked, after that
     time, and showed nothing, allows the second attempt, since without it the second might make a second thing. Where
-    no look worked, and after the second attempt, the outcome stays unknown, and the attempt's error is raised.
+    no look worked, and whenever the second attempt fails, the outcome stays unknown, whatever that attempt's error
+    says of itself: the first may have been applied since the last look. The error is then raised with `applied` None.
+
+    A request that surely never left is no matter for this function: the call itself sends it again at once.
 
     Args:
         send: sends the create and returns the thing.
@@ -51,46 +132,58 @@ def create_once(
         settle: seconds for which something that was accepted may stay invisible.
         unique: whether only this create can have made what bears the mark; otherwise a conflict at the first
             attempt is about something that was there before.
+        watcher: is told when an answer was lost, and of every look.
     """
-    for is_last in (False, True):
+    lost: CallError | None = None
+    while True:
         try:
             thing = send()
         except CallError as error:
-            if isinstance(error, Conflict):
-                made = _find_in_conflict(error, find, may_be_ours=unique or is_last, is_last=is_last)
+            refused = isinstance(error, Conflict) or (lost is not None and error.applied is False)
+            if lost:
+                error.applied = None
+            if refused:
+                made = _find_after_refusal(error, find, may_be_ours=unique or lost is not None)
             else:
-                made = _find_until_settled(error, find, clock, settle)
+                made = _find_until_settled(error, find, clock, settle, watcher)
             if made:
                 return single(made)
+            if lost:
+                raise
             lost = error
+        except SmartDCError as error:
+            # Nothing was sent this time, for want of an agent or a key; the news is what became of the first attempt.
+            if lost:
+                raise lost from error
+            raise
         else:
-            return single(_with_twins(thing, find)) if is_last else thing
-    raise lost
+            return single(_with_twins(thing, find)) if lost else thing
 
 
-def _find_in_conflict(error: Conflict, find: Callable[[], list[T]], *, may_be_ours: bool, is_last: bool) -> list[T]:
-    """Did our earlier attempt win, or does somebody else own the name? Return ours, or raise the conflict."""
-    if is_last:
-        error.applied = None
+def _find_after_refusal(error: CallError, find: Callable[[], list[T]], *, may_be_ours: bool) -> list[T]:
+    """Did our earlier attempt win, or does somebody else own the name? Return ours, or raise the refusal."""
     made = _look(find) if may_be_ours else None
     if made:
         return made
-    if made is not None:
-        error.applied = False
     raise error
 
 
-def _find_until_settled(error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float) -> list[T]:
+def _find_until_settled(
+    error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float, watcher: Watcher
+) -> list[T]:
     """Look until something turns up, or `settle` seconds have passed; raise the error where the last look failed."""
     if error.applied is False:
         raise error
-    deadline = clock.monotonic() + settle
-    while True:
+    started = clock.monotonic()
+    watcher.lost(error, settle)
+    for pause in chain(PAUSES_SECONDS, repeat(PAUSES_SECONDS[-1])):
         made = _look(find, error)
-        left = deadline - clock.monotonic()
-        if made or left <= 0:
+        elapsed = clock.monotonic() - started
+        done = bool(made) or elapsed >= settle
+        watcher.looked(elapsed, None if made is None else bool(made), done)
+        if done:
             break
-        clock.sleep(min(INTERVAL_SECONDS, left))
+        clock.sleep(min(pause, settle - elapsed))
     if made is None:
         raise error
     return made
@@ -144,6 +237,8 @@ def started_after(clock: Clock, now: Callable[[], float]) -> Callable[[datetime 
 class CreatesOnce(Addressable):
     """Mix-in for places where things are created that a listing shows."""
 
+    __slots__ = ()
+
     def _create_once(
         self,
         send: Callable[[], R],
@@ -163,4 +258,4 @@ class CreatesOnce(Addressable):
         def find() -> list[R]:
             return [thing for thing in listing() if thing not in before and matches(thing)]
 
-        return create_once(send, find, self._datacenter.clock, settle)
+        return create_once(send, find, self._datacenter.clock, settle, watcher=Search(self._datacenter))

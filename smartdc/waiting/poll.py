@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.errors import BadResponse, InputError, ServerError, Throttled, TransportError, WaitTimeout
-from smartdc.http.clock import ending_at
-from smartdc.waiting.progress import Reporter, Waitable, announcer
+from smartdc.http.clock import SystemClock
+from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.waiting.progress import Reporting, Waitable, announcer
 
 __all__ = ["DEFAULT_TIMEOUT", "TRANSIENT_ERRORS", "checked_timeout", "checked_times", "poll"]
 
@@ -33,7 +34,7 @@ def poll(
     *,
     interval: float = 2.0,
     timeout: float | None = DEFAULT_TIMEOUT,
-    progress: Reporter | bool | None = None,
+    progress: Reporting = None,
 ) -> T:
     """Call `check` every `interval` seconds until what it returns is true, and return that.
 
@@ -49,7 +50,8 @@ def poll(
     # or an interrupt below, everything else after the check; what the reporter itself raises is not reported to it.
     checked_times(interval=interval)
     checked_timeout(timeout)
-    clock = resource.datacenter.clock
+    # A stand-in for a data centre need not have a clock.
+    clock = getattr(resource.datacenter, "clock", None) or SystemClock()
     announce = announcer(resource, timeout, progress)
     limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()
@@ -60,8 +62,8 @@ def poll(
         try:
             if rest:
                 clock.sleep(rest)
-            latest = max(started + limit, clock.monotonic() + MIN_LAST_CHECK_SECONDS)
-            with ending_at(None if timeout is None else latest):
+            left = max(started + limit - clock.monotonic(), MIN_LAST_CHECK_SECONDS)
+            with calls_end_by(Deadline(None if timeout is None else left, clock)):
                 found, failure, pause = check(), None, interval
         except TRANSIENT_ERRORS as error:
             failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from smartdc.errors import printable
+from smartdc.http.tracebacks import from_signal_handler
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Progress", "Reporter", "Waitable", "announcer", "reporter"]
+__all__ = ["Progress", "Reporter", "Reporting", "Waitable", "announcer", "reporter"]
 
 BAR_WIDTH = 20
 """Characters of the bar on the terminal."""
@@ -56,19 +58,20 @@ class Progress:
 
 Reporter = Callable[[Progress], None]
 
+Reporting: TypeAlias = Reporter | bool | None
+"""What ``progress`` may be: your own function, whether to show a line on the terminal, or None for the default."""
 
-def reporter(progress: Reporter | bool | None) -> Reporter | None:
+
+def reporter(progress: Reporting) -> Reporter | None:
     """Return what to call after every check: your own function, or for True a line on the terminal if there is one."""
     if callable(progress):
         return progress
     return _line if progress and _is_terminal() else None
 
 
-def announcer(
-    resource: Waitable, timeout: float | None, progress: Reporter | bool | None
-) -> Callable[[float, bool], None]:
+def announcer(resource: Waitable, timeout: float | None, progress: Reporting) -> Callable[[float, bool], None]:
     """Return what a wait calls after every check, with the seconds that have passed and whether it is over."""
-    report = reporter(resource.datacenter.progress if progress is None else progress)
+    report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
 
     def announce(elapsed: float, done: bool) -> None:
         if report:
@@ -85,6 +88,9 @@ def _is_terminal() -> bool:
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
     end = "\n" if progress.done else ""
-    # A terminal that is gone meanwhile is no reason to end the wait.
-    with contextlib.suppress(OSError, ValueError):
-        print(f"\r\x1b[K{progress}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+    try:
+        print(f"\r\x1b[K{printable(str(progress))}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+    except (OSError, ValueError) as error:
+        # A terminal that is gone meanwhile is no reason to end the wait.
+        if from_signal_handler(error):
+            raise

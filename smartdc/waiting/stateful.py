@@ -9,13 +9,15 @@ from typing import ClassVar
 from smartdc.core.resource import Field, Resource
 from smartdc.errors import Gone, InputError, ResourceNotFound, WaitFailed
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.progress import Reporter
+from smartdc.waiting.progress import Reporting
 
 __all__ = ["Stateful", "checked_state"]
 
 
 class Stateful(Resource):
     """A resource with a `state`, which CloudAPI changes in its own time."""
+
+    __slots__ = ()
 
     states: ClassVar[tuple[str, ...]]
     """Every state that CloudAPI gives it, beside ``deleted`` for one that is gone."""
@@ -48,12 +50,7 @@ class Stateful(Resource):
         return self._string("state")
 
     def poll_until(
-        self,
-        state: str,
-        interval: float = 2,
-        *,
-        timeout: float | None = DEFAULT_TIMEOUT,
-        progress: Reporter | bool | None = None,
+        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
     ) -> None:
         """Fetch the resource every `interval` seconds until it is in `state`; one that is gone is ``deleted``.
 
@@ -61,7 +58,7 @@ class Stateful(Resource):
         `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is called after every check, or True
         for a line on the terminal.
         """
-        checked_state(type(self).__name__.lower(), state, (*self.states, "deleted"))
+        checked_state(type(self).__name__.lower(), state, dict.fromkeys((*self.states, "deleted")))
         reached = partial(self._look_for, state)
         poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
 

@@ -18,8 +18,9 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.uri import parse_uri
 
 from smartdc.errors import ConfigError
+from smartdc.http.deadline import Deadline
 from smartdc.http.response import Unusable
-from smartdc.http.transport import Connection, Deadline, Headers, Transport
+from smartdc.http.transport import Connection, Headers, Transport
 from smartdc.websocket.connection import PIECE_BYTES, WebSocketConnection
 from smartdc.websocket.stream import WebSocket
 

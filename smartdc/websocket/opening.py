@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from smartdc.errors import APIError, ConfigError, SmartDCError
 from smartdc.http import request as wire
+from smartdc.http.deadline import Deadline
 from smartdc.http.tracebacks import without_frames
-from smartdc.http.transport import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from kits.signing import KEY_ID, KINDS, PASSPHRASE, KeyFile, prepared, run
 from smartdc.auth import agent as agent_module
 from smartdc.auth.agent import Agent, AgentKey
-from smartdc.auth.signing import HTTPSignatureAuth, md5_fingerprint, public_blob_of
+from smartdc.auth.signing import HTTPSignatureAuth
+from smartdc.auth.ssh_key import md5_fingerprint, public_blob_of
 from smartdc.errors import AgentError
 
 if TYPE_CHECKING:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import pickle
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import serialization
 
 from smartdc import AgentError, ConfigError, DataCenter, KeyFileError
-from smartdc.auth.identity import Identity
+from smartdc.auth.identity import REMEMBERED_SECONDS, Identity
 from smartdc.auth.private_key import load_private_key
-from smartdc.auth.signing import md5_fingerprint, sha256_fingerprint
+from smartdc.auth.ssh_key import md5_fingerprint, sha256_fingerprint
 from smartdc.emulator import Emulator
 
 
@@ -181,3 +187,123 @@ def test_an_agent_that_is_alone_says_why(environment: pytest.MonkeyPatch, md5: s
 
     with pytest.raises((AgentError, KeyFileError), match="/nowhere/agent"):
         dc.account()
+
+
+# Who does not answer
+
+
+@pytest.fixture
+def silent_agent(environment: pytest.MonkeyPatch, ssh_folder: Path) -> Iterator[socket.socket]:
+    """An ssh-agent that accepts connections and never says a word; ~/.ssh is empty."""
+    assert not list(ssh_folder.iterdir())
+    with tempfile.TemporaryDirectory(prefix="agent") as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/agent")
+        listener.listen(64)
+        environment.setenv("SSH_AUTH_SOCK", f"{folder}/agent")
+        yield listener
+
+
+def together(count: int, call: Callable[[], object]) -> list[tuple[float, BaseException | None]]:
+    """Call from several threads at once, and return after how many seconds each ended, and with what error."""
+    ends: list[tuple[float, BaseException | None]] = []
+
+    def work() -> None:
+        error = None
+        try:
+            call()
+        except Exception as failure:  # noqa: BLE001 (whatever it is)
+            error = failure
+        ends.append((time.monotonic() - started, error))
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return ends
+
+
+@pytest.mark.usefixtures("silent_agent")
+def test_a_silent_agent_costs_every_thread_no_more_than_its_call_s_time(cloud: Emulator, md5: str) -> None:
+    """Threads ask it side by side, and each gives up with its own call."""
+    connection = {**cloud.connection(), "key_id": md5, "secret": None, "clock": None, "timeout": 0.7}
+    with DataCenter(**connection, allow_agent=True) as dc:
+        ends = together(4, dc.account)
+
+    assert len(ends) == 4
+    assert max(seconds for seconds, _ in ends) < 2
+    assert all("did not answer within 0." in str(error) for _, error in ends)
+
+
+def test_a_silent_agent_is_not_asked_again_at_once(
+    cloud: Emulator, md5: str, silent_agent: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next calls hear of it without waiting, for two seconds; then it is asked again."""
+    connection = {**cloud.connection(), "key_id": md5, "secret": None, "clock": None, "timeout": 0.7}
+    with DataCenter(**connection, allow_agent=True) as dc:
+        [(first, _)] = together(1, dc.account)
+        [(second, error)] = together(1, dc.account)
+        silent_agent.settimeout(1)
+        silent_agent.accept()[0].close()
+        silent_agent.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            silent_agent.accept()
+        later = time.monotonic() + REMEMBERED_SECONDS
+        monkeypatch.setattr("smartdc.auth.identity.time.monotonic", lambda: later)
+        together(1, dc.account)
+        silent_agent.accept()[0].close()
+
+    assert first > 0.5
+    assert second < 0.3
+    assert "did not answer within" in str(error)
+
+
+def test_an_agent_that_refuses_at_once_is_asked_again_at_once(environment: pytest.MonkeyPatch, md5: str) -> None:
+    """Only what took its time is remembered: whoever mends the rest need not wait."""
+    environment.setenv("SSH_AUTH_SOCK", "/no/agent")
+    identity = Identity(md5, account="demo", allow_agent=True)
+    with pytest.raises(KeyFileError, match="/no/agent"):
+        identity.signer()
+    environment.setenv("SSH_AUTH_SOCK", "/another/agent")
+    with pytest.raises(KeyFileError, match="/another/agent"):
+        identity.signer()
+
+
+def test_nobody_waits_for_a_passphrase_longer_than_for_the_call(cloud: Emulator, tmp_path: Path) -> None:
+    """While one thread asks for the passphrase, the others end with their own calls; nobody is asked twice."""
+    asked, answered = list[str](), threading.Event()
+
+    def ask(name: str) -> str:
+        asked.append(name)
+        answered.wait(20)
+        return "wrong"
+
+    path = save(tmp_path / "key", encrypted(str(cloud.private_key)))
+    connection = {**cloud.connection(), "secret": path, "passphrase": ask, "clock": None, "timeout": 0.7}
+    with DataCenter(**connection) as dc:
+        prompting = threading.Thread(target=lambda: together(1, dc.account))
+        prompting.start()
+        while not asked:
+            time.sleep(0.01)
+        ends = together(3, dc.account)
+        waiting = threading.Thread(target=lambda: ends.extend(together(1, lambda: dc.request("GET", "", timeout=20))))
+        waiting.start()
+        time.sleep(0.1)
+        answered.set()
+        prompting.join(60)
+        waiting.join(60)
+
+    assert max(seconds for seconds, _ in ends[:3]) < 2
+    assert all("another thread is still loading the private key" in str(error) for _, error in ends[:3])
+    assert "the passphrase is wrong" in str(ends[3][1])
+    assert len(asked) == 1
+
+
+def encrypted(text: str) -> str:
+    """Encrypt a private key."""
+    key = serialization.load_pem_private_key(text.encode(), None) if "OPENSSH" not in text else None
+    key = key or cast("Any", serialization.load_ssh_private_key(text.encode(), None))
+    lock = serialization.BestAvailableEncryption(b"right")
+    pem = serialization.Encoding.PEM
+    return cast("bytes", key.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock)).decode()

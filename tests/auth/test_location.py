@@ -94,11 +94,22 @@ def test_known_locations_replace_the_usual_ones() -> None:
         DataCenter("us-central-1", known_locations={})
 
 
-def test_the_usual_names_cannot_be_changed() -> None:
-    """The names that every client knows are read-only."""
-    with pytest.raises(TypeError):
-        KNOWN_LOCATIONS["lab"] = "https://lab.example"  # type: ignore[index]
-    assert dict(TELEFONICA_LOCATIONS) == {}
+def test_names_can_be_added_to_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is put into `KNOWN_LOCATIONS` is known to every client that is made afterwards, and to no other."""
+    before = DataCenter("https://cloud.example")
+    monkeypatch.setitem(KNOWN_LOCATIONS, "lab", "https://lab.example")
+    assert DataCenter("lab").base_url == "https://lab.example"
+    assert "lab" not in before.known_locations
+    assert TELEFONICA_LOCATIONS == {}
+
+
+@pytest.mark.parametrize("location", [["https://cloud.example"], [], 7, b"cloud.example"])
+def test_location_that_is_no_text(location: Any) -> None:
+    """What is neither a URL nor a host nor a name is refused in words."""
+    with pytest.raises(
+        ConfigError, match=r"location must be a URL, a host, or one of us-central-1, not a|no location given"
+    ):
+        DataCenter(location)
 
 
 def test_path_of_a_url_is_kept(odd_server: Any) -> None:

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key, ss
 
 from kits.signing import CASES, KEY_ID, PASSPHRASE, KeyFile, prepared, run
 from smartdc.auth.private_key import KeyFileWarning, PrivateKey, find_private_key, load_private_key, prompt_passphrase
-from smartdc.auth.signing import HTTPSignatureAuth, matches, md5_fingerprint, public_blob_of
+from smartdc.auth.signing import HTTPSignatureAuth
+from smartdc.auth.ssh_key import matches, md5_fingerprint, public_blob_of
 from smartdc.errors import KeyFileError, PassphraseRequired
 
 if TYPE_CHECKING:

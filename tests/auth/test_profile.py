@@ -70,14 +70,14 @@ def test_arguments_count_over_the_environment(environment: Environment) -> None:
     dc = DataCenter("https://other.example")
     assert repr(dc) == "<DataCenter bob@https://other.example>"
     assert repr(DataCenter(key_id="/eve/keys/laptop")) == "<DataCenter eve@https://triton.example>"
-    assert DataCenter(login="project").url == "https://triton.example/project"
+    assert DataCenter(login="project").url == "https://triton.example/project/"
 
 
 def test_act_as(environment: Environment) -> None:
     """Another account can be acted on with one's own key."""
     environment.setenv("TRITON_URL", "https://triton.example")
     environment.setenv("TRITON_ACT_AS", "project")
-    assert DataCenter().url == "https://triton.example/project"
+    assert DataCenter().url == "https://triton.example/project/"
 
 
 def test_environment_works(cloud: Emulator, environment: Environment) -> None:
@@ -201,7 +201,7 @@ def test_profile_with_everything(triton: Path) -> None:
         {**LAB, "keyId": "laptop", "user": "sam", "roles": ["reader"], "actAsAccount": "project", "insecure": True},
     )
     dc = DataCenter(profile="all")
-    assert (dc.url, dc.active_roles, dc.verify) == ("https://lab.example/project", ["reader"], False)
+    assert (dc.url, dc.active_roles, dc.verify) == ("https://lab.example/project/", ["reader"], False)
     assert repr(dc.auth) == "<Identity /bob/users/sam/keys/laptop>"
 
 

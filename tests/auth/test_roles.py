@@ -247,7 +247,7 @@ def test_own_account(cloud: Emulator, dc: DataCenter, login: str | None, path: s
     """Without a login, CloudAPI's word ``my`` stands for whose key it is; it is the same account, and the same things."""
     [there] = cloud.populate(1)
     with acting(cloud, dc, login) as client:
-        assert client.url == f"{client.base_url}{path}"
+        assert client.url == f"{client.base_url}{path}/"
         assert client == dc
         assert client.machine(there.id) == dc.machine(there.id)
         assert client.account_url == dc.account_url
@@ -324,6 +324,6 @@ def test_account_and_roles_of_an_other_data_centre(cloud: Emulator, dc: DataCent
     """A sister data centre is asked for the same account, in the same roles."""
     with acting(cloud, dc, "project", roles=["guest"]) as client:
         twin = client.datacenter("https://elsewhere.example")
-    assert (twin.url, twin.active_roles) == ("https://elsewhere.example/project", ["guest"])
+    assert (twin.url, twin.active_roles) == ("https://elsewhere.example/project/", ["guest"])
     twin.active_roles.append("more")
     assert client.active_roles == ["guest"]

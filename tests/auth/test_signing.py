@@ -24,13 +24,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kits.signing import KEY_ID, prepared
-from smartdc.auth import signing
+from smartdc.auth import ssh_key
 from smartdc.auth.private_key import load_private_key
-from smartdc.auth.signing import HTTPSignatureAuth, host_of, is_fingerprint, matches, public_blob_of, signing_string
+from smartdc.auth.signing import HTTPSignatureAuth, host_of, signing_string
+from smartdc.auth.ssh_key import is_fingerprint, matches, public_blob_of
+from smartdc.emulator import Emulator, EmulatorAdapter, WallClock
 from smartdc.errors import ConfigError, InputError, KeyFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from kits.signing import KeyFile, KeyShelf, Verifier
     from smartdc.auth.private_key import PrivateKey
@@ -299,6 +302,36 @@ def test_threads_never_get_the_signature_of_another_request(key_file: KeyFile, v
         requests_ = list(pool.map(lambda url: prepared(auth, url=url), urls))
 
     assert all(verifier.verdict_on(request, key_file.public_line)["ok"] for request in requests_)
+
+
+# Without the rest of the library.
+
+
+@pytest.mark.parametrize("form", ["path", "text", "signer"])
+def test_auth_of_requests_alone(tmp_path: Path, form: str) -> None:
+    """With a key id and a secret it signs for anybody who uses `requests`, and CloudAPI accepts that."""
+    cloud, path = Emulator(clock=WallClock()), tmp_path / "id_rsa"
+    path.touch(0o600)
+    path.write_text(str(cloud.private_key))
+    secret = {"path": str(path), "text": str(cloud.private_key), "signer": load_private_key(path)}[form]
+    auth = HTTPSignatureAuth(key_id=cloud.key_id, secret=secret)
+    with requests.Session() as session:
+        session.mount("http://", EmulatorAdapter(cloud))
+        assert session.get("http://cloudapi.emulator/my/keys", auth=auth).status_code == 200
+        assert session.get("http://cloudapi.emulator/my/keys").status_code == 401
+
+
+def test_auth_of_an_encrypted_key(key_of: KeyShelf) -> None:
+    """A passphrase decrypts the key that is given."""
+    locked_file = key_of("ed25519", encrypted=True)
+    auth = HTTPSignatureAuth(KEY_ID, secret=locked_file.path, passphrase=locked_file.passphrase)
+    assert "Signature keyId=" in prepared(auth).headers["Authorization"]
+
+
+def test_auth_needs_a_key() -> None:
+    """Without a signer and a secret there is nothing to sign with."""
+    with pytest.raises(ConfigError, match="no key to sign with: give secret="):
+        HTTPSignatureAuth(KEY_ID)
 
 
 # The verifier that CloudAPI itself uses.
@@ -604,8 +637,8 @@ def test_fingerprints_are_those_of_ssh_keygen(kind: str, key_of: KeyShelf) -> No
     file = key_of(kind)
     blob = public_blob_of(file.public_line)
 
-    assert "MD5:" + signing.md5_fingerprint(blob) == file.fingerprint("md5")
-    assert signing.sha256_fingerprint(blob) == file.fingerprint("sha256")
+    assert "MD5:" + ssh_key.md5_fingerprint(blob) == file.fingerprint("md5")
+    assert ssh_key.sha256_fingerprint(blob) == file.fingerprint("sha256")
 
 
 def test_a_key_matches_all_forms_of_its_fingerprint(key_file: KeyFile, key: PrivateKey) -> None:
@@ -678,14 +711,14 @@ def test_a_private_key_in_place_of_a_public_one_is_not_quoted(key_file: KeyFile)
 def test_key_types_without_an_algorithm_are_refused(key_type: str, why: str) -> None:
     """Each kind of key that cannot be used is refused with the reason."""
     with pytest.raises(KeyFileError, match=why):
-        signing.algorithm_of(len(key_type).to_bytes(4, "big") + key_type.encode())
+        ssh_key.algorithm_of(len(key_type).to_bytes(4, "big") + key_type.encode())
 
 
 @pytest.mark.parametrize("blob", [b"", b"\0\0\0\7ssh", b"\0\0\0\1\xff"])
 def test_a_torn_public_key_has_no_type(blob: bytes) -> None:
     """What does not even name its type is refused like an unknown type."""
     with pytest.raises(KeyFileError, match=r"keys of type '\?'"):
-        signing.algorithm_of(blob)
+        ssh_key.algorithm_of(blob)
 
 
 @given(st.lists(st.binary(max_size=300)), st.binary(max_size=3))
@@ -694,8 +727,8 @@ def test_strings_of_the_wire_format_read_back(strings: list[bytes], torn: bytes)
     data = b"".join(len(s).to_bytes(4, "big") + s for s in strings) + torn
     place = 0
     for string in strings:
-        found, place = signing.read_string(data, place)
+        found, place = ssh_key.read_string(data, place)
         assert found == string
 
     with pytest.raises(ValueError, match="cut off"):
-        signing.read_string(data, place)
+        ssh_key.read_string(data, place)

@@ -81,6 +81,8 @@ ORIGINAL = {
     "update_account": "email company_name first_name last_name address postal_code city state country phone",
     "create_user": "login email password company_name first_name last_name address postal_code city state country phone",
     "create_image_from_machine": "machine name version",
+    "images": "name os version public state owner type",
+    "delete_image": "identifier",
     "create_machine": "name package dataset metadata tags boot_script credentials image networks",
 }
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
+import pickle
 import re
+import tracemalloc
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +35,7 @@ from smartdc import (
 from smartdc.core.resource import Addressable, Field, Resource, id_of
 
 DATA: dict[str, Any] = {"id": "b-1", "name": "base", "version": "1.2", "files": [{"size": 1}], "unheard_of": {"a": 1}}
-UUID = "00000000-0000-4000-8000-000000000001"
+UUID = "b0d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 NOUNS = (Account, Image, Key, Machine, Network, Package)
 
 
@@ -58,11 +62,36 @@ def test_mapping(image: Image) -> None:
 
 
 def test_mapping_is_read_only(image: Image) -> None:
-    """Entries can neither be set nor deleted."""
+    """Entries can neither be set nor deleted, and the error says what to do instead."""
+    words = r"this Image shows what the server sent, .* call one of its methods .* or change a dict: copy\(\)"
+    with pytest.raises(TypeError, match=words):
+        image["name"] = "x"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        del image["name"]
+
+
+def test_copy_is_a_dict_of_its_own(image: Image) -> None:
+    """What scripts did with the dicts of old they do with a copy, which is deep."""
+    taken = image.copy()
+    taken["files"][0]["size"] = 2
+    taken["name"] = "x"
+    assert (type(taken), image["files"], image.name) == (dict, [{"size": 1}], "base")
+
+
+def test_union_is_a_dict(image: Image) -> None:
+    """A resource and a mapping make a dict, in which the right one counts."""
+    assert image | {"name": "x"} == {**DATA, "name": "x"}
+    assert {"name": "x", "more": 1} | image == {**DATA, "more": 1}
+    assert image | image == DATA
     with pytest.raises(TypeError):
-        image["name"] = "x"  # type: ignore[index]
+        image | 1  # type: ignore[operator]
     with pytest.raises(TypeError):
-        del image["name"]  # type: ignore[attr-defined]
+        1 | image  # type: ignore[operator]
+
+
+def test_json(image: Image) -> None:
+    """A resource is written as JSON by way of ``dict``."""
+    assert json.loads(json.dumps([image], default=dict)) == [DATA]
 
 
 def test_attribute_that_is_none(image: Image) -> None:
@@ -130,15 +159,45 @@ def test_resource_needs_a_key_that_addresses_it(offline: DataCenter, key: object
         Machine(offline, data={"id": key})
 
 
-def test_equality_goes_by_class_and_address(offline: DataCenter) -> None:
-    """Two resources are equal when they are of one class and at one address, whatever else is known of them."""
-    image = Image(offline, data=DATA)
-    assert image == Image(offline, data={"id": "b-1"})
-    assert hash(image) == hash(Image(offline, data={"id": "b-1"}))
-    assert image != Image(offline, data={"id": "b-2"})
-    assert image != Network(offline, data=DATA)
-    assert image != dict(image)
-    assert image != Image(DataCenter("http://127.0.0.1:2", login="demo"), data=DATA)
+def test_what_has_a_uuid_is_equal_by_it(offline: DataCenter) -> None:
+    """Two resources of one class with one UUID are equal, whatever else is known of them and however they were reached."""
+    elsewhere = DataCenter("http://127.0.0.1:2", login="other")
+    image, same = Image(offline, data={**DATA, "id": UUID}), Image(elsewhere, data={"id": UUID.upper()})
+    assert image == same
+    assert hash(image) == hash(same)
+    assert image != Image(offline, data={"id": UUID.replace("0", "1")})
+    assert image != Network(offline, data={**DATA, "id": UUID})
+
+
+def test_what_has_a_name_is_equal_by_owner_and_name(offline: DataCenter) -> None:
+    """A name is good for one owner only: an account, a user, a machine."""
+    elsewhere = DataCenter("http://127.0.0.1:2", login="other")
+    first, second = (Machine(offline, data={"id": UUID.replace("0", digit)}) for digit in "12")
+    assert Key(offline, data={"name": "laptop", "key": "k"}) == Key(offline, data={"name": "laptop"})
+    assert Key(offline, data={"name": "laptop"}) not in {
+        Key(offline, data={"name": "Laptop"}),
+        Key(elsewhere, data={"name": "laptop"}),
+    }
+    assert Snapshot(first, data={"name": "s"}) == Snapshot(copy.copy(first), data={"name": "s"})
+    assert Snapshot(first, data={"name": "s"}) != Snapshot(second, data={"name": "s"})
+
+
+def test_equal_to_a_dict_with_the_same_data(image: Image) -> None:
+    """What was a dict is equal to one, either way round, as long as nothing is missing."""
+    assert image == dict(image)
+    assert dict(image) == image
+    assert image not in [{"id": "b-1"}, {**image, "name": "x"}, "b-1", None]
+
+
+def test_hash_never_changes(odd_server: Any, odd_dc: DataCenter) -> None:
+    """What was put into a set is found there, also after it was fetched again and the client has changed."""
+    odd_server.get("http://odd.test/my/keys/laptop", json={"name": "laptop", "key": "k"})
+    key = Key(odd_dc, data={"name": "laptop"})
+    known, clients = {key}, {odd_dc}
+    key.refresh()
+    odd_dc.login = "other"
+    assert key in known
+    assert odd_dc in clients
 
 
 def test_my_is_resolved_to_the_account() -> None:
@@ -146,7 +205,7 @@ def test_my_is_resolved_to_the_account() -> None:
     mine, named = (
         DataCenter("http://127.0.0.1:1", "/demo/keys/laptop", "unread", login=login) for login in (None, "demo")
     )
-    assert (mine.url, named.url) == ("http://127.0.0.1:1/my", "http://127.0.0.1:1/demo")
+    assert (mine.url, named.url) == ("http://127.0.0.1:1/my/", "http://127.0.0.1:1/demo/")
     assert mine == named
     assert Image(mine, data=DATA) == Image(named, data=DATA)
     assert len({Image(mine, data=DATA), Image(named, data=DATA)}) == 1
@@ -156,7 +215,7 @@ def test_my_is_resolved_to_the_account() -> None:
 def test_canonical_url(image: Image) -> None:
     """The canonical URL is the whole one."""
     assert image.canonical_url == "http://127.0.0.1:1/demo/images/b-1"
-    assert image.path == "/images/b-1"
+    assert image.path == "images/b-1"
 
 
 @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy])
@@ -259,3 +318,99 @@ def test_change_without_an_answer(
     resource = kind(odd_dc, data={"id": UUID, "name": "old", "state": "ready"})
     change(resource)
     assert dict(resource) == there
+
+
+# Slots and answers that are not copied
+
+
+class Annotated(Machine):
+    """A machine as a user may extend it, with a slot of its own and without."""
+
+    __slots__ = ("owner",)
+    owner: str
+
+
+class Noted(Machine):
+    """A machine with an attribute that is set when it is made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.note = "mine"
+
+
+def all_nouns(base: type[Resource] = Resource) -> set[type[Resource]]:
+    """Return every class of resources in the package."""
+    found = {noun for child in base.__subclasses__() for noun in (child, *all_nouns(child))}
+    return {noun for noun in found if noun.__module__.startswith("smartdc.")}
+
+
+def test_every_part_of_a_resource_has_slots() -> None:
+    """One mix-in without ``__slots__`` would give every object that has it a dict of its own."""
+    parts = {part for noun in all_nouns() for part in noun.__mro__ if part.__module__.startswith("smartdc.")}
+    assert Machine in parts
+    assert [part for part in parts if "__slots__" not in vars(part)] == []
+
+
+def test_attributes_of_the_user(offline: DataCenter) -> None:
+    """Whoever wants to may note something on a resource, or refer to it weakly."""
+    machine = Machine(offline, data={"id": "m"})
+    assert vars(machine) == {}
+    machine.note = 1  # type: ignore[attr-defined]
+    assert vars(machine) == {"note": 1}
+    assert weakref.ref(machine)() is machine
+
+
+@pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])  # noqa: S301 (it is our own)
+def test_twins_have_the_attributes_of_the_user(offline: DataCenter, twin_of: Any) -> None:
+    """What was noted on a resource, in a slot or not, is on its copy and in its pickle too."""
+    annotated, noted = Annotated(offline, data={"id": "a"}), Noted(offline, data={"id": "n"})
+    annotated.owner = "me"
+    annotated.note = "here"  # type: ignore[attr-defined]
+    twin, other = twin_of(annotated), twin_of(noted)
+    assert (type(twin), dict(twin), twin.owner, twin.note) == (Annotated, {"id": "a"}, "me", "here")
+    assert (type(other), dict(other), other.note) == (Noted, {"id": "n"}, "mine")
+    assert twin.datacenter == offline
+
+
+def test_old_protocols_of_pickle(offline: DataCenter) -> None:
+    """Slots are no reason to refuse one of the protocols that others still use."""
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        image = Image(offline, data=DATA)
+        assert dict(pickle.loads(pickle.dumps(image, protocol))) == DATA  # noqa: S301 (it is our own)
+
+
+def test_answers_are_not_copied(dc: DataCenter, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else holds a fresh answer, so that no resource has to copy it."""
+
+    def refuse(*_: object) -> None:
+        pytest.fail("an answer was copied")
+
+    monkeypatch.setattr(copy, "deepcopy", refuse)
+    assert dc.machines() == [dc.machine(machine.id)] == [Machine(dc, machine.id)]
+    assert dc.packages()
+    assert dc.networks()
+    assert machine.nics()
+
+
+def test_answer_without_its_key(offline: DataCenter) -> None:
+    """An answer that is not copied is checked all the same."""
+    for identity in ({}, {"id": ""}, {"id": None}, {"id": True}):
+        with pytest.raises(BadResponse, match="missing or invalid 'id'"):
+            Image.from_answer(offline, dict(identity))
+    assert Image.from_answer(offline, {"id": 7}).path == "/images/7"
+
+
+def test_objects_cost_little_more_than_their_dicts(offline: DataCenter) -> None:
+    """Ten thousand resources take at most 5 % more memory than what the server said of them."""
+    tracemalloc.start()
+    try:
+        entries = [
+            {**{f"field {n}": f"{n}-{number}" for n in range(18)}, "id": str(number)} for number in range(10_000)
+        ]
+        dicts = tracemalloc.get_traced_memory()[0]
+        machines = Machine.from_answers(offline, entries)
+        objects = tracemalloc.get_traced_memory()[0] - dicts
+    finally:
+        tracemalloc.stop()
+    assert len(machines) == 10_000
+    assert objects <= 0.05 * dicts

@@ -42,6 +42,7 @@ MAX_LINES = 400
 
 LAZY = {
     "auth/identity.py": {"smartdc.auth.private_key"},  # OpenSSL is loaded when a key is needed, not before
+    "auth/signing.py": {"smartdc.auth.private_key"},  # the same
     "emulator/pipeline/upgrade.py": {"smartdc.emulator.pipeline.websocket"},  # websockets is an extra
     "websocket/opening.py": {"smartdc.websocket.handshake", "websockets"},  # an extra: it may not be installed
 }

@@ -57,6 +57,8 @@ def test_segments_come_back_as_they_were(names: list[str]) -> None:
     [
         ("", ""),
         ("/machines", "/machines"),
+        ("machines", "/machines"),
+        ("keys/my key", "/keys/my%20key"),
         ("/my-keys/a.b_c~1", "/my-keys/a.b_c~1"),
         ("/keys/my key", "/keys/my%20key"),
         ("/keys/a%2fb", "/keys/a%2Fb"),
@@ -73,7 +75,21 @@ def test_a_ready_made_path_is_written_in_one_way(path: str, written: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["machines", "//", "/", "/machines/", "/a//b", "/a/./b", "/a/%2e%2E/b", "/a?b=1", "/a#b", "/a/%00", "/%ff"]
+    "path",
+    [
+        "machines/",
+        "../x",
+        "//",
+        "/",
+        "/machines/",
+        "/a//b",
+        "/a/./b",
+        "/a/%2e%2E/b",
+        "/a?b=1",
+        "/a#b",
+        "/a/%00",
+        "/%ff",
+    ],
 )
 def test_a_path_that_means_something_else_is_refused(path: str) -> None:
     """Also where it is disguised by percent-encoding."""

@@ -209,13 +209,16 @@ def test_words_are_found_wherever_they_are(status: int, body: Any, headers: dict
 
 
 def test_a_long_page_is_cut() -> None:
-    """A terminal is not flooded, and the whole is kept in `data`."""
+    """A terminal is not flooded; `data` has more of it, and the response has the whole."""
     page = b"<p>" + b"word " * 1000 + b"</p>"
     error = failed(502, page, Content_Type="text/html")
 
     assert len(str(error)) < 600
     assert error.message.endswith("…")
-    assert error.data == page.decode()
+    assert error.data[:2000] == page[:2000].decode()
+    assert len(error.data) < 2100
+    assert error.response is not None
+    assert error.response.content == page
 
 
 def test_a_redirect_has_its_location() -> None:

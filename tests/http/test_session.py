@@ -23,7 +23,7 @@ from responses import RequestsMock
 
 from kits.http import SECRET, Clock, RawServer, Stamp, close, header_of, reply
 from smartdc import errors
-from smartdc.http.clock import ending_at
+from smartdc.http.deadline import Deadline, calls_end_by
 from smartdc.http.request import md5_of
 from smartdc.http.session import Session
 from smartdc.http.settings import Settings
@@ -458,10 +458,10 @@ def test_a_request_that_another_thread_overtook_is_signed_again(
 def test_a_call_ends_with_what_it_is_part_of(session: Session, answers: RequestsMock, clock: Clock) -> None:
     """Whoever makes calls until some moment is not held beyond it by one of them."""
     answers.get(f"{URL}/my", body=requests.ReadTimeout("timed out"))
-    with ending_at(clock.now + 2.5), pytest.raises(errors.CallTimeout, match=r"within 2\.5 s"):
+    with calls_end_by(Deadline(2.5, clock)), pytest.raises(errors.CallTimeout, match=r"within 2\.5 s"):
         session.request("GET", "/my")
     assert clock.now <= 1_767_225_602.5
-    with ending_at(clock.now + 250), pytest.raises(errors.CallTimeout, match="within 60 s"):
+    with calls_end_by(Deadline(250, clock)), pytest.raises(errors.CallTimeout, match="within 60 s"):
         session.request("GET", "/my")
 
 
@@ -630,5 +630,5 @@ def test_nobody_waits_for_cryptography_before_signing() -> None:
 @pytest.mark.parametrize("seconds", [1e12, math.inf])
 def test_a_wait_may_have_more_time_than_a_socket_can(seconds: float) -> None:
     """What the operating system cannot count to is no reason to give up a call."""
-    with RawServer(reply(body=[1])) as server, ending_at(seconds):
+    with RawServer(reply(body=[1])) as server, calls_end_by(Deadline(seconds)):
         assert Session(Settings(server.url, timeout=None)).request("GET", "/my")[0] == [1]

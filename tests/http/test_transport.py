@@ -590,23 +590,58 @@ def test_a_tls_failure_after_the_request_leaves_the_outcome_open(tls: ssl.SSLCon
     assert len(server.requests) == 1
 
 
-def test_the_bundle_is_parsed_once(tls: ssl.SSLContext, ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """New connections of one client share a TLS context, which is most of their cost."""
-    made: list[Any] = []
-    original = certificate_checks.context_for
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bool | str]:
+    """Each bundle for which a TLS context was made, in a process that has made none so far."""
+    made: list[bool | str] = []
+    original = certificate_checks._made
 
-    def noted(verify: bool | str) -> ssl.SSLContext:
-        made.append(verify)
-        return original(verify)
+    def noted(bundle: bool | str) -> ssl.SSLContext:
+        made.append(bundle)
+        return original(bundle)
 
-    monkeypatch.setattr(certificate_checks, "context_for", noted)
+    monkeypatch.setattr(certificate_checks, "_made", noted)
+    monkeypatch.setattr(certificate_checks, "_CONTEXTS", {})
+    return made
+
+
+def test_the_bundle_is_parsed_once(tls: ssl.SSLContext, ca: str, parsed: list[bool | str]) -> None:
+    """New connections and new clients share a TLS context, which is most of their cost."""
     with RawServer(_then_close(reply(body=[1])), tls=tls) as server:
-        session = Session(Settings(server.url, verify=ca))
-        for _ in range(3):
-            session.request("GET", "/my")
+        for _ in range(2):
+            with contextlib.closing(Session(Settings(server.url, verify=ca))) as session:
+                session.request("GET", "/my")
+                session.request("GET", "/my")
 
-        assert server.connections == 3
-    assert made == [ca]
+        assert server.connections == 4
+    assert parsed == [ca]
+
+
+def test_a_bundle_that_has_changed_is_parsed_again(ca: str, tmp_path: Path, parsed: list[bool | str]) -> None:
+    """Certificates are replaced in long-running processes, too: inode, size and time of the file tell."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(Path(ca).read_text())
+    first = certificate_checks.context_for(str(bundle))
+    assert certificate_checks.context_for(str(bundle)) is first
+    bundle.write_text(Path(ca).read_text() + "\n")
+
+    assert certificate_checks.context_for(str(bundle)) is not first
+    assert parsed == [str(bundle)] * 2
+
+
+def test_no_context_is_shared_between_what_checks_and_what_does_not(ca: str) -> None:
+    """Each way to check servers has a context of its own."""
+    contexts = [certificate_checks.context_for(verify) for verify in (True, False, ca)]
+
+    assert len(set(contexts)) == 3
+    assert [context.verify_mode for context in contexts] == [ssl.CERT_REQUIRED, ssl.CERT_NONE, ssl.CERT_REQUIRED]
+    assert [context.check_hostname for context in contexts] == [True, False, True]
+
+
+def test_a_bundle_that_has_gone_is_named(tmp_path: Path) -> None:
+    """A file that was there when the client was made may be missing when it connects."""
+    with pytest.raises(ConfigError, match=r"cannot load the CA bundle .*gone\.pem"):
+        certificate_checks.context_for(str(tmp_path / "gone.pem"))
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])

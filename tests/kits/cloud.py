@@ -12,9 +12,10 @@ from smartdc.emulator.state import records
 
 
 def sent(cloud: Emulator, operation: str) -> tuple[str, str, dict[str, Any]]:
-    """Return method, path below the account and body of the newest request for an operation."""
+    """Return method, path below the account (as resources have it) and body of the newest request for an operation."""
     asked = _newest(cloud, operation)
-    return asked.method, asked.path.removeprefix(f"/{cloud.login}"), asked.body
+    below = asked.path.removeprefix(f"/{cloud.login}")
+    return asked.method, below if below == asked.path else below.removeprefix("/"), asked.body
 
 
 def query(cloud: Emulator, operation: str) -> dict[str, Any]:

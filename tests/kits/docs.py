@@ -16,6 +16,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import smartdc
+from smartdc.core.operation import operations_of
 from smartdc.core.resource import Resource
 from smartdc.emulator import app
 from smartdc.emulator.pipeline import router, routes
@@ -31,19 +32,6 @@ EMULATED = {operation.name for operation in router.ROUTER.operations()} if app.N
 """The operations that the emulator has; its nouns put their handlers there when they are imported."""
 
 _BLOCK = re.compile(r"^( *)```(python|pycon)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-ADDRESSES = {"DataCenter": "/:account", "Machine": "/:account/machines/", "User": "/:account/users/"}
-"""Where the things are that share half-classes with others."""
-
-ROLE_TAGS = {
-    "SetRoleTags:ReplaceAccountRoleTags": r"(dc|account)\.set_role_tags",
-    "SetRoleTags:ReplaceResourcesRoleTags": r"dc\.set_role_tags_of",
-    "SetRoleTags:ReplaceUserKeysResourcesRoleTags": r"user\.set_role_tags_of",
-    "SetRoleTags:ReplaceResourceRoleTags": r"(?!dc|account|machine)\w+\.set_role_tags",
-    "SetRoleTags:ReplaceMachineRoleTags": r"machine\.set_role_tags",
-    "SetRoleTags:ReplaceUserKeysResourceRoleTags": r"key\.set_role_tags",
-}
-"""The routes of ``SetRoleTags``, and the calls that take them."""
-
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 _OPERATION = re.compile(r"``([A-Z][\w:*]+)``")
 _DIFFERENCE = re.compile(r"^(\d+)\. ((?:``[A-Z][\w:*]+``(?:, | and )?)+): ", re.MULTILINE)
@@ -124,21 +112,13 @@ def documented_classes() -> set[type]:
 
 
 def calls() -> dict[str, list[str]]:
-    """Return, for each operation, the Python calls whose docstrings name it."""
+    """Return, for each operation, the Python calls that are marked with it."""
     found: dict[str, dict[str, None]] = {}
     for owner in owners():
-        for part, call, text in _described(owner):
-            for name in _named_in(text):
-                shown = f"{_variable(owner)}.{call}"
-                if _fits(owner, part, name) and re.match(ROLE_TAGS.get(name, "") + r"\b", shown):
-                    found.setdefault(name, {})[shown] = None
+        for call, names in _marked(owner):
+            for name in names:
+                found.setdefault(name, {})[f"{_variable(owner)}.{call}"] = None
     return {name: list(several) for name, several in found.items()}
-
-
-def _named_in(text: str) -> list[str]:
-    """Return the operations that a docstring names; ``SetRoleTags`` is the name of several."""
-    words = _OPERATION.findall(text)
-    return [name for word in words for name in ([word] if word in ROWS else ROLE_TAGS if word == "SetRoleTags" else [])]
 
 
 def owners() -> list[type]:
@@ -148,27 +128,15 @@ def owners() -> list[type]:
     return [thing for thing in named if inspect.isclass(thing) and issubclass(thing, things)]
 
 
-def _described(owner: type) -> Iterator[tuple[type, str, str]]:
-    """Yield where each call of a class comes from, the call and its docstring; old names are left out."""
+def _marked(owner: type) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each call of a class under its own name, and the operations that it is marked with."""
     for part in owner.__mro__:
-        if not part.__module__.startswith("smartdc."):
-            continue
         for name, thing in vars(part).items():
-            text = inspect.getdoc(thing) or ""
-            if name.startswith("_") or ".. deprecated::" in text:
-                continue
-            if isinstance(thing, property):
-                yield part, name, text
-            elif getattr(thing, "__name__", None) == name:
-                yield part, f"{name}()", text
-
-
-def _fits(owner: type, part: type, name: str) -> bool:
-    """Tell whether an operation is this owner's; what several owners inherit names those of all of them."""
-    path = ROWS[name].path
-    heirs = {cls: ADDRESSES[cls.__name__] for cls in owners() if issubclass(cls, part) and cls.__name__ in ADDRESSES}
-    closest = max((address for address in heirs.values() if path.startswith(address)), key=len, default="")
-    return owner not in heirs or not closest or heirs[owner] == closest
+            names = operations_of(thing, owner.__name__)
+            if names and isinstance(thing, property):
+                yield name, names
+            elif names and thing.__name__ == name:
+                yield f"{name}()", names
 
 
 def _variable(owner: type) -> str:

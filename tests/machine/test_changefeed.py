@@ -614,8 +614,9 @@ def test_a_wait_in_an_outage_ends_by_the_clock_of_the_data_centre(changes: Chang
     """Pauses and time-outs are measured by the same clock, so that they can be compared."""
     drop(cloud)
     cloud.faults.add(Fault("GetChangefeed", "unavailable", times=None))
-    with pytest.raises(WaitTimeout, match="no machine has changed within 60 s"):
+    with pytest.raises(WaitTimeout, match="no machine has changed within 60 s") as caught:
         changes.wait(60)
+    assert caught.value.resource is changes
 
     assert 60 <= cloud.clock.monotonic() < 70
 

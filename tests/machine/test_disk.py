@@ -16,12 +16,11 @@ from smartdc import (
     Machine,
     MissingParameter,
     ResourceNotFound,
-    TransportError,
     ValidationFailed,
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault
+from smartdc.emulator import AfterSeconds, ByScript, Emulator
 
 BOOT, DATA = 10_240, 20_480
 SPACE = 51_200
@@ -86,12 +85,6 @@ def test_get_disk(machine: Machine, disk: Disk, cloud: Emulator, form: str) -> N
     given: Any = {"id": disk.id, "dict": {"id": disk.id}, "resource": disk}[form]
     assert machine.get_disk(given) == disk
     assert sent(cloud, "GetMachineDisk") == ("GET", f"{machine.path}/disks/{disk.id}", {})
-
-
-def test_disk_that_is_not_there(machine: Machine) -> None:
-    """``GetMachineDisk`` says that there is no such disk."""
-    with pytest.raises(ResourceNotFound, match="disk not found"):
-        machine.get_disk("b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b")
 
 
 def test_create_disk_in_a_slot(machine: Machine, cloud: Emulator) -> None:
@@ -161,36 +154,6 @@ def test_failures_of_others_are_not_the_disks(machine: Machine, cloud: Emulator)
     cloud.transitions.fail("unknown")
     machine.enable_firewall()
     assert machine.create_disk(1024, "0:5:0", wait=True).size == 1024
-
-
-def test_create_disk_whose_answer_is_lost(machine: Machine, cloud: Emulator) -> None:
-    """With a slot ``CreateMachineDisk`` makes one disk, also when its answer is lost."""
-    cloud.faults.add(Fault("CreateMachineDisk", kind="reset", when="after"))
-    assert machine.create_disk(1024, "0:5:0", wait=True).size == 1024
-    assert cloud.trace.operations().count("CreateMachineDisk") == 1
-    assert sizes(cloud, machine) == {"0:4:0": BOOT, "0:4:1": DATA, "0:5:0": 1024}
-
-
-def test_create_disk_that_was_not_asked_for(machine: Machine, cloud: Emulator) -> None:
-    """When ``CreateMachineDisk`` never arrived, it is sent once more."""
-    cloud.faults.add(Fault("CreateMachineDisk", kind="reset", when="before"))
-    assert machine.create_disk(1024, "0:5:0").pci_slot == "0:5:0"
-    assert sizes(cloud, machine)["0:5:0"] == 1024
-
-
-def test_lost_answer_is_not_taken_for_the_disk_that_is_there(machine: Machine, cloud: Emulator) -> None:
-    """A disk of the same size in the same slot is not the one of ``CreateMachineDisk``."""
-    cloud.faults.add(Fault("CreateMachineDisk", kind="reset", when="before"))
-    with pytest.raises(Conflict):
-        machine.create_disk(DATA, "0:4:1")
-
-
-def test_create_disk_without_a_slot_whose_answer_is_lost(machine: Machine, cloud: Emulator) -> None:
-    """Without a slot nobody could tell one new disk from another: ``CreateMachineDisk`` is not repeated."""
-    cloud.faults.add(Fault("CreateMachineDisk", kind="reset", when="after"))
-    with pytest.raises(TransportError):
-        machine.create_disk(1024)
-    assert len(sizes(cloud, machine)) == 3
 
 
 @pytest.mark.parametrize("size", ["all", "", "1024"])
@@ -392,9 +355,3 @@ def test_boot_disk_stays(machine: Machine, cloud: Emulator) -> None:
     with pytest.raises(ValidationFailed, match="Cannot remove boot disk"):
         machine.disks()[0].delete()
     assert sizes(cloud, machine)["0:4:0"] == BOOT
-
-
-def test_repr(machine: Machine) -> None:
-    """A disk is shown by slot, size and id."""
-    disk = Disk(machine, data={"id": "d-1", "pci_slot": "0:4:1", "size": 1024})
-    assert repr(disk) == "<Disk 0:4:1 1024 MiB d-1>"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 import responses
 
 from kits.cloud import image_id, query, record, sent
 from smartdc import (
     BadResponse,
+    CallTimeout,
     DataCenter,
     Gone,
     InputError,
@@ -18,6 +23,7 @@ from smartdc import (
     ResourceNotFound,
     ValidationFailed,
 )
+from smartdc.core.paging import requests_for
 from smartdc.emulator import Emulator
 
 FILTERS: dict[str, tuple[dict[str, Any], dict[str, str], set[str]]] = {
@@ -69,7 +75,7 @@ def test_machines_by(
 ) -> None:
     """``ListMachines`` takes the filter, and lists what fits."""
     assert names(dc.machines(**given)) == found
-    assert sent(cloud, "ListMachines")[1].startswith("/machines?")
+    assert sent(cloud, "ListMachines")[1].startswith("machines?")
     assert filters_of(cloud, "ListMachines") == asked
 
 
@@ -139,26 +145,32 @@ def test_machines_with_credentials(dc: DataCenter, machine: Machine, cloud: Emul
 
 @pytest.mark.parametrize(
     ("count", "limit", "pages"),
-    [(1500, None, 2), (2000, None, 3), (1500, 100, 16), (0, None, 1), (7, 10, 1)],
+    [
+        (1500, None, 1 + 4),
+        (2000, None, 1 + 4),
+        (1500, 100, 1 + 4 * 4),
+        (4959, None, 1 + 4),
+        (4960, None, 1 + 2 * 4),
+        (0, None, 1),
+        (7, 10, 1),
+    ],
 )
 def test_all_machines_are_listed(dc: DataCenter, cloud: Emulator, count: int, limit: int | None, pages: int) -> None:
-    """``ListMachines`` is asked for page after page until one is not full, and every machine comes once."""
+    """``ListMachines`` is asked for four pages at a time until one is not full, and every machine comes once."""
     there = {machine.id for machine in cloud.populate(count)}
     listed = dc.machines(limit=limit)
     assert len(listed) == count
     assert {machine.id for machine in listed} == there
     assert cloud.trace.operations() == ["ListMachines"] * pages
+    assert limit is not None or requests_for(count) == pages
 
 
 def test_listing_begins_at_the_offset(dc: DataCenter, cloud: Emulator) -> None:
-    """``ListMachines`` pages from the offset on."""
+    """``ListMachines`` pages from the offset on, and each page begins with the last machine of the one before."""
     there = [machine.id for machine in cloud.populate(25)]
     assert [machine.id for machine in dc.machines(limit=10, offset=3)] == there[3:]
-    assert [asked.query for asked in cloud.trace] == [
-        {"limit": "10", "offset": "3"},
-        {"limit": "10", "offset": "13"},
-        {"limit": "10", "offset": "23"},
-    ]
+    assert {asked.query["limit"] for asked in cloud.trace} == {"10"}
+    assert sorted(int(asked.query["offset"]) for asked in cloud.trace) == [3, 12, 21, 30, 39]
 
 
 def test_paged_gives_one_page(dc: DataCenter, cloud: Emulator) -> None:
@@ -169,7 +181,7 @@ def test_paged_gives_one_page(dc: DataCenter, cloud: Emulator) -> None:
     assert [asked.query for asked in cloud.trace] == [{"limit": "10", "offset": "20"}, {"limit": "10"}]
 
 
-@pytest.mark.parametrize(("count", "pages"), [(1500, 2), (1000, 2), (0, 1)])
+@pytest.mark.parametrize(("count", "pages"), [(1500, 5), (1000, 5), (999, 1), (0, 1)])
 def test_all_machines_are_counted(dc: DataCenter, cloud: Emulator, count: int, pages: int) -> None:
     """``HeadMachines`` tells the length of one page, so every page is counted."""
     cloud.populate(count)
@@ -200,7 +212,7 @@ def test_state_that_is_none_is_refused_by_the_server(dc: DataCenter) -> None:
 def test_machine(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:
     """``GetMachine`` gives one machine by id."""
     found = dc.machine(machine.id)
-    assert sent(cloud, "GetMachine") == ("GET", f"/machines/{machine.id}", {})
+    assert sent(cloud, "GetMachine") == ("GET", f"machines/{machine.id}", {})
     assert found == machine
     assert dict(found) == dict(machine.refresh())
 
@@ -280,3 +292,47 @@ def test_count_that_does_not_count_is_no_answer(odd_server: responses.RequestsMo
     odd_server.head("http://odd.test/my/machines")
     with pytest.raises(BadResponse, match="invalid or missing x-resource-count header"):
         odd_dc.num_machines()
+
+
+# Lists that change, or do not end
+
+
+@pytest.mark.parametrize("number", [1, 3, 5, 7])
+def test_machines_that_are_there_throughout_are_listed(
+    dc: DataCenter, cloud: Emulator, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others that are deleted between two ``ListMachines`` hide none that stay."""
+    there = cloud.populate(400)
+    asked = itertools.count()
+    transmit = dc.session.transmit
+
+    def delete_some(*args: Any) -> requests.Response:
+        if next(asked) == number:
+            for machine in there[:30]:
+                machine.state = "deleted"
+        return transmit(*args)
+
+    monkeypatch.setattr(dc.session, "transmit", delete_some)
+    listed = {machine.id for machine in dc.machines(limit=50)}
+
+    assert {machine.id for machine in there[30:]} <= listed
+
+
+def test_a_list_without_an_end_has_one_deadline(
+    cloud: Emulator, odd_server: responses.RequestsMock, odd_dc: DataCenter
+) -> None:
+    """Pages that always bring something new are read for the time of one call, and not for that of each page."""
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        cloud.clock.sleep(0.1)
+        start = int(parse_qs(urlsplit(str(request.url)).query)["offset"][0])
+        return 200, {}, json.dumps([{"id": str(number)} for number in range(start, start + 10)])
+
+    odd_server.add_callback(responses.GET, "http://odd.test/my/machines", answer, content_type="application/json")
+    started = cloud.clock.monotonic()
+    with pytest.raises(
+        CallTimeout, match=r"GET /machines: the time for the whole list has passed after [\d,]+ entries"
+    ):
+        odd_dc.machines(limit=10)
+
+    assert 60 <= cloud.clock.monotonic() - started < 61

@@ -9,7 +9,7 @@ import pytest
 
 from kits.cloud import record, sent
 from smartdc import InputError, InvalidArgument, Machine, ResourceNotFound
-from smartdc.emulator import Emulator, Fault
+from smartdc.emulator import Emulator
 
 SCRIPT = "#!/bin/sh\necho hällo\n"
 THERE: dict[str, Any] = {
@@ -39,10 +39,11 @@ def script(tmp_path: Path) -> Path:
 
 
 def test_get_metadata(described: Machine, cloud: Emulator) -> None:
-    """``ListMachineMetadata`` gives all entries but the boot script, which the machine shows from then on."""
-    assert described.get_metadata() == described.metadata == SHOWN
+    """``ListMachineMetadata`` gives all entries, the boot script too, and the machine shows them until it is fetched."""
+    assert described.get_metadata() == described.metadata == THERE
     assert sent(cloud, "ListMachineMetadata") == ("GET", f"{described.path}/metadata", {})
     assert described.boot_script == SCRIPT
+    assert described.refresh().metadata == SHOWN
 
 
 def test_get_metadata_with_credentials(machine: Machine, cloud: Emulator) -> None:
@@ -70,7 +71,7 @@ def test_update_metadata(described: Machine, cloud: Emulator) -> None:
     """``UpdateMachineMetadata`` sets some entries beside the others, and returns all but the boot script."""
     everything = described.update_metadata(motd="bye", count=3)
     assert sent(cloud, "UpdateMachineMetadata") == ("POST", f"{described.path}/metadata", {"motd": "bye", "count": 3})
-    assert everything == described.metadata == {**SHOWN, "motd": "bye", "count": 3}
+    assert everything == described.metadata == {**THERE, "motd": "bye", "count": 3}
     assert record(cloud, described).metadata == {**THERE, "motd": "bye", "count": 3}
 
 
@@ -91,7 +92,7 @@ def test_delete_metadata_at_key(described: Machine, cloud: Emulator) -> None:
     """``DeleteMachineMetadata`` deletes one entry, and what is left is returned: ``ListMachineMetadata``."""
     rest = described.delete_metadata_at_key("motd")
     assert sent(cloud, "DeleteMachineMetadata") == ("DELETE", f"{described.path}/metadata/motd", {})
-    assert rest == described.metadata == {name: value for name, value in SHOWN.items() if name != "motd"}
+    assert rest == described.metadata == {name: value for name, value in THERE.items() if name != "motd"}
     assert "motd" not in record(cloud, described).metadata
 
 
@@ -160,6 +161,7 @@ def test_delete_boot_script(described: Machine, cloud: Emulator) -> None:
     """``DeleteMachineMetadata`` deletes the boot script."""
     described.get_metadata()
     described.delete_boot_script()
+    assert "user-script" not in described.metadata
     assert sent(cloud, "DeleteMachineMetadata") == ("DELETE", f"{described.path}/metadata/user-script", {})
     assert described.boot_script is None
     assert "user-script" not in record(cloud, described).metadata
@@ -191,25 +193,34 @@ def test_entries_that_would_be_lost(machine: Machine, cloud: Emulator, entries: 
     assert len(cloud.trace) == before
 
 
-def test_lost_answer(described: Machine, cloud: Emulator) -> None:
-    """Setting an entry twice is setting it once: when the answer to ``UpdateMachineMetadata`` is lost it is repeated."""
-    cloud.faults.add(Fault("UpdateMachineMetadata", kind="reset", when="after"))
-    assert described.update_metadata(motd="bye")["motd"] == "bye"
-    assert cloud.trace.operations()[-2:] == ["UpdateMachineMetadata"] * 2
-    assert record(cloud, described).metadata["motd"] == "bye"
-
-
 def test_metadata_never_shows_passwords(described: Machine) -> None:
     """Passwords are in ``credentials`` and nowhere else, however the machine was fetched."""
     described.refresh(credentials=True)
     assert described.metadata == SHOWN
-    assert described.get_metadata() == SHOWN
-    assert described.update_metadata(n=1).keys() == SHOWN.keys()
+    assert described.get_metadata(credentials=True) == described.metadata == THERE
+    assert described.update_metadata(n=1).keys() == THERE.keys()
+    assert described.delete_metadata_at_key("n").keys() == described.metadata.keys() == THERE.keys() - {"n"}
 
 
 def test_returned_metadata_is_a_copy(machine: Machine) -> None:
     """Changing what was returned changes nothing that the machine shows."""
     machine.update_metadata(motd="hi").clear()
     machine.get_metadata().clear()
-    machine.metadata.clear()
     assert machine.metadata == {"motd": "hi"}
+
+
+def test_metadata_is_read_only(machine: Machine) -> None:
+    """Who changes `metadata` means to change the machine, and is told what to call."""
+    machine.update_metadata(motd="hi")
+    with pytest.raises(TypeError, match=r"cannot be changed: call update_metadata\(\)"):
+        machine.metadata["x"] = 1
+    assert machine.metadata == {"motd": "hi"}
+
+
+def test_boot_script_stays_where_it_shows(described: Machine, script: Path) -> None:
+    """To set the boot script neither shows it in the metadata nor hides it."""
+    described.set_boot_script(script)
+    assert described.metadata == SHOWN
+    described.get_metadata()
+    described.set_boot_script(script)
+    assert described.metadata == {**THERE, "user-script": SCRIPT}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kits.cloud import record, sent
-from smartdc import InputError, Machine, ResourceNotFound, ValidationFailed
-from smartdc.emulator import Emulator, Fault
+from smartdc import DataCenter, InputError, Machine, ResourceNotFound, ValidationFailed
+from smartdc.emulator import Emulator
 
 TYPED: dict[str, Any] = {"role": "web", "rank": 0, "load": 0.5, "live": False, "big": True, "void": "", "no.1": "ä b"}
 
@@ -40,12 +40,6 @@ def test_get_tag_asks_for_plain_text(tagged: Machine, cloud: Emulator) -> None:
     tagged.get_tag("role")
     assert cloud.trace[-1].operation == "GetMachineTag"
     assert cloud.trace[-1].headers["accept"] == "text/plain"
-
-
-def test_get_tag_that_is_not_there(machine: Machine) -> None:
-    """``GetMachineTag`` says that there is no such tag."""
-    with pytest.raises(ResourceNotFound, match='tag "role" not found'):
-        machine.get_tag("role")
 
 
 def test_add_tags(tagged: Machine, cloud: Emulator) -> None:
@@ -143,21 +137,6 @@ def test_tags_that_would_be_lost(machine: Machine, cloud: Emulator, method: str,
     assert len(cloud.trace) == before
 
 
-@pytest.mark.parametrize("operation", ["AddMachineTags", "ReplaceMachineTags", "DeleteMachineTag", "DeleteMachineTags"])
-def test_lost_answer(tagged: Machine, cloud: Emulator, operation: str) -> None:
-    """Setting and deleting tags twice is doing it once: when the answer is lost it is asked for again."""
-    cloud.faults.add(Fault(operation, kind="reset", when="after"))
-    {
-        "AddMachineTags": lambda: tagged.add_tags(role="db"),
-        "ReplaceMachineTags": lambda: tagged.replace_tags(role="db"),
-        "DeleteMachineTag": lambda: tagged.delete_tag("role"),
-        "DeleteMachineTags": tagged.delete_all_tags,
-    }[operation]()
-    assert cloud.trace.operations()[-2:] == [operation] * 2
-    assert record(cloud, tagged).tags == tagged.tags
-    assert tagged.tags.get("role") != "web"
-
-
 def test_tags_that_cloudapi_refuses(machine: Machine) -> None:
     """What ``AddMachineTags`` says of a tag is in the error."""
     with pytest.raises(ValidationFailed, match="Unrecognized special triton tag") as caught:
@@ -169,5 +148,47 @@ def test_returned_tags_are_a_copy(machine: Machine) -> None:
     """Changing what was returned changes nothing that the machine shows."""
     machine.add_tags(role="web").clear()
     machine.get_tags().clear()
-    machine.tags.clear()
     assert machine.tags == {"role": "web"}
+
+
+def test_tags_are_read_only(tagged: Machine) -> None:
+    """Who changes `tags` means to change the machine, and is told what to call."""
+    with pytest.raises(TypeError, match=r"cannot be changed: call add_tags\(\)"):
+        tagged.tags["x"] = 1
+    assert tagged.tags == TYPED
+
+
+@pytest.fixture
+def made(dc: DataCenter) -> Machine:
+    """A machine that was created with a token."""
+    return dc.create_machine(
+        name="made", package="g1-nano", image="base-64-lts@24.4.1", tags={"role": "web"}, token="deploy-42"
+    )
+
+
+def test_token_is_no_tag_of_the_user(made: Machine) -> None:
+    """The tag by which a create is recognised shows as `token`, and in the server's answer, which is kept whole."""
+    assert made.get_tags() == made.tags == {"role": "web"}
+    assert made.add_tags(zone=3) == made.tags == {"role": "web", "zone": 3}
+    assert made.token == "deploy-42"
+    assert made["tags"] == {"role": "web", "zone": 3, "smartdc_token": "deploy-42"}
+
+
+def test_no_token(tagged: Machine) -> None:
+    """A machine that others made has none."""
+    assert tagged.token is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_replaced_tags_keep_the_token(made: Machine, dc: DataCenter, cloud: Emulator, known: bool) -> None:
+    """``ReplaceMachineTags`` leaves the token where it is, also where nothing was known of the tags."""
+    machine = made if known else Machine(dc, data={"id": made.id})
+    assert machine.replace_tags(role="db") == machine.tags == {"role": "db"}
+    assert sent(cloud, "ReplaceMachineTags")[2] == {"role": "db", "smartdc_token": "deploy-42"}
+    assert [found.id for found in dc.machines_by_token("deploy-42")] == [made.id]
+
+
+def test_token_goes_with_all_tags(made: Machine, dc: DataCenter) -> None:
+    """``DeleteMachineTags`` deletes the token too, so that nothing is found by it any more."""
+    made.delete_all_tags()
+    assert (made.token, dc.machines_by_token("deploy-42")) == (None, [])

@@ -14,8 +14,12 @@ import responses
 from kits.cloud import record
 from smartdc import (
     DataCenter,
+    Disk,
     InputError,
     Machine,
+    Migration,
+    Snapshot,
+    Volume,
     WaitFailed,
     WaitTimeout,
 )
@@ -131,7 +135,7 @@ def test_machine_that_failed_ends_the_wait(dc: DataCenter, slow: Emulator) -> No
     slow.transitions.fail("provision")
     machine = dc.create_machine(name="web-1", image=dc.images()[0], package="g1-small")
     with pytest.raises(
-        WaitFailed, match=r"web-1 .*cannot become running: it is failed.*the audit: provision, success no"
+        WaitFailed, match=r"web-1 .*cannot become running: it is failed.*its audit says that provision failed at"
     ) as caught:
         machine.poll_until("running")
     assert caught.value.reason == machine.audit()[0]
@@ -151,7 +155,7 @@ def test_failure_can_be_waited_for(dc: DataCenter, slow: Emulator) -> None:
 def test_machine_that_is_deleted_ends_the_wait(machine: Machine, dc: DataCenter, slow: Emulator) -> None:
     """A machine that somebody deletes will not stop any more; the ``MachineAudit`` says who did it and when."""
     dc.machine(machine.id).delete()
-    with pytest.raises(WaitFailed, match=r"cannot become stopped: it is deleted.*destroy, success yes") as caught:
+    with pytest.raises(WaitFailed, match=r"cannot become stopped: it is deleted.*destroy succeeded at") as caught:
         machine.poll_until("stopped")
     assert caught.value.reason is not None
     assert caught.value.reason["action"] == "destroy"
@@ -162,7 +166,9 @@ def test_machine_without_an_audit_ends_the_wait(machine: Machine, cloud: Emulato
     """Where the ``MachineAudit`` cannot be had, the wait ends without a reason."""
     record(cloud, machine).state = "failed"
     cloud.faults.add(Fault("MachineAudit", status=404, code="ResourceNotFound", message="VM not found", times=None))
-    with pytest.raises(WaitFailed, match=r"cannot become running: it is failed$") as caught:
+    with pytest.raises(
+        WaitFailed, match=r"it is failed; its audit gives no reason; machine\.audit\(\) may have one later"
+    ) as caught:
         machine.poll_until("running")
     assert caught.value.reason is None
 
@@ -171,7 +177,7 @@ def test_failed_start_is_found_in_the_audit(stopped: Machine, slow: Emulator) ->
     """CloudAPI accepts a start that then fails: the machine stays stopped, and the ``MachineAudit`` tells."""
     slow.transitions.fail("start")
     stopped.start()
-    with pytest.raises(WaitFailed, match=r"did not become running: its start failed.*start, success no") as caught:
+    with pytest.raises(WaitFailed, match=r"did not become running: its start failed.*start failed at") as caught:
         stopped.poll_until("running")
     assert caught.value.reason == stopped.audit()[0]
     assert slow.clock.monotonic() == 30
@@ -307,7 +313,7 @@ def test_way_there_and_back_that_failed(busy_with_snapshot: Machine, cloud: Emul
     """That the state is right again does not hide that the action failed."""
     cloud.transitions.fail(action)
     ROUND_TRIPS[action](busy_with_snapshot)
-    with pytest.raises(WaitFailed, match=rf"its {action} failed \(the audit: {action}, success no"):
+    with pytest.raises(WaitFailed, match=rf"its {action} failed; its audit says that {action} failed at"):
         busy_with_snapshot.poll_until("running")
 
 
@@ -366,7 +372,7 @@ def test_failed_action_in_a_stable_state(machine: Machine, slow: Emulator, state
     """In a state that a machine does not leave by itself, a failed start will not lead out of it."""
     record(slow, machine).state = state
     machine.refresh().start()
-    with pytest.raises(WaitFailed, match=rf"stays {state}: its start failed.*start, success no"):
+    with pytest.raises(WaitFailed, match=rf"stays {state}: its start failed.*start failed at"):
         machine.poll_while(state)
     assert slow.clock.monotonic() == 30
 
@@ -385,3 +391,46 @@ def test_no_way_back_from_deleted(machine: Machine, cloud: Emulator, goal: str) 
     record(cloud, machine).state = "deleted"
     with pytest.raises(WaitFailed, match=f"cannot become {goal}: it is deleted"):
         machine.poll_until(goal)
+
+
+DEEDS: dict[str, Callable[[Machine, Any], object]] = {
+    "delete": lambda machine, seconds: machine.delete(wait=True, timeout=seconds),
+    "stop": lambda machine, seconds: machine.stop(wait=True, timeout=seconds),
+    "enable_firewall": lambda machine, seconds: machine.enable_firewall(wait=True, timeout=seconds),
+    "disable_firewall": lambda machine, seconds: machine.disable_firewall(wait=True, timeout=seconds),
+    "enable_deletion_protection": lambda machine, seconds: machine.enable_deletion_protection(
+        wait=True, timeout=seconds
+    ),
+    "disable_deletion_protection": lambda machine, seconds: machine.disable_deletion_protection(
+        wait=True, timeout=seconds
+    ),
+    "resize a disk": lambda machine, seconds: Disk(machine, data={"id": "d"}).resize(10, wait=True, timeout=seconds),
+    "delete a disk": lambda machine, seconds: Disk(machine, data={"id": "d"}).delete(wait=True, timeout=seconds),
+    "delete a volume": lambda machine, seconds: Volume(machine.datacenter, data={"id": "v"}).delete(
+        wait=True, timeout=seconds
+    ),
+    "delete a snapshot": lambda machine, seconds: Snapshot(machine, data={"name": "s"}).delete(
+        wait=True, timeout=seconds
+    ),
+    **{
+        f"{phase} a migration": lambda machine, seconds, phase=phase: getattr(  # type: ignore[misc]
+            Migration(machine.datacenter, data={"machine": machine.id}), phase
+        )(wait=True, timeout=seconds)
+        for phase in ("sync", "switch", "pause", "abort")
+    },
+    "watch a migration": lambda machine, seconds: next(
+        Migration(machine.datacenter, data={"machine": machine.id}).watch(timeout=seconds)
+    ),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "60"])
+def test_a_bad_timeout_is_refused_before_anything_is_sent(
+    machine: Machine, cloud: Emulator, deed: Callable[[Machine, Any], object], seconds: Any
+) -> None:
+    """Otherwise the machine would be deleted, or changed, and the error would be about the time-out."""
+    before = len(cloud.trace)
+    with pytest.raises(InputError, match="timeout"):
+        deed(machine, seconds)
+    assert len(cloud.trace) == before

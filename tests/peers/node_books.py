@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from smartdc.emulator import Emulator
 from smartdc.emulator.state import records
-from smartdc.emulator.state.storage import MigrationRecord, VolumeRecord
+from smartdc.emulator.state.records import VolumeRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 Thing = TypeVar("Thing")
 

@@ -86,7 +86,7 @@ def of_migration(books: Books, name: str) -> dict[str, Any]:
 
 
 def of_end(books: Books, name: str) -> dict[str, Any]:
-    """Return what is told of a migration in the end."""
+    """Return what is shown of a migration in the end."""
     return _some(books.migration(name), "phase state", type="end")
 
 

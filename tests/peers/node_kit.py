@@ -1,7 +1,7 @@
 """The npm packages `triton` and `smartdc` beside an emulator: a home with a key, their commands, and stories of many.
 
 A story is a list of steps: a command, and what is to be seen of it in what it prints and on the emulator's books.
-Stories are told once for a module, and then each step is a test of its own.
+Stories are run once for a module, and then each step is a test of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PATIENCE = 60
 """The most seconds that a command may take."""
 
 
-class Told(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended and what it said."""
 
     code: int
@@ -51,7 +51,7 @@ class Told(NamedTuple):
         return whole if isinstance(whole, list) else [whole]
 
 
-Check = Callable[[Told, Books], tuple[object, object]]
+Check = Callable[[CommandResult, Books], tuple[object, object]]
 """Return what is to be seen, and what it should be."""
 
 
@@ -79,9 +79,9 @@ class Step:
     def __str__(self) -> str:
         return f"{self.command} {self.arguments}".strip().replace("{{", "{").replace("}}", "}")
 
-    def look(self, told: Told, books: Books) -> tuple[list[object], list[object]]:
+    def look(self, result: CommandResult, books: Books) -> tuple[list[object], list[object]]:
         """Return all that is to be seen, and all that it should be."""
-        pairs = [check(told, books) for check in self.checks]
+        pairs = [check(result, books) for check in self.checks]
         return [seen for seen, _ in pairs], [wanted for _, wanted in pairs]
 
 
@@ -89,11 +89,11 @@ class Step:
 
 
 def shows(of: Callable[..., Mapping[str, Any]], *names: Any) -> Check:
-    """Say that the last object printed has all that the books know of a thing, as one of `peers.node_facts` tells it."""
+    """Say that the last object printed has all that the books know of a thing, as one of `peers.node_facts` returns it."""
 
-    def check(told: Told, books: Books) -> tuple[object, object]:
+    def check(result: CommandResult, books: Books) -> tuple[object, object]:
         facts = dict(of(books, *names))
-        return like(told.rows[-1], facts), facts
+        return like(result.rows[-1], facts), facts
 
     return check
 
@@ -101,8 +101,8 @@ def shows(of: Callable[..., Mapping[str, Any]], *names: Any) -> Check:
 def lists(of: Callable[..., Sequence[Mapping[str, Any]]], *names: Any) -> Check:
     """Say that the objects printed are those that the books know of, with all that they know."""
 
-    def check(told: Told, books: Books) -> tuple[object, object]:
-        rows, facts = told.rows, list(of(books, *names))
+    def check(result: CommandResult, books: Books) -> tuple[object, object]:
+        rows, facts = result.rows, list(of(books, *names))
         if len(rows) != len(facts):
             return rows, facts
         return [like(row, fact) for row, fact in zip(rows, facts, strict=True)], facts
@@ -113,24 +113,24 @@ def lists(of: Callable[..., Sequence[Mapping[str, Any]]], *names: Any) -> Check:
 def prints(of: Callable[[Books], object]) -> Check:
     """Say that what it printed as JSON is what is in the books, and nothing else."""
 
-    def check(told: Told, books: Books) -> tuple[object, object]:
+    def check(result: CommandResult, books: Books) -> tuple[object, object]:
         wanted = of(books)
-        return told.rows if isinstance(wanted, list) else told.rows[-1], wanted
+        return result.rows if isinstance(wanted, list) else result.rows[-1], wanted
 
     return check
 
 
 def words(of: Callable[[Books], Sequence[str]]) -> Check:
     """Say which words it printed, and that there were no others."""
-    return lambda told, books: (told.out.split(), list(of(books)))
+    return lambda result, books: (result.out.split(), list(of(books)))
 
 
 def says(text: str) -> Check:
     """Say that a text is among what it printed."""
 
-    def check(told: Told, books: Books) -> tuple[object, object]:
+    def check(result: CommandResult, books: Books) -> tuple[object, object]:
         wanted = text.format_map(books)
-        return wanted if wanted in told.out + told.err else told.out + told.err, wanted
+        return wanted if wanted in result.out + result.err else result.out + result.err, wanted
 
     return check
 
@@ -138,7 +138,7 @@ def says(text: str) -> Check:
 def has(find: Callable[..., object], *names: Any, **wanted: Any) -> Check:
     """Say what the books have of a thing, which one of the methods of `Books` finds."""
 
-    def check(_: Told, books: Books) -> tuple[object, object]:
+    def check(_: CommandResult, books: Books) -> tuple[object, object]:
         thing = find(books, *names)
         return {name: getattr(thing, name) for name in wanted}, wanted
 
@@ -148,7 +148,7 @@ def has(find: Callable[..., object], *names: Any, **wanted: Any) -> Check:
 def gone(find: Callable[..., object], *names: Any) -> Check:
     """Say that there is no such thing in the books."""
 
-    def check(_: Told, books: Books) -> tuple[object, object]:
+    def check(_: CommandResult, books: Books) -> tuple[object, object]:
         try:
             return find(books, *names), None
         except LookupError:
@@ -165,14 +165,14 @@ def like(row: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
 class Outcome(NamedTuple):
     """What came of a step: what was seen, and what should have been; or the mistake that made it impossible to say."""
 
-    told: Told
+    result: CommandResult
     seen: object = None
     wanted: object = None
     mistake: Exception | None = None
 
 
-class Desk:
-    """Where commands are typed: a home with a key and files, and the environment that says where the cloud is."""
+class Shell:
+    """Where commands are run: a home with a key and files, and the environment that says where the cloud is."""
 
     def __init__(self, home: Path, cloud: Emulator, url: str, argv: Callable[[str], list[str]]) -> None:
         self.home = home
@@ -187,7 +187,7 @@ class Desk:
             self.environment[f"{prefix}_KEY_ID"] = fingerprint
         self.environment["TRITON_PROFILE"] = "env"
 
-    def run(self, command: str, arguments: str = "") -> Told:
+    def run(self, command: str, arguments: str = "") -> CommandResult:
         """Run a command to its end; it gets no terminal and no input."""
         done = subprocess.run(
             [*self.argv(command), *shlex.split(arguments)],
@@ -199,7 +199,7 @@ class Desk:
             timeout=PATIENCE,
             check=False,
         )
-        return Told(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     @contextlib.contextmanager
     def running(self, command: str, arguments: str = "") -> Iterator[subprocess.Popen[str]]:
@@ -213,34 +213,34 @@ class Desk:
             finally:
                 process.kill()
 
-    def tell(self, story: Sequence[Step]) -> list[Outcome]:
+    def run_steps(self, story: Sequence[Step]) -> list[Outcome]:
         """Run the commands one after the other, and look at the books after each."""
         return [self._take(step) for step in story]
 
-    def tell_all(self, *stories: Sequence[Step]) -> list[Outcome]:
-        """Tell stories side by side, each of things that the others leave alone, and return what came of each step."""
+    def run_all(self, *stories: Sequence[Step]) -> list[Outcome]:
+        """Run stories side by side, each of things that the others leave alone, and return what came of each step."""
         with ThreadPoolExecutor(len(stories)) as pool:
-            return [outcome for outcomes in pool.map(self.tell, stories) for outcome in outcomes]
+            return [outcome for outcomes in pool.map(self.run_steps, stories) for outcome in outcomes]
 
     def _take(self, step: Step) -> Outcome:
-        told = Told(-1, "", "not run")
+        result = CommandResult(-1, "", "not run")
         try:
             if step.first:
                 step.first(self.cloud)
-            told = self.run(*(text.format_map(self.books) for text in (step.command, step.arguments)))
+            result = self.run(*(text.format_map(self.books) for text in (step.command, step.arguments)))
             with self.cloud.transitions.lock:
                 self.cloud.transitions.settle()
-                seen, wanted = copy.deepcopy(step.look(told, self.books))
+                seen, wanted = copy.deepcopy(step.look(result, self.books))
         except Exception as mistake:  # noqa: BLE001  it is the step's own test that has to fail
-            return Outcome(told, mistake=mistake)
-        return Outcome(told, seen, wanted)
+            return Outcome(result, mistake=mistake)
+        return Outcome(result, seen, wanted)
 
 
 def verify(step: Step, outcome: Outcome) -> None:
     """Fail unless a step ended as it should, and printed what the books say."""
-    told = outcome.told
-    whole = f"{step}\n{told.out}\n{told.err}"
-    assert told.code == step.code, f"ended with {told.code}: {whole}"
+    result = outcome.result
+    whole = f"{step}\n{result.out}\n{result.err}"
+    assert result.code == step.code, f"ended with {result.code}: {whole}"
     if outcome.mistake:
         raise AssertionError(whole) from outcome.mistake
     assert outcome.seen == outcome.wanted, whole
@@ -271,11 +271,11 @@ def open_cloud(file: KeyFile, *slow: str) -> Emulator:
 
 
 @contextlib.contextmanager
-def desk(cloud: Emulator, home: Path, file: KeyFile, argv: Callable[[str], list[str]]) -> Iterator[Desk]:
-    """Serve a cloud, and put a desk before it; the key of the account is in ``~/.ssh``."""
+def open_shell(cloud: Emulator, home: Path, file: KeyFile, argv: Callable[[str], list[str]]) -> Iterator[Shell]:
+    """Serve a cloud, and open a shell before it; the key of the account is in ``~/.ssh``."""
     put_key(home, file, "id_account")
     with Server(cloud) as server:
-        yield Desk(home, cloud, server.url, argv)
+        yield Shell(home, cloud, server.url, argv)
 
 
 def put_key(home: Path, file: KeyFile, name: str) -> None:

@@ -19,14 +19,14 @@ from peers.node_facts import (
     of_snapshots,
     of_volume,
 )
-from peers.node_kit import Check, Step, Told, gone, has, lists, prints, says, shows, words
+from peers.node_kit import Check, CommandResult, Step, gone, has, lists, prints, says, shows, words
 from smartdc.emulator import AfterSeconds, ByScript, Emulator
 
 machine = Books.machine
 
 
 def hold(cloud: Emulator) -> None:
-    """Let no sync end before it is told to."""
+    """Let no sync end by itself."""
     cloud.transitions.policies["migrate-sync"] = ByScript()
 
 
@@ -70,7 +70,7 @@ def has_disks(*sizes: int) -> Check:
     return lambda _, books: ([disk["size"] for disk in books.machine("flex").disks], list(sizes))
 
 
-def is_mounted(_: Told, books: Books) -> tuple[object, object]:
+def is_mounted(_: CommandResult, books: Books) -> tuple[object, object]:
     """Say that a volume is in use by the machine that was made with it."""
     return books.volume("data").refs, [books.machine("mounts").id]
 

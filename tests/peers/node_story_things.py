@@ -35,7 +35,7 @@ from peers.node_facts import (
     of_volume,
     of_volumes,
 )
-from peers.node_kit import Check, Step, Told, gone, has, lists, prints, put_key, says, shows, words
+from peers.node_kit import Check, CommandResult, Step, gone, has, lists, prints, put_key, says, shows, words
 from smartdc.emulator import Emulator
 
 FRIEND = "3d51f2d5-46f2-4da5-bb04-3238f2f64768"
@@ -98,7 +98,7 @@ def tagged(name: str, *roles: str) -> Check:
 def opened(path: str, *roles: str) -> Check:
     """Say which roles a path below the account is tagged with."""
 
-    def check(_: Told, books: Books) -> tuple[object, object]:
+    def check(_: CommandResult, books: Books) -> tuple[object, object]:
         tags = books.account().role_tags.get(path.format_map(books), [])
         return [books.account().roles[role].name for role in tags], list(roles)
 

@@ -46,33 +46,33 @@ def _without(names: str, what: dict[str, Any]) -> dict[str, Any]:
 
 
 EXACTLY_ONCE = Difference(
-    "a create bears a token, by which the machine is found again when the answer is lost",
+    "a create has a token, by which the machine is found if the answer is lost",
     lambda sent: sent._replace(body={**sent.body, TOKEN: "..."}),
 )
 IN_QUERY = Difference(
-    "an action goes where CloudAPI's reference has it: into the query, which is signed",
+    "the action is in the query, as in CloudAPI's reference, where it is signed",
     lambda sent: sent._replace(query={**sent.query, **sent.body}, body={}),
 )
 SAID_ONCE = Difference(
-    "what is in the path is not said again in the query or the body",
+    "what is in the path is not repeated in the query or the body",
     lambda sent: sent._replace(
         query=_without("id name diskId vlan_id", sent.query), body=_without("id name", sent.body)
     ),
 )
 NOT_SAID = Difference(
-    "what nobody asked for is left to CloudAPI's default",
+    "options that are not given are left to CloudAPI's defaults",
     lambda sent: sent._replace(body=_without("primary", sent.body)),
 )
 ONLY_CHANGES = Difference(
-    "an update sends what is to change, and so undoes nothing that others change meanwhile",
+    "an update sends only what changes, so that it does not revert concurrent changes",
     lambda sent: sent._replace(body=_without("rule", sent.body)),
 )
 PAGES = Difference(
-    "a listing that CloudAPI gives out in pages is read to its end",
+    "all pages are read",
     lambda sent: sent._replace(query={**sent.query, "limit": "1000", "offset": "0"}),
 )
 SERVERS_OWN = Difference(
-    "CloudAPI leaves out failed volumes by itself",
+    "failed volumes are left out by CloudAPI itself",
     lambda sent: sent._replace(query=_without("predicate", sent.query)),
 )
 DIFFERENCES = (EXACTLY_ONCE, IN_QUERY, SAID_ONCE, NOT_SAID, ONLY_CHANGES, PAGES, SERVERS_OWN)

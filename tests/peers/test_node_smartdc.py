@@ -8,7 +8,7 @@ import pytest
 
 from kits.signing import KeyShelf
 from peers import node_story_sdc
-from peers.node_kit import Desk, Outcome, Step, desk, open_cloud, program, verify
+from peers.node_kit import Outcome, Shell, Step, open_cloud, open_shell, program, verify
 
 pytest_plugins = ("kits.signing_fixtures",)
 
@@ -17,8 +17,8 @@ STEPS: tuple[Step, ...] = (*MACHINES, *THINGS)
 
 
 @pytest.fixture(scope="module")
-def sdc(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A desk where `sdc-*` commands are typed."""
+def sdc(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell where `sdc-*` commands are typed."""
     folder = program("smartdc", "bin")
     file, home = key_of("ecdsa-256", "pem"), tmp_path_factory.mktemp("sdc")
     cloud = open_cloud(file)
@@ -28,14 +28,14 @@ def sdc(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         script, *more = command.split()
         return ["node", str(folder / script), *more]
 
-    with desk(cloud, home, file, argv) as there:
+    with open_shell(cloud, home, file, argv) as there:
         yield there
 
 
 @pytest.fixture(scope="module")
-def outcomes(sdc: Desk) -> dict[Step, Outcome]:
-    """What came of every command: two stories were told side by side to one server."""
-    return dict(zip(STEPS, sdc.tell_all(MACHINES, THINGS), strict=True))
+def outcomes(sdc: Shell) -> dict[Step, Outcome]:
+    """What came of every command: two stories were run side by side to one server."""
+    return dict(zip(STEPS, sdc.run_all(MACHINES, THINGS), strict=True))
 
 
 @pytest.mark.parametrize("step", STEPS, ids=str)

@@ -13,7 +13,7 @@ from kits.signing import KeyShelf
 from peers import node_story_machines, node_story_things
 from peers.node_books import Books
 from peers.node_facts import of_machine
-from peers.node_kit import Desk, Outcome, Step, desk, like, open_cloud, program, until, verify, watchdog
+from peers.node_kit import Outcome, Shell, Step, like, open_cloud, open_shell, program, until, verify, watchdog
 from smartdc.emulator import AfterSeconds, Server
 
 pytest_plugins = ("kits.signing_fixtures",)
@@ -25,8 +25,8 @@ SLOW = ("provision", "stop", "destroy", "create_image", "migrate-begin", "migrat
 
 
 @pytest.fixture(scope="module")
-def triton(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A desk where `triton` is typed, before a cloud with some machines and a second data centre."""
+def triton(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell where `triton` is typed, before a cloud with some machines and a second data centre."""
     script = program("triton", "bin/triton")
     file, home = key_of("ecdsa-256", "pem"), tmp_path_factory.mktemp("triton")
     cloud, other = open_cloud(file, *SLOW), open_cloud(file)
@@ -39,16 +39,16 @@ def triton(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     other.state.images_elsewhere["emulator-1"] = cloud.state.images
     with (
         Server(other) as second,
-        desk(cloud, home, file, lambda command: ["node", str(script), *command.split()]) as there,
+        open_shell(cloud, home, file, lambda command: ["node", str(script), *command.split()]) as there,
     ):
         cloud.state.settings.elsewhere = {"emulator-2": second.url}
         yield there
 
 
 @pytest.fixture(scope="module")
-def outcomes(triton: Desk) -> dict[Step, Outcome]:
-    """What came of every command: two stories were told side by side to one server."""
-    return dict(zip(STEPS, triton.tell_all(MACHINES, THINGS), strict=True))
+def outcomes(triton: Shell) -> dict[Step, Outcome]:
+    """What came of every command: two stories were run side by side to one server."""
+    return dict(zip(STEPS, triton.run_all(MACHINES, THINGS), strict=True))
 
 
 @pytest.mark.parametrize("step", STEPS, ids=str)
@@ -62,7 +62,7 @@ def test_how_many() -> None:
     assert len({step.command for step in STEPS if not step.command.startswith("-")}) > 100
 
 
-def test_changefeed(triton: Desk, outcomes: dict[Step, Outcome]) -> None:  # noqa: ARG001  it is alone only after the stories
+def test_changefeed(triton: Shell, outcomes: dict[Step, Outcome]) -> None:  # noqa: ARG001  it is alone only after the stories
     """``GetChangefeed``: the command prints a change as soon as it is on the books."""
     cloud, books = triton.cloud, Books(triton.cloud)
     machine = books.machine("still")
@@ -70,15 +70,15 @@ def test_changefeed(triton: Desk, outcomes: dict[Step, Outcome]) -> None:  # noq
         assert process.stdout is not None
         until(lambda: cloud.state.feed.registered)
         with cloud.transitions.lock, cloud.state.feed.watch(machine):
-            machine.tags = {"told": True}
-        told = json.loads(process.stdout.readline())
-    assert told["changedResourceId"] == machine.id
-    assert told["changeKind"] == {"resource": "vm", "subResources": ["tags"]}
+            machine.tags = {"role": "web"}
+        change = json.loads(process.stdout.readline())
+    assert change["changedResourceId"] == machine.id
+    assert change["changeKind"] == {"resource": "vm", "subResources": ["tags"]}
     facts = of_machine(books, "still") | {"package": ""}
-    assert like(told["resourceObject"], facts) == facts
+    assert like(change["resourceObject"], facts) == facts
 
 
-def test_vnc(triton: Desk, outcomes: dict[Step, Outcome]) -> None:  # noqa: ARG001  see above
+def test_vnc(triton: Shell, outcomes: dict[Step, Outcome]) -> None:  # noqa: ARG001  see above
     """``ConnectMachineVNC``: the command carries the screen of a machine to a port, where it greets and echoes."""
     [screen] = triton.cloud.populate(1, name="screen", image="debian-12-cloud", package="b1-small")
     with triton.running("instance vnc", "screen") as process, watchdog(process):
@@ -92,10 +92,10 @@ def test_vnc(triton: Desk, outcomes: dict[Step, Outcome]) -> None:  # noqa: ARG0
     assert triton.cloud.trace[-1].path.endswith(f"{screen.id}/vnc")
 
 
-def test_foreign_key(triton: Desk, tmp_path: Path, key_of: KeyShelf) -> None:
-    """A key that the account does not have is refused, and nothing is told."""
-    with desk(triton.cloud, tmp_path, key_of("ecdsa-521", "pem"), triton.argv) as stranger:
+def test_foreign_key(triton: Shell, tmp_path: Path, key_of: KeyShelf) -> None:
+    """A key that the account does not have is refused, and nothing is printed."""
+    with open_shell(triton.cloud, tmp_path, key_of("ecdsa-521", "pem"), triton.argv) as stranger:
         stranger.environment["TRITON_KEY_ID"] = key_of("ecdsa-521").fingerprint().removeprefix("MD5:")
-        told = stranger.run("account get", "-j")
-    assert (told.code, told.out) == (1, "")
-    assert "InvalidCredentials" in told.err
+        result = stranger.run("account get", "-j")
+    assert (result.code, result.out) == (1, "")
+    assert "InvalidCredentials" in result.err

@@ -16,7 +16,7 @@ from typing import IO, Any
 import pytest
 
 from kits.signing import KeyShelf
-from peers.node_kit import desk, open_cloud, program, watchdog
+from peers.node_kit import open_cloud, open_shell, program, watchdog
 from peers.node_twins import DIFFERENCES, MACHINE_TWINS, TOKEN, Sent, Twin
 from peers.node_twins_account import ACCOUNT_TWINS
 from peers.node_world import World, arrange, furnish
@@ -97,7 +97,7 @@ def pair(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     cloud = open_cloud(file)
     cloud.transitions.policy = AT_ONCE
     furnish(home)
-    with desk(cloud, home, file, lambda command: ["node", str(script), command]) as there:
+    with open_shell(cloud, home, file, lambda command: ["node", str(script), command]) as there:
         connection = {**cloud.connection(there.url), "secret": file.path}
         with DataCenter(**connection) as dc, there.running(str(modules)) as process:
             yield Pair(Node(process), cloud, connection, dc)

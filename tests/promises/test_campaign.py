@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import itertools
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +21,20 @@ import pytest
 from kits.campaign import CREATE, FAILURE_MODES, OPERATIONS, FailureMode, Harness, Injection, Operation, Target
 from kits.campaign_report import Report, run_operation, run_scenario
 from kits.limits import descriptors, join_all_but
+from kits.switched import SIGNALS, SWITCHED, Alarm, SwitchedHarness, interrupted
+from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.faults.plan import KINDS
 from smartdc.errors import CallError
 
 Scenario = tuple[Operation, Injection]
+
+SIGNALS_EACH = 6
+"""How many times a signal comes in the midst of each operation."""
+EXCEPTIONS: dict[signal.Signals, type[BaseException]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: SystemExit,
+    signal.SIGALRM: Alarm,
+}
 
 PARALLEL = 8
 """How many scenarios run at the same time where all they do is wait."""
@@ -78,6 +89,8 @@ def run_random_sequence(harness: Harness, chance: random.Random) -> Report:
     last = [operation for operation in OPERATIONS if operation.name == "delete"]
     order = [operation for operation in chance.sample(OPERATIONS, len(OPERATIONS)) if operation not in last] + last
     with harness.target() as target:
+        # Half of them under CloudAPI's throttle, by real deadlines; a call that this costs is a violation.
+        target.cloud.state.settings.throttle = chance.choice([None, Throttle(burst=30, rate=10)])
         for operation in order:
             injections = tuple(
                 Injection(
@@ -177,6 +190,36 @@ def test_a_failure_that_prevents_a_machine_says_so(alone: Target) -> None:
 
     assert caught.value.applied is False
     assert alone.created() == []
+
+
+def test_over_the_wire_whatever_is_answered_to_others(report: Report) -> None:
+    """Answers that belong to other requests are taken for none: nothing is done twice, and nothing false is told."""
+    with SwitchedHarness() as harness:
+        for operation, mode, times in itertools.product(OPERATIONS, SWITCHED, (1, 2, None)):
+            report.add(run_scenario(harness, operation, Injection(mode, operation.cloudapi_name, times)))
+            report.add(run_scenario(harness, operation, Injection(mode, "*", times)))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_signal_at_any_moment_spoils_nothing(operation: Operation, kind: signal.Signals) -> None:
+    """What its handler raises comes out; what was begun is done at most once, and the client can go on at once."""
+    chance, ended = random.Random(kind), 0  # noqa: S311 (a seed, so that a run can be repeated)
+    while ended < SIGNALS_EACH:
+        # A server of its own for each: a request that was on its way may arrive when all is over.
+        with Harness("http") as harness, harness.target() as target:
+            try:
+                with interrupted(chance, kind, 0.004):
+                    operation.do(target)
+            except EXCEPTIONS[kind]:
+                ended += 1
+            alive, listed = target.alive(), target.listed()
+
+            assert listed in (alive, target.alive())
+            assert target.client.session._slots.free == target.client.session.settings.pool_size
+            target.cloud.transitions.settle()
+            assert operation.repeatable or operation.count(target) <= 1
 
 
 def test_random_failures(report: Report, request: pytest.FixtureRequest) -> None:

@@ -265,7 +265,7 @@ def test_an_answer_about_another_machine_is_none(dc: TimedDataCenter, cloud: Emu
     [first, second, _] = dc.machines()
     with RawServer(reply(body=dict(second))) as server, DataCenter(server.url, login="demo") as other:
         mine = Machine(other, data=dict(first))
-        with pytest.raises(BadResponse, match=f"asked for Machine {first.id}, got"):
+        with pytest.raises(BadResponse, match=f"asked for {first.id}, got"):
             mine.refresh()
 
     assert dict(mine) == dict(first)

@@ -101,6 +101,7 @@ def test_machine_leaves_its_secrets_behind(secretive: Machine) -> None:
     """Passwords, the boot script and user data are in no pickle of a machine; all else is."""
     assert secretive.credentials() == {"root": "top secret"}
     assert not any(holds(secretive, secret) for secret in SECRETS)
+    assert not any(holds(secretive.refresh(), secret) for secret in SECRETS)
     twin = revived(secretive)
     assert (twin, twin.name, twin.ips, twin.state) == (secretive, "web-1", secretive.ips, "running")
     assert twin.metadata == {"motd": "hi"}
@@ -140,3 +141,13 @@ def test_other_resources(dc: DataCenter) -> None:
     twin = revived(image)
     assert (twin, dict(twin), type(twin)) == (image, dict(image), Image)
     assert twin.datacenter == dc
+
+
+@pytest.mark.parametrize("metadata", ["#!/bin/sh top secret", ["top secret"], 7, None, True])
+def test_machine_with_malformed_metadata(dc: DataCenter, metadata: Any) -> None:
+    """What is no metadata cannot be told from a secret, and stays behind."""
+    machine = Machine(dc, data={"id": "17", "name": "web-1", "metadata": metadata})
+    twin = revived(machine)
+
+    assert (twin, twin["metadata"]) == (machine, {})
+    assert not any(holds(machine, secret) for secret in SECRETS)

@@ -406,7 +406,7 @@ def test_repr(setup: Setup, tmp_path: Path) -> None:
     for dc in (text, named):
         dc.account()
     things = own(reachable(text, named, setup.dc, machine, key, response, caught.value, profile, explain_auth()))
-    kinds = {type(thing).__name__ for thing in things}
+    kinds = {kind.__name__ for thing in things for kind in type(thing).__mro__}
     assert kinds >= {"DataCenter", "Session", "Identity", "HTTPSignatureAuth", "PrivateKey", "Machine", "AccessKey"}
     assert kinds >= {"Response", "PreparedRequest", "ResourceNotFound", "Profile", "Explanation"}
     for thing in things:
@@ -426,6 +426,30 @@ def test_headers_of_what_was_sent(setup: Setup) -> None:
     for request in (response.request, caught.value.request):
         assert request is not None
         assert "Authorization" not in (request.headers or {})
+
+
+def sentry(thing: object) -> str:
+    """Show what sentry-sdk sends: it asks for this method first, and dumps any other mapping whole."""
+    return str(type(thing).__sentry_repr__(thing))  # type: ignore[attr-defined]
+
+
+def ipython(thing: object) -> str:
+    """Show what IPython prints."""
+    return str(pytest.importorskip("IPython.lib.pretty").pretty(thing))
+
+
+def rich(thing: object) -> str:
+    """Show what rich prints of the variables of a traceback."""
+    return str(pytest.importorskip("rich.pretty").pretty_repr(thing))
+
+
+@pytest.mark.parametrize("show", [sentry, ipython, rich])
+def test_reporters_of_errors_show_the_repr_only(setup: Setup, show: Callable[[object], str]) -> None:
+    """A machine is a mapping, and reporters dump mappings; users have all of it as ``dict(machine)``."""
+    machine = setup.machine()
+
+    assert show(machine) == repr(machine)
+    assert dict(machine)["metadata"]["user-data"] == USER_DATA
 
 
 def test_repr_of_half_a_client(setup: Setup) -> None:

@@ -214,7 +214,8 @@ def test_a_forked_child_has_locks_and_random_numbers_of_its_own() -> None:
     """A fork while all of the parent's connections are in use does not stop the child, nor do both retry in step."""
     with RawServer(reply(body=[1])) as server:
         session = Session(Settings(server.url, pool_size=1))
-        session._slots.acquire()
+        taken: list[None] = []
+        session._slots.acquire(taken)
         session.budget._lock.acquire()
 
         def work() -> str:
@@ -222,7 +223,7 @@ def test_a_forked_child_has_locks_and_random_numbers_of_its_own() -> None:
             return f"{found} {session.rng.random()}"
 
         said = in_child(work)
-        session._slots.release()
+        session._slots.release(taken)
         session.budget._lock.release()
         ours = session.rng.random()
 

@@ -24,7 +24,7 @@ def test_config(dc: DataCenter, cloud: Emulator, fabric: str) -> None:
     account(cloud).default_network = fabric
 
     assert dc.config() == {"default_network": fabric}
-    assert sent(cloud, "GetConfig") == ("GET", "/config", {})
+    assert sent(cloud, "GetConfig") == ("GET", "config", {})
 
 
 def test_config_of_nothing(dc: DataCenter, cloud: Emulator) -> None:
@@ -42,7 +42,7 @@ def test_update_config(dc: DataCenter, cloud: Emulator, fabric: str, form: str) 
 
     assert dc.update_config(default_network=given) == {"default_network": fabric}
 
-    assert sent(cloud, "UpdateConfig") == ("PUT", "/config", {"default_network": fabric})
+    assert sent(cloud, "UpdateConfig") == ("PUT", "config", {"default_network": fabric})
     assert account(cloud).default_network == fabric
 
 
@@ -60,4 +60,4 @@ def test_update_config_with_roles(dc: DataCenter, cloud: Emulator, fabric: str) 
 
     dc.update_config(fabric)
 
-    assert sent(cloud, "UpdateConfig")[1] == "/config"
+    assert sent(cloud, "UpdateConfig")[1] == "config"

@@ -15,7 +15,6 @@ from smartdc import (
     Machine,
     MissingParameter,
     Network,
-    NetworkIP,
     OutOfAddresses,
     ResourceNotFound,
 )
@@ -67,12 +66,12 @@ def test_ips_cost_one_request_when_the_last_one_is_seen(cloud: Emulator, network
 
 
 def test_ips_behind_pages_of_free_ones(cloud: Emulator, network: Network, there: records.NetworkRecord) -> None:
-    """Short and empty pages of ``ListNetworkIPs`` do not end the listing."""
+    """Short and empty pages of ``ListNetworkIPs`` do not end the listing; four are read at a time, if there can be so many."""
     there.freed = {str(there.subnet[n]) for n in range(5, 900)}
     there.reserved = {str(there.subnet[n]) for n in range(900, 910)}
     found = network.ips(limit=100)
     assert len(found) == 12
-    assert [each["offset"] for each in asked(cloud)] == [str(start) for start in range(0, 1000, 100)]
+    assert sorted(int(each["offset"]) for each in asked(cloud)) == list(range(0, 1100, 100))
 
 
 def test_ips_start_where_they_are_to(network: Network, there: records.NetworkRecord) -> None:
@@ -127,12 +126,6 @@ def test_ips_of_a_pool(dc: DataCenter, cloud: Emulator) -> None:
     assert Network(dc, data={"id": pool.members[0]}).ips() == []
 
 
-def test_ips_of_a_network_that_is_not_there(dc: DataCenter) -> None:
-    """``ListNetworkIPs`` says that there is no such network."""
-    with pytest.raises(ResourceNotFound, match=f"{UNKNOWN} not found"):
-        Network(dc, data={"id": UNKNOWN}).ips()
-
-
 def test_ips_end_where_the_broadcast_address_is_missing(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
     """A server that never shows the last row of ``ListNetworkIPs`` is asked for no more rows than there can be."""
     odd_server.get("http://odd.test/my/networks/n-1/ips", json=[])
@@ -141,7 +134,7 @@ def test_ips_end_where_the_broadcast_address_is_missing(odd_dc: DataCenter, odd_
 
 
 def test_ips_that_are_no_list(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
-    """An answer to ``ListNetworkIPs`` that is none is told."""
+    """An answer to ``ListNetworkIPs`` that is none is an error."""
     odd_server.get("http://odd.test/my/networks/n-1/ips", json={})
     with pytest.raises(BadResponse):
         Network(odd_dc, data={"id": "n-1"}).ips()
@@ -189,19 +182,6 @@ def test_ip_of_others_on_a_shared_network(dc: DataCenter, cloud: Emulator) -> No
     assert (ip.owner_uuid, ip.belongs_to_uuid, ip.managed) == (other.id, None, False)
     with pytest.raises(InvalidArgument, match="is in use by another account"):
         ip.update(reserved=True)
-
-
-def test_constructor_and_refresh(network: Network, there: records.NetworkRecord) -> None:
-    """``GetNetworkIP`` is what an address asks for to see itself."""
-    ip = NetworkIP(network, "192.168.128.77")
-    there.reserved.add("192.168.128.77")
-    assert ip.reserved is False
-    assert ip.refresh().reserved is True
-
-
-def test_repr(dc: DataCenter) -> None:
-    """An address is shown as it is."""
-    assert repr(NetworkIP(Network(dc, data={"id": "n-1"}), data={"ip": "10.0.0.5"})) == "<NetworkIP 10.0.0.5>"
 
 
 # Reserving
@@ -312,6 +292,6 @@ def test_a_machine_asks_for_an_address_that_cannot_be_had(
     dc: DataCenter, network: Network, address: str, error: Any
 ) -> None:
     """``CreateMachine`` is refused an address that the network does not have, or has for itself."""
-    wish = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
+    spec = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
     with pytest.raises(error, match=address):
-        dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=wish)
+        dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=spec)

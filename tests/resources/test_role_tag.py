@@ -77,7 +77,7 @@ def thing(dc: DataCenter, machine: Machine, reader: RoleRecord, writer: RoleReco
 
 
 @pytest.mark.parametrize(
-    ("thing", "operation", "shown"), [(name, *told[:2]) for name, told in THINGS.items()], indirect=["thing"]
+    ("thing", "operation", "shown"), [(name, *row[:2]) for name, row in THINGS.items()], indirect=["thing"]
 )
 def test_role_tags_of_a_thing(thing: HasRoleTags, cloud: Emulator, operation: str, shown: str) -> None:
     """``SetRoleTags`` on a thing is seen by whatever shows the thing."""
@@ -106,7 +106,7 @@ def test_role_tags_of_a_collection(dc: DataCenter, cloud: Emulator, reader: Role
 
     assert dc.set_role_tags_of(collection, ["reader"]) == ["reader"]
 
-    assert sent(cloud, "SetRoleTags:ReplaceResourcesRoleTags")[:2] == ("PUT", f"/{collection}")
+    assert sent(cloud, "SetRoleTags:ReplaceResourcesRoleTags")[:2] == ("PUT", f"{collection}")
     assert account(cloud).role_tags == {f"/demo/{collection}": [reader.id]}
     assert dc.role_tags_of(collection) == ["reader"]
     assert dc.role_tags() == []
@@ -127,7 +127,7 @@ def test_role_tags_of_the_keys_of_a_user(dc: DataCenter, cloud: Emulator, reader
     assert user.set_role_tags_of("keys", ["reader"]) == user.role_tags_of("keys") == ["reader"]
 
     assert sent(cloud, "SetRoleTags:ReplaceUserKeysResourcesRoleTags")[:2] == ("PUT", f"{user.path}/keys")
-    assert account(cloud).role_tags == {f"/demo{user.path}/keys": [reader.id]}
+    assert account(cloud).role_tags == {f"/demo/{user.path}/keys": [reader.id]}
     assert user.role_tags() == []
 
 

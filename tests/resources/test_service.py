@@ -11,6 +11,6 @@ def test_services(dc: DataCenter, cloud: Emulator) -> None:
     """``ListServices`` gives URLs by name."""
     cloud.state.settings.services = {"docker": "tcp://docker.example:2376"}
     services = dc.services()
-    assert sent(cloud, "ListServices") == ("GET", "/services", {})
+    assert sent(cloud, "ListServices") == ("GET", "services", {})
     assert services["docker"] == "tcp://docker.example:2376"
     assert services["cloudapi"] == dc.base_url

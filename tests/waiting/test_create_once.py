@@ -211,13 +211,51 @@ def test_a_conflict_that_nobody_can_look_into_leaves_the_outcome_open(clock: Vir
     assert caught.value.applied is None
 
 
-def test_a_conflict_at_the_second_attempt_that_is_not_ours_is_a_refusal(run: Run) -> None:
-    """What bears the name and not the mark was made by somebody else."""
-    store = Store("unanswered", "conflict")
-    with pytest.raises(errors.Conflict) as caught:
+@pytest.mark.parametrize("second", ["conflict", "refused"])
+def test_a_refused_second_attempt_says_nothing_about_the_first(run: Run, clock: VirtualClock, second: str) -> None:
+    """What the first attempt made may not be listed yet, and may be the very reason for the refusal."""
+    store = Store("unanswered", second)
+    began = clock.monotonic()
+    with pytest.raises(errors.APIError) as caught:
         run(store)
 
-    assert caught.value.applied is False
+    assert caught.value.applied is None
+    assert clock.monotonic() - began == 180
+
+
+def test_a_thing_of_the_first_attempt_is_found_after_a_refused_second_one(clock: VirtualClock) -> None:
+    """A refusal of the second attempt leads to one more look."""
+    store = Store("unanswered", "refused")
+
+    assert create_once(store.send, lambda: ["late"] if store.sent == 2 else [], clock, 10.0) == "late"
+
+
+def test_a_second_attempt_that_cannot_be_signed_leaves_the_outcome_open(clock: VirtualClock) -> None:
+    """An agent that goes away meanwhile is no news of the first attempt."""
+    attempts: list[int] = []
+
+    def send() -> str:
+        attempts.append(1)
+        raise errors.AgentError("gone") if len(attempts) == 2 else errors.TransportError("the answer is lost")
+
+    with pytest.raises(errors.TransportError, match="lost") as caught:
+        create_once(send, list, clock, 10.0)
+
+    assert isinstance(caught.value.__cause__, errors.AgentError)
+    assert caught.value.applied is None
+
+
+def test_looks_back_off(clock: VirtualClock) -> None:
+    """A lost answer costs a dozen looks, not ninety: pauses grow to fifteen seconds, and the last look is on time."""
+    began, looks = clock.monotonic(), list[float]()
+
+    def find() -> list[str]:
+        looks.append(clock.monotonic() - began)
+        return []
+
+    create_once(Store("unanswered").send, find, clock, 60.0)
+
+    assert looks == [0, 2, 6, 14, 29, 44, 59, 60, 60]
 
 
 def test_an_agent_that_is_gone_does_not_hide_what_became_of_the_create(clock: VirtualClock) -> None:

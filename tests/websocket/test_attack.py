@@ -307,7 +307,7 @@ def test_closing_has_a_deadline(ends: Ends, answer: bytes) -> None:
     ends.server.sendall(answer)
     ends.client.close()
 
-    assert ends.is_over()
+    eventually(ends.is_over)
 
 
 def test_a_close_frame_without_an_end_is_the_end(ends: Ends) -> None:
@@ -378,20 +378,24 @@ def test_interrupts_lose_no_message(ends: Ends, interrupts: Callable[..., bool])
 
 def test_interrupts_leave_whole_frames(ends: Ends, interrupts: Callable[..., bool]) -> None:
     """What was being sent is sent, and what is sent after it is understood."""
-    chance, data = random.Random(1), bytearray()  # noqa: S311
-    ends.server.settimeout(HASTE)
+    chance, data, size = random.Random(1), bytearray(), 300_000  # noqa: S311
+
+    def take() -> None:
+        while len(data) < 51 * (size + 14) and (piece := ends.server.recv(2**20)):
+            data.extend(piece)
+
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
     hits = 0
     for _ in range(50):
-        hits += interrupts(lambda: ends.client.send(bytes(300_000), PATIENCE), chance.uniform(0.00002, 0.002))
-        with contextlib.suppress(TimeoutError):
-            while piece := ends.server.recv(2**20):
-                data += piece
-                if len(data) % (300_000 + 14) == 0:
-                    break
+        hits += interrupts(lambda: ends.client.send(bytes(size), PATIENCE), chance.uniform(0.00002, 0.002))
+    ends.client.send(bytes(size), PATIENCE)
 
+    eventually(lambda: data and not len(data) % (size + 14))
     assert hits > 10
-    assert data[:2] == b"\x82\xff"
-    assert not len(data) % (300_000 + 14)
+    assert all(data[at : at + 2] == b"\x82\xff" for at in range(0, len(data), size + 14))
+    ends.client.close()
+    taking.join(PATIENCE)
 
 
 def test_interrupts_lose_no_byte_of_a_screen(
@@ -663,17 +667,17 @@ def test_no_last_state_is_missed_behind_a_proxy_that_breaks_at_random(
 def test_a_quiet_feed_survives_a_proxy_that_cuts_the_silent(
     shared_server: SharedServer, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pings are what it hears; 55 seconds are half a second here."""
+    """Its pings are traffic; 55 seconds are 0.3 here."""
     shared_server.cloud = cloud
-    monkeypatch.setattr(heartbeat, "PING_INTERVAL", 0.05)
+    monkeypatch.setattr(heartbeat, "PING_INTERVAL", 0.02)
     [there] = cloud.populate(1, name="web-1")
     with (
-        SpoilingProxy(int(shared_server.url.rpartition(":")[2]), idle=0.5) as proxy,
+        SpoilingProxy(int(shared_server.url.rpartition(":")[2]), idle=0.3) as proxy,
         DataCenter(**cloud.connection(proxy.url)) as dc,
         dc.changefeed() as changes,
     ):
         with pytest.raises(WaitTimeout):
-            changes.wait(1.2)
+            changes.wait(0.6)
         change(cloud, there.id, name="web-2")
         found = changes.wait(PATIENCE)
 
@@ -697,7 +701,7 @@ def test_a_proxy_that_cuts_all_the_same_hides_nothing(
             change(cloud, there.id, name=f"other-{number}")
 
             assert changes.wait(PATIENCE).machine.name == f"other-{number}"
-        assert proxy.connections > 3
+        assert proxy.connections > 1
 
 
 def cuts_exceed(proxy: SpoilingProxy, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""The changefeed: a WebSocket that tells an account what becomes of its machines."""
+"""The changefeed: a WebSocket that reports the changes of an account's machines."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from smartdc.emulator.pipeline.websocket import WebSocket
 
 VERSION = parse_range("9.14.0")
-"""The version whose machines the feed tells of, whatever was asked for."""
+"""The version in which the feed shows machines, whatever was asked for."""
 
 
 @operation("GetChangefeed", "GET", "/:account/changefeed")
 def get_changefeed(call: Call) -> Reply:
-    """Become a WebSocket that tells of changes, once the client has said of which.
+    """Upgrade to a WebSocket that reports changes once the client has registered for them.
 
-    A handshake that cannot be accepted ends the connection: it brings down the process that runs CloudAPI.
+    A handshake that cannot be accepted ends the connection: in CloudAPI it crashes the server's process.
     """
     if not asks_upgrade(call.request):
         raise ApiError(500, None, "Connection Must Upgrade For WebSockets")
-    return upgrade(call, lambda websocket: _tell(call, websocket))
+    return upgrade(call, lambda websocket: _report(call, websocket))
 
 
-def _tell(call: Call, websocket: "WebSocket") -> None:
+def _report(call: Call, websocket: "WebSocket") -> None:
     account = call.account.id
     transitions = call.transitions
 

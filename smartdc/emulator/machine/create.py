@@ -20,8 +20,7 @@ from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.compute import choose_node
-from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
-from smartdc.emulator.state.storage import VolumeRecord
+from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person, VolumeRecord
 from smartdc.emulator.state.transitions import JobFailed
 
 PARAMETERS = "Invalid VM parameters"

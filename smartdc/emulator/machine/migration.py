@@ -14,7 +14,7 @@ from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.pipeline.stream import KIND, Tell, lines, send_chunks
+from smartdc.emulator.pipeline.stream import KIND, Source, lines, send_chunks
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.records import Job, MachineRecord
 from smartdc.emulator.state.storage import MigrationRecord
@@ -85,7 +85,7 @@ def watch(call: Call) -> Reply:
     return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, read_news))
 
 
-def _news_reader(call: Call, migration: MigrationRecord) -> Tell:
+def _news_reader(call: Call, migration: MigrationRecord) -> Source:
     """Return a function for the news of a migration, which leaves out phases that ended before."""
     sent = [dict(entry) for entry in migration.history]
     if sent and migration.state == "running":

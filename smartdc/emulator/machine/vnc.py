@@ -1,4 +1,4 @@
-"""The screen of a hardware virtual machine, over a WebSocket; nothing here draws, so that it only greets and echoes."""
+"""The screen of a hardware virtual machine, over a WebSocket: it sends VNC's greeting, and echoes what it receives."""
 
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,12 @@ REJECTION = (
     b"HTTP/1.1 500 Upgrade Rejected\r\nConnection: close\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (len(_REASON), _REASON)
 )
-"""What a handshake is answered with that cannot be accepted."""
+"""The answer to a handshake that cannot be accepted."""
 
 
 @operation("ConnectMachineVNC", "GET", f"{MACHINE}/vnc")
 def connect_vnc(call: Call) -> Reply:
-    """Become a WebSocket to the screen of a running kvm or bhyve machine; CloudAPI's words begin with a stray null."""
+    """Upgrade to a WebSocket to the screen of a running kvm or bhyve machine; CloudAPI's messages begin with a stray null."""
     machine = call.machine
     if not machine.hvm:
         message = f"null Instance type {machine.brand} does not support VNC connections"

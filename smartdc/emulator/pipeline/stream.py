@@ -1,4 +1,4 @@
-"""An answer that lasts: lines are sent when there is something to tell, until there is an end."""
+"""A streamed answer: lines of JSON are sent as they come about, until the stream ends."""
 
 import contextlib
 import json
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 TICK = 0.02
-"""Seconds between two looks at what there is to tell."""
+"""Seconds between two checks for new lines."""
 
 KIND = "application/x-json-stream"
 
-Tell = Callable[[], tuple[list[dict[str, Any]], bool]]
+Source = Callable[[], tuple[list[dict[str, Any]], bool]]
 """Return what is new, and whether that was all."""
 
 
@@ -20,12 +20,12 @@ def lines(things: Iterable[dict[str, Any]]) -> bytes:
     return "".join(f"{json.dumps(thing)}\n" for thing in things).encode()
 
 
-def send_chunks(connection: socket.socket, tell: Tell) -> None:
-    """Send what there is to tell in chunks, as it comes about, until the end or until the client is gone."""
+def send_chunks(connection: socket.socket, source: Source) -> None:
+    """Send what the source returns in chunks, as it comes about, until its end or until the client is gone."""
     with contextlib.suppress(OSError):
         connection.settimeout(TICK)
         while True:
-            news, over = tell()
+            news, over = source()
             if news:
                 text = lines(news)
                 connection.sendall(b"%x\r\n%b\r\n" % (len(text), text))
@@ -36,7 +36,7 @@ def send_chunks(connection: socket.socket, tell: Tell) -> None:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Wait for a tick, and say whether the client has gone meanwhile."""
+    """Wait for a tick, and tell whether the client has gone meanwhile."""
     try:
         return not connection.recv(1)
     except TimeoutError:

@@ -1,7 +1,7 @@
-"""From a call to a WebSocket: what a handshake must bring along, and what becomes of one that is refused.
+"""Upgrade a call to a WebSocket: what a handshake must contain, and how one is refused.
 
-CloudAPI answers a refused upgrade by a status and no more: no body, and so no code and no words. The same request
-without ``Upgrade`` is told the reason.
+CloudAPI refuses an upgrade with a status and no body, and so without code and message. The same request without
+``Upgrade`` is answered with the reason.
 """
 
 import base64
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     Talk = Callable[[WebSocket], None]
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""What RFC 6455 has servers add to the key of a handshake."""
+"""What a server appends to the key of a handshake, by RFC 6455."""
 
 VERSION = "13"
 
 
 def asks_upgrade(request: Request) -> bool:
-    """Say whether a request wants to become another protocol."""
+    """Tell whether a request asks for an upgrade."""
     tokens = [token.strip().lower() for token in request.headers.get("connection", "").split(",")]
     return "upgrade" in tokens and bool(request.headers.get("upgrade"))
 
@@ -35,8 +35,8 @@ def asks_upgrade(request: Request) -> bool:
 def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = (), rejection: bytes = b"") -> Reply:
     """Accept the handshake of a call, after which ``talk`` has the connection until it returns.
 
-    A malformed one, or an offer of subprotocols among which is none of ``protocols``, is answered by the bytes of
-    ``rejection`` and the end of the connection. Doors that cannot upgrade, and emulators without the library for it,
+    A malformed handshake, or one that offers only subprotocols that are not in ``protocols``, is answered with
+    ``rejection`` and the end of the connection. Doors that cannot upgrade, and emulators without the package for it,
     answer with a 501.
     """
     if not call.request.upgradable:
@@ -64,13 +64,13 @@ def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = (), rejection: 
 
 
 def _subprotocol(request: Request, protocols: Sequence[str]) -> str | None:
-    """Return the first of the offers that is known, '' when nothing was offered, and None when none will do."""
+    """Return the first known subprotocol that is offered, '' when none is offered, and None when none is known."""
     offers = [offer.strip() for offer in request.headers.get("sec-websocket-protocol", "").split(",") if offer.strip()]
     return next((offer for offer in offers if offer in protocols), None) if offers else ""
 
 
 def _library() -> "type[WebSocket]":
-    # The library for WebSockets is an extra: all else that an emulator does works without it.
+    # The package is an extra: everything else in the emulator works without it.
     try:
         from smartdc.emulator.pipeline.websocket import WebSocket  # noqa: PLC0415
     except ModuleNotFoundError as error:

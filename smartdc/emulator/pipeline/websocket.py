@@ -1,4 +1,8 @@
-"""One WebSocket, from the end of its handshake on; the thread of its connection reads and writes, and others queue."""
+"""One WebSocket after its handshake.
+
+The thread of its connection does all reading and writing; other threads queue what they want done, and wake it. They may
+hold the lock of the transitions while they do so, which `tick` waits for, so that neither queueing nor waking blocks.
+"""
 
 import contextlib
 import queue
@@ -14,23 +18,22 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 TICK = 0.02
-"""Seconds between two looks at what has become of the machines meanwhile."""
+"""Seconds between two calls of `tick`, in which machines may change."""
 
 LAST_WAIT = 2.0
-"""Seconds for which the client may keep the end waiting."""
+"""Seconds for which the client may take to answer a close frame."""
 
 Message = str | bytes
 
 
 class WebSocket:
-    """A connection that is a WebSocket now; it is closed when its with-block is left."""
+    """A connection that was upgraded; it is closed when its with-block is left."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._protocol = ServerProtocol(state=State.OPEN, max_size=None)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waker, self._bell = socket.socketpair()
-        # Who wakes may hold the lock of the transitions, which the thread that is woken waits for.
         self._waker.setblocking(False)
         self._fragments: list[bytes] = []
         self._opcode = Opcode.TEXT
@@ -38,32 +41,32 @@ class WebSocket:
         self._broken = self._deaf = False
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the WebSocket itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of what is not the connection's own."""
+        """Close what the WebSocket has opened itself, which the connection is not."""
         self._waker.close()
         self._bell.close()
 
     # From any thread
 
     def send(self, message: Message) -> None:
-        """Send a text or bytes, soon."""
+        """Queue a text or bytes to be sent."""
         text = isinstance(message, str)
         data = message.encode() if isinstance(message, str) else message
         self._later(lambda: (self._protocol.send_text if text else self._protocol.send_binary)(data))
 
     def end(self, reason: str = "") -> None:
-        """Say goodbye, after what is queued."""
+        """Send a close frame, after what is queued."""
         self._later(lambda: self._end(reason))
 
     def cut(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a close frame."""
         self._later(self._cut)
 
     def mute(self) -> None:
-        """Neither hear nor say anything any more, as if the network were gone."""
+        """Neither read nor send anything any more, as if the network were gone."""
         self._deaf = True
 
     def _later(self, act: Callable[[], None]) -> None:
@@ -74,7 +77,7 @@ class WebSocket:
     # From the connection's own thread
 
     def run(self, hear: Callable[[Message], None], tick: Callable[[], None]) -> None:
-        """Pass on what comes, until the connection is over; ``tick`` is called again and again meanwhile."""
+        """Pass messages to ``hear`` until the connection is over; ``tick`` is called again and again meanwhile."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
             selector.register(self._bell, selectors.EVENT_READ)

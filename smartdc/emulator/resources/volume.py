@@ -19,7 +19,8 @@ from smartdc.emulator.resources.volume_check import (
     refuse,
     type_errors,
 )
-from smartdc.emulator.state.storage import VolumeRecord, worker
+from smartdc.emulator.state.records import VolumeRecord
+from smartdc.emulator.state.storage import worker
 from smartdc.emulator.state.transitions import JobFailed
 
 VOLUMES = "/:account/volumes"

@@ -8,7 +8,7 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.grammar import volume_predicate as predicate
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.storage import VolumeRecord
+from smartdc.emulator.state.records import VolumeRecord
 
 TYPES = ("tritonnfs",)
 STATES = ("creating", "ready", "failed", "deleting")

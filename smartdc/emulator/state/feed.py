@@ -1,4 +1,4 @@
-"""The feed of changes: who listens to it, and what it tells them of machines that become different."""
+"""The feed of changes: its listeners, and the messages that they get when machines change."""
 
 import contextlib
 import json
@@ -11,31 +11,31 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.state.records import MachineRecord
 
 SUB_RESOURCES = ("alias", "customer_metadata", "destroyed", "nics", "owner_uuid", "server_uuid", "state", "tags")
-"""The parts of a machine whose changes CloudAPI lets anybody listen to."""
+"""The parts of a machine whose changes CloudAPI reports."""
 
 RAW_STATES = {"stopping": "shutting_down", "offline": "unreachable", "deleted": "destroyed"}
-"""VMAPI's words for the states that CloudAPI has words of its own for."""
+"""VMAPI's names of states, where CloudAPI's differ."""
 
 
 class Ear(Protocol):
-    """What a listener is reached by."""
+    """The connection of a listener."""
 
     def send(self, message: str | bytes) -> None:
-        """Send a text, without waiting for anybody."""
+        """Send a message without blocking."""
 
     def end(self, reason: str = "") -> None:
-        """Say goodbye."""
+        """Send a close frame."""
 
     def cut(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a close frame."""
 
     def mute(self) -> None:
-        """Neither hear nor say anything any more."""
+        """Neither read nor send anything any more."""
 
 
 @dataclass(eq=False)
 class Listener:
-    """A connection to the feed; it is told nothing before it has said what it wants to know."""
+    """A connection to the feed; it gets no message before it has registered."""
 
     account: str
     ear: Ear
@@ -43,25 +43,25 @@ class Listener:
     registration: dict[str, Any] | None = None
 
     def hear(self, message: str | bytes) -> None:
-        """Take a registration in the place of the last one; one that is not sound is passed over without a word."""
+        """Take a registration in place of the last one; an invalid one is silently ignored, as in CloudAPI."""
         try:
-            wish = json.loads(message) if isinstance(message, str) else None
+            body = json.loads(message) if isinstance(message, str) else None
         except ValueError:
             return
-        if isinstance(wish, dict) and _is_sound(wish):
-            self.registration = wish
+        if isinstance(body, dict) and _is_sound(body):
+            self.registration = body
 
     def wants(self, machine: MachineRecord, changed: list[str]) -> bool:
-        """Say whether a change is one that was asked for."""
-        wish = self.registration
-        if wish is None or machine.owner != self.account or not set(changed) & set(wish["subResources"]):
+        """Tell whether a change is one that was registered for."""
+        body = self.registration
+        if body is None or machine.owner != self.account or not set(changed) & set(body["subResources"]):
             return False
-        return not _is_given(wish.get("vms")) or machine.id in wish["vms"]
+        return not _is_given(body.get("vms")) or machine.id in body["vms"]
 
 
-def _is_sound(wish: dict[str, Any]) -> bool:
-    parts, vms = wish.get("subResources"), wish.get("vms")
-    if wish.get("resource") != "vm" or not isinstance(parts, list) or any(part not in SUB_RESOURCES for part in parts):
+def _is_sound(body: dict[str, Any]) -> bool:
+    parts, vms = body.get("subResources"), body.get("vms")
+    if body.get("resource") != "vm" or not isinstance(parts, list) or any(part not in SUB_RESOURCES for part in parts):
         return False
     if not _is_given(vms):
         return True
@@ -69,12 +69,12 @@ def _is_sound(wish: dict[str, Any]) -> bool:
 
 
 def _is_given(vms: object) -> bool:
-    """Say whether JavaScript takes it for something: an empty list is, and then no machine fits."""
+    """Tell whether JavaScript takes it for true: an empty list is, and then no machine fits."""
     return isinstance(vms, list | dict) or bool(vms)
 
 
 class Feed:
-    """All the listeners of an emulator; ``machines`` are those that there is anything to tell of."""
+    """All listeners of an emulator; ``machines`` are those whose changes are reported."""
 
     def __init__(self, machines: Mapping[str, MachineRecord], now: Callable[[], float]) -> None:
         self._machines, self._now = machines, now
@@ -88,12 +88,12 @@ class Feed:
 
     @property
     def registered(self) -> int:
-        """How many of the connections have said what they want to know."""
+        """How many of the connections have registered."""
         return sum(listener.registration is not None for listener in self._listeners)
 
     @contextlib.contextmanager
     def listening(self, listener: Listener) -> Iterator[Listener]:
-        """Tell a listener of changes while the with-block lasts."""
+        """Report changes to a listener while the with-block lasts."""
         with self._lock:
             self._listeners.append(listener)
         try:
@@ -104,7 +104,7 @@ class Feed:
 
     @contextlib.contextmanager
     def watch(self, machine: MachineRecord, now: float | None = None) -> Iterator[None]:
-        """Publish what becomes different about a machine while the with-block lasts."""
+        """Publish what changes about a machine while the with-block lasts."""
         if not self._listeners or machine.id not in self._machines:
             yield
             return
@@ -114,13 +114,13 @@ class Feed:
         self._publish(machine, [name for name in SUB_RESOURCES if before[name] != after[name]], now)
 
     def announce(self, machine: MachineRecord) -> None:
-        """Publish a machine that was not there before."""
+        """Publish a new machine."""
         self._publish(machine, [name for name in SUB_RESOURCES if name != "destroyed"], None)
 
     def drop(self, how: str = "end") -> int:
         """Drop every connection, as CloudAPI does when its own feed ends, and return how many there were.
 
-        ``how`` is ``end``, with a goodbye, ``cut``, without one, or ``mute``: connected still, and dead.
+        ``how`` is ``end``, with a close frame, ``cut``, without one, or ``mute``: still connected, but dead.
         """
         dropped = list(self._listeners)
         for listener in dropped:
@@ -147,7 +147,7 @@ class Feed:
 
 
 def facts(machine: MachineRecord) -> dict[str, Any]:
-    """Return what can change about a machine, part by part, as it is now."""
+    """Return the parts of a machine whose changes are reported, as they are now."""
     return {
         "alias": machine.name,
         "customer_metadata": dict(machine.metadata),

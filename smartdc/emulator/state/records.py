@@ -373,6 +373,25 @@ class MachineRecord:
 
 
 @dataclass(slots=True)
+class VolumeRecord:
+    """A volume; size in MiB."""
+
+    id: str
+    owner: str
+    name: str
+    size: int
+    networks: list[str]
+    created: float
+    type: str = "tritonnfs"
+    state: str = "creating"
+    tags: dict[str, str] = field(default_factory=dict)
+    refs: list[str] = field(default_factory=list)
+    """The ids of machines created to mount it, living or not."""
+    path: str | None = None
+    """The path to mount, once it is ready."""
+
+
+@dataclass(slots=True)
 class Bucket:
     """A token bucket: what is left of the burst, and when it was counted (seconds)."""
 

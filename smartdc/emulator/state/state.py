@@ -27,8 +27,9 @@ from smartdc.emulator.state.records import (
     Person,
     UserRecord,
     VlanRecord,
+    VolumeRecord,
 )
-from smartdc.emulator.state.storage import MigrationRecord, VolumeRecord
+from smartdc.emulator.state.storage import MigrationRecord
 
 ADDRESS_RESERVE = 4096
 """The free addresses that populating leaves on a network, so that machines can still be created there."""

@@ -1,28 +1,9 @@
-"""The records of volumes and migrations, and the hidden machines whose jobs make volumes and images."""
+"""The records of migrations, and the hidden machines whose jobs make volumes and images."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.emulator.state.records import MachineRecord
-
-
-@dataclass(slots=True)
-class VolumeRecord:
-    """A volume; size in MiB."""
-
-    id: str
-    owner: str
-    name: str
-    size: int
-    networks: list[str]
-    created: float
-    type: str = "tritonnfs"
-    state: str = "creating"
-    tags: dict[str, str] = field(default_factory=dict)
-    refs: list[str] = field(default_factory=list)
-    """The ids of machines created to mount it, living or not."""
-    path: str | None = None
-    """The path to mount, once it is ready."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,31 @@
+"""The mark on a method that says which of CloudAPI's operations it uses."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def operation(*names: str, **of_owners: str) -> Callable[[F], F]:
+    """Mark a method with CloudAPI's operations.
+
+    Args:
+        names: the operations that it uses.
+        of_owners: instead of these, those (separated by spaces) that it uses as a method of a class of that name, for
+            methods that several classes inherit.
+
+    """
+
+    def mark(function: F) -> F:
+        vars(function)["__operations__"] = (names, of_owners)
+        return function
+
+    return mark
+
+
+def operations_of(method: object, owner: str) -> tuple[str, ...]:
+    """Return the operations that a method, or the getter of a property, uses in a class of that name."""
+    function = getattr(method, "fget", None) or getattr(method, "__func__", method)
+    mark: tuple[tuple[str, ...], dict[str, str]] = getattr(function, "__operations__", ((), {}))
+    names, of_owners = mark
+    return tuple(of_owners[owner].split()) if owner in of_owners else names

@@ -1,0 +1,237 @@
+"""Read listings that come in pages: all of a list, within one deadline, and saying so where something may be missing.
+
+CloudAPI reports no total, promises no order and knows no marker: a page is so many entries from an offset on, of what
+the list is at that moment. So the first page is read alone, and, while pages are full, the next ones four at a time.
+
+When entries vanish from the part of a list that has been read, all that follow move up, and some slip past the next
+offset. Therefore each page begins with a few entries that were on the page before. A list whose pages do not meet, or
+that has fewer entries than the last offset says, is read once more; where that shows the same, a WARNING says that the
+list may be incomplete.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from threading import Thread
+from typing import Any, TypeVar
+
+from smartdc.core import arguments
+from smartdc.core.resource import Addressable, whole_number
+from smartdc.errors import BadResponse, CallTimeout
+from smartdc.http.deadline import Deadline, calls_end_by
+
+__all__ = ["CONCURRENCY", "PAGE_SIZE", "Listing", "ListsInPages", "Page", "requests_for", "unique"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PAGE_SIZE = 1000
+"""The most entries that CloudAPI puts on a page."""
+
+CONCURRENCY = 4
+"""Pages that are read at the same time; where the list ends early, all but one of them are asked for in vain."""
+
+OVERLAP = 100
+"""One entry in so many is asked for twice, so that up to as many may vanish between two pages."""
+
+MAX_PAGES = 100_000
+"""Pages after which a list that still goes on is taken for endless."""
+
+MAX_BYTES = 2**28
+"""The most JSON that a list may have: some 150,000 machines, which take about a gigabyte as Python objects."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a listing."""
+
+    start: int
+    """The offset that it was asked from."""
+    entries: list[dict[str, Any]]
+    rows: int
+    """How many entries it has by the server's count, which is all that a HEAD tells."""
+    limit: int
+    """The most that the server puts on a page, which may be fewer than it was asked for."""
+    size: int = 0
+    """Bytes of JSON."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be more behind it."""
+        return self.rows > 0 and self.rows >= self.limit
+
+
+def _is_not_full(page: Page) -> bool:
+    return not page.is_full
+
+
+class Listing:
+    """One reading of a list, which `fetch` gets the page of that begins at an offset.
+
+    `label` names the request in errors, `start` is the first offset, and `deadline` counts for all pages together.
+    """
+
+    def __init__(self, label: str, fetch: Callable[[int], Page], start: int, deadline: Deadline) -> None:
+        self._label, self._fetch_page, self._start, self._deadline = label, fetch, start, deadline
+
+    def entries(self, key: str) -> list[dict[str, Any]]:
+        """Return every entry once, in the server's order; `key` tells them apart."""
+        found: dict[str, dict[str, Any]] = {}
+        if not self._read_once(found, key) and not self._read_once(found, key):
+            log.warning(
+                "%s: the list may be incomplete; it has changed while it was read, and again the second time",
+                self._label,
+            )
+        return list(found.values())
+
+    def count(self) -> int:
+        """Return how many entries there are, from the offset and the length of the last page."""
+        last = [*self.pages()][-1]
+        return last.start + last.rows - self._start
+
+    def pages(
+        self,
+        is_last: Callable[[Page], bool] = _is_not_full,
+        *,
+        overlap: bool = True,
+        stop: int | None = None,
+    ) -> Iterator[Page]:
+        """Yield the pages in their order, up to one that `is_last`, and none that begins at `stop` or after it.
+
+        Where neither that row is known nor the newest page full, the next page is read alone: it may be the last.
+        """
+        page = self._fetch(self._start, so_far=0)
+        yield page
+        shared = max(page.limit // OVERLAP, 1) if overlap and page.limit > 1 else 0
+        step = max(max(page.rows, page.limit) - shared, 1)
+        number, size = 1, page.size
+        while not is_last(page):
+            if number > MAX_PAGES or size > MAX_BYTES:
+                raise BadResponse(f"{self._label}: the list has not ended after {page.start + page.rows:,} entries")
+            width = CONCURRENCY if page.is_full or stop is not None else 1
+            starts = [self._start + step * place for place in range(number, number + width)]
+            starts = [start for start in starts if stop is None or start < stop]
+            if not starts:
+                return
+            fetch = partial(self._fetch, so_far=page.start + page.rows - self._start)
+            for newest in _at_once([partial(fetch, start) for start in starts]):
+                if newest.entries and newest.entries == page.entries:
+                    raise BadResponse(f"{self._label}: the server keeps sending the same page")
+                page = newest
+                yield page
+                if is_last(page):
+                    return
+                number, size = number + 1, size + page.size
+
+    def _fetch(self, start: int, so_far: int) -> Page:
+        if so_far and self._deadline.passed():
+            raise self._too_late(so_far)
+        try:
+            with calls_end_by(self._deadline):
+                return self._fetch_page(start)
+        except CallTimeout as error:
+            if so_far and self._deadline.passed():
+                raise self._too_late(so_far) from error
+            raise
+
+    def _too_late(self, so_far: int) -> CallTimeout:
+        method, _, path = self._label.partition(" ")
+        text = f"{self._label}: the time for the whole list has passed after {so_far:,} entries"
+        error = CallTimeout(text, method=method, path=path)
+        error.applied = False
+        return error
+
+    def _read_once(self, found: dict[str, dict[str, Any]], key: str) -> bool:
+        """Add the entries of all pages to `found`, and return whether none can have slipped through between them."""
+        # Whatever was there throughout is in `found` if each page begins with an entry of the page before, unless the
+        # order has changed. Then entries come twice in place of others, and there are fewer than the offsets count.
+        meets, seen = True, set[str]()
+        on_it: list[str] = []
+        page = None
+        for page in self.pages():
+            keys = [str(entry.get(key)) for entry in page.entries]
+            if page.start > self._start:
+                meets = meets and (page.limit == 1 or (bool(keys) and keys[0] in on_it))
+            if page.is_full and seen.issuperset(keys):
+                return False
+            seen.update(keys)
+            found.update(zip(keys, page.entries, strict=True))
+            on_it = keys
+        counted = page.start + page.rows - self._start if page and page.start > self._start else 0
+        return meets and len(seen) >= counted
+
+
+def requests_for(count: int) -> int:
+    """Return how many requests it takes to list so many entries, in pages of `PAGE_SIZE`."""
+    behind = count - PAGE_SIZE
+    wave = CONCURRENCY * (PAGE_SIZE - PAGE_SIZE // OVERLAP)
+    return 1 if behind < 0 else 1 + CONCURRENCY * (behind // wave + 1)
+
+
+def unique(entries: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """Return the entries of a list that differ in `key`, the newest of each."""
+    return list({str(entry.get(key)): entry for entry in entries}.values())
+
+
+class ListsInPages(Addressable):
+    """Mix-in for places that CloudAPI lists page by page."""
+
+    __slots__ = ()
+
+    def _listing(
+        self,
+        name: str,
+        query: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        method: str = "GET",
+    ) -> Listing:
+        """Return the list `name` below this place, from `offset` on, in pages of at most `limit`."""
+        wanted = arguments.integers(limit=PAGE_SIZE if limit is None else limit, offset=offset or 0)
+
+        def fetch(start: int) -> Page:
+            answer, response = self._call(method, name, params={**(query or {}), **wanted, "offset": start})
+            entries = self._expect(list, answer, response) if method == "GET" else []
+            rows = len(entries) if method == "GET" else self._counted(response)
+            most = whole_number(response, "x-query-limit", wanted["limit"])
+            return Page(start, entries, rows, most, len(response.content))
+
+        deadline = Deadline(self._datacenter.timeout, self._datacenter.clock)
+        return Listing(f"{method} {self.path}/{name}", fetch, wanted["offset"], deadline)
+
+
+def _at_once(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
+    """Run functions at the same time, and yield what they return in their order, or raise the first one's error.
+
+    The first runs in this thread. All are waited for, so that nothing is still on its way when the caller goes on; only
+    an interrupt leaves the others behind, which end by their deadlines and do not keep the process alive.
+    """
+    values: dict[int, T] = {}
+    errors: dict[int, BaseException] = {}
+
+    def run(number: int) -> None:
+        try:
+            values[number] = jobs[number]()
+        except BaseException as error:
+            errors[number] = error
+            if number == 0 and not isinstance(error, Exception):
+                raise
+
+    threads = [
+        Thread(target=copy_context().run, args=(run, number), name="smartdc-page", daemon=True)
+        for number in range(1, len(jobs))
+    ]
+    for thread in threads:
+        thread.start()
+    run(0)
+    for thread in threads:
+        thread.join()
+    for number in range(len(jobs)):
+        if number in errors:
+            raise errors[number]
+        yield values[number]

@@ -1,0 +1,29 @@
+"""A dict that cannot be changed, since nobody would hear of the change."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+__all__ = ["ReadOnlyDict"]
+
+
+class ReadOnlyDict(dict[str, Any]):
+    """A dict that shows what the server said, and refuses to be changed; `advice` says what to call instead.
+
+    Copies and pickles of it are plain dicts.
+    """
+
+    def __init__(self, entries: dict[str, Any], advice: str) -> None:
+        super().__init__(entries)
+        self._advice = advice
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError(
+            f"this dict shows what the server said, and cannot be changed: {self._advice}, or change a copy()"
+        )
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        """Be a plain dict where it is copied or unpickled."""
+        return dict, (dict(self),)

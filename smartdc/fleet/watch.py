@@ -1,0 +1,104 @@
+"""See how many machines are, with as few requests as that takes.
+
+A listing tells of a thousand machines at once, but of the others in the account too: of five thousand others it takes
+nine requests. So only those are listed that have in common what the wanted ones have in common: the beginning of their
+names, and tags. Where that still takes several requests, the one page is read that all of them were on. And where it
+takes fewer requests to ask for each by itself, that is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from smartdc.core.paging import PAGE_SIZE, requests_for
+from smartdc.machine.body import NAME
+from smartdc.machine.machine import HasMachines, Machine
+
+__all__ = ["Watch", "in_common"]
+
+MARGIN = 100
+"""How many others may come or go before a page that is read again, and it still holds all that were on it."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""Tags that are safe to filter by: CloudAPI gives ``*`` and the like a meaning of their own."""
+
+
+class Watch:
+    """Looks at machines of one owner, again and again, and remembers which way took the fewest requests."""
+
+    def __init__(self, owner: HasMachines) -> None:
+        self._owner = owner
+        self._query: dict[str, Any] | None = None
+        self._requests = 1
+        """How many requests the listing takes."""
+        self._offset: int | None = None
+        """Where the page begins that all machines were on."""
+
+    def look(self, machines: Sequence[Machine]) -> None:
+        """Bring every machine up to date, in any order; one that is gone becomes ``deleted``."""
+        listed = self._listed({machine.id for machine in machines}, in_common(machines))
+        for machine in machines:
+            if found := listed.get(machine.id):
+                machine.take(found)
+            else:
+                machine.look()
+
+    def _listed(self, wanted: set[str], query: dict[str, Any]) -> Mapping[str, dict[str, Any]]:
+        """Return what a listing says, by id; who is not in it must be asked for singly."""
+        if len(wanted) <= 1:
+            return {}
+        if query != self._query:
+            self._query, self._offset = query, None
+            self._requests = 1
+            if len(wanted) <= requests_for(PAGE_SIZE):
+                # Whether it is worth reading a list to its end shows on the first page.
+                page = self._page(0)
+                self._requests = requests_for(len(page))
+                return page if len(page) < PAGE_SIZE else {}
+        if self._offset is not None:
+            page = self._page(self._offset)
+            if len(wanted - page.keys()) < self._requests:
+                return page
+            self._offset = None
+        if len(wanted) <= self._requests:
+            return {}
+        entries = _by_id(self._owner.raw_machines(query))
+        self._requests = requests_for(len(entries))
+        places = [place for place, identifier in enumerate(entries) if identifier in wanted]
+        if self._requests > 1 and places and places[-1] - places[0] < PAGE_SIZE - 2 * MARGIN:
+            self._offset = max(places[0] - MARGIN, 0)
+        return entries
+
+    def _page(self, offset: int) -> dict[str, dict[str, Any]]:
+        return _by_id(self._owner.raw_machines(self._query or {}, PAGE_SIZE, offset, paged=True))
+
+
+def _by_id(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {str(entry.get("id")): entry for entry in entries}
+
+
+def in_common(machines: Sequence[Machine]) -> dict[str, Any]:
+    """Return the query of ``ListMachines`` that has all these machines and, as far as it can tell, few others."""
+    if not machines:
+        return {}
+    names = sorted(str(machine.get("name") or "") for machine in machines)
+    # What the first and the last in the alphabet have in common, those between have too.
+    same = [letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], zip(names[0], names[-1], strict=False))]
+    prefix = "".join(same)
+    named = {"name": prefix} if NAME.fullmatch(prefix) else {}
+    tags = set.intersection(*map(_plain_tags, machines))
+    return {**named, **{f"tag.{key}": value for key, value in sorted(tags)}}
+
+
+def _plain_tags(machine: Machine) -> set[tuple[str, str]]:
+    """Return the tags that can be filtered by; their values are strings."""
+    tags = machine.get("tags")
+    return {tag for tag in tags.items() if _is_plain(*tag)} if isinstance(tags, dict) else set()
+
+
+def _is_plain(key: str, value: object) -> bool:
+    is_own = key.startswith("triton.")
+    return isinstance(value, str) and not is_own and bool(_PLAIN.fullmatch(key) and _PLAIN.fullmatch(value))

@@ -1,0 +1,347 @@
+"""Exchange a plain request and a plain response over a kept connection, without the layers in between.
+
+`requests` and its adapter carry every call as always. Only `urlopen` of the pools is replaced, where three quarters of
+a call's own time go: over a connection that urllib3 has opened before, the request goes out in one piece, and the head
+of the response is split instead of parsed by the email package. Connecting, DNS, TLS and proxies stay urllib3's.
+
+Whatever is not plain goes the long way, through urllib3 and `http.client`. A request does so from the start: through a
+proxy, over a new connection, or with a header that `http.client` would refuse. A response does so from the middle:
+what was read of it is pushed back, and `http.client` reads it from its first byte. So the long way alone decides what
+becomes of anything unusual, and both end in the same errors.
+
+Where a tool looks at what a call does on the long way, every call takes it: see `smartdc.http.hooks`.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import re
+import socket
+import ssl
+import sys
+from typing import Any, cast
+
+from requests.structures import CaseInsensitiveDict
+from urllib3._collections import HTTPHeaderDict
+from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
+from urllib3.response import HTTPResponse
+from urllib3.util import SKIP_HEADER, Timeout
+
+from smartdc.http.deadline import Deadline
+from smartdc.http.hooks import hooked
+from smartdc.http.light import LeanResponse
+
+__all__ = ["LeanPool"]
+
+MAX_HEAD = 2**14
+"""Bytes of a head that are split here; a longer one goes the long way, which has the limits."""
+MAX_HEADERS = 50
+"""Headers that are split here; with more a head goes the long way."""
+MAX_BODY = 2**16
+"""Bytes of a body that are read at once; a longer one goes the long way, which reads it within its limit."""
+
+_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]++|%[0-9A-F]{2})*")
+"""Targets that urllib3 sends as they are."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods of which `http.client` sends no Content-Length where there is no body."""
+_STOPPED_READING = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
+
+_SOCKETS = (socket.socket, ssl.SSLSocket)
+
+
+class LeanPool:
+    """Mix-in for urllib3's pools that exchange what is plain themselves."""
+
+    host: str
+    port: int | None
+    scheme: str
+    proxy: Any
+
+    _host_header = ""
+
+    def urlopen(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> Any:
+        """Send a request and return its response, as urllib3 does."""
+        request = self._plain_request(method, url, body, headers, options)
+        kept = None if request is None else self._open_connection()
+        if request is None or kept is None:
+            return super().urlopen(method, url, body, headers, **options)  # type: ignore[misc]
+        return self._exchange(kept, request, method, url, Deadline(options["timeout"].read_timeout))
+
+    def _exchange(self, kept: Any, request: bytes, method: str, url: str, deadline: Deadline) -> Any:
+        """Send `request` over an open connection and return its response.
+
+        The connection ends in one of three ways, decided by two flags that are set once everything went well: it is
+        put back, a response that is still to be read takes it along, or it is closed. An exception or an interrupt at
+        any place finds the flags unset, and so closes it. What is closed is never put back: whoever still holds on to
+        it would otherwise close it for the next call.
+        """
+        reusable = taken = False
+        response: Any
+        try:
+            sys.audit("http.client.send", kept, request)
+            stopped = _send(kept.sock, request, deadline)
+            received = _receive_head(kept.sock, deadline)
+            plain = _plain_response(kept.sock, received, method, deadline)
+            if plain is None:
+                response = self._long_way(kept, received, method, deadline, close=stopped)
+                taken = True
+                return response
+            response, whole = plain
+            reusable = whole and not stopped
+        except TimeoutError as error:
+            raise ReadTimeoutError(cast("Any", self), url, "Read timed out.") from error
+        except ssl.SSLError as error:
+            raise SSLError(error) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise ProtocolError("Connection aborted.", error) from error
+        else:
+            return response
+        finally:
+            if not taken:
+                if not reusable:
+                    kept.close()
+                self._put_conn(kept if reusable else None)  # type: ignore[attr-defined]
+
+    def _open_connection(self) -> Any:
+        """Take a connection that is open; None where the next one has to be opened first, or somebody looks on."""
+        kept = self._get_conn()  # type: ignore[attr-defined]
+        if type(kept.sock) in _SOCKETS and not kept.debuglevel:
+            return kept
+        self._put_conn(kept)  # type: ignore[attr-defined]
+        return None
+
+    def _plain_request(
+        self, method: str, target: str, body: Any, headers: Any, options: dict[str, Any]
+    ) -> bytes | None:
+        """Write a request as `http.client` does; None for one that it would write otherwise, or refuse."""
+        if (
+            self.proxy is not None
+            or not isinstance(headers, CaseInsensitiveDict)
+            or not (body is None or type(body) is bytes)
+            or not isinstance(options.get("timeout"), Timeout)
+            or options.get("preload_content", True)
+            or options.get("redirect", True)
+            or options.get("chunked", False)
+            or not _TARGET.fullmatch(target)
+            or hooked()
+        ):
+            return None
+        store = headers._store  # type: ignore[attr-defined] # noqa: SLF001 (lower-case names to name and value)
+        if not _is_complete(store, method, body):
+            return None
+        lines = [f"{method} {target} HTTP/1.1"]
+        if "host" not in store:
+            lines.append(f"Host: {self._host()}")
+        head = _joined(lines, store)
+        return head + body if head and body else head
+
+    def _host(self) -> str:
+        """Return the Host header that `http.client` would send."""
+        if not self._host_header:
+            name = self.host.strip("[]").partition("%")[0].rstrip(".")
+            name = f"[{name}]" if ":" in name else name
+            usual = self.port in {None, {"http": 80, "https": 443}[self.scheme]}
+            self._host_header = name if usual else f"{name}:{self.port}"
+        return self._host_header
+
+    def _long_way(self, kept: Any, received: bytes, method: str, deadline: Deadline, *, close: bool) -> HTTPResponse:
+        """Let `http.client` and urllib3 read a response from its first byte, which has arrived already."""
+        kept.sock.settimeout(deadline.left())
+        parsed = kept.response_class(kept.sock, method=method, received=received)
+        try:
+            parsed.begin()
+        except BaseException:
+            parsed.close()
+            raise
+        if parsed.will_close or close:
+            kept.close()  # as `http.client` does: the socket itself stays open until the response is read
+        return HTTPResponse(
+            body=parsed,
+            headers=HTTPHeaderDict((name, _unfolded(value)) for name, value in parsed.msg.items()),
+            status=parsed.status,
+            version=parsed.version,
+            reason=parsed.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=parsed,
+            connection=kept,
+            pool=cast("Any", self),
+            request_method=method,
+        )
+
+
+def _is_complete(store: dict[str, tuple[str, Any]], method: str, body: bytes | None) -> bool:
+    """Return whether urllib3 would add no header but that of the host."""
+    if "accept-encoding" not in store or "user-agent" not in store or "transfer-encoding" in store:
+        return False
+    return method in _METHODS and ("content-length" in store or (method in _WITHOUT_BODY and not body))
+
+
+def _joined(lines: list[str], store: dict[str, tuple[str, Any]]) -> bytes | None:
+    """Append headers to the first lines of a head and encode it; None where `http.client` would refuse to, or fold.
+
+    Headers may come from anybody's `auth`, so each is looked at: one with a line break in it would be two.
+    """
+    for name, value in store.values():
+        if type(value) is not str or (name not in _KEYS and _key_of(name) is None):
+            return None
+        lines.append(f"{name}: {value}")
+    head = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    if head.count("\n") != breaks or head.count("\r") != breaks or SKIP_HEADER in head:
+        return None
+    try:
+        return f"{head}\r\n\r\n".encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+
+
+_KEYS: dict[str, str] = {}
+"""Names of headers that are well-formed, and the same in lower case; CloudAPI's are soon known."""
+MAX_KEYS = 1000
+
+
+def _key_of(name: Any) -> str | None:
+    """Return the name of a header in lower case, and None for what cannot be one."""
+    if type(name) is not str or not _NAME.fullmatch(name):
+        return None
+    key = name.lower()
+    if len(_KEYS) < MAX_KEYS:
+        _KEYS[name] = key
+    return key
+
+
+def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> bool:
+    """Send a whole request within the deadline, and return whether the server has stopped reading it.
+
+    Then it may have responded before, and that is still there to be read.
+    """
+    left = memoryview(request)
+    try:
+        while left:
+            _limit(sock, deadline)
+            left = left[sock.send(left) :]
+    except OSError as error:
+        if error.errno in _STOPPED_READING:
+            return True
+        raise
+    return False
+
+
+def _receive(sock: socket.socket, size: int, deadline: Deadline) -> bytes:
+    _limit(sock, deadline)
+    return sock.recv(size)
+
+
+def _limit(sock: socket.socket, deadline: Deadline) -> None:
+    if deadline.passed():
+        raise TimeoutError("timed out")
+    sock.settimeout(deadline.left())
+
+
+def _receive_head(sock: socket.socket, deadline: Deadline) -> bytes:
+    """Return what has come once it holds a whole head, or cannot become a plain one, or no more comes."""
+    received = _receive(sock, MAX_HEAD, deadline)
+    if not received:
+        raise http.client.RemoteDisconnected("Remote end closed connection without response")
+    while _is_beginning(received):
+        more = _receive(sock, MAX_HEAD, deadline)
+        if not more:
+            break
+        received += more
+    return received
+
+
+def _is_beginning(received: bytes) -> bool:
+    """Return whether this is a part of a head that may still become a plain one."""
+    if b"\n\r\n" in received or b"\n\n" in received or len(received) >= MAX_HEAD:
+        return False
+    return b"\n" not in received or _STATUS.match(received) is not None
+
+
+def _plain_response(
+    sock: socket.socket, received: bytes, method: str, deadline: Deadline
+) -> tuple[LeanResponse, bool] | None:
+    """Return the response, and whether nothing came after it; None for one that is not plain.
+
+    Plain is: HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body whose
+    length is given by one Content-Length. Nothing more is read of any other, so that the long way can read it.
+    """
+    end = received.find(b"\r\n\r\n")
+    first = _STATUS.match(received)
+    if end < 0 or first is None:
+        return None
+    store = _split(received[first.end() : end + 2].decode("latin-1"))
+    if store is None or "transfer-encoding" in store or "close" in _value(store, "connection").lower():
+        return None
+    status = int(first[1])
+    size = _body_size(status, method, store)
+    if size is None or size > MAX_BODY:
+        return None
+    body = received[end + 4 :]
+    # Bytes beyond a response belong to no request: whoever used the connection next would take them for its own.
+    reusable = len(body) <= size
+    if len(body) < size:
+        body = _rest(sock, body, size, deadline)
+    reason = (first[2] or b"").decode("latin-1").strip()
+    return LeanResponse(status, reason, store, body[:size]), reusable
+
+
+def _split(head: str) -> dict[str, tuple[str, str]] | None:
+    """Split a head into headers; None for one with folded, nameless or too many lines.
+
+    `http.client` keeps the blanks at the end of a value, and the first of several spellings of a name; so does this.
+    """
+    lines = head.split("\r\n")
+    lines.pop()
+    if len(lines) > MAX_HEADERS or head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
+        return None
+    store: dict[str, tuple[str, str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key = _KEYS.get(name) or _key_of(name)
+        if not colon or key is None:
+            return None
+        value = value.lstrip(" \t")
+        if key in store:
+            name, before = store[key]
+            value = f"{before}, {value}"
+        store[key] = (name, value)
+    return store
+
+
+def _unfolded(value: str) -> str:
+    """Join the lines of a value, as urllib3 does."""
+    *lines, last = value.split("\r\n")
+    return " ".join([*(line.strip(" \t") for line in lines), last.lstrip(" \t")]) if lines else value
+
+
+def _value(store: dict[str, tuple[str, str]], name: str) -> str:
+    pair = store.get(name)
+    return "" if pair is None else pair[1]
+
+
+def _body_size(status: int, method: str, store: dict[str, tuple[str, str]]) -> int | None:
+    """Return the bytes of a body; None where the response does not give them in the usual way."""
+    if status in {204, 304} or method == "HEAD":
+        return 0
+    length = _value(store, "content-length")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
+
+
+def _rest(sock: socket.socket, body: bytes, size: int, deadline: Deadline) -> bytes:
+    """Read what is missing of a body."""
+    parts = [body]
+    missing = size - len(body)
+    while missing:
+        part = _receive(sock, missing, deadline)
+        if not part:
+            raise http.client.IncompleteRead(b"".join(parts), missing)
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,113 @@
+"""A server whose answers belong to other requests, and signals that come at random moments."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any, Self
+
+from kits.campaign import FailureMode, Harness, Injection, ShortPauses, Target, TimedDataCenter
+from kits.http import Line, RawServer
+from kits.mutation import parsed, written
+
+__all__ = ["SIGNALS", "SWITCHED", "Alarm", "SwitchedHarness", "interrupted"]
+
+SWITCHED = [
+    FailureMode("the answer to the request before", "swapped"),
+    FailureMode("a late copy of the answer before", "duplicated"),
+]
+"""What a proxy that mixes up its connections does."""
+
+
+class SwitchedHarness(Harness):
+    """A harness whose server answers a request with what belongs to the one before it."""
+
+    def __init__(self) -> None:
+        super().__init__("adapter")
+        self.raw = RawServer(self._act)
+        self._mode: Injection | None = None
+        self._left = 0
+        self._before = b""
+
+    def __enter__(self) -> Self:
+        """Open the door."""
+        self.raw.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the door."""
+        self.raw.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def target(self) -> Iterator[Target]:
+        """Reset the data centre, and open a new client of the server."""
+        self.cloud.reset()
+        parts = {"clock": self.clock, "rng": ShortPauses(0)}
+        with TimedDataCenter(**{**self.cloud.connection(self.raw.url), **parts}) as client:
+            yield Target(self.cloud, client)
+
+    @contextlib.contextmanager
+    def inject(self, *injections: Injection) -> Iterator[None]:
+        """Mix answers up while a with-block lasts."""
+        [self._mode] = injections
+        self._left = self._mode.times or sys.maxsize
+        try:
+            yield
+        finally:
+            self._mode = None
+
+    def _act(self, line: Line) -> bool:
+        """Answer a request; a swapped answer loses its own, and a copy comes before it."""
+        mine = written(self.cloud.handle(parsed(line.request)))
+        before, self._before = self._before, mine
+        mode = self._mode
+        chosen = mode and mode.operation in {"*", self.cloud.trace[-1].operation}
+        if mode and chosen and before and self._left > 0:
+            self._left -= 1
+            line.send(before if mode.mode.kind == "swapped" else before + mine)
+        else:
+            line.send(mine)
+        return True
+
+
+class Alarm(Exception):
+    """What a user's handler of SIGALRM raises."""
+
+
+def _stop(*_: object) -> None:
+    sys.exit(3)
+
+
+def _alarm(*_: object) -> None:
+    raise Alarm
+
+
+SIGNALS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: _stop,
+    signal.SIGALRM: _alarm,
+}
+"""Signals that end what is done, and their handlers."""
+
+
+@contextlib.contextmanager
+def interrupted(chance: random.Random, kind: signal.Signals, within: float) -> Iterator[None]:
+    """Send this process a signal at a random moment of a with-block, from which its exception comes out."""
+
+    def ring(*_: object) -> None:
+        handler = SIGNALS[kind]
+        handler(kind, sys._getframe(1))
+
+    # One timer serves for all kinds: only the handlers differ, and those are Python's in any case.
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00001, within))
+        yield
+    finally:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,193 @@
+"""Whatever a signal handler raises amid a call is the program's own: it passes unchanged, with the token, without secrets."""
+
+from __future__ import annotations
+
+import functools
+import re
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import BaseAdapter
+
+from kits.cloud import image_id
+from kits.signing import KeyShelf
+from smartdc import CallTimeout, DataCenter, KeyFileError
+from smartdc.auth.private_key import load_private_key
+from smartdc.emulator import Emulator, Fault, Server
+
+SECRET = "the user's own secret"
+SOON = 0.05
+
+pytest_plugins = ["kits.signing_fixtures"]
+
+Alarm = Callable[[BaseException], None]
+
+
+class SoftTimeLimitExceeded(Exception):
+    """What Celery raises in a task that takes too long; pytest-timeout does the like."""
+
+
+class Cancelled(BaseException):
+    """What other frameworks end a program with."""
+
+
+RAISED = [
+    SystemExit(143),
+    KeyboardInterrupt(),
+    SoftTimeLimitExceeded("too slow"),
+    Cancelled("over"),
+    TimeoutError("the program's own"),
+    OSError(5, "the program's own"),
+    ConnectionResetError("the program's own"),
+    ValueError("the program's own"),
+]
+
+
+@pytest.fixture
+def alarm() -> Iterator[Alarm]:
+    """A function that lets an alarm raise something soon."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread hears signals")
+    raised: list[BaseException] = []
+
+    def handler(*_: object) -> None:
+        raise raised[-1]
+
+    def ring(error: BaseException) -> None:
+        error.__traceback__ = error.__context__ = None
+        raised.append(error)
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    yield ring
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def slow(cloud: Emulator) -> Iterator[DataCenter]:
+    """A client of a server that makes machines and takes an hour to say so."""
+    cloud.faults.add(Fault("CreateMachine", "stall", "after", times=None))
+    with Server(cloud) as server, DataCenter(**{**cloud.connection(server.url), "clock": None}) as dc:
+        dc.account()
+        yield dc
+
+
+def locals_of(error: BaseException) -> str:
+    """Write down all that a crash reporter shows of an error's frames, apart from those of this file."""
+    told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=True)
+    frames = [frame for frame in told.stack if frame.filename != __file__]
+    return "\n".join(map(told.stack.format_frame_summary, frames))
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_what_a_handler_raises_amid_a_create_passes_with_the_token(
+    cloud: Emulator, slow: DataCenter, alarm: Alarm, error: BaseException
+) -> None:
+    """``CreateMachine``: the exception is the same one, names the token, and its frames hold no secret."""
+    image = image_id(cloud, "debian-12")
+    alarm(error)
+    with pytest.raises(type(error)) as caught:
+        slow.create_machine(name="web-1", image=image, package="g1-small", metadata={"user-data": SECRET})
+    cloud.faults.clear()
+    [token] = re.findall(r"machines_by_token\('(\w+)'\)", "".join(error.__notes__))
+
+    assert caught.value is error
+    assert SECRET not in locals_of(error)
+    assert [machine.id for machine in slow.machines_by_token(token)] == list(cloud.state.machines)
+    del error.__notes__
+
+
+@pytest.mark.parametrize("operation", ["GetAccount", "StopMachine"])
+def test_a_timeout_of_the_program_s_own_is_not_the_network_s(cloud: Emulator, alarm: Alarm, operation: str) -> None:
+    """A handler's TimeoutError is neither retried nor made an error of the library's."""
+    error = TimeoutError("the program's own")
+    with Server(cloud) as server, DataCenter(**{**cloud.connection(server.url), "clock": None}) as dc:
+        machine = dc.create_machine(name="web-1", image="debian-12", package="g1-small", wait=True)
+        cloud.faults.add(Fault(operation, "stall", times=None))
+        alarm(error)
+        with pytest.raises(TimeoutError) as caught:
+            machine.stop() if operation == "StopMachine" else dc.account()
+        cloud.faults.clear()
+
+        assert caught.value is error
+        assert error.__cause__ is None
+        assert dc.account().login == "demo"
+        assert [entry.operation for entry in cloud.trace].count(operation) <= 2
+
+
+class SaysTimeout(BaseAdapter):
+    """An adapter, or a mock, that raises a built-in TimeoutError when nothing answers."""
+
+    def send(self, *_: Any, **__: Any) -> requests.Response:
+        """Raise it."""
+        raise TimeoutError("timed out")
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+@pytest.mark.usefixtures("alarm")
+def test_a_timeout_of_an_adapter_is_the_network_s() -> None:
+    """What no handler has raised is still made a `CallTimeout`, though there is a handler."""
+    with DataCenter("https://cloud.invalid", adapter=SaysTimeout(), timeout=0.1) as dc, pytest.raises(CallTimeout):
+        dc.account()
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("handler", ["method", "partial", "object"])
+def test_handlers_of_every_kind_are_known(cloud: Emulator, handler: str) -> None:
+    """A handler may be a bound method, a partial or an object that can be called."""
+
+    class Handler:
+        def ring(self, *_: object) -> None:
+            raise TimeoutError(handler)
+
+        __call__ = ring
+
+    kinds: dict[str, Any] = {
+        "method": Handler().ring,
+        "partial": functools.partial(Handler().ring),
+        "object": Handler(),
+    }
+    signal.signal(signal.SIGALRM, kinds[handler])
+    cloud.faults.add(Fault("GetAccount", "stall", times=None))
+    with Server(cloud) as server, DataCenter(**{**cloud.connection(server.url), "clock": None}) as dc:
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+        with pytest.raises(TimeoutError, match=f"^{handler}$") as caught:
+            dc.account()
+    assert type(caught.value) is TimeoutError
+
+
+def test_an_alarm_at_the_prompt_is_no_failure_of_the_callback(alarm: Alarm, key_of: KeyShelf) -> None:
+    """Who is too slow to type the passphrase is told so by the program's own exception."""
+
+    def ask(_: str) -> str:
+        time.sleep(5)
+        return ""
+
+    alarm(SoftTimeLimitExceeded("too slow"))
+    with pytest.raises(SoftTimeLimitExceeded):
+        load_private_key(key_of("ed25519", "openssh", True).path, ask)
+    with pytest.raises(KeyFileError, match="the passphrase callback failed: TimeoutError"):
+        load_private_key(key_of("ed25519", "openssh", True).path, lambda _: (_ for _ in ()).throw(TimeoutError()))
+
+
+def test_a_mistake_keeps_its_lines_and_loses_its_variables(cloud: Emulator) -> None:
+    """``CreateMachine``: a bug can be found by where it was, and a password cannot."""
+
+    class Broken:
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    with DataCenter(**cloud.connection()) as dc, pytest.raises(ZeroDivisionError) as caught:
+        dc.create_machine(image=Broken(), package="g1-small", metadata={"user-data": SECRET})  # type: ignore[arg-type]
+
+    assert len(traceback.extract_tb(caught.value.__traceback__)) > 3
+    assert SECRET not in locals_of(caught.value)
