@@ -7,21 +7,21 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
-from smartdc.auth.explain import Explanation, Finding, examine
+from smartdc.auth.explain import Explanation, examine, examine_settings
 from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
-from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment, missing_settings
+from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
 from smartdc.core.operation import operation
-from smartdc.errors import ConfigError, SmartDCError
+from smartdc.errors import ConfigError
 from smartdc.fleet.wait import WaitsForMachines
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
-from smartdc.http.request import default_headers
 from smartdc.http.retry import Retry
 from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings
@@ -100,8 +100,7 @@ class DataCenter(
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
-        settle: the most seconds for which `create_machine` looks for a machine when the answer to it was lost,
-            before it asks for it again.
+        settle: seconds for which a machine is looked for when the answer to its create was lost.
         clock: where the time is read, and which sleeps.
         rng: spreads retries.
         retry: how often failed calls are sent again; `Retry`.
@@ -122,6 +121,7 @@ class DataCenter(
     timeout: Setting[float | None] = Setting()
     verify: Setting[bool | str] = Setting()
     verbose: Setting[bool | None] = Setting()
+    clock: Setting[Clock] = Setting()
     progress: Setting[Reporter | bool | None] = Setting()
     settle: Setting[float] = Setting()
 
@@ -163,7 +163,7 @@ class DataCenter(
         settings = Settings(
             base_url(place, places),
             auth=auth,
-            headers={**default_headers(api_version or self.API_VERSION), **encoding.checked_headers(headers)},
+            headers={**encoding.default_headers(api_version or self.API_VERSION), **encoding.checked_headers(headers)},
             timeout=timeout,
             verify=False if insecure else verify,
             verbose=verbose,
@@ -263,11 +263,6 @@ class DataCenter(
         """The URL of the account, with ``my`` resolved to its login where that is known."""
         account = getattr(self.auth, "account", None) if self.login == "my" else self.login
         return self.base_url + encoding.segments(account or self.login)
-
-    @property
-    def clock(self) -> Clock:
-        """Where the time is read, and which sleeps."""
-        return self.session.clock
 
     @without_frames
     def request(
@@ -370,8 +365,7 @@ class DataCenter(
         return self.account_url == other.account_url
 
     def __hash__(self) -> int:
-        # Where it is and who asks can be changed, and a hash must not.
-        return hash(type(self))
+        return hash(type(self))  # place and login can be changed, and a hash must not
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: {self._who()}{self.location}>"
@@ -403,9 +397,4 @@ def explain_auth(**arguments: Any) -> Explanation:
 
     Nothing is printed: print what is returned.
     """
-    try:
-        dc = DataCenter(**arguments)
-    except SmartDCError as error:
-        return Explanation((Finding("settings", False, str(error), missing_settings(arguments.get("profile"))),))
-    with dc:
-        return examine(dc)
+    return examine_settings(partial(DataCenter, **arguments), arguments.get("profile"))

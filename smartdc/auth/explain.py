@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smartdc.auth.agent import AgentKey
 from smartdc.auth.identity import Identity
-from smartdc.auth.profile import lacking
+from smartdc.auth.profile import lacking, missing_settings
 from smartdc.auth.ssh_key import is_fingerprint, key_type_of, md5_fingerprint, sha256_fingerprint
 from smartdc.errors import (
     AgentError,
@@ -29,7 +29,7 @@ from smartdc.http.dates import parse_http_date
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Explanation", "Finding", "examine"]
+__all__ = ["Explanation", "Finding", "examine", "examine_settings"]
 
 MAX_SKEW_SECONDS = 300
 """Largest difference between the clocks that CloudAPI accepts."""
@@ -88,6 +88,16 @@ def examine(dc: DataCenter) -> Explanation:
             if finding.ok is False:
                 return Explanation(tuple(findings))
     return Explanation(tuple(findings))
+
+
+def examine_settings(make: Callable[[], DataCenter], profile: str | None) -> Explanation:
+    """Look at everything that signing depends on, for settings from which perhaps not even a data centre can be made."""
+    try:
+        dc = make()
+    except SmartDCError as error:
+        return Explanation((Finding("settings", False, str(error), missing_settings(profile)),))
+    with dc:
+        return examine(dc)
 
 
 def _from(dc: DataCenter, setting: str, used: object) -> str:

@@ -1,7 +1,7 @@
 """What every noun is made of: `Addressable`, a place in CloudAPI's tree of addresses, and `Resource`, a thing there.
 
 An `Addressable` knows its path below the account and how to send requests to what lies under it. A `Resource` also
-keeps the server's answer, whole, and is a read-only mapping over it; its `Field` attributes are windows onto entries.
+keeps the server's answer, whole, and is a read-only mapping over it; its `Field` attributes (`smartdc.core.field`) are windows onto entries.
 Reading never sends anything: only methods do.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast, overload
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 import requests
 
@@ -22,7 +22,7 @@ from smartdc.http.tracebacks import without_frames
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Addressable", "Field", "Resource", "id_of", "is_uuid", "listed", "only", "whole_number"]
+__all__ = ["Addressable", "Resource", "id_of", "is_uuid", "listed", "only", "whole_number"]
 
 T = TypeVar("T")
 
@@ -126,43 +126,6 @@ class Addressable:
             wanted = "a JSON object" if kind is dict else "a list of JSON objects"
             raise BadResponse(f"{_request_of(response)}: the answer is not {wanted}")
         return decoded
-
-
-class Field(Generic[T]):
-    """A read-only window onto one entry of a resource's data; None where the server sent none.
-
-    `doc` says what it is, `key` names the entry where it differs from the attribute, and `read` turns the entry
-    into the value.
-    """
-
-    def __init__(self, doc: str, *, key: str | None = None, read: Callable[[Any], T] | None = None) -> None:
-        self.__doc__ = doc
-        self._key = key or ""
-        self._read = read
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-        self._key = self._key or name
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, resource: Resource, owner: type) -> T: ...
-
-    def __get__(self, resource: Resource | None, owner: type) -> T | Self:
-        if resource is None:
-            return self
-        value: Any = resource.get(self._key)
-        if self._read is None or value is None:
-            return cast("T", value)
-        try:
-            return self._read(value)
-        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-            raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
-
-    def __set__(self, resource: Resource, value: T) -> None:
-        raise AttributeError(f"{self._name} is read-only: it shows what the server sent")
 
 
 class Resource(Addressable, Mapping[str, Any]):

@@ -12,6 +12,7 @@ import requests
 from smartdc import errors
 from smartdc.http import request as encoding
 from smartdc.http import retry
+from smartdc.http.clock import corrected_offset
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
 from smartdc.http.excerpt import excerpt
@@ -36,10 +37,6 @@ __all__ = ["Call"]
 
 log = logging.getLogger(__name__)
 
-MIN_CORRECTED_SKEW_SECONDS = 60.0
-"""By how much the server's clock must differ from ours before we believe it rather than our own."""
-MAX_PLAUSIBLE_SKEW_SECONDS = 1e10
-"""Largest plausible clock difference, about 317 years; anything above is a bogus Date header."""
 NOTICEABLE_SECONDS = 2.0
 """The longest silence where a person may be looking."""
 
@@ -204,11 +201,10 @@ class Call:
 
         What counts is the clock that this attempt was signed by: another thread may have corrected it meanwhile.
         """
-        server = parse_http_date(response.headers.get("Date"))
-        if response.status_code not in {400, 401} or self.corrected or server is None:
+        if response.status_code not in {400, 401} or self.corrected:
             return False
-        offset = server - self.settings.clock.time()
-        if not MIN_CORRECTED_SKEW_SECONDS < abs(offset - self.offset) < MAX_PLAUSIBLE_SKEW_SECONDS:
+        offset = corrected_offset(parse_http_date(response.headers.get("Date")), self.settings.clock, self.offset)
+        if offset is None:
             return False
         self.corrected = True
         self.session.clock_offset = offset

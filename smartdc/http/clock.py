@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["Clock", "SystemClock", "corrected_offset"]
+
+MIN_CORRECTED_SKEW_SECONDS = 60.0
+"""By how much the server's clock must differ from ours before we believe it rather than our own."""
+MAX_PLAUSIBLE_SKEW_SECONDS = 1e10
+"""Largest plausible clock difference, about 317 years; anything above is a bogus Date header."""
 
 
 class Clock(Protocol):
@@ -35,3 +40,15 @@ class SystemClock:
     def sleep(self, seconds: float, /) -> None:
         """Block this thread for `seconds`."""
         time.sleep(seconds)
+
+
+def corrected_offset(server: float | None, clock: Clock, offset: float) -> float | None:
+    """Return by how much the server's time differs from `clock`, where that explains why it refused a request.
+
+    The request was signed with `offset`; another that differs from it by less than a minute explains nothing, and
+    None is returned.
+    """
+    if server is None:
+        return None
+    found = server - clock.time()
+    return found if MIN_CORRECTED_SKEW_SECONDS < abs(found - offset) < MAX_PLAUSIBLE_SKEW_SECONDS else None

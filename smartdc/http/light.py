@@ -71,10 +71,10 @@ class LeanResponse:
 
     __slots__ = ("_body", "length_remaining", "reason", "status", "store")
 
-    _original_response = None
-    """`requests` reads cookies from it, of which CloudAPI sends none."""
     is_own = True
     """It came over a connection of this library, and not from a mock or a recording."""
+    _original_response = None
+    """`requests` reads cookies from it, of which CloudAPI sends none."""
     chunked = False
     version = 11
 

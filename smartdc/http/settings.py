@@ -127,6 +127,8 @@ class Settings:
             raise InputError(f"settle must be a non-negative number of seconds, got {self.settle!r}")
         if not isinstance(self.headers, Headers):
             object.__setattr__(self, "headers", Headers(encoding.checked_headers(self.headers)))
+        if isinstance(self.settle, bool) or not isinstance(self.settle, (int, float)) or not self.settle >= 0:
+            raise InputError(f"settle must be a non-negative number of seconds, got {self.settle!r}")
 
     def elsewhere(self, location: str, base_url: str) -> Settings:
         """Return these settings for another place; what can be changed in place is not shared."""

@@ -77,8 +77,10 @@ class Transport(HTTPAdapter):
         pool = self._pools.get(origin)
         if pool is None:
             with self._making:
-                pool = super().get_connection_with_tls_context(request, verify, dict(proxies or {}), cert)
-                self._pools[origin] = pool
+                pool = self._pools.get(origin)
+                if pool is None:
+                    pool = super().get_connection_with_tls_context(request, verify, dict(proxies or {}), cert)
+                    self._pools[origin] = pool
         return pool
 
     def build_connection_pool_key_attributes(

@@ -163,7 +163,7 @@ class CreatesMachines(HasMachines):
             return create_once(
                 lambda: self._send_body(body, token),
                 lambda: self.machines_by_token(token),
-                self._datacenter.clock,
+                self._clock,
                 settle,
                 unique=True,
                 watcher=Search(self._datacenter, name, f"token {token}"),

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import requests
 
-from smartdc.core.resource import Field, Resource
+from smartdc.core.field import Field
+from smartdc.core.resource import Resource
 from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
 from smartdc.http.light import is_from_a_server

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, unique
 from smartdc.core.parameters import parameters_of
 from smartdc.core.read_only import ReadOnlyDict
-from smartdc.core.resource import Field, id_of, is_uuid, listed, only
+from smartdc.core.resource import id_of, is_uuid, listed, only
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Field, Resource, id_of, is_uuid
+from smartdc.core.resource import Addressable, Resource, id_of, is_uuid
 from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date

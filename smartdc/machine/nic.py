@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Field, id_of
+from smartdc.core.resource import id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once

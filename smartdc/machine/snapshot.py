@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Field, id_of
+from smartdc.core.resource import id_of
 from smartdc.http.dates import parse_date
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.resource import Addressable, Resource, id_of
 from smartdc.http.dates import parse_date
 
 __all__ = ["AccessKey", "HasAccessKeys"]

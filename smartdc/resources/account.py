@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import Addressable, Field, Resource
+from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import printable
 from smartdc.http.dates import parse_date
 from smartdc.resources.role_tag import HasRoleTags

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.resource import Addressable, Resource, id_of
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
 

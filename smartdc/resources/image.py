@@ -9,9 +9,10 @@ from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import Field, Resource, id_of, is_uuid, only
+from smartdc.core.resource import Resource, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire

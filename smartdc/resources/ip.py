@@ -7,9 +7,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, Page, unique
-from smartdc.core.resource import Field, Resource, id_of
+from smartdc.core.resource import Resource, id_of
 from smartdc.errors import BadResponse
 
 __all__ = ["HasIPs", "NetworkIP"]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from smartdc.auth.ssh_key import public_blob_of
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Field, Resource, id_of
+from smartdc.core.resource import Resource, id_of
 from smartdc.errors import KeyFileError
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce

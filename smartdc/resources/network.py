@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Field, id_of, is_uuid, only
+from smartdc.core.resource import Addressable, id_of, is_uuid, only
 from smartdc.core.search import search as matching
 from smartdc.errors import InputError
 from smartdc.http import request as wire

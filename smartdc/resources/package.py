@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.resource import Addressable, Resource, id_of
 from smartdc.core.search import search as matching
 from smartdc.resources.role_tag import HasRoleTags
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Field, Resource, id_of, listed
+from smartdc.core.resource import Resource, id_of, listed
 from smartdc.errors import InputError
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Field, Resource, id_of, is_uuid, listed
+from smartdc.core.resource import Resource, id_of, is_uuid, listed
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.resources.role_tag import HasRoleTags

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import Field, Resource, id_of
+from smartdc.core.resource import Resource, id_of
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.resources.access_key import HasAccessKeys

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.field import Field
 from smartdc.core.operation import operation
-from smartdc.core.resource import Field, id_of, is_uuid, only
+from smartdc.core.resource import id_of, is_uuid, only
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date

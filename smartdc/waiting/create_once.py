@@ -74,7 +74,7 @@ class Search:
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Report one look; the last one also says what came of it."""
-        report = reporter(self.datacenter.progress)
+        report = reporter(getattr(self.datacenter, "progress", None))
         if report:
             state = "found" if found else "not answered, looking for it"
             report(Progress(self.subject, state, elapsed, self.settle, done))
@@ -89,7 +89,7 @@ class Search:
 
     def _say(self, level: int, text: str) -> None:
         log.log(level, "%s", text)
-        if self.datacenter.verbose:
+        if getattr(self.datacenter, "verbose", None):
             moment = datetime.now().isoformat()  # noqa: DTZ005 (as the lines of requests have it)
             print(f"{moment}\t{text}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
 
@@ -258,4 +258,4 @@ class CreatesOnce(Addressable):
         def find() -> list[R]:
             return [thing for thing in listing() if thing not in before and matches(thing)]
 
-        return create_once(send, find, self._datacenter.clock, settle, watcher=Search(self._datacenter))
+        return create_once(send, find, self._clock, settle, watcher=Search(self._datacenter))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from smartdc.core.resource import Field, Resource
+from smartdc.core.field import Field
+from smartdc.core.resource import Resource
 from smartdc.errors import Gone, InputError, ResourceNotFound, WaitFailed
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.progress import Reporting

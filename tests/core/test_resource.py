@@ -32,7 +32,8 @@ from smartdc import (
     Snapshot,
     Volume,
 )
-from smartdc.core.resource import Addressable, Field, Resource, id_of
+from smartdc.core.field import Field
+from smartdc.core.resource import Addressable, Resource, id_of
 
 DATA: dict[str, Any] = {"id": "b-1", "name": "base", "version": "1.2", "files": [{"size": 1}], "unheard_of": {"a": 1}}
 UUID = "b0d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"

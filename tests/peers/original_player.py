@@ -32,7 +32,7 @@ FLAG = re.compile(r"^(credentials|tombstone)=.+$")
 USUAL_PAGE = ("limit=1000", "offset=0")
 TOKEN_TAG = "tag.smartdc_token"
 
-RANDOM = ((re.compile(r"\bt[0-9a-f]{32}\b"), "TOKEN"), (re.compile(r"\bmachine-[0-9a-f]{8}\b"), "machine-TOKEN"))
+RANDOM = ((re.compile(r"\bt[0-9a-f]{32}\b"), "TOKEN"), (re.compile(r"\bmachine-[0-9a-f]{16}\b"), "machine-TOKEN"))
 """What is another text each time, and what stands for it."""
 
 

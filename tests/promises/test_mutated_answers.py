@@ -15,7 +15,8 @@ from kits.http import Act, Line, RawServer, reply
 from kits.limits import MIB, forget_peak, peak
 from kits.mutation import Mutant
 from smartdc import BadResponse, DataCenter, Machine, SmartDCError
-from smartdc.core.resource import Field, Resource
+from smartdc.core.field import Field
+from smartdc.core.resource import Resource
 from smartdc.emulator import Emulator
 from smartdc.emulator.faults.answers import packed_blanks
 
