@@ -25,7 +25,7 @@ from typing import Any, TextIO
 
 from smartdc import DataCenter, __version__
 from smartdc.commands import command_line
-from smartdc.emulator import AT_ONCE, AfterSeconds, Emulator, Server
+from smartdc.emulator import AfterSeconds, Emulator, Server
 from smartdc.http.clock import Clock, SystemClock
 
 __all__ = ["FastClock", "Screen", "TourStopped", "main", "play"]
@@ -130,7 +130,6 @@ def play(screen: Screen, tour: str = TOUR, real: Clock | None = None) -> None:
     clock = FastClock(real or SystemClock(), watch=screen.wait)
     cloud = Emulator(clock=clock, transitions=AfterSeconds(USUAL_SECONDS))
     cloud.transitions.policies.update({action: AfterSeconds(seconds) for action, seconds in SECONDS.items()})
-    cloud.transitions.policies.update(dict.fromkeys(("set_tags", "set_metadata"), AT_ONCE))
     with Server(cloud) as server, tempfile.TemporaryDirectory(prefix="smartdc-tour-") as folder:
         _show_opening(screen, server.url)
         with DataCenter(**{**cloud.connection(server.url), "clock": clock}) as dc:

@@ -206,6 +206,11 @@ class Resource(Addressable, Mapping[str, Any]):
         """Fetch the resource again and return it."""
         return self._keep(self._get())
 
+    def _change(self, method: str, *names: object, **request: Any) -> Self:
+        """Change the resource and keep the server's answer; where that has no body, fetch the resource again."""
+        answer, response = self._call(method, *names, **request)
+        return self.refresh() if answer is None else self._keep(self._expect(dict, answer, response))
+
     def _keep(self, data: Mapping[str, Any]) -> Self:
         """Replace the data by the server's newest answer, unless that is about another resource."""
         self._check_identity(str(self._data[self.id_key]), self._identity_in(data))

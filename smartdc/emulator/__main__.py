@@ -62,6 +62,9 @@ def _options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="seed that makes ids and addresses repeatable (default: random)")
     parser.add_argument("--seconds", type=float, default=2.0, help="seconds that jobs take (default: 2)")
+    parser.add_argument(
+        "--realistic", action="store_true", help="throttle and take time as a data centre does, in spite of --seconds"
+    )
     parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate authority of its own")
     return parser
 
@@ -69,13 +72,16 @@ def _options() -> argparse.ArgumentParser:
 def _emulator(options: argparse.Namespace) -> Emulator:
     seed = secrets.randbits(64) if options.seed is None else options.seed
     public_key = options.public_key.read_text() if options.public_key else None
-    return Emulator(
+    emulator = Emulator(
         seed,
         clock=WallClock(),
         transitions=AfterSeconds(options.seconds),
         login=options.login,
         public_key=public_key,
     )
+    if options.realistic:
+        emulator.realistic()
+    return emulator
 
 
 def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
@@ -94,6 +100,7 @@ def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
         yield "# The triton command needs the key in an SSH agent:"
         yield f"#   ssh-add {path}"
     yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
+    yield "# This is an emulator of CloudAPI: nothing that it makes is real."
     yield "# Serving until Ctrl-C."
 
 

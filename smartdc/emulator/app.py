@@ -10,6 +10,7 @@ from smartdc.emulator.controls import PREFIX, answer_control
 from smartdc.emulator.core.clock import Clock, VirtualClock
 from smartdc.emulator.core.message import IN_PROCESS_HOST, Request, Response
 from smartdc.emulator.core.reply import ApiError, Reply
+from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.doors.adapter import EmulatorAdapter
 from smartdc.emulator.doors.wsgi import StartResponse, read_environ, write_response
 from smartdc.emulator.faults.answers import ANSWERS, AnswerContext
@@ -28,7 +29,7 @@ from smartdc.emulator.state.feed import Feed
 from smartdc.emulator.state.invariants import check_invariants, summarize
 from smartdc.emulator.state.records import MachineRecord
 from smartdc.emulator.state.state import State
-from smartdc.emulator.state.transitions import AT_ONCE, Policy, Transitions
+from smartdc.emulator.state.transitions import AT_ONCE, SECONDS, USUAL_SECONDS, AfterSeconds, Policy, Transitions
 
 __all__ = ["NOUNS", "Emulator"]
 
@@ -94,6 +95,24 @@ class Emulator:
             self.trace = Trace()
             account = self.state.add_account(self.login, self.public_key)
             self.key_id = f"/{self.login}/keys/{next(iter(account.keys.values())).public.fingerprint}"
+
+    def realistic(self) -> None:
+        """Throttle as CloudAPI does, and let jobs take as long as they do there, until the next reset.
+
+        Changes of tags and metadata are jobs too, so that they show late. With a virtual clock nobody waits for it.
+        """
+        with self._lock:
+            self.state.settings.throttle = Throttle()
+            self.transitions.policy = AfterSeconds(USUAL_SECONDS)
+            self.transitions.policies.update({name: AfterSeconds(seconds) for name, seconds in SECONDS.items()})
+
+    def fast(self) -> None:
+        """Do without what `realistic` does: no throttle, and jobs have ended at the next request."""
+        with self._lock:
+            self.state.settings.throttle = None
+            self.transitions.policy = AT_ONCE
+            self.transitions.policies.clear()
+            self.transitions.settle()
 
     @property
     def changefeed(self) -> Feed:

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from smartdc.emulator.core.clock import Clock
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers", "cloudapi_fast: the fixture cloudapi does not throttle, and its jobs end at the next request"
+    )
+
+
 @pytest.fixture(scope="session")
 def cloudapi_clock() -> "Clock":
     """The emulator's clock, which stands still until a test, or a waiting client, advances it."""
@@ -37,9 +44,15 @@ def _cloudapi_listener(_cloudapi_session: "Emulator") -> "Iterator[Server]":
 
 
 @pytest.fixture
-def cloudapi(_cloudapi_session: "Emulator") -> "Emulator":
-    """An emulator without machines, reset for each test."""
+def cloudapi(_cloudapi_session: "Emulator", request: pytest.FixtureRequest) -> "Emulator":
+    """An emulator without machines, reset for each test, which throttles and takes its time as a data centre does.
+
+    The time is that of its own clock, on which the clients of ``connection()`` wait. The marker ``cloudapi_fast``, or
+    a call of ``cloudapi.fast()``, switches this off.
+    """
     _cloudapi_session.reset()
+    if not request.node.get_closest_marker("cloudapi_fast"):
+        _cloudapi_session.realistic()
     return _cloudapi_session
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.field import Field
@@ -27,8 +27,28 @@ class AccessKey(Resource):
 
     id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")
     secret = Field[str | None]("its secret", key=SECRET)
-    status = Field[str]("``Active``; current servers say nothing else")
+    status = Field[str]("``Active``, ``Inactive`` or ``Expired``; CloudAPI 9.20 says nothing but ``Active``")
+    description = Field[str | None]("what it is for, where CloudAPI is newer than 9.20")
+    credential_type = Field[str | None]("``permanent`` or ``temporary``, where CloudAPI is newer", key="credentialtype")
     created = Field[datetime]("when it was created", read=parse_date)
+    updated = Field[datetime | None]("when it was changed, where CloudAPI is newer", read=parse_date)
+    expiration = Field[datetime | None]("when a temporary one ends, where CloudAPI is newer", read=parse_date)
+
+    @operation("UpdateAccessKey", "UpdateUserAccessKey")
+    def update(self, *, status: str | None = None, description: str | None = None) -> Self:
+        """Change the access key and return it: ``UpdateAccessKey``, ``UpdateUserAccessKey``.
+
+        CloudAPI has this since a release after 9.20; 9.20 itself answers `MethodNotAllowed`.
+
+        Args:
+            status: ``Active``, or ``Inactive`` for a key that is refused.
+            description: what it is for.
+        """
+        body = arguments.strings(status=status, description=description)
+        secret = {name: value for name, value in self._data.items() if name == SECRET}
+        self._change("POST", data=body, repeatable=True)
+        self._data = {**secret, **self._data}
+        return self
 
     @operation("DeleteAccessKey", "DeleteUserAccessKey")
     def delete(self) -> None:
@@ -62,9 +82,14 @@ class HasAccessKeys(Addressable):
         return AccessKey.from_answer(self, self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
     @operation("CreateAccessKey", User="CreateUserAccessKey")
-    def create_access_key(self) -> AccessKey:
+    def create_access_key(self, *, status: str | None = None, description: str | None = None) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.
+
+        CloudAPI 9.20 takes no notice of `status` and `description`; see `AccessKey.update`. Newer releases tell the
+        secret only here, so that `refresh` and `access_keys` are without it.
 
         Nothing marks one as this call's: when the answer is lost, look through `access_keys` before another try.
         """
-        return AccessKey(self, data=self._post("accesskeys", data={}))
+        return AccessKey(
+            self, data=self._post("accesskeys", data=arguments.strings(status=status, description=description))
+        )

@@ -50,19 +50,19 @@ class FirewallRule(HasRoleTags, Resource):
 
         A text that cannot be read raises `InvalidParameters` with the place of the fault.
         """
-        self._keep(self._post(data=_body(rule, enabled, log, description), repeatable=True))
+        self._change("POST", data=_body(rule, enabled, log, description), repeatable=True)
         return self
 
     @operation("EnableFirewallRule")
     def enable(self) -> Self:
         """Put the rule into force and return it: ``EnableFirewallRule``."""
-        self._keep(self._post("enable", repeatable=True))
+        self._change("POST", "enable", repeatable=True)
         return self
 
     @operation("DisableFirewallRule")
     def disable(self) -> Self:
         """Put the rule out of force and return it: ``DisableFirewallRule``."""
-        self._keep(self._post("disable", repeatable=True))
+        self._change("POST", "disable", repeatable=True)
         return self
 
     @operation("DeleteFirewallRule")

@@ -118,7 +118,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         body = changes.body(changes.name, changes.version)
         if not body:
             raise InputError("give a name, a version or another entry to change the image to")
-        self._keep(self._post(data=body, params={"action": "update"}, repeatable=True))
+        self._change("POST", data=body, params={"action": "update"}, repeatable=True)
         return self
 
     @operation("GetImage", "UpdateImage")

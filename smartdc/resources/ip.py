@@ -37,7 +37,7 @@ class NetworkIP(Resource):
         Networks that are everybody's, and addresses that are managed or another account's, are refused
         (`InvalidArgument`). A machine keeps the address that it has.
         """
-        self._keep(self._put(data=arguments.booleans(reserved=reserved)))
+        self._change("PUT", data=arguments.booleans(reserved=reserved))
         return self
 
 

@@ -39,7 +39,7 @@ class Policy(HasRoleTags, Resource):
         changes = _body(name, rules, description)
         if not changes:
             raise InputError("give a name, rules or a description to change the policy to")
-        self._keep(self._post(data=changes, repeatable=True))
+        self._change("POST", data=changes, repeatable=True)
         return self
 
     @operation("DeletePolicy")

@@ -64,7 +64,7 @@ class Role(HasRoleTags, Resource):
         changes = _body(self.datacenter, name, members, policies, default_members)
         if not changes:
             raise InputError("give a name, members or policies to change the role to")
-        self._keep(self._post(data=changes, repeatable=True))
+        self._change("POST", data=changes, repeatable=True)
         return self
 
     @operation("DeleteRole")

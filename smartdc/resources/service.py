@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,7 +55,8 @@ class HasServices(Addressable):
     @operation("Ping")
     def versions(self) -> list[str]:
         """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
-        return list((self.ping().get("cloudapi") or {}).get("versions") or ())
+        versions = (self.ping().get("cloudapi") or {}).get("versions") or ()
+        return sorted(versions, key=lambda version: [int(part) for part in re.findall("[0-9]+", version)], reverse=True)
 
     @without_frames
     @operation("ListForeignDatacenters")

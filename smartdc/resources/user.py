@@ -83,7 +83,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     @operation("UpdateUser")
     def update(self, changes: UserChanges) -> Self:
         """Change what is given and return the user: ``UpdateUser``. An empty text clears a field."""
-        self._keep(self._post(data=changes.body(), repeatable=True))
+        self._change("POST", data=changes.body(), repeatable=True)
         return self
 
     @without_frames

@@ -41,7 +41,7 @@ class Vlan(CreatesOnce, Resource):
     @operation("UpdateFabricVLAN")
     def update(self, *, name: str | None = None, description: str | None = None) -> Self:
         """Change name or description and return the VLAN: ``UpdateFabricVLAN``."""
-        self._keep(self._put(data=arguments.strings(name=name, description=description)))
+        self._change("PUT", data=arguments.strings(name=name, description=description))
         return self
 
     @operation("DeleteFabricVLAN")

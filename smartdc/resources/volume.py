@@ -45,10 +45,7 @@ class Volume(Stateful):
     @operation("UpdateVolume")
     def update(self, *, name: str) -> Self:
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
-        answer, _ = self._call("POST", data=arguments.strings(name=name), repeatable=True)
-        if isinstance(answer, dict):
-            return self._keep(answer)
-        return self.refresh()
+        return self._change("POST", data=arguments.strings(name=name), repeatable=True)
 
     @operation("UpdateVolume")
     def rename(self, name: str) -> Self:

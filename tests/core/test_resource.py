@@ -6,15 +6,32 @@ import copy
 import inspect
 import json
 import pickle
+import re
 import tracemalloc
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import responses
 
 import smartdc
-from smartdc import Account, BadResponse, DataCenter, Image, InputError, Key, Machine, Network, Package, Snapshot
+from smartdc import (
+    Account,
+    BadResponse,
+    DataCenter,
+    FirewallRule,
+    Image,
+    InputError,
+    Key,
+    Machine,
+    Network,
+    Package,
+    Policy,
+    Role,
+    Snapshot,
+    Volume,
+)
 from smartdc.core.field import Field
 from smartdc.core.resource import Addressable, Resource, id_of
 
@@ -278,6 +295,30 @@ def test_what_is_nested_too_deeply_is_no_resource(offline: DataCenter) -> None:
         deep = [deep]
     with pytest.raises(BadResponse, match="nested too deeply"):
         Image(offline, data={"id": "b-1", "deep": deep})
+
+
+@pytest.mark.parametrize("status", [200, 204])
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (FirewallRule, lambda rule: rule.update(description="x")),
+        (FirewallRule, lambda rule: rule.enable()),
+        (Role, lambda role: role.update(name="x")),
+        (Policy, lambda policy: policy.update(name="x")),
+        (Volume, lambda volume: volume.update(name="x")),
+        (Image, lambda image: image.update(description="x")),
+    ],
+)
+def test_change_without_an_answer(
+    odd_dc: DataCenter, odd_server: responses.RequestsMock, status: int, kind: Any, change: Any
+) -> None:
+    """What was changed is fetched again where CloudAPI answers with nothing, as its documentation says of some."""
+    there = {"id": UUID, "name": "new", "state": "ready"}
+    odd_server.post(re.compile("http://odd.test/"), status=status)
+    odd_server.get(re.compile("http://odd.test/"), json=there)
+    resource = kind(odd_dc, data={"id": UUID, "name": "old", "state": "ready"})
+    change(resource)
+    assert dict(resource) == there
 
 
 # Slots and answers that are not copied

@@ -165,7 +165,8 @@ def test_the_table_of_operations_is_that_of_the_code() -> None:
 def test_every_operation_is_in_the_table_once() -> None:
     """What needs no method of its own is listed too, and the page says how many there are."""
     assert sorted(re.findall(r"^\| ``(\S+)`` \|", written_table(), re.MULTILINE)) == sorted(ROWS)
-    assert f"CloudAPI 9.20 has {len(ROWS)} operations" in prose(OPERATIONS)
+    number = sum(route.since != "newer" for route in ROWS.values())
+    assert f"CloudAPI 9.20 has {number} operations" in prose(OPERATIONS)
 
 
 def test_differences_are_numbered_and_about_operations() -> None:

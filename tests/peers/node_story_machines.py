@@ -210,7 +210,10 @@ DISKS = (
     Step("instance disk list", "-j flex", lists(of_disks, "flex")),
     Step("volume create", "-w -j -n data", shows(of_volume, "data")),
     Step(
-        "instance create", "-w -j -n mounts -v data:/data base-64-lts g1-small", shows(of_machine, "mounts"), is_mounted
+        "instance create",
+        "-w -j -n mounts -N My-Fabric-Network -v data:/data base-64-lts g1-small",
+        shows(of_machine, "mounts"),
+        is_mounted,
     ),
 )
 
@@ -223,10 +226,13 @@ MIGRATIONS = (
     ),
     Step("instance migration list", "-j", shows(of_migration, "there-0")),
     Step("instance migration get", "-j there-0", shows(of_migration, "there-0")),
+    Step("instance migration get", "there-0", says("Migration paused")),
     Step(
         "instance migration sync", "there-0", has(Books.migration, "there-0", phase="sync", state="running"), first=hold
     ),
+    Step("instance migration get", "there-0", says("Migration running")),
     Step("instance migration pause", "-w there-0", has(Books.migration, "there-0", phase="sync", state="paused")),
+    Step("instance migration get", "there-0", says("Migration paused")),
     Step(
         "instance migration sync",
         "-w -j there-0",
@@ -240,6 +246,7 @@ MIGRATIONS = (
         says("Done - switch"),
         has(Books.migration, "there-0", state="successful"),
     ),
+    Step("instance migration get", "there-0", says("Migration finished successfully")),
     Step("instance migration finalize", "there-0", says("finalized"), gone(Books.migration, "there-0")),
     Step("instance migration begin", "-w -q there-1", has(Books.migration, "there-1", state="paused")),
     Step("instance migration abort", "-w there-1", gone(Books.migration, "there-1")),
@@ -259,4 +266,14 @@ END = (
     Step("ls", "-j", lists(of_machines)),
 )
 
-MACHINES = (*LIFE, *BELONGINGS, *DISKS, *MIGRATIONS, *END)
+PICTURES = (
+    Step(
+        "image create",
+        "-w -j there-0 picture 1.0",
+        has(Books.image, "picture", state="active"),
+        has(machine, "there-0", state="running"),
+    ),
+)
+"""What is made of a machine that runs, and goes on running."""
+
+MACHINES = (*LIFE, *BELONGINGS, *DISKS, *MIGRATIONS, *PICTURES, *END)

@@ -145,9 +145,26 @@ def test_create_image_that_fails(machine: Machine, cloud: Emulator, reason: str,
 
 
 def test_machine_that_runs(machine: Machine, cloud: Emulator) -> None:
-    """An image of a machine that is not stopped fails, after ``CreateImageFromMachine`` was accepted."""
+    """A machine that runs is stopped for its image by ``CreateImageFromMachine``, and then runs again.
+
+    Sdc-imgapi's lib/images.js (CreateImageFromVm) asks for no state, and its prepare script for the machine's system
+    ends by shutting it down.
+    """
+    cloud.transitions.policy = AfterSeconds(60)
     record(cloud, machine).state = "running"
-    assert machine.create_image("web", "1.0.0").status() == "failed"
+    image = machine.create_image("web", "1.0.0")
+    assert (image.status(), machine.status()) == ("creating", "stopped")
+    image.poll_until("active")
+    assert (image.state, machine.status()) == ("active", "running")
+
+
+def test_machine_that_is_deleted_meanwhile(machine: Machine, cloud: Emulator) -> None:
+    """``CreateImageFromMachine`` fails when its machine is deleted before the image is made."""
+    cloud.transitions.policies["create_image"] = AfterSeconds(60)
+    image = machine.create_image("web", "1.0.0")
+    machine.delete(wait=True)
+    cloud.clock.sleep(60)
+    assert image.status() == "failed"
 
 
 def test_create_image_waits_no_longer_than_that(machine: Machine, cloud: Emulator) -> None:

@@ -52,7 +52,7 @@ def test_attributes(dc: DataCenter) -> None:
     """A network shows what ``GetNetwork`` said, and None where it said nothing."""
     fabric, external = dc.network("My-Fabric-Network"), dc.network("external")
     assert (fabric.fabric, fabric.subnet, fabric.gateway) == (True, "192.168.128.0/22", "192.168.128.1")
-    assert (fabric.provision_start_ip, fabric.provision_end_ip) == ("192.168.128.5", "192.168.131.254")
+    assert (fabric.provision_start_ip, fabric.provision_end_ip) == ("192.168.128.5", "192.168.131.250")
     assert (fabric.internet_nat, fabric.vlan_id, fabric.routes) == (True, 2, None)
     assert fabric.resolvers == ["8.8.8.8", "8.8.4.4"]
     assert (external.public, external.fabric, external.subnet) == (True, None, None)

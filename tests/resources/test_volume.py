@@ -368,7 +368,7 @@ def test_volume_in_use(dc: DataCenter, volume: Volume, cloud: Emulator) -> None:
     """``DeleteVolume`` and ``UpdateVolume`` are refused while a machine uses the volume, and not after that."""
     wanted = {"name": "data", "mountpoint": "/data", "mode": "rw"}
     image = image_id(cloud, "base-64-lts")
-    machine = dc.create_machine("web-1", "g1-small", image=image, volumes=[wanted], wait=True)
+    machine = dc.create_machine("web-1", "g1-small", image=image, networks=volume.networks, volumes=[wanted], wait=True)
     assert volume.refresh().refs == [machine.id]
     for change in (volume.delete, lambda: volume.rename("store")):
         with pytest.raises(InUse, match=f"Volume with name data is used by vms: {machine.id}"):

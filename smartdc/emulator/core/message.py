@@ -57,11 +57,37 @@ class Response:
     """The reason phrase, if it is not the usual one."""
 
 
+SINGLE = frozenset(
+    [
+        "age",
+        "authorization",
+        "content-length",
+        "content-type",
+        "etag",
+        "expires",
+        "from",
+        "host",
+        "if-modified-since",
+        "if-unmodified-since",
+        "last-modified",
+        "location",
+        "max-forwards",
+        "proxy-authorization",
+        "referer",
+        "retry-after",
+        "user-agent",
+    ]
+)
+"""The headers of which Node takes the first and drops all others."""
+
+
 def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by lower-case name; repeated ones are joined as Node does."""
+    """Return headers by lower-case name; repeated ones are joined or dropped as Node does."""
     merged: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()
+        if key in SINGLE and key in merged:
+            continue
         merged[key] = f"{merged[key]}, {value}" if key in merged else value
     return merged
 

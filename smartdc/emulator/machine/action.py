@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from smartdc.emulator.core.javascript import written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
 from smartdc.emulator.machine.machine import MACHINE, NAME, deleted_reply, unallocated
 from smartdc.emulator.pipeline.call import Call
@@ -179,7 +180,7 @@ def require_package(call: Call) -> PackageRecord:
     if not name:
         raise missing_parameter("package must be specified")
     if not call.package:
-        raise invalid_argument(f"{name} is not a valid package")
+        raise invalid_argument(f"{written(name)} is not a valid package")
     if not call.package.active:
         raise invalid_argument(f"{name} is inactive. Must use an active package")
     return call.package

@@ -1,6 +1,7 @@
 """The brand of a new machine, from its request, image and package."""
 
-from smartdc.emulator.core.reply import invalid_argument
+from smartdc.emulator.core.javascript import truthy
+from smartdc.emulator.core.reply import ApiError, invalid_argument
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.state.records import HVM, ImageRecord, PackageRecord
 
@@ -9,6 +10,9 @@ def choose_brand(call: Call, image: ImageRecord, package: PackageRecord) -> str:
     """Return the brand that request, image and package agree on: 409 InvalidArgument if they do not."""
     requested = call.params.get("brand")
     required = image.requirements.get("brand")
+    if truthy(requested) and not isinstance(requested, str):
+        # An assertion of CloudAPI's own fails here.
+        raise ApiError(500, None, "brandName (string) is required")
     if requested and requested not in HVM:
         raise invalid_argument(f'Unknown brand "{_safe(requested)}". Brand is restricted to one of ["bhyve","kvm"]')
     brand = str(requested or required or package.brand or _default(call, image))

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from smartdc.emulator.core.javascript import truthy, written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
 from smartdc.emulator.grammar.affinity import check_affinity
 from smartdc.emulator.machine.action import check_dns_length, check_name, require_package
@@ -18,7 +19,9 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
+from smartdc.emulator.state.compute import choose_node
+from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person, VolumeRecord
+from smartdc.emulator.state.transitions import JobFailed
 
 PARAMETERS = "Invalid VM parameters"
 
@@ -45,7 +48,7 @@ def create_machine(call: Call) -> Reply:
     check_dns_length(call, name)
     _check_volumes(call, brand)
     check_networks(call, networks)
-    check_affinity(call.params.get("affinity"))
+    rules = check_affinity(call.params.get("affinity"))
     metadata = _flat(call, "metadata.")
     tags = _flat(call, "tag.")
     credentials = _take_credentials(metadata)
@@ -55,7 +58,13 @@ def create_machine(call: Call) -> Reply:
         metadata["root_authorized_keys"] = root_keys
     _validate(call, name, metadata, tags)
     _require_network(networks)
+    _check_reach(call, networks)
     machine = _make(call, identity, name, brand, image, package, layout)
+    state = call.state
+    plugged = [each.network for each in networks]
+    account = call.account.id
+    node = choose_node(state.compute_nodes, state.machines.values(), package.memory, plugged, rules, account)
+    machine.compute_node = node
     machine.metadata = metadata
     machine.tags = tags
     machine.credentials = credentials
@@ -74,6 +83,22 @@ def _mount_volumes(call: Call, machine: MachineRecord) -> None:
             volume.refs.append(machine.id)
 
 
+def _check_reach(call: Call, networks: list[RequestedNetwork]) -> None:
+    """Refuse to mount volumes that have none of the machine's networks: 409 VolumesNotReachableError."""
+    names = [each.get("name") for each in call.params.get("volumes") or [] if isinstance(each, dict)]
+    mine = [each.network.id for each in networks]
+    ready = {volume.name: volume for volume in call.state.volumes.values() if _is_mountable(call, volume)}
+    unreachable = [name for name in names if name in ready and not set(ready[name].networks) & set(mine)]
+    if unreachable:
+        reasons = [f"Volume {name} not reachable on networks {', '.join(mine)}" for name in unreachable]
+        message = f"Volumes not reachable from machine: {', '.join(reasons)}"
+        raise ApiError(409, "VolumesNotReachableError", message)
+
+
+def _is_mountable(call: Call, volume: VolumeRecord) -> bool:
+    return volume.owner == call.account.id and volume.state == "ready"
+
+
 def _require_image(call: Call) -> ImageRecord:
     params = call.params
     refuse_two_images(call)
@@ -81,7 +106,7 @@ def _require_image(call: Call) -> ImageRecord:
     if not name:
         raise missing_parameter("image must be specified")
     if not call.image:
-        raise invalid_argument(f"{name} is not a valid image")
+        raise invalid_argument(f"{written(name)} is not a valid image")
     if call.image.state != "active":
         raise invalid_argument(f"image {name} is not active")
     if _is_shared(call, call.image) and params.get("allow_shared_images") is not True:
@@ -128,7 +153,7 @@ def _check_switches(call: Call, brand: str) -> None:
 
 
 def _check_fit(call: Call, image: ImageRecord, package: PackageRecord) -> None:
-    if call.params.get("affinity") and call.params.get("locality"):
+    if truthy(call.params.get("affinity")) and truthy(call.params.get("locality")):
         raise invalid_argument('cannot specify both "locality" (deprecated) and "affinity"')
     least = image.requirements.get("min_ram", 0)
     if package.memory < least:
@@ -213,7 +238,6 @@ def _make(
         deletion_protection=params.get("deletion_protection") is True,
         delegate_dataset=params.get("delegate_dataset") is True,
         encrypted=params.get("encrypted") is True,
-        compute_node=catalogue.COMPUTE_NODE,
     )
 
 
@@ -229,6 +253,8 @@ def _plug(call: Call, machine: MachineRecord, networks: list[RequestedNetwork]) 
 
 
 def _provisioned(machine: MachineRecord) -> None:
+    if not machine.compute_node:
+        raise JobFailed("No compute resources available")
     machine.state = "running"
 
 

@@ -51,6 +51,7 @@ def _check(requested: Any, image: ImageRecord, package: PackageRecord) -> list[d
         raise invalid_argument("Size must be greater than or equal to image size for the boot disk")
     if sum(disk["size"] for disk in disks) > package.disk:
         raise _too_large()
+    _check_positive(disks)
     return disks
 
 
@@ -78,8 +79,16 @@ def _fill(disks: list[dict[str, Any]], image: ImageRecord, package: PackageRecor
         raise invalid_argument("Only one disk.size can be set to `remaining`")
     for disk in rest:
         disk["size"] = package.disk - sum(other["size"] for other in disks if other is not disk)
-        if disk["size"] < (image.size if disk is disks[0] else 0):
+        if disk is disks[0] and disk["size"] < image.size:
             raise _too_large()
+
+
+def _check_positive(disks: list[dict[str, Any]]) -> None:
+    """Refuse disks without a size, such as the rest where nothing is left, as VMAPI does."""
+    for place, disk in enumerate(disks):
+        if disk["size"] <= 0:
+            field = f"disks.{place}.size"
+            raise validation_failed("Invalid VM parameters", field, "Invalid", "Disk size must be positive")
 
 
 def _finish(layout: Layout, image: ImageRecord) -> Layout:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.javascript import written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, validation_failed
 from smartdc.emulator.machine.view import view
 from smartdc.emulator.pipeline.call import Call
@@ -169,9 +170,9 @@ def _type_tests(call: Call) -> list[Test]:
 def _docker_tests(given: object) -> list[Test]:
     if given is None:
         return []
-    wanted = {"true": True, "false": False}.get(str(given))
+    wanted = {"true": True, "false": False}.get(written(given))
     if wanted is None:
-        raise invalid_argument(f"{given} is not a valid boolean")
+        raise invalid_argument(f"{written(given)} is not a valid boolean")
     return [lambda machine: machine.docker == wanted]
 
 

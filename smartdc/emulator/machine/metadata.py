@@ -30,7 +30,7 @@ def list_metadata(call: Call) -> Reply:
     return Reply(200, shown)
 
 
-@operation("GetMachineMetadata", "GET", METADATUM, head="HeadMachineMetadataKey")
+@operation("GetMachineMetadata", "GET", METADATUM)
 def get_metadata(call: Call) -> Reply:
     """Return one string; numbers and booleans are a 404."""
     key = call.text("key")

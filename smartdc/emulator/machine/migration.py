@@ -6,8 +6,9 @@ Each phase is a job of the machine. A phase that may not follow the previous one
 from collections.abc import Callable
 from typing import Any
 
-from smartdc.emulator.core.clock import VirtualClock, http_date, iso
+from smartdc.emulator.core.clock import VirtualClock, http_date, iso, parse_date
 from smartdc.emulator.core.ids import fixed_uuid
+from smartdc.emulator.core.javascript import truthy
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.machine.action import refuse_unallocated
 from smartdc.emulator.machine.machine import MACHINE
@@ -36,7 +37,7 @@ def list_migrations(call: Call) -> Reply:
     found = [each for each in call.state.migrations.values() if each.owner == call.account.id]
     for migration in found:
         call.transitions.read(call.state.machines[migration.machine])
-    return Reply(200, [view(each) for each in sorted(found, key=lambda each: each.created, reverse=True)])
+    return Reply(200, [view(each, call.now) for each in sorted(found, key=lambda each: each.created, reverse=True)])
 
 
 @operation("GetMigration", "GET", "/:account/migrations/:machine")
@@ -45,7 +46,7 @@ def get_migration(call: Call) -> Reply:
     machine = call.find_machine(call.text("machine"))
     migration = _require(call, machine)
     call.transitions.read(machine)
-    return Reply(200, view(migration))
+    return Reply(200, view(migration, call.now))
 
 
 @operation("MigrateMachineEstimate", "GET", MIGRATE)
@@ -60,9 +61,12 @@ def estimate(call: Call) -> Reply:
 def migrate(call: Call) -> Reply:
     """Queue a phase; the answer shows it as running."""
     action = call.params.get("action")
-    if not action:
+    if not truthy(action):
         raise missing_parameter('"action" must be specified')
-    if not isinstance(action, str) or action not in ACTIONS:
+    if not isinstance(action, str):
+        # An assertion of CloudAPI's own fails here, and nothing of it catches that.
+        raise ApiError(500, "InternalError", "Internal Error")
+    if action not in ACTIONS:
         raise invalid_argument(f"{action} is not a valid migration action")
     refuse_unallocated(call, "migrate")
     return ACTIONS[action](call)
@@ -94,6 +98,7 @@ def _news_reader(call: Call, migration: MigrationRecord) -> Source:
             news = [dict(entry) for entry in migration.history if entry not in sent]
             over = migration.state != "running"
         sent.extend(news)
+        news = [_timed(entry, call.state.clock.time()) for entry in news]
         end = {"type": "end", "phase": migration.phase, "state": migration.state}
         end |= {"message": migration.error} if migration.error else {}
         return [*news, end] if over else news, over
@@ -101,15 +106,25 @@ def _news_reader(call: Call, migration: MigrationRecord) -> Source:
     return read_news
 
 
-def view(migration: MigrationRecord) -> dict[str, Any]:
-    """Return the JSON of a migration."""
+def view(migration: MigrationRecord, now: float) -> dict[str, Any]:
+    """Return the JSON of a migration; its runtime is the sum of its phases'."""
+    history = [_timed(entry, now) for entry in migration.history]
     shown: dict[str, Any] = {"automatic": migration.automatic, "created_timestamp": iso(migration.created)}
+    if history:
+        shown["duration_ms"] = sum(entry["duration_ms"] for entry in history)
     if migration.error:
         shown["error"] = migration.error
     if migration.finished is not None:
         shown["finished_timestamp"] = iso(migration.finished)
     shown |= {"phase": migration.phase, "state": migration.state}
-    return {**shown, "progress_history": [dict(entry) for entry in migration.history], "machine": migration.machine}
+    return {**shown, "progress_history": history, "machine": migration.machine}
+
+
+def _timed(entry: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return an entry of the progress with its runtime in milliseconds, which goes on until it is finished."""
+    started = parse_date(entry["started_timestamp"]) or now
+    finished = parse_date(entry.get("finished_timestamp", "")) or now
+    return {**entry, "duration_ms": round((finished - started) * 1000)}
 
 
 # Requests for phases
@@ -168,7 +183,7 @@ def _pause(call: Call) -> Reply:
     call.transitions.release(machine.id)
     running.execution = "canceled"
     _queue_job(call, "pause", lambda _: setattr(migration, "state", "paused"))
-    return Reply(201, {**view(migration), "phase": "pause", "state": "running"})
+    return Reply(201, {**view(migration, call.now), "phase": "pause", "state": "running"})
 
 
 def _abort(call: Call) -> Reply:
@@ -224,7 +239,7 @@ def _precondition(message: str) -> ApiError:
 
 def _started(call: Call, migration: MigrationRecord, phase: str) -> Reply:
     """Answer with the record as it was, but the new phase and state; the phase's own entry follows."""
-    answer = {**view(migration), "phase": phase, "state": "running"}
+    answer = {**view(migration, call.now), "phase": phase, "state": "running"}
     if call.machine.pending[0].action == f"migrate-{phase}":
         _open(migration, phase, call.now)
     return Reply(201, answer)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.javascript import truthy
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.state.records import NetworkRecord
@@ -65,7 +66,8 @@ def _defaults(call: Call) -> list[RequestedNetwork]:
     kinds = requested if isinstance(requested, list) and requested else ["external", "internal"]
     seen = call.state.networks_of(call.account)
     external = next((network for network in seen if network.public), None)
-    internal = next((network for network in seen if not network.public), None)
+    # A network with a NIC tag of its own is neither: nobody gets it without asking.
+    internal = next((network for network in seen if not network.public and not network.nic_tag), None)
     pairs = (("external", external), ("internal", internal))
     return [RequestedNetwork(network) for kind, network in pairs if network and kind in kinds]
 
@@ -88,7 +90,7 @@ def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
 def check_network_object(call: Call, item: dict[str, Any]) -> tuple[str, str | None]:
     """Return network id and address of a network object; invalid ones are refused as CloudAPI does."""
     identity = item.get("ipv4_uuid")
-    if not identity:
+    if not truthy(identity):
         raise missing_parameter("network objects must contain ipv4_uuid")
     if not isinstance(identity, str):
         raise invalid_argument("ipv4_uuid must be a string")

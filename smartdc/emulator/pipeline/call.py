@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.emulator.core.ids import UUID
+from smartdc.emulator.core.javascript import written
 from smartdc.emulator.core.message import Request
 from smartdc.emulator.core.reply import ApiError, not_found, validation_failed
 from smartdc.emulator.core.settings import Settings
@@ -98,9 +99,9 @@ class Call:
         return self.range.reaches(version)
 
     def text(self, name: str) -> str:
-        """Return a parameter as a string, empty if it is missing."""
+        """Return a parameter as the string that JavaScript makes of it, empty if it is missing."""
         value = self.params.get(name)
-        return value if isinstance(value, str) else "" if value is None else str(value)
+        return "" if value is None else written(value)
 
     def find_machine(self, identity: str) -> MachineRecord:
         """Return the account's machine with an id: 404, or 409 if the id is not a UUID."""

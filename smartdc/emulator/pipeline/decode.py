@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import json
+import re
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
+from smartdc.emulator.core.javascript import syntax_error
 from smartdc.emulator.core.message import Request
 from smartdc.emulator.core.reply import ApiError
 
@@ -57,10 +59,25 @@ def parse_body(request: Request) -> dict[str, Any]:
         raise ApiError(413, "PayloadTooLargeError", f"Request body size exceeds {MAX_BODY}")
     _check_digest(request)
     if kind == "application/json":
-        return _json(request.body)
+        value = _json(request.body)
+        if isinstance(value, list):
+            return {str(place): item for place, item in enumerate(value)}
+        return value if isinstance(value, dict) else {}
     if kind == FORM:
         return parse_query(request.body.decode("utf-8", "replace"))
     return {}
+
+
+def merge_body(params: dict[str, Any], request: Request, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of query and path with those of the body, which win.
+
+    JSON that is no object takes their place altogether, unless JavaScript takes it for false.
+    """
+    if media_type(request) == "application/json" and request.body and request.method not in ("GET", "HEAD"):
+        value = _json(request.body)
+        if isinstance(value, list) or (value and not isinstance(value, dict)):
+            return body
+    return {**params, **body}
 
 
 def _check_digest(request: Request) -> None:
@@ -77,14 +94,14 @@ def content_md5(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def _json(body: bytes) -> Any:
+    text = body.decode("utf-8", "replace")
     try:
-        value = json.loads(body.decode("utf-8", "replace"), parse_constant=_reject_constant)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "InvalidContent", f"Invalid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ApiError(400, "InvalidContent", "Invalid JSON: an object is expected")
-    return value
+        return json.loads(text, parse_constant=_reject_constant)
+    except ValueError as error:
+        raise ApiError(400, "InvalidContent", f"Invalid JSON: {syntax_error(text)}") from error
+    except RecursionError as error:
+        raise ApiError(400, "InvalidContent", "Invalid JSON: Maximum call stack size exceeded") from error
 
 
 def _reject_constant(word: str) -> None:
@@ -94,6 +111,7 @@ def _reject_constant(word: str) -> None:
 
 def _multipart(request: Request) -> dict[str, Any]:
     """Parse the fields of a multipart form; files are skipped."""
+    _check_multipart(request)
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode("latin-1")
     message = BytesParser(policy=HTTP).parsebytes(head + request.body)
     found: dict[str, Any] = {}
@@ -103,3 +121,20 @@ def _multipart(request: Request) -> dict[str, Any]:
         if isinstance(name, str) and isinstance(content, bytes) and not part.get_filename():
             _append(found, name, content.decode("utf-8", "replace"))
     return found
+
+
+def _check_multipart(request: Request) -> None:
+    """Refuse a form without a boundary, and one that does not begin or end with it: 400 BadRequestError."""
+    boundary = re.search(r'boundary=(?:"([^"]+)"|([^;]+))', request.headers["content-type"], re.IGNORECASE)
+    if not boundary:
+        raise ApiError(400, "BadRequestError", "bad content-type header, no multipart boundary")
+    line = b"--" + (boundary[1] or boundary[2]).encode("latin-1")
+    if line not in request.body:
+        raise _ended("START_BOUNDARY")
+    if line + b"--" not in request.body:
+        raise _ended("PART_DATA")
+
+
+def _ended(state: str) -> ApiError:
+    message = f"MultipartParser.end(): stream ended unexpectedly: state = {state}"
+    return ApiError(400, "BadRequestError", message)

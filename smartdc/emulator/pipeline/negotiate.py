@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-ACCEPTABLE = ("application/json", "text/plain", "application/octet-stream")
+ACCEPTABLE = ("application/json", "text/plain", "application/octet-stream", "application/javascript")
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,6 @@ ACTIONS = {
     "GetAccountLimits": "getprovisioninglimits",
     "GetChangefeed": "changefeed",
     "UpdateMachineMetadata": "addmachinemetadata",
-    "HeadMachineMetadataKey": "headmachinemetadata",
     "HeadMachineDisks": "listmachinedisks",
     "HeadMachineDisk": "getmachinedisk",
     "HeadNics": "listnics",

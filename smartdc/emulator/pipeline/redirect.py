@@ -5,16 +5,18 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 
 DOCUMENTATION = "http://apidocs.tritondatacenter.com/"
+SERVER = "Cloud API"
+"""The name that CloudAPI gives itself here alone."""
 
 
 @operation("RedirectRoot", "GET", "/")
 @operation("RedirectDocs", "GET", "/docs*")
 def redirect(call: Call) -> Reply:  # noqa: ARG001
     """Redirect to the documentation."""
-    return Reply(302, headers={"Location": f"{DOCUMENTATION}cloudapi/"})
+    return Reply(302, headers={"Location": f"{DOCUMENTATION}cloudapi/", "Server": SERVER})
 
 
 @operation("Favicon", "GET", "/favicon.ico")
 def favicon(call: Call) -> Reply:  # noqa: ARG001
     """Redirect to the documentation's icon."""
-    return Reply(302, headers={"Location": f"{DOCUMENTATION}favicon.ico"})
+    return Reply(302, headers={"Location": f"{DOCUMENTATION}favicon.ico", "Server": SERVER})

@@ -12,7 +12,11 @@ from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.decode import content_md5
 from smartdc.emulator.pipeline.upgrade import asks_upgrade
 
-SERVER = "cloudapi/9.20.0 (emulator)"
+SERVER = "cloudapi/9.20.0"
+"""CloudAPI's own value: clients read a version from it, and would trip over anything more."""
+
+EMULATOR = ("X-Emulator", "smartdc")
+"""What tells an answer of the emulator from one of CloudAPI."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -25,7 +29,7 @@ def render(call: Call, reply: Reply) -> Response:
     was read. The ``Access-Control`` headers of CloudAPI are left out: no web page may read the answers.
     """
     if reply.upgrade:
-        more = _full_headers(call, b"") if reply.status == HTTPStatus.OK else []
+        more = [*_full_headers(call, b""), EMULATOR] if reply.status == HTTPStatus.OK else []
         return Response(reply.status, [*reply.headers.items(), *more], upgrade=reply.upgrade)
     if call.request.upgradable and asks_upgrade(call.request) and reply.status != HTTPStatus.NOT_IMPLEMENTED:
         # CloudAPI answers a refused upgrade with a bare status; a 501 is the emulator's own, and keeps its message.
@@ -39,7 +43,8 @@ def render(call: Call, reply: Reply) -> Response:
         headers.append(("Content-Length", str(len(body))))
     headers += [("Date", http_date(call.now)), ("Connection", _connection(call)), *reply.headers.items()]
     if call.past_body:
-        headers += _full_headers(call, b"" if is_stream else body)
+        headers += [pair for pair in _full_headers(call, b"" if is_stream else body) if pair[0] not in reply.headers]
+    headers.append(EMULATOR)
     return Response(reply.status, headers, b"" if call.request.method == "HEAD" else body)
 
 
@@ -49,7 +54,7 @@ def _encode_body(kind: str, body: Any) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    if kind == "application/json":
+    if kind in ("application/json", "application/javascript"):
         return _encode(body).encode()
     if isinstance(body, dict) and "message" in body and set(body) <= {"code", "message", "errors"}:
         return str(body["message"]).encode()

@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from smartdc.emulator.core.javascript import truthy, written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.core.versions import SERVED
-from smartdc.emulator.pipeline.routes import SINCE, VNC_VERSION, rows
+from smartdc.emulator.pipeline.routes import LATE, SINCE, VNC_VERSION, rows
 
 Handler = Callable[[Any], Reply]
 
 _SLASHES = re.compile("/+")
+_BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class Place:
     """The end of a path: its parameters' names, and its operations by method and ``action``."""
 
     names: list[str]
+    is_late: bool = False
+    """Whether CloudAPI mounts it after the paths of role tags."""
     methods: dict[str, dict[str | None, Operation]] = field(default_factory=dict)
 
 
@@ -68,10 +72,11 @@ class Match:
         if found := self.actions.get(action if isinstance(action, str) else None) or self.actions.get(None):
             return found
         images = self.operation.path.startswith("/:account/images")
-        if not action:
+        if not truthy(action):
             raise missing_parameter("action is a required argument" if images else "action is required")
+        given = written(action)
         raise invalid_argument(
-            f"action {action} is not a valid argument" if images else f"{action} is not a valid action"
+            f"action {given} is not a valid argument" if images else f"{given} is not a valid action"
         )
 
 
@@ -106,15 +111,17 @@ class Router:
         if method == "GET" and path.startswith("/docs"):
             return Match({None: self._operations["RedirectDocs"]}, {})
         segments = _SLASHES.split(path)[1:]
-        allowed: list[str] = []
+        places: list[Place] = []
         for place, values in _walk(self._root, segments, []):
             if actions := place.methods.get(method):
                 return Match(actions, dict(zip(place.names, map(_decode, values), strict=True)))
-            allowed = allowed or list(place.methods)
-        if allowed:
-            headers = {"Allow": ", ".join(allowed)}
+            places.append(place)
+        if places:
+            # CloudAPI names the methods of the path that it knew first, which for some is that of role tags.
+            allowed = next((place for place in places if not place.is_late), places[0])
+            headers = {"Allow": ", ".join(allowed.methods)}
             raise ApiError(405, "MethodNotAllowedError", f"{method} is not allowed", headers=headers)
-        raise not_found(f"{target} does not exist")
+        raise not_found(f"{path} does not exist")
 
     def _add(self, operation: Operation) -> None:
         node = self._root
@@ -126,7 +133,7 @@ class Router:
                 node = node.parameter
             else:
                 node = node.literal.setdefault(segment, _Node())
-        node.place = node.place or Place(names)
+        node.place = node.place or Place(names, is_late=operation.path.startswith(LATE))
         node.place.methods.setdefault(operation.method, {})[operation.action] = operation
         self._operations[operation.name] = operation
 
@@ -147,6 +154,8 @@ def _walk(node: _Node, segments: list[str], values: list[str]) -> Iterator[tuple
 
 def _decode(segment: str) -> str:
     try:
+        if _BROKEN_ESCAPE.search(segment):
+            raise ApiError(400, "BadRequestError", "URI malformed")
         return unquote(segment, errors="strict") if "%" in segment else segment
     except UnicodeDecodeError as error:
         raise ApiError(400, "BadRequestError", "URI malformed") from error

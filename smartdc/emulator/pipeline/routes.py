@@ -1,7 +1,7 @@
-"""All routes of CloudAPI 9.20; the emulator answers no others.
+"""All routes of CloudAPI 9.20, and a few of newer releases; the emulator answers no others.
 
 A row is an operation, its method, its path, the release of CloudAPI that introduced it (a dash if neither changelog nor
-routes say so: most of these are older than 7.1) and, if one path serves several operations, its ``action``.
+routes say so: most of these are older than 7.1; ``newer`` if 9.20 does not have it yet) and, if one path serves several operations, its ``action``.
 """
 
 from typing import NamedTuple
@@ -32,12 +32,14 @@ ListAccessKeys GET /:account/accesskeys 9.11.0
 HeadAccessKeys HEAD /:account/accesskeys 9.11.0
 GetAccessKey GET /:account/accesskeys/:accesskeyid 9.11.0
 HeadAccessKey HEAD /:account/accesskeys/:accesskeyid 9.11.0
+UpdateAccessKey POST /:account/accesskeys/:accesskeyid newer
 DeleteAccessKey DELETE /:account/accesskeys/:accesskeyid 9.11.0
 CreateUserAccessKey POST /:account/users/:user/accesskeys 9.11.0
 ListUserAccessKeys GET /:account/users/:user/accesskeys 9.11.0
 HeadUserAccessKeys HEAD /:account/users/:user/accesskeys 9.11.0
 GetUserAccessKey GET /:account/users/:user/accesskeys/:accesskeyid 9.11.0
 HeadUserAccessKey HEAD /:account/users/:user/accesskeys/:accesskeyid 9.11.0
+UpdateUserAccessKey POST /:account/users/:user/accesskeys/:accesskeyid newer
 DeleteUserAccessKey DELETE /:account/users/:user/accesskeys/:accesskeyid 9.11.0
 ListUsers GET /:account/users 7.2.0
 HeadUsers HEAD /:account/users 7.2.0
@@ -112,7 +114,6 @@ UpdateMachineMetadata POST /:account/machines/:machine/metadata -
 ListMachineMetadata GET /:account/machines/:machine/metadata -
 HeadMachineMetadata HEAD /:account/machines/:machine/metadata -
 GetMachineMetadata GET /:account/machines/:machine/metadata/:key -
-HeadMachineMetadataKey HEAD /:account/machines/:machine/metadata/:key -
 DeleteMachineMetadata DELETE /:account/machines/:machine/metadata/:key -
 DeleteAllMachineMetadata DELETE /:account/machines/:machine/metadata -
 AddMachineTags POST /:account/machines/:machine/tags -
@@ -203,7 +204,12 @@ TYPED = frozenset(
         "CreateUserAccessKey",
     }
 )
-"""Operations selected by the media type of the body instead of the version; forms are refused."""
+"""Operations selected by the media type of the body, one of ``TYPES``, instead of the version."""
+
+TYPES = ("multipart/form-data", "application/octet-stream", "application/json", "text/plain")
+
+LATE = ("/:account/accesskeys", "/:account/users/:user/accesskeys", "/:account/volumes", "/:account/volumesizes")
+"""The paths that CloudAPI knows last, after those of role tags."""
 
 SINCE = {
     "/:account/users/:user/keys": "7.2.0",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from smartdc.emulator.core.javascript import written
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.pipeline.call import Call
 
@@ -48,7 +49,7 @@ def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]
 
 def _faults_of(path: str, value: Any, form: Form) -> Iterator[tuple[str, str]]:
     if form.kind and not _is(form.kind, value):
-        yield path, f"{_written(value)} - {_type(value)} value found, but a {form.kind} is required".lower()
+        yield path, f"{written(value)} - {_type(value)} value found, but a {form.kind} is required".lower()
     if isinstance(value, list) and form.items:
         for place, item in enumerate(value):
             yield from _faults_of(f"{path}[{place}]", item, form.items)
@@ -92,12 +93,3 @@ def _type(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     return "number" if isinstance(value, int | float) else "object"
-
-
-def _written(value: Any) -> str:
-    """Return a value as JavaScript formats it in a string."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    if isinstance(value, list):
-        return ",".join("" if item is None else _written(item) for item in value)
-    return "[object Object]" if isinstance(value, dict) else str(value)

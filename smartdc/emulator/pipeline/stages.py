@@ -17,11 +17,11 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, invalid_credentials, not_authorized, not_found
 from smartdc.emulator.core.versions import parse_range
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.pipeline.decode import FORM, media_type, parse_body, parse_query
+from smartdc.emulator.pipeline.decode import media_type, merge_body, parse_body, parse_query
 from smartdc.emulator.pipeline.negotiate import ACCEPTABLE, choose_type
 from smartdc.emulator.pipeline.permissions import authorize
 from smartdc.emulator.pipeline.router import NOWHERE, ROUTER
-from smartdc.emulator.pipeline.routes import TYPED
+from smartdc.emulator.pipeline.routes import TYPED, TYPES
 from smartdc.emulator.pipeline.throttle import check_rate
 from smartdc.emulator.signature.authorization_header import MAX_SKEW_SECONDS, parse_authorization
 from smartdc.emulator.signature.presigned import parse_presigned
@@ -44,7 +44,7 @@ def check_version(call: Call) -> None:
     call.range = parse_range(headers.get("accept-version") or headers.get("x-api-version") or "*")
     operation = call.match.operation
     if operation.name in TYPED:
-        if media_type(call.request) == FORM:
+        if media_type(call.request) not in TYPES and call.request.method == "POST":
             raise ApiError(415, "UnsupportedMediaTypeError", headers["content-type"])
         return
     if not any(call.range.allows(version) for version in operation.versions):
@@ -55,7 +55,7 @@ def check_version(call: Call) -> None:
 
 def check_accept(call: Call) -> None:
     """Negotiate the type of the answer: 406."""
-    chosen = choose_type(call.request.headers.get("accept", "*/*"))
+    chosen = choose_type(call.request.headers.get("accept") or "*/*")
     if not chosen:
         raise ApiError(406, "NotAcceptableError", f"Server accepts: {','.join(ACCEPTABLE)}")
     call.accept = chosen
@@ -78,7 +78,7 @@ def read_parameters(call: Call) -> None:
     """Merge the parameters: body over path over query; 400 InvalidContent and BadDigest, 413."""
     call.query = parse_query(call.request.target.partition("?")[2])
     call.body = parse_body(call.request)
-    call.params = {**call.query, **call.match.params, **call.body}
+    call.params = merge_body({**call.query, **call.match.params}, call.request, call.body)
 
 
 # SIGNED stages, for authentication
@@ -120,7 +120,7 @@ def require_caller(call: Call) -> None:
 
 def load_account(call: Call) -> None:
     """Load the account that the parameters name: 404. Sub-users always act on their own account."""
-    name = call.params["account"]
+    name = call.params.get("account", "undefined")
     if call.user or name in ("my", call.account.login):
         return
     call.found_account = call.state.account(unquote(str(name)))

@@ -22,7 +22,7 @@ ALIASES = {"company": "companyName", "givenName": "firstName", "sn": "lastName"}
 def ping(call: Call) -> Reply:
     """Return the served versions; no credentials are needed."""
     headers = {"Triton-Datacenter-Name": call.settings.datacenter}
-    return Reply(200, {"ping": "pong", "cloudapi": {"versions": list(SERVED)}}, headers)
+    return Reply(200, {"ping": "pong", "cloudapi": {"versions": sorted(SERVED)}}, headers)
 
 
 @operation("GetAccount", "GET", ACCOUNT, head="HeadAccount")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from smartdc.emulator.core.ids import UUID
-from smartdc.emulator.core.reply import Reply, invalid_argument
+from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.resources.network import visible
@@ -30,6 +30,9 @@ def update_config(call: Call) -> Reply:
         raise invalid_argument('property "default_network": must be a UUID')
     if network not in [each.id for each in visible(call)]:
         raise invalid_argument("unknown network")
+    if not call.settings.fabrics:
+        # Nothing has made the record that would be changed: it comes with the account's first fabric network.
+        raise ApiError(500, "InternalError", "Config currently unavailable.")
     call.account.default_network = network
     return Reply(200, view(call))
 

@@ -1,5 +1,6 @@
 """Actions on images: create from a machine, import, update, export and clone, with IMGAPI's messages."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,8 +45,9 @@ def create_image(call: Call) -> Reply:
     _change(image, manifest)
     call.state.images[image.id] = image
     maker = call.state.workers[image.id] = worker(image.id, call.account.id, call.now)
-    job = call.queue("create_image", lambda _: _finish(call, image, machine), machine=maker)
-    job.undo = lambda _: _fail(call, image, job.error or "")
+    start_again = _prepare(call, machine)
+    job = call.queue("create_image", lambda _: _finish(call, image, machine, start_again), machine=maker)
+    job.undo = lambda _: _fail(call, image, start_again, job.error or "")
     stub = {"id": image.id, "name": image.name, "version": image.version, "requirements": {}}
     answer = {**stub, **{name: manifest[name] for name in CHANGEABLE[2:] if name in manifest}, "state": "creating"}
     return Reply(201, answer, {"x-joyent-jobid": job.id, **call.location("images", image.id)})
@@ -184,15 +186,32 @@ def _change(image: ImageRecord, manifest: dict[str, Any]) -> None:
         setattr(image, name, empty.get(name, "") if value is None else value)
 
 
-def _finish(call: Call, image: ImageRecord, machine: MachineRecord) -> None:
-    if machine.state != "stopped":
-        raise JobFailed("VmNotStopped: the machine must be stopped")
+def _prepare(call: Call, machine: MachineRecord) -> Callable[[], None]:
+    """Stop a running machine, as IMGAPI's prepare script does, and return what makes it run again."""
+    if machine.state != "running":
+        return lambda: None
+    with call.state.feed.watch(machine):
+        machine.state = "stopped"
+
+    def start_again() -> None:
+        if machine.state == "stopped":
+            with call.state.feed.watch(machine):
+                machine.state = "running"
+
+    return start_again
+
+
+def _finish(call: Call, image: ImageRecord, machine: MachineRecord, start_again: Callable[[], None]) -> None:
+    start_again()
+    if not machine.alive:
+        raise JobFailed("the machine is gone")
     image.state = "active"
     image.published = call.state.workers.pop(image.id).updated
 
 
-def _fail(call: Call, image: ImageRecord, reason: str) -> None:
+def _fail(call: Call, image: ImageRecord, start_again: Callable[[], None], reason: str) -> None:
     """Record the reason of a failure, as far as CloudAPI passes it on."""
+    start_again()
     del call.state.workers[image.id]
     code, _, words = reason.partition(": ")
     image.state = "failed"

@@ -65,7 +65,7 @@ def view(call: Call, network: NetworkRecord, address: str) -> dict[str, Any]:
     owner = _owner(call, network, address)
     if owner and not managed:
         shown["owner_uuid"] = owner
-        if owner == call.account.id:
+        if owner == call.account.id and address in network.taken:
             shown["belongs_to_uuid"] = network.taken[address]
     return shown
 
@@ -73,9 +73,13 @@ def view(call: Call, network: NetworkRecord, address: str) -> dict[str, Any]:
 def _rows(call: Call, network: NetworkRecord) -> set[str]:
     """Return the addresses with a row in NAPI; two are just outside the range for machines."""
     if not network.owners:
-        return {address for address in network.taken if _owner(call, network, address) == call.account.id}
+        return {
+            address
+            for address in network.taken.keys() | network.owned.keys()
+            if _owner(call, network, address) == call.account.id
+        }
     edges = {str(network.first - 1), str(network.last + 1)}
-    return edges | network.managed | network.reserved | network.freed | network.taken.keys()
+    return edges | network.managed | network.reserved | network.freed | network.owned.keys() | network.taken.keys()
 
 
 def _is_used(network: NetworkRecord, address: str) -> bool:
@@ -85,7 +89,7 @@ def _is_used(network: NetworkRecord, address: str) -> bool:
 def _owner(call: Call, network: NetworkRecord, address: str) -> str | None:
     """Return the id of the account that uses an address."""
     holder = call.state.holder(network.taken.get(address, ""))
-    return holder.owner if holder else None
+    return holder.owner if holder else network.owned.get(address)
 
 
 def _reserve(network: NetworkRecord, address: str, reserved: bool) -> None:

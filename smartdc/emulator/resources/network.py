@@ -48,14 +48,17 @@ UPDATE: Schema = {
 
 @operation("ListNetworks", "GET", NETWORKS, head="HeadNetworks")
 def list_networks(call: Call) -> Reply:
-    """Return the account's networks and pools; with ``fabric`` only those on fabrics."""
+    """Return the account's networks and pools, but no members of pools; with ``fabric`` only those on fabrics."""
     fabric_only = bool(call.query.get("fabric"))
-    return Reply(200, [view(network, call) for network in visible(call) if network.fabric or not fabric_only])
+    seen = visible(call)
+    members = {member for network in seen for member in network.members}
+    listed = [network for network in seen if network.id not in members and (network.fabric or not fabric_only)]
+    return Reply(200, [view(network, call) for network in listed])
 
 
 @operation("GetNetwork", "GET", f"{NETWORKS}/:network", head="HeadNetwork")
 def get_network(call: Call) -> Reply:
-    """Return one network; members of a pool are a 404."""
+    """Return one network; members of a pool are among them, though no list has them."""
     return Reply(200, view(require_network(call, call.text("network")), call))
 
 
@@ -136,7 +139,7 @@ def require_network(call: Call, identity: str) -> NetworkRecord:
 
 
 def visible(call: Call) -> list[NetworkRecord]:
-    """Return the networks and pools that the account may use."""
+    """Return the networks and pools that the account may use, members of pools included."""
     return call.state.networks_of(call.account)
 
 

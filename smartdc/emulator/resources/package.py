@@ -13,14 +13,12 @@ _EXACT: dict[str, Callable[[PackageRecord], Any]] = {
     "brand": lambda package: package.brand,
     "memory": lambda package: package.memory,
     "disk": lambda package: package.disk,
-    "swap": lambda package: package.memory * 2,
-    "lwps": lambda _: LWPS,
+    "swap": lambda package: _swap(package),  # noqa: PLW0108  it is defined below
+    "lwps": lambda package: package.lwps,
     "vcpus": lambda package: package.vcpus,
     "version": lambda package: package.version,
 }
 _BOOLEANS = {"true": True, "false": False}
-
-LWPS = 4000
 
 
 @operation("ListPackages", "GET", "/:account/packages", head="HeadPackages")
@@ -48,16 +46,22 @@ def view(package: PackageRecord) -> dict[str, Any]:
         "disk": package.disk,
         "group": package.group,
         "id": package.id,
-        "lwps": LWPS,
+        "lwps": package.lwps,
         "memory": package.memory,
         "name": package.name,
-        "swap": package.memory * 2,
+        "swap": _swap(package),
         "vcpus": package.vcpus,
         "version": package.version,
     }
     if package.brand == "bhyve" and package.flexible_disk is not None:
         shown["flexible_disk"] = package.flexible_disk
-    return shown
+    if package.brand == "bhyve" and package.disks:
+        shown["disks"] = package.disks
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _swap(package: PackageRecord) -> int:
+    return package.memory * 2 if package.swap is None else package.swap
 
 
 def _passes(package: PackageRecord, call: Call) -> bool:

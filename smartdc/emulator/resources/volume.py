@@ -161,22 +161,34 @@ def _check_unused(call: Call, volume: VolumeRecord, doing: str) -> None:
 
 def _networks(call: Call) -> list[str]:
     """Return the requested networks, which must be the account's fabric networks, or else its default one."""
-    fabrics = [
-        network.id for network in call.state.networks.values() if network.fabric and call.account.id in network.owners
-    ]
+    known = call.state.networks.values() if call.settings.fabrics else ()
+    fabrics = [network.id for network in known if network.fabric and call.account.id in network.owners]
     requested = call.params.get("networks")
     if requested is None:
-        default = call.account.default_network or next(iter(fabrics), None)
-        if not default:
-            message = "default_network is not configured for account"
-            raise ApiError(409, "DefaultFabricNetworkNotConfiguredError", message)
-        return [default]
+        return [_default_network(call, fabrics)]
     if any(network not in fabrics for network in requested):
         raise invalid_argument(f"Invalid networks: {','.join(requested)}")
     if not requested:
         message = "Validation error, causes: Error: networks must be a non-empty array"
         raise _refused("creating", "ValidationError", message)
     return list(requested)
+
+
+def _default_network(call: Call, fabrics: list[str]) -> str:
+    """Return the account's default network; one that is not its own fabric network is VOLAPI's 409 InvalidNetworks."""
+    default = call.account.default_network
+    if not default:
+        message = "default_network is not configured for account"
+        raise ApiError(409, "DefaultFabricNetworkNotConfiguredError", message)
+    if default not in fabrics:
+        network = call.state.networks.get(default)
+        reasons = ["missing"]
+        if network and not network.fabric:
+            owned = call.account.id in network.owners
+            reasons = ["non-fabric"] if owned else ["not owned by user", "non-fabric"]
+        details = ", ".join(f"{reason}: {default}" for reason in reasons)
+        raise _refused("creating", "InvalidNetworks", f"Invalid networks: {details}")
+    return default
 
 
 # Jobs

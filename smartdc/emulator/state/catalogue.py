@@ -109,4 +109,5 @@ def fabric(login: str, account: str) -> NetworkRecord:
     made = network("My-Fabric-Network", "192.168.128.0/22", fabric=True, vlan_id=VLAN, owners=[account])
     made.id = fixed_uuid(f"network fabric of {login}")
     made.resolvers = ["8.8.8.8", "8.8.4.4"]
+    made.start, made.end = "192.168.128.5", "192.168.131.250"
     return made

@@ -31,6 +31,10 @@ class AccessKeyRecord:
     id: str
     secret: str = field(repr=False)
     created: float
+    status: str = "Active"
+    description: str | None = None
+    updated: float | None = None
+    """When it was changed last; None for never."""
 
 
 @dataclass(slots=True)
@@ -142,9 +146,13 @@ class PackageRecord:
     vcpus: int = 0
     version: str = "1.0.0"
     group: str = "standard"
-    description: str = ""
+    description: str | None = ""
     brand: str | None = None
     flexible_disk: bool | None = None
+    disks: list[dict[str, Any]] | None = None
+    swap: int | None = None
+    """None for twice the memory."""
+    lwps: int = 4000
     active: bool = True
     default: bool = False
     owners: list[str] = field(default_factory=list)
@@ -188,6 +196,10 @@ class NetworkRecord:
     routes: dict[str, str] = field(default_factory=dict)
     internet_nat: bool = True
     members: list[str] = field(default_factory=list)
+    nic_tag: str = ""
+    """The NIC tag that a compute node must have; empty if all are connected."""
+    owned: dict[str, str] = field(default_factory=dict)
+    """The owner by address that the operator gave to an account, without a machine."""
     taken: dict[str, str] = field(default_factory=dict)
     """The machine id by address in use."""
     reserved: set[str] = field(default_factory=set)
@@ -220,7 +232,7 @@ class NetworkRecord:
 
     def gives(self, address: str, managed: set[str]) -> bool:
         """Return whether an address may be allocated without being requested."""
-        return not (address in self.taken or address in self.reserved or address in managed)
+        return not (address in self.taken or address in self.reserved or address in self.owned or address in managed)
 
     def objection(self, address: str) -> str | None:
         """Return why an address does not belong to this network; None if it does."""

@@ -1,16 +1,17 @@
 """The state of an emulator: accounts, machines, networks and everything else that it remembers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from itertools import repeat
 from typing import Any
 
 from smartdc.emulator.core.clock import Clock
-from smartdc.emulator.core.ids import Ids
+from smartdc.emulator.core.ids import Ids, fixed_uuid
 from smartdc.emulator.core.public_key import PublicKey
 from smartdc.emulator.core.reply import ApiError, invalid_argument
 from smartdc.emulator.core.settings import Settings
 from smartdc.emulator.state import catalogue
+from smartdc.emulator.state.compute import ComputeNode
 from smartdc.emulator.state.feed import Feed
 from smartdc.emulator.state.machine_table import MachineTable
 from smartdc.emulator.state.records import (
@@ -48,6 +49,8 @@ class State:
         self.images = catalogue.images()
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
+        self.compute_nodes = {catalogue.COMPUTE_NODE: ComputeNode(catalogue.COMPUTE_NODE)}
+        """The servers for machines; the first has room for everything, until its ``memory`` says otherwise."""
         self.volumes: dict[str, VolumeRecord] = {}
         self.migrations: dict[str, MigrationRecord] = {}
         """Migrations by machine id."""
@@ -209,10 +212,14 @@ class State:
     # Networks and addresses
 
     def networks_of(self, account: AccountRecord) -> list[NetworkRecord]:
-        """Return the networks and pools that the account can see, without the members of the pools."""
-        visible = [network for network in self.networks.values() if network.visible_to(account.id)]
-        members = {member for network in visible for member in network.members}
-        return [network for network in visible if network.id not in members]
+        """Return the networks and pools that the account can see, the members of the pools included."""
+        return [network for network in self.networks.values() if network.visible_to(account.id)]
+
+    def add_compute_node(self, name: str, *, memory: int | None = None, nic_tags: Iterable[str] = ()) -> ComputeNode:
+        """Create another server for machines, with as many MiB of memory and connected to networks with these tags."""
+        node = ComputeNode(fixed_uuid(f"compute node {name}"), memory, frozenset(nic_tags))
+        self.compute_nodes[node.id] = node
+        return node
 
     def holder(self, machine: str) -> MachineRecord | None:
         """Return the machine that an address is taken for, which may be a hidden one."""

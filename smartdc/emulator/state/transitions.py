@@ -65,6 +65,25 @@ class ByScript:
 AT_ONCE = AfterReads(0)
 """The default policy: the next request sees the outcome."""
 
+USUAL_SECONDS = 3.0
+"""The seconds that most jobs take in a data centre, changes of tags and metadata among them."""
+SECONDS = {
+    "provision": 30.0,
+    "start": 10.0,
+    "stop": 10.0,
+    "reboot": 20.0,
+    "destroy": 10.0,
+    "create_snapshot": 8.0,
+    "rollback_snapshot": 20.0,
+    "create_image": 60.0,
+    "create_volume": 30.0,
+    "delete_volume": 15.0,
+    "migrate-begin": 16.0,
+    "migrate-sync": 30.0,
+    "migrate-switch": 30.0,
+}
+"""The seconds that jobs of other actions take there, by what the audit calls them."""
+
 
 def _no_watch(machine: MachineRecord, now: float) -> AbstractContextManager[None]:  # noqa: ARG001
     return nullcontext()

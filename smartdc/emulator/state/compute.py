@@ -1,0 +1,48 @@
+"""Compute nodes, and which of them gets a new machine: those with room and the networks, by the rules of affinity."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from smartdc.emulator.grammar.affinity import AffinityRule
+from smartdc.emulator.state.records import MachineRecord, NetworkRecord
+
+
+@dataclass(slots=True)
+class ComputeNode:
+    """A server for machines; memory in MiB, None without an end."""
+
+    id: str
+    memory: int | None = None
+    nic_tags: frozenset[str] = field(default_factory=frozenset)
+    """The tags of the networks that it is connected to, beside those that have no tag."""
+
+
+def choose_node(
+    nodes: Mapping[str, ComputeNode],
+    machines: Iterable[MachineRecord],
+    memory: int,
+    networks: Iterable[NetworkRecord],
+    rules: list[AffinityRule],
+    owner: str,
+) -> str | None:
+    """Return the node for a new machine; None if there is none.
+
+    Among nodes that fit, the most soft rules count, then the fewest machines, and last the order of the nodes.
+    """
+    if len(nodes) == 1 and not rules and all(node.memory is None for node in nodes.values()):
+        return next(iter(nodes))
+    tags = {network.nic_tag for network in networks if network.nic_tag}
+    there: dict[str | None, list[MachineRecord]] = {name: [] for name in nodes}
+    for machine in machines:
+        if machine.alive:
+            there.setdefault(machine.compute_node, []).append(machine)
+    kept: dict[str, int] = {}
+    for name, node in nodes.items():
+        used = sum(machine.memory for machine in there[name])
+        mine = [machine for machine in there[name] if machine.owner == owner]
+        elsewhere = [machine for each in there if each != name for machine in there[each] if machine.owner == owner]
+        fits = {rule: rule.holds(mine, elsewhere) for rule in rules}
+        hard = all(good for rule, good in fits.items() if not rule.is_soft)
+        if hard and tags <= node.nic_tags and (node.memory is None or used + memory <= node.memory):
+            kept[name] = sum(fits.values())
+    return min(kept, key=lambda name: (-kept[name], len(there[name])), default=None)
