@@ -245,12 +245,12 @@ def test_volumes(create: Creator, cloud: Emulator) -> None:
 def test_volumes_by_mountpoint(create: Creator, dc: DataCenter, cloud: Emulator, form: str) -> None:
     """``CreateMachine`` gets a volume's name, which is all that CloudAPI knows it by here, however it is given."""
     cloud.state.settings.automount_volumes = cloud.state.settings.volumes = True
-    volume = dc.create_volume("data")
+    volume = dc.create_volume("data", wait=True)
     given: Any = {"id": volume.id, "name": "data", "dict": {"name": "data"}, "resource": volume}[form]
-    machine = create(volumes={"/data": given})
+    machine = create(volumes={"/data": given}, networks=volume.networks)
     assert body(cloud)["volumes"] == [{"name": "data", "mountpoint": "/data"}]
     assert volume.refresh().refs == [machine.id]
-    create(name="web-2", volumes=[{"name": given, "mountpoint": "/d", "mode": "ro"}])
+    create(name="web-2", networks=volume.networks, volumes=[{"name": given, "mountpoint": "/d", "mode": "ro"}])
     assert body(cloud)["volumes"] == [{"name": "data", "mountpoint": "/d", "mode": "ro"}]
 
 

@@ -5,6 +5,7 @@ All is taken from the records themselves, and nothing from what the emulator mak
 
 from __future__ import annotations
 
+from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -82,7 +83,14 @@ def of_snapshots(books: Books, name: str) -> list[dict[str, Any]]:
 def of_migration(books: Books, name: str) -> dict[str, Any]:
     """Return what is known of the migration of a machine."""
     migration = books.migration(name)
-    return _some(migration, "machine phase state automatic", progress_history=migration.history)
+    history = [{**entry, "duration_ms": _milliseconds(entry)} for entry in migration.history]
+    return _some(migration, "machine phase state automatic", progress_history=history)
+
+
+def _milliseconds(entry: dict[str, Any]) -> int:
+    """Return how long a finished phase has taken."""
+    began, ended = (datetime.fromisoformat(entry[f"{name}_timestamp"]) for name in ("started", "finished"))
+    return round((ended - began).total_seconds() * 1000)
 
 
 def of_end(books: Books, name: str) -> dict[str, Any]:

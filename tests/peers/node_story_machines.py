@@ -269,9 +269,9 @@ END = (
 PICTURES = (
     Step(
         "image create",
-        "-w -j there-0 picture 1.0",
+        "-w -j there-1 picture 1.0",
         has(Books.image, "picture", state="active"),
-        has(machine, "there-0", state="running"),
+        has(machine, "there-1", state="running"),
     ),
 )
 """What is made of a machine that runs, and goes on running."""
