@@ -164,6 +164,7 @@ class _WithoutIdle:
     """Mix-in for both kinds of pool: deadlines, and no connection that was idle for too long."""
 
     QueueCls: Any = Stack
+    pool: Stack | None
 
     def _get_timeout(self, timeout: Any) -> Timeout:
         """Take the timeouts of `requests`, which are one number, for a deadline that begins now."""
@@ -178,7 +179,9 @@ class _WithoutIdle:
     def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
         if conn is not None:
             conn.used_at = time.monotonic()
-            self.pool.drop_idle(conn.used_at - IDLE_LIMIT_SECONDS)  # type: ignore[attr-defined]
+            kept = self.pool  # None once the pool was closed, which another thread may do at any moment
+            if kept is not None:
+                kept.drop_idle(conn.used_at - IDLE_LIMIT_SECONDS)
         super()._put_conn(conn)  # type: ignore[misc]
 
 

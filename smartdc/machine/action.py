@@ -133,7 +133,9 @@ class HasLifecycle(HasJobs):
         action that was to lead there has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
         `progress` is called after every check, or True for a line on the terminal.
         """
-        super().poll_until(state, interval, timeout=timeout, progress=progress)
+        checked_state("machine", state, STATES)
+        reached = partial(self._look_for, state)
+        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
 
     @operation("GetMachine")
     def poll_while(

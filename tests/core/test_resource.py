@@ -398,7 +398,7 @@ def test_answer_without_its_key(offline: DataCenter) -> None:
     for identity in ({}, {"id": ""}, {"id": None}, {"id": True}):
         with pytest.raises(BadResponse, match="missing or invalid 'id'"):
             Image.from_answer(offline, dict(identity))
-    assert Image.from_answer(offline, {"id": 7}).path == "/images/7"
+    assert Image.from_answer(offline, {"id": 7}).path == "images/7"
 
 
 def test_objects_cost_little_more_than_their_dicts(offline: DataCenter) -> None:
