@@ -32,6 +32,7 @@ MANIFEST: dict[str, Any] = {
 }
 VALUES = {"text": "a", "number": 1, "truth": True, "half": 0.5}
 NETWORK = ("sea", "10.51.0.0/24", "10.51.0.10", "10.51.0.99")
+ACCESS_KEY = {"status": "Inactive", "description": "backups"}
 USUAL: dict[str, Any] = {"image": "base-64-lts@24.4.1", "package": "g1-small"}
 
 
@@ -80,6 +81,10 @@ CALLS: dict[str, tuple[Ask, ...]] = {
     "GetAccessKey": (lambda w, on: partial(w.dc.access_key, w.dc.create_access_key(), sync=on),),
     "ListUserAccessKeys": (lambda w, on: partial(ann(w).access_keys, sync=on),),
     "GetUserAccessKey": (lambda w, on: partial((user := ann(w)).access_key, user.access_keys()[0], sync=on),),
+    "CreateAccessKey": (lambda w, _: partial(w.dc.create_access_key, **ACCESS_KEY),),
+    "CreateUserAccessKey": (lambda w, _: partial(w.user().create_access_key, **ACCESS_KEY),),
+    "UpdateAccessKey": (lambda w, _: partial(w.dc.create_access_key().update, **ACCESS_KEY),),
+    "UpdateUserAccessKey": (lambda w, _: partial(w.user().create_access_key().update, **ACCESS_KEY),),
     "GetUser": (lambda w, on: partial(w.dc.user, "bob", membership=on),),
     "CreateUser": (lambda w, _: partial(w.dc.create_user, "eve", "e@b.cc", "secret123", **CONTACT),),
     "UpdateUser": (lambda w, _: partial(w.user().update, email="b@b.cc", login="bobby", **CONTACT),),
@@ -187,7 +192,7 @@ CALLS: dict[str, tuple[Ask, ...]] = {
             metadata={**told(on), "credentials": {"root": "secret"}},
             tags=told(on),
             boot_script=__file__,
-            networks=["sky", {"ipv4_uuid": w["internal network"]}],
+            networks=["sky", {"ipv4_uuid": w["internal network"]}, *w.dc.volume("vault").networks],
             affinity=["role!=web"],
             firewall_enabled=on,
             deletion_protection=on,

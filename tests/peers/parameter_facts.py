@@ -32,6 +32,7 @@ def _facts(place: str, names: Mapping[str, str]) -> dict[str, frozenset[str]]:
 _ADDRESS = "address postalCode city state country phone"
 _SYNC = query(flag="sync")
 _KEY = body(text="key name", list="attestation")
+_ACCESS_KEY = body(text="status description")
 _ROLE = body(text="name", list="members default_members policies")
 _POLICY = body(text="name description", list="rules")
 _ROLE_TAG = body(list="role-tag")
@@ -59,6 +60,10 @@ FACTS: Mapping[str, Facts] = {
     "GetAccessKey": _SYNC,
     "ListUserAccessKeys": _SYNC,
     "GetUserAccessKey": _SYNC,
+    "CreateAccessKey": _ACCESS_KEY,
+    "CreateUserAccessKey": _ACCESS_KEY,
+    "UpdateAccessKey": _ACCESS_KEY,
+    "UpdateUserAccessKey": _ACCESS_KEY,
     "GetUser": query(flag="membership"),
     "CreateUser": body(text=f"email login password companyName firstName lastName {_ADDRESS}"),
     "UpdateUser": body(text=f"email login companyName firstName lastName {_ADDRESS}"),
