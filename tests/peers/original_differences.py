@@ -228,7 +228,8 @@ DIFFERENCES = (
             "pages of dc.machines()": {"value": {"limit": "1000", "offset": "0"}},
             "dc.machines(limit=)": {
                 "sent": ["GET /my/machines?limit=1", "GET /my/machines?limit=1&offset=1",
-                         "GET /my/machines?limit=1&offset=2"],
+                         "GET /my/machines?limit=1&offset=2", "GET /my/machines?limit=1&offset=3",
+                         "GET /my/machines?limit=1&offset=4"],
                 "value": 2,
             },
             "dc.num_machines(state=)": {"sent": ["HEAD /my/machines?state=stopped"], "value": 1},

@@ -71,7 +71,7 @@ class Wire:
     def __init__(self, **keys: None) -> None:
         self.cloud = Emulator(clock=VirtualClock())
         self.dc = DataCenter(**{**self.cloud.connection(), **keys})
-        self.machine = Machine(self.dc, data={"id": ID, "name": "web-1", "state": "running"})
+        self.machine = Machine(self.dc, data={"id": ID, "name": "web-1", "state": "running", "tags": {}})
 
     def heard(self, ask: Callable[[Wire], Any], operation: str | None = None) -> TraceEntry | None:
         """Return what the server read of a request; none when it was refused before a byte of it was sent."""
@@ -234,7 +234,7 @@ WRITES: list[tuple[str, Callable[[Wire, dict[str, Any]], Any], str]] = [
 def test_tags_and_metadata_are_read_as_they_were_given(wire: Wire, write: Any, given_entries: dict[str, Any]) -> None:
     """Keys and values arrive as they are, with their types, and address nothing but the machine of the path."""
     operation, ask, prefix = write
-    asked = wire.heard(lambda w: ask(w, given_entries))
+    asked = wire.heard(lambda w: ask(w, given_entries), operation)
 
     if asked:
         body = {k: v for k, v in asked.body.items() if k not in {"name", "package", "image", "tag.smartdc_token"}}
