@@ -162,7 +162,7 @@ class LeanPool:
             kept.close()  # as `http.client` does: the socket itself stays open until the response is read
         return HTTPResponse(
             body=parsed,
-            headers=HTTPHeaderDict((name, _unfolded(value)) for name, value in parsed.msg.items()),
+            headers=HTTPHeaderDict(parsed.msg.items()),
             status=parsed.status,
             version=parsed.version,
             reason=parsed.reason,
@@ -313,12 +313,6 @@ def _split(head: str) -> dict[str, tuple[str, str]] | None:
             value = f"{before}, {value}"
         store[key] = (name, value)
     return store
-
-
-def _unfolded(value: str) -> str:
-    """Join the lines of a value, as urllib3 does."""
-    *lines, last = value.split("\r\n")
-    return " ".join([*(line.strip(" \t") for line in lines), last.lstrip(" \t")]) if lines else value
 
 
 def _value(store: dict[str, tuple[str, str]], name: str) -> str:

@@ -12,7 +12,7 @@ from urllib3._collections import HTTPHeaderDict
 
 from smartdc.http.settings import Headers
 
-__all__ = ["LeanResponse", "LightRequest", "LightResponse", "is_from_a_server", "without_signature"]
+__all__ = ["LeanResponse", "LightRequest", "LightResponse", "is_from_a_server", "unfolded", "without_signature"]
 
 
 class LightRequest(requests.PreparedRequest):
@@ -48,6 +48,12 @@ def is_from_a_server(response: requests.Response) -> bool:
     """Return whether a response came over a connection, and not from a mock or an adapter of somebody else."""
     raw = response.raw
     return type(raw) is LeanResponse or getattr(raw, "_pool", None) is not None or hasattr(raw, "is_a_server")
+
+
+def unfolded(value: str) -> str:
+    """Return a header value on one line; urllib3 leaves it on several before its release 2.8."""
+    *lines, last = value.split("\r\n")
+    return " ".join([*(line.strip(" \t") for line in lines), last.lstrip(" \t")]) if lines else value
 
 
 class LightResponse(requests.Response):

@@ -12,7 +12,7 @@ from smartdc.http import tls
 from smartdc.http.connections import POOLS, Connection
 from smartdc.http.deadline import Deadline
 from smartdc.http.hooks import connections_replaced
-from smartdc.http.light import LeanResponse, LightResponse
+from smartdc.http.light import LeanResponse, LightResponse, unfolded
 from smartdc.http.settings import Headers
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Transport(HTTPAdapter):
         if type(resp) is LeanResponse:
             response.headers = Headers.of(resp.store)
         else:
-            response.headers = Headers(resp.headers.itermerged())
+            response.headers = Headers((name, unfolded(value)) for name, value in resp.headers.itermerged())
         response.encoding = "utf-8"
         response.raw = resp
         response.reason = resp.reason
