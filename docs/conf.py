@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from typing import Any, get_args
 
 import smartdc
-from smartdc.core.resource import Field
+from smartdc.core.field import Field
 from sphinx.ext.napoleon import Config, GoogleDocstring
 from sphinx.util.typing import stringify_annotation
 
