@@ -93,8 +93,9 @@ class HasIPs(ListsInPages, Resource):
 
     def _subnet(self) -> IPv4Network | IPv6Network | None:
         """Return the network's range, where CloudAPI reports it."""
-        subnet = self.get("subnet")
+        if not self.get("subnet"):
+            return None
         try:
-            return ip_network(subnet) if subnet else None
-        except (TypeError, ValueError) as error:
+            return ip_network(self._string("subnet"))
+        except ValueError as error:
             raise BadResponse(f"{self}: invalid subnet: {error}") from None

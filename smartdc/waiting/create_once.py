@@ -57,7 +57,7 @@ class Watcher(Protocol):
 class Search:
     """Report the search for a thing whose create was not answered: in the log, on stderr if `verbose`, as progress.
 
-    `subject` names the thing, by default by the request that was to make it; `mark` says what it is looked for by.
+    `subject` names the thing, by default by the path of the request that was to make it; `mark` says what it is looked for by.
     """
 
     datacenter: DataCenter
@@ -67,7 +67,7 @@ class Search:
 
     def lost(self, error: CallError, settle: float) -> None:
         """Say at once that the answer was lost, and for how long the thing will be looked for."""
-        self.subject = self.subject or f"what {error.method} {error.path} makes"
+        self.subject = self.subject or f"a new entry of {error.path}"
         self.settle = settle
         text = f"lost the answer to the create of {self._named()}; looking for it for up to {settle:g} s: {error}"
         self._say(logging.WARNING, text)

@@ -295,3 +295,10 @@ def test_a_machine_asks_for_an_address_that_cannot_be_had(
     spec = {"ipv4_uuid": network.id, "ipv4_ips": [address]}
     with pytest.raises(error, match=address):
         dc.create_machine("web-1", "g1-small", image="base-64-lts@24.4.1", networks=spec)
+
+
+@pytest.mark.parametrize("subnet", [True, 17, ["10.0.0.0/8"], "10.0.0.0/99", "nowhere"])
+def test_a_subnet_that_is_none_is_a_bad_response(offline: DataCenter, subnet: object) -> None:
+    """``ListNetworkIPs`` is not sent for a range that cannot be parsed, whatever is in its place."""
+    with pytest.raises(BadResponse, match="subnet"):
+        Network(offline, data={"id": "n", "subnet": subnet}).ips()
