@@ -17,6 +17,7 @@ import requests
 from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
+from smartdc.http.response import bad_response
 from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
@@ -120,11 +121,10 @@ class Addressable:
     @without_frames
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
         """Return the answer, after checking that it is an object, or a list of objects."""
-        if not isinstance(decoded, kind) or (
-            isinstance(decoded, list) and not all(isinstance(e, dict) for e in decoded)
-        ):
+        entries = decoded if isinstance(decoded, list) else []
+        if not isinstance(decoded, kind) or not all(isinstance(entry, dict) for entry in entries):
             wanted = "a JSON object" if kind is dict else "a list of JSON objects"
-            raise BadResponse(f"{_request_of(response)}: the answer is not {wanted}")
+            raise bad_response(response, f"the answer is not {wanted}")
         return decoded
 
 
@@ -366,12 +366,8 @@ def whole_number(response: requests.Response, header: str, default: int | None =
     """Return the whole number in a header; where it is missing, `default` if that is given."""
     text = response.headers.get(header, "" if default is None else str(default))
     if not _NUMBER.fullmatch(text):
-        raise BadResponse(f"{_request_of(response)}: invalid or missing {header} header: {text[:40]!r}")
+        raise bad_response(response, f"invalid or missing {header} header: {text[:40]!r}")
     return int(text)
-
-
-def _request_of(response: requests.Response) -> str:
-    return f"{response.request.method} {response.request.path_url}"
 
 
 def is_uuid(text: str) -> bool:

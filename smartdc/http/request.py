@@ -206,7 +206,9 @@ def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict
     called ``machine`` would re-address the call, and others are dropped without a word.
     """
     for name, value in _dict(entries, what).items():
-        if not isinstance(name, str) or name in reserved or name.endswith("_pw"):
+        if not isinstance(name, str):
+            raise InputError(f"invalid {what} name {name!r}: it must be a string")
+        if name in reserved or name.endswith("_pw"):
             raise InputError(f"invalid {what} name {name!r}: it is reserved by CloudAPI")
         _segment(name)
         if not isinstance(value, (str, int, float, bool)):

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     import requests
 
-__all__ = ["MAX_CODE", "Unusable", "api_error", "decode", "read_body", "request_ids_agree", "transport_error"]
+__all__ = [
+    "MAX_CODE",
+    "Unusable",
+    "api_error",
+    "bad_response",
+    "decode",
+    "read_body",
+    "request_ids_agree",
+    "transport_error",
+]
 
 CHUNK = 2**18
 """How many bytes are read at a time of a body of unknown length."""
@@ -123,6 +132,18 @@ def decode(response: requests.Response) -> Any:
         raise ValueError(f"invalid JSON in the response: {error}") from None
     except RecursionError:
         raise ValueError("invalid JSON in the response: nested too deeply") from None
+
+
+def bad_response(response: requests.Response, problem: str) -> errors.BadResponse:
+    """Return the error for a success whose content is not what CloudAPI gives."""
+    method = response.request.method or ""
+    target = response.request.path_url
+    return errors.BadResponse(
+        f"{method} {target}: {problem}",
+        method=method,
+        path=target.partition("?")[0],
+        request_id=response.headers.get("Request-Id"),
+    )
 
 
 def api_error(response: requests.Response, **call: Any) -> errors.APIError:

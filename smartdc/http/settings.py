@@ -121,6 +121,8 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what could not be sent (`InputError`)."""
         checked_seconds(self.timeout)
+        if isinstance(self.pool_size, bool) or not isinstance(self.pool_size, int) or self.pool_size < 1:
+            raise InputError(f"pool_size must be a whole number of at least 1, got {self.pool_size!r}")
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
         if isinstance(self.settle, bool) or not isinstance(self.settle, (int, float)) or not self.settle >= 0:

@@ -415,3 +415,12 @@ def test_objects_cost_little_more_than_their_dicts(offline: DataCenter) -> None:
         tracemalloc.stop()
     assert len(machines) == 10_000
     assert objects <= 0.05 * dicts
+
+
+def test_an_answer_of_another_type_says_what_was_asked(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
+    """The error has the method, the path and the server's own id of the request."""
+    odd_server.get("http://odd.test/my/packages", json={"id": 1}, headers={"Request-Id": "r-17"})
+    with pytest.raises(BadResponse, match="GET /my/packages: the answer is not a list of JSON objects") as caught:
+        odd_dc.packages()
+
+    assert (caught.value.method, caught.value.path, caught.value.request_id) == ("GET", "/my/packages", "r-17")

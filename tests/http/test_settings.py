@@ -9,6 +9,7 @@ import pytest
 import responses
 
 from kits.http import Clock, RawServer, Stamp, reply
+from smartdc import DataCenter
 from smartdc.errors import ConfigError, InputError
 from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Settings
@@ -108,3 +109,10 @@ def test_a_call_ends_by_the_settings_that_it_began_with() -> None:
     assert (len(first.dates), len(second.dates)) == (2, 0)
     session.request("GET", "/my")
     assert (len(first.dates), len(second.dates)) == (2, 1)
+
+
+@pytest.mark.parametrize("size", [0, -1, True, 2.5, "5", None])
+def test_a_pool_that_cannot_be_is_refused(size: Any) -> None:
+    """Without a connection every call would only wait for its time to be up."""
+    with pytest.raises(InputError, match=r"pool_size must be a whole number of at least 1, got"):
+        DataCenter("https://cloud.test", login="demo", pool_size=size)
