@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from smartdc.core import arguments
 from smartdc.core.resource import Addressable, whole_number
 from smartdc.errors import BadResponse, CallTimeout
-from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.http.deadline import Deadline, ending_by
 
 __all__ = ["CONCURRENCY", "PAGE_SIZE", "Listing", "ListsInPages", "Page", "requests_for", "unique"]
 
@@ -141,8 +141,7 @@ class Listing:
         if so_far and self._deadline.passed():
             raise self._too_late(so_far)
         try:
-            with calls_end_by(self._deadline):
-                return self._fetch_page(start)
+            return ending_by(self._deadline).run(self._fetch_page, start)
         except CallTimeout as error:
             if so_far and self._deadline.passed():
                 raise self._too_late(so_far) from error

@@ -14,7 +14,7 @@ from smartdc.http import request as encoding
 from smartdc.http import retry
 from smartdc.http.clock import corrected_offset
 from smartdc.http.dates import http_date, parse_http_date
-from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
 from smartdc.http.excerpt import excerpt
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
 from smartdc.http.ids import new_uuid
@@ -154,8 +154,8 @@ class Call:
             self._print(f"{self.method}\t{self.url}")
         if self.settings.auth is None:
             return request
-        with calls_end_by(self.deadline):  # an ssh-agent or a passphrase may take its time
-            return self.settings.auth(request)
+        # an ssh-agent or a passphrase may take its time
+        return ending_by(self.deadline).run(self.settings.auth, request)
 
     def _no_response(self, cause: Exception) -> Verdict:
         self._log(type(cause).__name__)

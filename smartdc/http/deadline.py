@@ -6,18 +6,15 @@ Only what is handed to a socket goes by the system's clock, since the operating 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING
 
 from smartdc.http.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from smartdc.http.clock import Clock
 
-__all__ = ["Deadline", "ambient_deadline", "calls_end_by"]
+__all__ = ["Deadline", "ambient_deadline", "ending_by"]
 
 SYSTEM_CLOCK = SystemClock()
 
@@ -58,21 +55,21 @@ NEVER = Deadline(None)
 _AMBIENT: ContextVar[Deadline] = ContextVar("deadline", default=NEVER)
 
 
-@contextmanager
-def calls_end_by(deadline: Deadline) -> Iterator[None]:
-    """Let no call that this thread begins in the block last beyond `deadline`.
+def ending_by(deadline: Deadline) -> Context:
+    """Return a context in which no call lasts beyond `deadline`: ``ending_by(deadline).run(check)``.
 
-    This is the ambient deadline. A wait sets it around each check, because the check is a method of some resource,
-    which makes calls of its own and has no parameter for the time that the wait has left. Each call takes the earlier
-    of its own deadline and this one; inside another such block, the earlier of both counts.
+    This is the ambient deadline. A wait runs each check in it, because the check is a method of some resource, which
+    makes calls of its own and has no parameter for the time that the wait has left. Each call takes the earlier of its
+    own deadline and this one; in another such context, the earlier of both counts.
+
+    It is a context of `contextvars` and no with-block, since a block can be left without its end when an interrupt
+    comes at its very beginning, and would then end every later call of the thread.
     """
-    token = _AMBIENT.set(deadline.earlier(_AMBIENT.get()))
-    try:
-        yield
-    finally:
-        _AMBIENT.reset(token)
+    context = copy_context()
+    context.run(_AMBIENT.set, deadline.earlier(_AMBIENT.get()))
+    return context
 
 
 def ambient_deadline() -> Deadline:
-    """Return the deadline that `calls_end_by` has set for this thread."""
+    """Return the deadline of the context that `ending_by` has made; never, outside of any."""
     return _AMBIENT.get()

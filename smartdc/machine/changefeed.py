@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core.operation import operation
 from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
-from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
@@ -243,8 +243,7 @@ class Changefeed(Iterator[Change]):
             websocket.send(json.dumps(self._registration()), earlier.left())
             # A registration is not answered, but a ping after it is. From then on nothing is missed.
             websocket.settle(earlier.left())
-            with calls_end_by(last):
-                self._compare()
+            ending_by(last).run(self._compare)
         except BaseException:
             websocket.abandon()
             raise

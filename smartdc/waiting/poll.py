@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from smartdc.errors import InputError, WaitTimeout
 from smartdc.http.clock import Clock, SystemClock
-from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.waiting.progress import Reporting, Waitable, announcer
 
@@ -60,8 +60,8 @@ def poll(
         try:
             if rest:
                 clock.sleep(rest)
-            with calls_end_by(_deadline_of_check(started, timeout, clock)):
-                found, failure, pause = check(), None, interval
+            context = ending_by(_deadline_of_check(started, timeout, clock))
+            found, failure, pause = context.run(check), None, interval
         except TRANSIENT_ERRORS as error:
             failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
         except BaseException:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from kits.http import Clock
+from kits.http import Clock, calls_end_by
 from smartdc.core import paging
 from smartdc.core.paging import CONCURRENCY, Listing, Page
 from smartdc.errors import BadResponse, CallTimeout, ResourceNotFound
-from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.deadline import Deadline, ambient_deadline
 
 LIMIT = 200
 """Entries on a page; neighbours share two."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 from responses import RequestsMock
 
-from kits.http import Clock
+from kits.http import Clock, calls_end_by
 from smartdc.errors import CallTimeout
-from smartdc.http.deadline import Deadline, ambient_deadline, calls_end_by
+from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
 from smartdc.http.session import Session
 from smartdc.http.settings import Settings
 
@@ -82,3 +85,38 @@ def test_a_call_takes_the_earlier_of_its_own_and_the_ambient(clock: Clock, ambie
         mock.get(f"{URL}/my", body=TimeoutError("timed out"))
         with calls_end_by(Deadline(ambient, clock)), pytest.raises(CallTimeout, match="no answer within 3 s"):
             session.request("GET", "/my")
+
+
+def test_a_context_ends_the_calls_in_it_and_no_other() -> None:
+    """The earlier of two counts inside, and outside there is none, however the function ends."""
+    clock = Clock()
+    outer, inner = Deadline(5, clock), Deadline(50, clock)
+
+    def fail() -> None:
+        assert ending_by(inner).run(ambient_deadline) is outer
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ending_by(outer).run(fail)
+    assert ambient_deadline().left() is None
+
+
+def test_no_interrupt_leaves_a_deadline_behind() -> None:
+    """Wherever it comes, later calls of the thread have their own time."""
+    clock = Clock()
+    for step in range(60):
+        countdown = [step]
+
+        def trace(frame: FrameType, event: str, _: object, left: list[int] = countdown) -> Any:
+            frame.f_trace_opcodes = True
+            left[0] -= event == "opcode"
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        with contextlib.suppress(KeyboardInterrupt):
+            sys.settrace(trace)
+            ending_by(Deadline(5, clock)).run(ambient_deadline)
+        sys.settrace(before)
+        assert ambient_deadline().left() is None

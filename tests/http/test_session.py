@@ -21,9 +21,9 @@ import requests
 import responses
 from responses import RequestsMock
 
-from kits.http import SECRET, Clock, RawServer, Stamp, close, header_of, reply
+from kits.http import SECRET, Clock, RawServer, Stamp, calls_end_by, close, header_of, reply
 from smartdc import errors
-from smartdc.http.deadline import Deadline, calls_end_by
+from smartdc.http.deadline import Deadline
 from smartdc.http.request import md5_of
 from smartdc.http.session import Session
 from smartdc.http.settings import Settings

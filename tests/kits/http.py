@@ -7,12 +7,15 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import requests
 from requests.auth import AuthBase
+
+from smartdc.http import deadline
+from smartdc.http.deadline import Deadline
 
 __all__ = ["Act", "Clock", "RawServer", "Stamp", "close", "dribble", "first_line", "header_of", "reply", "silence"]
 
@@ -114,6 +117,16 @@ def raw(data: bytes) -> Act:
 def close(_: Line) -> bool:
     """End the connection without an answer."""
     return False
+
+
+@contextlib.contextmanager
+def calls_end_by(limit: Deadline) -> Iterator[None]:
+    """Let no call in the block last beyond a deadline, as in the context of a wait."""
+    token = deadline._AMBIENT.set(limit.earlier(deadline.ambient_deadline()))
+    try:
+        yield
+    finally:
+        deadline._AMBIENT.reset(token)
 
 
 def silence(line: Line) -> bool:
