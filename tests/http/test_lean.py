@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,6 +23,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.util import SKIP_HEADER
 
 from kits.http import Act, Clock, Line, RawServer, close, dribble, first_line, raw, reply, silence
+from kits.interrupts import interrupt
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import CallTimeout, SmartDCError, TransportError
 from smartdc.http import connections, lean
@@ -694,29 +694,6 @@ def test_a_connection_is_put_back_once(wire: Wire) -> None:
 WHERE = {"lean.py", "connections.py", "connectionpool.py"}
 
 
-@contextlib.contextmanager
-def interrupt(count: int) -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt in this thread after so many steps of Python's in the files that matter."""
-    left = [count]
-    before = sys.gettrace()
-
-    def step(frame: FrameType, event: str, _: Any) -> Any:
-        if Path(frame.f_code.co_filename).name not in WHERE:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left[0] -= 1
-            if left[0] == 0:
-                raise KeyboardInterrupt
-        return step
-
-    sys.settrace(step)
-    try:
-        yield left
-    finally:
-        sys.settrace(before)
-
-
 def echo(line: Line) -> bool:
     """Answer with the number in the path, so that an answer to another request shows."""
     number = first_line(line.request).split()[1].rpartition("/")[2]
@@ -741,7 +718,7 @@ def test_an_interrupt_at_any_moment_leaves_no_answer_behind(act: Act, way: str, 
         for count in counts:
             session.request("GET", "/my/1")
             ways.clear()
-            with contextlib.suppress(KeyboardInterrupt), interrupt(count) as left:
+            with contextlib.suppress(KeyboardInterrupt), interrupt(count, WHERE) as left:
                 session.request("GET", "/my/2")
             assert session.request("GET", "/my/3")[0] == 3
             adapter: Any = session.http.get_adapter(session.base_url)

@@ -7,17 +7,14 @@ import os
 import queue
 import random
 import signal
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
 from kits.http import Line, RawServer, reply
+from kits.interrupts import interrupt
 from smartdc.http import connections
 from smartdc.http.pool import Slots, Stack
 from smartdc.http.session import Session
@@ -30,28 +27,6 @@ INTERRUPTS = int(os.environ.get("SMARTDC_INTERRUPTS", "300"))
 """How many are sent at random moments; 20,000 take minutes."""
 
 
-@contextlib.contextmanager
-def interrupt(count: int) -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt in this thread after so many steps of Python's in the files that matter."""
-    left, before = [count], sys.gettrace()
-
-    def step(frame: FrameType, event: str, _: Any) -> Any:
-        if Path(frame.f_code.co_filename).name not in WHERE:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left[0] -= 1
-            if left[0] == 0:
-                raise KeyboardInterrupt
-        return step
-
-    sys.settrace(step)
-    try:
-        yield left
-    finally:
-        sys.settrace(before)
-
-
 # A socket that is forgotten amid its being made is closed by Python, which warns of that.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_at_any_moment_leaves_the_client_usable() -> None:
@@ -62,7 +37,7 @@ def test_an_interrupt_at_any_moment_leaves_the_client_usable() -> None:
             session = Session(Settings(server.url, pool_size=1))
             session.request("GET", "/my")
             for count in range(1, ENOUGH):
-                with contextlib.suppress(KeyboardInterrupt), interrupt(count) as left:
+                with contextlib.suppress(KeyboardInterrupt), interrupt(count, WHERE) as left:
                     session.request("GET", "/my")
                 done.append(session._slots.free == 1 and session.request("GET", "/my")[0] == [1])
                 if left[0] > 0:
