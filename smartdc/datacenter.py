@@ -29,21 +29,7 @@ from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.create import CreatesMachines
 from smartdc.machine.migration import HasMigrations
-from smartdc.resources.access_key import HasAccessKeys
-from smartdc.resources.account import HasAccount
-from smartdc.resources.config import HasConfig
-from smartdc.resources.firewall_rule import CreatesFirewallRules
-from smartdc.resources.image import HasImages
-from smartdc.resources.key import HasKeys
-from smartdc.resources.network import HasNetworks
-from smartdc.resources.package import HasPackages
-from smartdc.resources.policy import HasPolicies
-from smartdc.resources.role import HasRoles
-from smartdc.resources.role_tag import HasRoleTags, HasTaggedCollections
-from smartdc.resources.service import HasServices
-from smartdc.resources.user import HasUsers
-from smartdc.resources.vlan import HasVlans
-from smartdc.resources.volume import HasVolumes
+from smartdc.resources.owner import OwnsResources
 from smartdc.waiting.progress import Reporter
 
 if TYPE_CHECKING:
@@ -57,23 +43,8 @@ class DataCenter(
     CreatesMachines,
     WaitsForMachines,
     HasChangefeed,
-    HasImages,
-    HasPackages,
-    HasNetworks,
-    HasVlans,
-    CreatesFirewallRules,
-    HasKeys,
-    HasAccount,
-    HasServices,
-    HasVolumes,
     HasMigrations,
-    HasUsers,
-    HasRoles,
-    HasPolicies,
-    HasAccessKeys,
-    HasConfig,
-    HasRoleTags,
-    HasTaggedCollections,
+    OwnsResources,
 ):
     """One data centre of a cloud, and every operation of its CloudAPI.
 

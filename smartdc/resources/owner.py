@@ -1,0 +1,44 @@
+"""`OwnsResources`: every noun of an account but its machines, as one mix-in of `DataCenter`."""
+
+from __future__ import annotations
+
+from smartdc.resources.access_key import HasAccessKeys
+from smartdc.resources.account import HasAccount
+from smartdc.resources.config import HasConfig
+from smartdc.resources.firewall_rule import CreatesFirewallRules
+from smartdc.resources.image import HasImages
+from smartdc.resources.key import HasKeys
+from smartdc.resources.network import HasNetworks
+from smartdc.resources.package import HasPackages
+from smartdc.resources.policy import HasPolicies
+from smartdc.resources.role import HasRoles
+from smartdc.resources.role_tag import HasRoleTags, HasTaggedCollections
+from smartdc.resources.service import HasServices
+from smartdc.resources.user import HasUsers
+from smartdc.resources.vlan import HasVlans
+from smartdc.resources.volume import HasVolumes
+
+__all__ = ["OwnsResources"]
+
+
+class OwnsResources(
+    HasImages,
+    HasPackages,
+    HasNetworks,
+    HasVlans,
+    CreatesFirewallRules,
+    HasKeys,
+    HasAccount,
+    HasServices,
+    HasVolumes,
+    HasUsers,
+    HasRoles,
+    HasPolicies,
+    HasAccessKeys,
+    HasConfig,
+    HasRoleTags,
+    HasTaggedCollections,
+):
+    """Mix-in for what owns the resources of an account."""
+
+    __slots__ = ()
