@@ -94,11 +94,12 @@ def test_volume_out_of_reach_of_a_machine(ask: Asker) -> None:
     ask.get("/my/volumes")
     image, external = ask.cloud.state.image_named("base-64-lts"), network_id(ask, "external")
     assert image
-    body = {"image": image.id, "package": "g1-small", "networks": [external], "volumes": [{"name": "data"}]}
+    volumes = [{"name": "data", "mountpoint": "/data"}]
+    body = {"image": image.id, "package": "g1-small", "networks": [external], "volumes": volumes}
     answer = ask.post("/my/machines", body)
 
     assert refusal(answer) == (409, "VolumesNotReachableError")
     assert answer.json()["message"] == (
         f"Volumes not reachable from machine: Volume data not reachable on networks {external}"
     )
-    assert ask.create(networks=[network_id(ask, "My-Fabric-Network")], volumes=[{"name": "data"}])
+    assert ask.create(networks=[network_id(ask, "My-Fabric-Network")], volumes=volumes)

@@ -34,7 +34,7 @@ class Settings:
     rbac: bool = True
     """Enforce users and role tags; without it CloudAPI only stores them, and nobody but the account gets in."""
     limits: list[dict[str, Any]] = field(default_factory=list)
-    """The answer of ``GetAccountLimits``: dicts of ``value``, ``by``, ``check`` and what that names; never enforced."""
+    """The provisioning limits: dicts of ``value``, ``by``, ``check`` and what that names."""
 
     default_hvm_brand: str = "kvm"
     default_container_brand: str = "joyent"

@@ -5,6 +5,7 @@ from functools import partial
 
 from smartdc.emulator.core.javascript import written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
+from smartdc.emulator.machine.limits import check_limits
 from smartdc.emulator.machine.machine import MACHINE, NAME, deleted_reply, unallocated
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
@@ -171,6 +172,7 @@ def _check_resize(call: Call) -> PackageRecord:
         )
     if call.machine.brand == "bhyve" and not package.flexible_disk:
         raise invalid_argument("Resizing to a package without flexible disk space is not supported")
+    check_limits(call, image, package, call.machine)
     return package
 
 

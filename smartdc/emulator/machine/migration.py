@@ -15,7 +15,6 @@ from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.stream import KIND, Source, lines, send_chunks
-from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.records import Job, MachineRecord
 from smartdc.emulator.state.storage import MigrationRecord
 
@@ -267,7 +266,8 @@ def _succeed(call: Call, migration: MigrationRecord, phase: str, machine: Machin
     if phase == "switch":
         _close(migration, "successful", now)
         _write(migration, "switch", now)
-        machine.compute_node = OTHER_NODE if machine.compute_node == catalogue.COMPUTE_NODE else catalogue.COMPUTE_NODE
+        others = [node for node in call.state.compute_nodes if node != machine.compute_node]
+        machine.compute_node = others[0] if others else OTHER_NODE
     _close(migration, "successful", now)
     migration.syncs += phase == "sync"
     migration.state = "successful" if phase in ("switch", "abort") else "paused"

@@ -7,7 +7,7 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.javascript import truthy
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import NetworkRecord
+from smartdc.emulator.state.records import NetworkRecord, PackageRecord
 
 MAX_PUBLIC = 1
 
@@ -20,11 +20,13 @@ class RequestedNetwork:
     ip: str | None = None
 
 
-def choose_networks(call: Call) -> list[RequestedNetwork]:
-    """Return the networks of the request, or the default ones: the first public and the first internal network."""
+def choose_networks(call: Call, package: PackageRecord) -> list[RequestedNetwork]:
+    """Return the networks of the request, or of its package, or the default ones: the first public and internal network."""
     requested = call.params.get("networks")
     if not isinstance(requested, list):
-        return _defaults(call)
+        if package.networks is None:
+            return _defaults(call)
+        requested = package.networks
     chosen: dict[str, RequestedNetwork] = {}
     for place, item in enumerate(requested):
         identity, ip = _read(call, place, item)
@@ -35,11 +37,11 @@ def choose_networks(call: Call) -> list[RequestedNetwork]:
     return list(chosen.values())
 
 
-def check_networks(call: Call, networks: list[RequestedNetwork]) -> None:
-    """Refuse more than one public network: 409; and unavailable addresses: 404, 409, 422."""
+def check_networks(call: Call, networks: list[RequestedNetwork], most: int = MAX_PUBLIC) -> None:
+    """Refuse more than ``most`` public networks: 409; and unavailable addresses: 404, 409, 422."""
     public = [each for each in networks if each.network.public]
-    if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
-        raise invalid_argument(f"Can specify a maximum of {MAX_PUBLIC} public networks")
+    if len(public) > most and not call.settings.allow_multiple_public_networks:
+        raise invalid_argument(f"Can specify a maximum of {most} public networks")
     for each in networks:
         check_address(each.network, each.ip)
         if each.ip in each.network.taken:

@@ -30,7 +30,7 @@ def update_config(call: Call) -> Reply:
         raise invalid_argument('property "default_network": must be a UUID')
     if network not in [each.id for each in visible(call)]:
         raise invalid_argument("unknown network")
-    if not call.settings.fabrics:
+    if not (call.settings.fabrics and call.account.default_network):
         # Nothing has made the record that would be changed: it comes with the account's first fabric network.
         raise ApiError(500, "InternalError", "Config currently unavailable.")
     call.account.default_network = network
