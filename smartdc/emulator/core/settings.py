@@ -19,8 +19,8 @@ class Settings:
     datacenter: str = "emulator-1"
     elsewhere: dict[str, str] = field(default_factory=lambda: {"emulator-2": "https://emulator-2.invalid"})
     """URLs of the other data centres by name; nothing answers there."""
-    services: dict[str, str] = field(default_factory=dict)
-    """URLs of further services by name, besides ``cloudapi``."""
+    services: dict[str, str] = field(default_factory=lambda: {"docker": "tcp://docker.emulator.invalid:2376"})
+    """URLs of further services by name, besides ``cloudapi``; nothing answers there."""
 
     read_only: bool = False
     """Refuse every write with a 503, as during maintenance."""
