@@ -146,6 +146,18 @@ def test_limits_of_a_resize(ask: Asker) -> None:
     assert (answer.status_code, answer.json()["message"]) == (403, QUOTA)
 
 
+def test_resize_beyond_the_server(ask: Asker) -> None:
+    """Sdc-vmapi's lib/common/validation.js (validateCapacity): the server needs room for what the machine gets more."""
+    machine = ask.create()
+    ask.cloud.state.compute_nodes[COMPUTE_NODE].memory = 6000
+    answer = ask.act(machine, "resize", package="g1-large")
+
+    assert refusal(answer) == (409, "ValidationFailed")
+    reason = "Required additional RAM (7168) exceeds the server's available RAM (4976)"
+    assert answer.json()["errors"] == [{"field": "ram", "code": "InsufficientCapacity", "message": reason}]
+    assert ask.act(machine, "resize", package="g1-medium").status_code == 202
+
+
 def test_disks_of_the_package(ask: Asker) -> None:
     """Sdc-cloudapi's lib/machines.js (getCreateOptions): without requested disks those of the flexible package."""
     add_package(ask, brand="bhyve", flexible_disk=True, disks=[{}, {"size": 512}])

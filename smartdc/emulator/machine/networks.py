@@ -30,7 +30,7 @@ def choose_networks(call: Call, package: PackageRecord) -> list[RequestedNetwork
     chosen: dict[str, RequestedNetwork] = {}
     for place, item in enumerate(requested):
         identity, ip = _read(call, place, item)
-        network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+        network = next((network for network in call.state.offered_to(call.account) if network.id == identity), None)
         if not network:
             raise invalid_argument("Invalid Networks")
         chosen.setdefault(identity, RequestedNetwork(network, ip))
@@ -66,12 +66,16 @@ def check_address(network: NetworkRecord, ip: str | None) -> None:
 def _defaults(call: Call) -> list[RequestedNetwork]:
     requested = call.params.get("default_networks")
     kinds = requested if isinstance(requested, list) and requested else ["external", "internal"]
-    seen = call.state.networks_of(call.account)
+    seen = call.state.offered_to(call.account)
     external = next((network for network in seen if network.public), None)
     # A network with a NIC tag of its own is neither: nobody gets it without asking.
-    internal = next((network for network in seen if not network.public and not network.nic_tag), None)
+    internal = next((network for network in seen if not network.public and _is_internal(network)), None)
     pairs = (("external", external), ("internal", internal))
     return [RequestedNetwork(network) for kind, network in pairs if network and kind in kinds]
+
+
+def _is_internal(network: NetworkRecord) -> bool:
+    return network.nic_tag == "internal" or not (network.nic_tag or network.members)
 
 
 def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
@@ -121,7 +125,7 @@ def _read_address(call: Call, identity: str, addresses: Any) -> str:
         raise invalid_argument(f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array")
     if not isinstance(addresses[0], str):
         raise invalid_argument("ipv4_ips[0]: string expected")
-    network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+    network = next((network for network in call.state.offered_to(call.account) if network.id == identity), None)
     if not network:
         raise not_found(f"ipv4_uuid: network {identity} not found")
     if network.members:

@@ -104,7 +104,7 @@ def _existing_nic(call: Call, identity: str) -> NicRecord | None:
 def _check_server(call: Call, network: NetworkRecord) -> None:
     """Refuse a network that the machine's server is not connected to: 409 InvalidArgument."""
     node = call.state.compute_nodes.get(call.machine.compute_node or "")
-    if node and network.nic_tag and network.nic_tag not in node.nic_tags:
+    if node and not node.is_connected_to(network):
         raise invalid_argument("Server does not support that network")
 
 

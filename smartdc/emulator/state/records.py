@@ -213,7 +213,7 @@ class NetworkRecord:
     @property
     def first(self) -> IPv4Address:
         """The first address for machines."""
-        return IPv4Address(self.start) if self.start else self.subnet[5]
+        return IPv4Address(self.start) if self.start else self.subnet[min(5, self.subnet.num_addresses - 2)]
 
     @property
     def last(self) -> IPv4Address:

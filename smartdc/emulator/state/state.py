@@ -215,6 +215,14 @@ class State:
         """Return the networks and pools that the account can see, the members of the pools included."""
         return [network for network in self.networks.values() if network.visible_to(account.id)]
 
+    def offered_to(self, account: AccountRecord) -> list[NetworkRecord]:
+        """Return the networks that lists show the account and that its machines can be put on: pools first, no members."""
+        seen = [network for network in self.networks_of(account) if network.nic_tag != "admin"]
+        members = {member for network in seen for member in network.members}
+        return sorted(
+            (network for network in seen if network.id not in members), key=lambda network: not network.members
+        )
+
     def add_compute_node(self, name: str, *, memory: int | None = None, nic_tags: Iterable[str] = ()) -> ComputeNode:
         """Create another server for machines, with as many MiB of memory and connected to networks with these tags."""
         node = ComputeNode(fixed_uuid(f"compute node {name}"), memory, frozenset(nic_tags))
