@@ -269,8 +269,7 @@ def test_address_of_the_account_is_not_checked(ask: Asker) -> None:
 def test_rules_of_the_operator(ask: Asker) -> None:
     """Sdc-fwapi lists an owner's rules only, but applies global ones to every machine, where CloudAPI shows them too."""
     machine = ask.create()
-    rule = ask.post("/my/fwrules", {"rule": "FROM any TO all vms ALLOW icmp TYPE all", "enabled": True}).json()["id"]
-    ask.cloud.state.firewall_rules[rule].owner = None
+    rule = ask.cloud.state.add_global_rule("FROM any TO all vms ALLOW icmp TYPE all").id
 
     assert ask.get("/my/fwrules").json() == []
     shown = ask.get(f"/my/machines/{machine}/fwrules").json()

@@ -10,6 +10,7 @@ from smartdc.emulator.core.ids import Ids, fixed_uuid
 from smartdc.emulator.core.public_key import PublicKey
 from smartdc.emulator.core.reply import ApiError, invalid_argument
 from smartdc.emulator.core.settings import Settings
+from smartdc.emulator.grammar.firewall_text import read_rule
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.compute import ComputeNode
 from smartdc.emulator.state.feed import Feed
@@ -228,6 +229,12 @@ class State:
         node = ComputeNode(fixed_uuid(f"compute node {name}"), memory, frozenset(nic_tags))
         self.compute_nodes[node.id] = node
         return node
+
+    def add_global_rule(self, rule: str, *, enabled: bool = True) -> FirewallRuleRecord:
+        """Create a firewall rule of the operator, such as ``FROM any TO all vms ALLOW icmp TYPE all``."""
+        made = FirewallRuleRecord(self.ids.uuid("rule"), None, read_rule(rule), enabled)
+        self.firewall_rules[made.id] = made
+        return made
 
     def holder(self, machine: str) -> MachineRecord | None:
         """Return the machine that an address is taken for, which may be a hidden one."""
