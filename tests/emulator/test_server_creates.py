@@ -92,10 +92,10 @@ def _named(value: Any, machine: str) -> Any:
 
 
 def test_strict_locality_that_nothing_can_follow(inside: Asker) -> None:
-    """Without another server, far is a wish, or with ``strict`` a failed machine."""
+    """Without another server, far is a wish, or with ``strict`` a refusal."""
     first = inside.create(name="db")
     assert inside.state(inside.create(locality={"far": first})) == "running"
-    assert inside.state(inside.create(locality={"far": first, "strict": True})) == "failed"
+    assert refusal(create(inside, locality={"far": first, "strict": True})) == (409, "NoAllocatableServersError")
 
 
 @pytest.mark.parametrize(

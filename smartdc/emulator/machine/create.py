@@ -22,7 +22,6 @@ from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
-from smartdc.emulator.state.transitions import JobFailed
 
 PARAMETERS = "Invalid VM parameters"
 
@@ -232,8 +231,6 @@ def _plug(call: Call, machine: MachineRecord, networks: list[RequestedNetwork]) 
 
 
 def _provisioned(call: Call, machine: MachineRecord) -> None:
-    if not machine.compute_node:
-        raise JobFailed("No compute resources available")
     mount(call, machine)
     machine.state = "running"
 

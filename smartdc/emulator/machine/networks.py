@@ -45,11 +45,7 @@ def check_networks(call: Call, networks: list[RequestedNetwork], most: int = MAX
     for each in networks:
         check_address(each.network, each.ip)
         if each.ip in each.network.taken:
-            reason = {
-                "field": "ipv4_ips",
-                "code": "InvalidParameter",
-                "message": f"IP {each.ip} is in use",
-            }
+            reason = {"field": "ip", "code": "UsedBy", "message": "IP in use"}
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.javascript import truthy
-from smartdc.emulator.core.reply import validation_failed
+from smartdc.emulator.core.reply import ApiError, validation_failed
 from smartdc.emulator.grammar.affinity import AffinityRule, check_affinity
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.state.compute import choose_node
@@ -25,11 +25,14 @@ def check_locality(params: dict[str, Any], message: str) -> None:
         raise validation_failed(message, "locality", "Invalid", reason)
 
 
-def choose(call: Call, package: PackageRecord, networks: list[NetworkRecord], rules: list[AffinityRule]) -> str | None:
-    """Return the id of the server for a new machine; None if there is none."""
+def choose(call: Call, package: PackageRecord, networks: list[NetworkRecord], rules: list[AffinityRule]) -> str:
+    """Return the id of the server for a new machine; without one it is a 409, as VMAPI passes it on from CNAPI."""
     state = call.state
     wanted = [*rules, *_locality_rules(call.params.get("locality"))]
-    return choose_node(state.compute_nodes, state.machines.values(), package.memory, networks, wanted, call.account.id)
+    node = choose_node(state.compute_nodes, state.machines.values(), package.memory, networks, wanted, call.account.id)
+    if node is None:
+        raise ApiError(409, "NoAllocatableServersError", "No compute resources available")
+    return node
 
 
 def requested_rules(call: Call) -> list[AffinityRule]:

@@ -47,8 +47,7 @@ def choose_node(
     for name, node in nodes.items():
         used = sum(machine.memory for machine in there[name])
         mine = [machine for machine in there[name] if machine.owner == owner]
-        elsewhere = [machine for each in there if each != name for machine in there[each] if machine.owner == owner]
-        fits = {rule: rule.holds(mine, elsewhere) for rule in rules}
+        fits = {rule: rule.holds(mine) for rule in rules}
         hard = all(good for rule, good in fits.items() if not rule.is_soft)
         if hard and all(map(node.is_connected_to, wanted)) and (node.memory is None or used + memory <= node.memory):
             kept[name] = sum(fits.values())
