@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -100,14 +101,29 @@ def shared_server() -> Iterator[SharedServer]:
         yield shared_server
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Folders without files: the same one for as long as nobody leaves anything in it."""
+    folder = tmp_path_factory.mktemp("homes")
+
+    def empty() -> Iterator[str]:
+        for number in itertools.count():
+            home = folder / str(number)
+            home.mkdir()
+            while not any(home.iterdir()):
+                yield str(home)
+
+    return empty()
+
+
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> pytest.MonkeyPatch:
+def environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[str]) -> pytest.MonkeyPatch:
     """An environment that says nothing of anybody's cloud, keys or proxies, and a home without files."""
     for name in os.environ:
         if name.startswith(("TRITON_", "SDC_", "SSL_CERT_")) or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HOME", next(homes))
     return monkeypatch
 
 
