@@ -16,6 +16,15 @@ def truthy(value: Any) -> bool:
     return isinstance(value, list | dict) or bool(value)
 
 
+def type_of(value: Any) -> str:
+    """Return JavaScript's name of a value's type."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    return "number" if isinstance(value, int | float) else "object"
+
+
 def written(value: Any) -> str:
     """Return a value as JavaScript writes it within a text."""
     if value is None or isinstance(value, bool):

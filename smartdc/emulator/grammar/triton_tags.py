@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+from smartdc.emulator.core.javascript import type_of
+
 TYPES = {
     "triton.cmon.groups": "string",
     "triton.cns.services": "string",
@@ -38,7 +40,7 @@ def objection_to(key: str, value: object) -> str | None:
     """Return why the value of a special tag is refused; None if it is not."""
     if key not in TYPES:
         return f'Unrecognized special triton tag "{key}"'
-    kind = _type(value)
+    kind = type_of(value)
     if kind != TYPES[key]:
         shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         return f'Triton tag "{key}" value must be a {TYPES[key]}: {shown} ({kind})'
@@ -49,15 +51,6 @@ def objection_to(key: str, value: object) -> str | None:
     }.get(key)
     reason = check(str(value)) if check else None
     return f'invalid "{key}" tag: {reason}' if reason else None
-
-
-def _type(value: object) -> str:
-    """Return JavaScript's name of a value's type."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, str):
-        return "string"
-    return "number" if isinstance(value, int | float) else "object"
 
 
 def _host_objection(text: str) -> str | None:
