@@ -132,7 +132,7 @@ class Cloud(Mapping[str, DataCenter]):
         """Call a function with every data centre, at the same time; return what it returned, and the errors, by name.
 
         It takes as long as the slowest data centre, and no longer than the ``timeout`` of the one that hangs. Only a
-        `SmartDCError` counts as no answer; any other exception is raised.
+        `SmartDCError` counts as no answer; any other exception is raised, and so is an `InputError`, which is the caller's.
         """
         values: dict[str, T] = {}
         raised: dict[str, BaseException] = {}
@@ -159,8 +159,8 @@ class Cloud(Mapping[str, DataCenter]):
         errors: dict[str, SmartDCError] = {}
         for name in self:
             error = raised.get(name)
-            if isinstance(error, SmartDCError):
-                log.warning("no answer from the data centre %s: %s", name, error)
+            if isinstance(error, SmartDCError) and not isinstance(error, InputError):
+                log.warning("no result from the data centre %s: %s", name, error)
                 errors[name] = error
             elif error:
                 raise error
@@ -173,7 +173,7 @@ class Cloud(Mapping[str, DataCenter]):
     def name_of(self, resource: Resource) -> str:
         """Return the name of the data centre that a resource of this cloud is in."""
         for name, dc in self._datacenters.items():
-            if dc is resource.datacenter:
+            if dc is getattr(resource, "datacenter", None):
                 return name
         raise InputError(f"{resource!r} is in none of the data centres {', '.join(self)}")
 

@@ -95,7 +95,7 @@ def test_one_dead_and_one_slow_leave_two_answers_an_error_and_a_warning(
     assert not machines.complete
     assert isinstance(machines.errors["b"], TransportError)
     assert SLOW_SECONDS <= seconds < SLOW_SECONDS + 4
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["no answer from the data centre b"]
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["no result from the data centre b"]
 
 
 def test_one_that_hangs_costs_no_more_than_its_deadline(cloud: Cloud, emulators: dict[str, Emulator]) -> None:
@@ -125,6 +125,16 @@ def test_a_mistake_in_a_function_is_raised_though_others_have_answered(cloud: Cl
     """Only what a data centre does is its error."""
     with pytest.raises(ZeroDivisionError):
         cloud.ask(lambda dc: 1 // (dc is not cloud["b"]))
+
+
+def test_an_argument_of_a_wrong_type_is_no_failure_of_a_data_centre(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is raised, whatever the others have answered, and no data centre is blamed in the log."""
+    with caplog.at_level(logging.WARNING, "smartdc.cloud"), pytest.raises(InputError, match="state"):
+        cloud.ask(lambda dc: dc.machines(state=1 if dc is cloud["b"] else None))  # type: ignore[arg-type]
+
+    assert caplog.records == []
 
 
 def test_everywhere_signs_for_each_with_the_same_key(
@@ -175,5 +185,7 @@ def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
     with pytest.raises(InputError, match="got str"):
         Cloud({"a": "https://a.invalid"})  # type: ignore[dict-item]
     stranger = DataCenter(**Emulator(clock=VirtualClock()).connection()).images()[0]
+    with pytest.raises(InputError, match="'web-1' is in none of the data centres a"):
+        Cloud({"a": offline}).name_of("web-1")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="is in none of the data centres a"):
         Cloud({"a": offline}).name_of(stranger)
