@@ -225,9 +225,10 @@ def contradiction(machine: Machine, name: str, token: str) -> str:
     What is missing shows nothing: mocks answer with less. CloudAPI fills in a name that has ``{{`` in it.
     """
     found = _token_in(machine)
-    if found not in {None, token}:
+    if found is not None and found != token:
         return f"its token is {found!r}, not {token!r}"
-    if "{{" not in name and machine.name not in {None, name}:
+    # Compared and not looked up in a set: the answer may have a list there, which cannot be hashed.
+    if "{{" not in name and machine.name is not None and machine.name != name:
         return f"its name is {machine.name!r}, not {name!r}"
     return ""
 
@@ -244,9 +245,9 @@ def made_before(machine: Machine, new: NewMachine) -> Machine:
 
     Name and package may have been changed since; the image cannot, and what is dead will not come back.
     """
-    if machine.state in {"failed", "deleted"}:
+    if machine.state in ("failed", "deleted"):
         problem = f"which is {machine.state}"
-    elif (image := _image_id(new)) and machine.image and machine.image.lower() != image.lower():
+    elif (image := _image_id(new)) and machine.image and str(machine.image).lower() != image.lower():
         problem = f"which was made from image {machine.image}, not {image}"
     else:
         log.info("token %s was used before: returning %r", new.token, machine)

@@ -65,7 +65,8 @@ class Disk(MachinePart):
     @operation("GetMachineDisk")
     def status(self) -> str:
         """Fetch the disk again and return its state: ``GetMachineDisk``."""
-        return self.refresh().state
+        self.refresh()
+        return self._string("state")
 
     @operation("ResizeMachineDisk")
     def resize(
@@ -115,6 +116,11 @@ class Disk(MachinePart):
         except ResourceNotFound:
             return JobOnDisk.DONE
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether a job is at work on it, as last seen."""
+        return self._string("state") in PENDING
+
     def _summary(self) -> list[str]:
         return [str(self.pci_slot), f"{self.size} MiB", self.id]
 
@@ -162,11 +168,11 @@ class HasDisks(CreatesOnce, HasJobs):
         new: list[Disk] = []
 
         def creation() -> JobOnDisk:
-            there = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
-            new[:] = sorted(there, key=lambda disk: disk.state in PENDING)
+            there = [disk for disk in self.disks() if disk.id not in before and pci_slot in (None, disk.pci_slot)]
+            new[:] = sorted(there, key=lambda disk: disk.is_pending)
             if not new:
                 return JobOnDisk.NO_SIGN
-            return JobOnDisk.AT_WORK if new[0].state in PENDING else JobOnDisk.DONE
+            return JobOnDisk.AT_WORK if new[0].is_pending else JobOnDisk.DONE
 
         wait = wait or not pci_slot
         jobs_before = self.count_disk_jobs() if wait else 0
@@ -182,7 +188,7 @@ class HasDisks(CreatesOnce, HasJobs):
         """Create a disk in a slot, which is what it can be found by."""
 
         def matches(disk: Disk) -> bool:
-            same = disk.pci_slot == body["pci_slot"] and body["size"] in {disk.size, "remaining"}
+            same = disk.pci_slot == body["pci_slot"] and body["size"] in ("remaining", disk.size)
             return same and disk.id not in before
 
         return self._create_once(

@@ -121,7 +121,7 @@ class Migration(Resource):
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
         poll(self, self._has_ended, f"has not finished its {self.phase}", interval=interval, timeout=timeout)
-        if self.state not in {"paused", "successful"}:
+        if self._string("state") not in {"paused", "successful"}:
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
         return self
 
