@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -236,7 +237,12 @@ def talk(server: Server, text: bytes) -> bytes:
     """Send bytes and return all that comes back."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
         connection.sendall(text)
-        connection.shutdown(socket.SHUT_WR)
+        try:
+            connection.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:  # the server has dropped it already
+                raise ConnectionResetError from error
+            raise
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
