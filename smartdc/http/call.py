@@ -81,8 +81,9 @@ class Call:
         self.request_id = new_uuid()
         self.pace = session.paces.of(path)
         self.turn = self.pace.turn()
-        self.deadline = Deadline(timeout, self.settings.clock).earlier(ambient_deadline())
-        left = self.deadline.left()
+        own = Deadline(timeout, self.settings.clock)
+        self.deadline = own.earlier(ambient_deadline())
+        left = timeout if self.deadline is own else self.deadline.left()
         self.timeout = None if left is None else round(left, 3)
 
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
@@ -139,9 +140,9 @@ class Call:
 
     def _prepare(self) -> requests.PreparedRequest:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
-        headers = cast("Headers", self.settings.headers).copy()
-        headers["Date"] = http_date(self.settings.clock.time() + self.offset)
-        headers["X-Request-Id"] = self.request_id
+        date = http_date(self.settings.clock.time() + self.offset)
+        own = {"date": ("Date", date), "x-request-id": ("X-Request-Id", self.request_id)}
+        headers = cast("Headers", self.settings.headers).with_values(own)
         if self.body is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-MD5"] = encoding.md5_of(self.body)

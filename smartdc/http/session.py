@@ -195,7 +195,8 @@ class Session:
                 slots.release(taken)
         finally:
             # An interrupt may have come just before the first release.
-            slots.release(taken)
+            if taken:
+                slots.release(taken)
         return response
 
     def _check_belonging(self, request: requests.PreparedRequest, response: requests.Response) -> None:
