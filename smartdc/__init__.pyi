@@ -2,6 +2,8 @@ from smartdc.auth.profile import Profile as Profile
 from smartdc.auth.profile import profiles as profiles
 from smartdc.auth.signing import HTTPSignatureAuth as HTTPSignatureAuth
 from smartdc.auth.signing import Signer as Signer
+from smartdc.cloud import Cloud as Cloud
+from smartdc.cloud import CloudList as CloudList
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -81,7 +83,7 @@ __version__: str
 # fmt: off
 __all__ = [
     "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "APIError", "AccessKey", "Account", "AgentError", "AuditEntry",
-    "BadRequest", "BadResponse", "CallTimeout", "Change", "Changefeed", "ConfigError", "Conflict",
+    "BadRequest", "BadResponse", "CallTimeout", "Change", "Changefeed", "Cloud", "CloudList", "ConfigError", "Conflict",
     "CreateOutcomeUnknown", "DataCenter", "DeletionProtected", "Disk", "DoubledCreate", "FirewallRule", "Gone",
     "HTTPSignatureAuth", "Image", "InUse", "InputError", "InvalidArgument", "InvalidCredentials", "InvalidHeader",
     "InvalidParameters", "InvalidVersion", "Key", "KeyFileError", "KeyRequired", "Machine", "MachineNotReady",

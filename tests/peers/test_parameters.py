@@ -81,6 +81,7 @@ def test_parameters(operation: str, on: bool, world: World, cloud: Emulator, rea
     assert not without_facts(reads)
 
 
+@pytest.mark.parametrize("door", ["adapter"])
 @pytest.mark.parametrize("operation", FACTS)
 def test_every_argument_is_given(operation: str, world: World) -> None:
     """The calls of an operation give every argument of its methods, so that a new one has to come into the table."""
@@ -95,6 +96,7 @@ def test_every_argument_is_given(operation: str, world: World) -> None:
     assert not any(missing.values()), missing
 
 
+@pytest.mark.parametrize("door", ["adapter"])
 @pytest.mark.parametrize("operation", FACTS)
 def test_wrong_type(operation: str, world: World, cloud: Emulator) -> None:
     """An argument of a wrong type is refused, and named, before the operation is asked for."""
