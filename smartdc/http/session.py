@@ -83,6 +83,8 @@ class Session:
         self._verify = ca_bundle(settings.verify, os.environ)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
+        self.last_date: str | None = None
+        """The Date header of the newest response: by the server's clock, it is at least so late."""
         self._ids_echoed = False
         self._begin()
 

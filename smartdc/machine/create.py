@@ -6,7 +6,8 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
@@ -155,13 +156,33 @@ class CreatesMachines(HasMachines):
         """
         token = str(arguments.strings(token=new.token).get("token", new_token()))
         body = with_token(unmarked, token)
+        return self.provision(body, token, settle, None if new.token is None else partial(made_before, new=new))
+
+    def provision(
+        self,
+        body: Mapping[str, Any],
+        token: str,
+        settle: float,
+        recognise: Callable[[Machine], Machine] | None = None,
+        permit: Callable[[], object] = bool,
+    ) -> Machine:
+        """Send a create whose body bears a token; `settle` is that of `create_machine`.
+
+        A token that may have been used before is looked up first, and `recognise` returns the machine that was made
+        with it or refuses it. `permit` is called before each attempt, and may raise instead.
+        """
         name = body["name"]
         log.info("creating machine %r with token %s: dc.machines_by_token(%r) finds it", name, token, token)
+
+        def send() -> Machine:
+            permit()
+            return self._send_body(body, token)
+
         try:
-            if new.token is not None and (known := self.machines_by_token(token)):
-                return made_before(single(known), new)
+            if recognise and (known := self.machines_by_token(token)):
+                return recognise(single(known))
             return create_once(
-                lambda: self._send_body(body, token),
+                send,
                 lambda: self.machines_by_token(token),
                 self._clock,
                 settle,
@@ -169,7 +190,7 @@ class CreatesMachines(HasMachines):
                 watcher=Search(self._datacenter, name, f"token {token}"),
             )
         except CallError as error:
-            return self._settled(error, name, token, own_token=new.token is not None)
+            return self._settled(error, name, token, own_token=recognise is not None)
         except SmartDCError:
             raise
         except BaseException as stop:
