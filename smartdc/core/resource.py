@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 import requests
 
+from smartdc.core.listing import ResourceList
 from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
@@ -168,7 +169,7 @@ class Resource(Addressable, Mapping[str, Any]):
         return resource
 
     @classmethod
-    def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> list[Self]:
+    def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> ResourceList[Self]:
         """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
         # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
         key, new, resources = cls.id_key, cls.__new__, []
@@ -180,7 +181,7 @@ class Resource(Addressable, Mapping[str, Any]):
             if type(identity) is not str or not identity:
                 resource._identity_in(answer)  # noqa: SLF001
             resources.append(resource)
-        return resources
+        return ResourceList(resources)
 
     @property
     def path(self) -> str:

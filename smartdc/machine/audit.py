@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from smartdc.core.listing import ResourceList
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 from smartdc.errors import BadResponse, printable
@@ -66,4 +67,4 @@ class HasAudit(Addressable):
     @operation("MachineAudit")
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
-        return [AuditEntry(entry) for entry in self._list("audit")]
+        return ResourceList(AuditEntry(entry) for entry in self._list("audit"))
