@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 import requests
 
 from smartdc.core.listing import ResourceList
+from smartdc.core.shown import ShowsFields
 from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
@@ -129,7 +130,7 @@ class Addressable:
         return decoded
 
 
-class Resource(Addressable, Mapping[str, Any]):
+class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     """A thing in CloudAPI, as the server last described it.
 
     Args:
@@ -323,6 +324,8 @@ class Resource(Addressable, Mapping[str, Any]):
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
         return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
+
+    _repr_pretty_ = ShowsFields._repr_pretty_  # IPython looks for it beside `__repr__`
 
     def __sentry_repr__(self) -> str:
         """Show no more than that to a reporter of errors, which would dump a mapping whole."""
