@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from smartdc.core.cells import Columns, cell
 from smartdc.core.display import fitted, html_table, text_table
 from smartdc.core.field import Field
+from smartdc.core.help_page import known_to_users
 
 __all__ = ["ShownAsTable", "ShowsFields", "Table", "is_typed_at_a_prompt"]
 
@@ -97,6 +98,15 @@ class ShowsFields(ShownAsTable):
     """Fields that a resource does not show of itself: secrets, and other names of what it shows."""
     further: ClassVar[Columns] = {}
     """What it shows of itself beside its fields, or in place of one."""
+
+    def __init_subclass__(cls) -> None:
+        """Make ``help`` and errors speak of a noun; what has no kind of its own is a mix-in."""
+        if "kind" in vars(cls):
+            known_to_users(cls)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Complete ``machine["`` in IPython."""
+        return list(cast("Iterable[str]", self))
 
     def _table(self) -> Table:
         fields = {name: attrgetter(name) for name in _fields(type(self)) if name not in self.hidden}
