@@ -21,7 +21,7 @@ __all__ = ["History", "complete", "history_file", "history_of_this_terminal"]
 LENGTH = 1000
 """Lines that are kept."""
 
-_KEY = re.compile(r"([A-Za-z_][\w.]*)\[([\"'])([^\"']*)$")
+_KEY = re.compile(r"([A-Za-z_][\w.]*)\[[\"']([^\"']*)$")
 
 
 class Completer(rlcompleter.Completer):
@@ -41,14 +41,14 @@ class Completer(rlcompleter.Completer):
         return self._keys[state] if state < len(self._keys) else None
 
     def keys(self, line: str, text: str) -> list[str] | None:
-        """Return how `text`, the last word of a line, may go on as a key; None where the line is about no key."""
+        """Return how `text`, the last word of a line, may go on as a key; None where the line is about no key. The editor closes the quote."""
         found = _KEY.search(line)
         thing = self._value(found[1]) if found else None
         if found is None or not isinstance(thing, Mapping):
             return None
-        typed = found[3]
+        typed = found[2]
         begin = len(typed) - len(text)  # the editor's word is only the part of the key behind a hyphen
-        return [f"{key[begin:]}{found[2]}]" for key in map(str, thing) if key.startswith(typed)]
+        return [key[begin:] for key in map(str, thing) if key.startswith(typed)]
 
     def _value(self, dotted: str) -> Any:
         """Return what a dotted name stands for, or None; a property is not read: it may ask CloudAPI."""

@@ -279,7 +279,8 @@ class Call:
 
     def _is_watched(self) -> bool:
         """Return whether somebody asked to see what is going on, and looks."""
-        return bool(self.settings.verbose) or (self.settings.progress is True and status_line.is_watched())
+        asked = self.settings.progress is True or status_line.watching.get()
+        return bool(self.settings.verbose) or (asked and status_line.is_watched())
 
     def _tell_silence(self, seconds: float) -> None:
         """Say every other second that there is no answer yet."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Event, Thread
 from typing import Any
 
@@ -16,10 +17,13 @@ from smartdc.errors import printable
 from smartdc.http.ids import new_uuid
 from smartdc.http.tracebacks import from_signal_handler
 
-__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "ticking", "write"]
+__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "ticking", "watching", "write"]
 
 NOTICEABLE_SECONDS = 2.0
 """The longest silence where a person may be looking."""
+
+watching: ContextVar[bool] = ContextVar("watching", default=False)
+"""Whether the calls of this context are part of a wait that somebody looks at."""
 
 _ERASE = "\r\x1b[K"
 

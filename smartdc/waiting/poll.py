@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.errors import InputError, WaitTimeout
+from smartdc.http import status_line
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
@@ -61,6 +62,7 @@ def poll(
             if rest:
                 announcer.sleep(rest, failure)
             context = ending_by(_deadline_of_check(started, timeout, clock))
+            context.run(status_line.watching.set, announcer.draws_a_line)
             found, failure, pause = context.run(check), None, interval
         except TRANSIENT_ERRORS as error:
             failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))

@@ -80,6 +80,11 @@ class Announcer:
         self._report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
         self._started = clock.monotonic()
 
+    @property
+    def draws_a_line(self) -> bool:
+        """Whether somebody looks at a line of ours."""
+        return self._report is _line
+
     def announce(self, done: bool, trouble: str = "") -> None:
         """Report a check, with the trouble that it had."""
         if self._report:
@@ -90,7 +95,7 @@ class Announcer:
     def sleep(self, seconds: float, failure: Exception | None) -> None:
         """Sleep between two checks; a line that somebody looks at goes on meanwhile, and says why after a failure."""
         trouble = "" if failure is None else f"last check failed: {type(failure).__name__}"
-        while self._report is _line and seconds > REDRAW_SECONDS:
+        while self.draws_a_line and seconds > REDRAW_SECONDS:
             self._clock.sleep(REDRAW_SECONDS)
             seconds -= REDRAW_SECONDS
             self.announce(done=False, trouble=trouble)
