@@ -4,6 +4,7 @@ from smartdc.auth.signing import HTTPSignatureAuth as HTTPSignatureAuth
 from smartdc.auth.signing import Signer as Signer
 from smartdc.cloud import Cloud as Cloud
 from smartdc.cloud import CloudList as CloudList
+from smartdc.commands.session import load_ipython_extension as load_ipython_extension
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -67,6 +68,7 @@ from smartdc.resources.access_key import AccessKey as AccessKey
 from smartdc.resources.account import Account as Account
 from smartdc.resources.firewall_rule import FirewallRule as FirewallRule
 from smartdc.resources.image import Image as Image
+from smartdc.resources.info import Info as Info
 from smartdc.resources.ip import NetworkIP as NetworkIP
 from smartdc.resources.key import Key as Key
 from smartdc.resources.network import Network as Network

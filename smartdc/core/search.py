@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from smartdc.core.listing import ResourceList
 from smartdc.errors import InputError
 
 __all__ = ["search"]
@@ -13,13 +14,13 @@ __all__ = ["search"]
 M = TypeVar("M", bound=Mapping[str, Any])
 
 
-def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> list[M]:
+def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> ResourceList[M]:
     """Keep the things in which `pattern`, ignoring case, is found in one of `fields`; no pattern keeps all."""
     if pattern is None:
-        return list(things)
+        return ResourceList(things)
     try:
         matcher = re.compile(pattern, re.IGNORECASE)
     except re.error as error:
         raise InputError(f"invalid regular expression {pattern!r}: {error}") from None
     names = [fields] if isinstance(fields, str) else list(fields)
-    return [thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names)]
+    return ResourceList(thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names))

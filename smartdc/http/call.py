@@ -11,7 +11,7 @@ import requests
 
 from smartdc import errors
 from smartdc.http import request as encoding
-from smartdc.http import retry
+from smartdc.http import retry, status_line
 from smartdc.http.clock import corrected_offset
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
@@ -21,6 +21,7 @@ from smartdc.http.ids import new_uuid
 from smartdc.http.light import LightRequest, is_from_a_server, without_signature
 from smartdc.http.response import MAX_CODE, api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
+from smartdc.http.status_line import NOTICEABLE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,9 +38,6 @@ __all__ = ["Call"]
 
 log = logging.getLogger(__name__)
 
-NOTICEABLE_SECONDS = 2.0
-"""The longest silence where a person may be looking."""
-
 
 class Call:
     """One call: what stays the same from attempt to attempt, and what was learnt on the way."""
@@ -54,6 +52,7 @@ class Call:
     unsure = False
     """Whether an attempt may have been applied."""
     told_queue_at: float | None = None
+    told_silence = False
     offset = 0.0
     """Seconds to add to our clock, as they were when the current attempt was signed."""
 
@@ -126,7 +125,8 @@ class Call:
         request = self._prepare()
         left = self.deadline.left()
         try:
-            response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
+            with status_line.ticking(self._tell_silence if self._is_watched() else None):
+                response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
         except CALL_FAILURES as cause:
             if theirs := of_signal_handler(cause):
                 request.headers.pop("Authorization", None)
@@ -135,6 +135,9 @@ class Call:
         except BaseException:
             request.headers.pop("Authorization", None)
             raise
+        finally:
+            if self.told_silence:
+                status_line.clear()
         response.request = without_signature(request)
         return self._judge(response)
 
@@ -276,9 +279,25 @@ class Call:
         log.info("%s (request %s)", text, self.request_id)
         self._print(text)
 
+    def _is_watched(self) -> bool:
+        """Return whether somebody asked to see what is going on, and looks."""
+        asked = self.settings.progress is True or status_line.watching.get()
+        return bool(self.settings.verbose) or (asked and status_line.is_watched())
+
+    def _tell_silence(self, seconds: float) -> None:
+        """Say every other second that there is no answer yet."""
+        text = f"{self.method} {self.path}: no answer yet after {seconds:.0f} s"
+        if self.settings.verbose:
+            self._print(text)
+        else:
+            status_line.write(text)
+            self.told_silence = True
+
     def _print(self, text: str) -> None:
         if self.settings.verbose:
             print(f"{datetime.now().isoformat()}\t{text}", file=sys.stderr)  # noqa: DTZ005, T201 (for the eye, in local time)
+        elif self._is_watched():
+            status_line.note(text)
 
     def _facts(self, response: requests.Response | None = None) -> dict[str, Any]:
         """Return what every error of this call says about it."""

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.listing import ResourceList
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
 from smartdc.core.resource import id_of, is_uuid
@@ -144,7 +145,7 @@ class CreatesMachines(HasMachines):
         There is none or one. This is how to look again after `CreateOutcomeUnknown`.
         """
         listed = self.machines(tags={TOKEN_TAG: token}, tombstone=True)
-        return [machine for machine in listed if _token_in(machine) in {None, token}]
+        return ResourceList(machine for machine in listed if _token_in(machine) in {None, token})
 
     def _create_machine(self, new: NewMachine, unmarked: Mapping[str, Any], settle: float) -> Machine:
         """Send a create, and find out what came of it where the answer does not tell.

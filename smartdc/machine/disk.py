@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import id_of
@@ -44,6 +45,9 @@ class Disk(MachinePart):
     __slots__ = ()
 
     kind = "disks"
+    columns = in_columns(id="id", state="state", size=mebibytes("size"), boot="boot", slot="pci_slot")
+
+    further = in_columns(size=mebibytes("size"))
 
     id = Field[str]("its UUID")
     pci_slot = Field[str]("where it is plugged in: bus, device and function, such as ``0:4:1``")

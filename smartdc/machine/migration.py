@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource, id_of, is_uuid
@@ -41,6 +42,15 @@ class Migration(Resource):
 
     kind = "migrations"
     id_key = "machine"
+    columns = in_columns(
+        machine="machine",
+        state="state",
+        phase="phase",
+        age=age("created_timestamp"),
+        automatic="automatic",
+        error="error",
+    )
+    hidden = frozenset({"progress_history"})
 
     machine = Field[str]("the UUID of the machine")
     phase = Field[str](

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import id_of
@@ -31,6 +32,7 @@ class Snapshot(MachinePart, Stateful):
 
     kind = "snapshots"
     id_key = "name"
+    columns = in_columns(name="name", state="state", age=age(), size=mebibytes("size", 2**20))
     states = ("queued", "running", "created", "failed", "canceled")
     dead_ends = frozenset({"failed", "canceled"})
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource, id_of
@@ -23,6 +24,8 @@ class AccessKey(Resource):
     __slots__ = ()
 
     kind = "accesskeys"
+    columns = in_columns(id="accesskeyid", status="status", age=age(), description="description")
+    hidden = frozenset({"secret"})
     id_key = "accesskeyid"
 
     id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")

@@ -9,6 +9,7 @@ from typing import Any, Self
 from warnings import warn
 
 from smartdc.core import arguments
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
@@ -86,6 +87,16 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     __slots__ = ()
 
     kind = "images"
+    columns = in_columns(
+        name="name",
+        version="version",
+        os="os",
+        type="type",
+        state="state",
+        age=age("published_at"),
+        public="public",
+        id="id",
+    )
     states = ("active", "unactivated", "disabled", "creating", "failed")
 
     id = Field[str]("its UUID")

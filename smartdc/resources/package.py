@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource, id_of
@@ -21,6 +22,19 @@ class Package(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "packages"
+    columns = in_columns(
+        name="name",
+        memory=mebibytes("memory"),
+        disk=mebibytes("disk"),
+        vcpus="vcpus",
+        swap=mebibytes("swap"),
+        group="group",
+        brand="brand",
+        id="id",
+        description="description",
+    )
+
+    further = in_columns(memory=mebibytes("memory"), disk=mebibytes("disk"), swap=mebibytes("swap"))
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource, id_of, listed
@@ -22,6 +23,7 @@ class Policy(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "policies"
+    columns = in_columns(name="name", rules="rules", id="id", description="description")
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")

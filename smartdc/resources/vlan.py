@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource, id_of, is_uuid, only
@@ -27,6 +28,7 @@ class Vlan(CreatesOnce, Resource):
     __slots__ = ()
 
     kind = "vlans"
+    columns = in_columns(id="vlan_id", name="name", description="description")
     id_key = "vlan_id"
 
     vlan_id = Field[int]("its number")

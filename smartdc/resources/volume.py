@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.resource import id_of, is_uuid, only
@@ -28,6 +29,16 @@ class Volume(Stateful):
     __slots__ = ()
 
     kind = "volumes"
+    columns = in_columns(
+        name="name",
+        state="state",
+        size=mebibytes("size"),
+        age=age(),
+        type="type",
+        id="id",
+        mount="filesystem_path",
+    )
+    further = in_columns(size=mebibytes("size"))
     states = ("creating", "ready", "failed", "deleting")
 
     id = Field[str]("its UUID")
