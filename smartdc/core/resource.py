@@ -355,7 +355,7 @@ def id_of(thing: object, *keys: str) -> str:
         if found is None:
             raise InputError(f"missing {' or '.join(map(repr, keys))} in the given {type(thing).__name__}")
         return str(found)
-    if thing is None or isinstance(thing, (bytes, bool)) or not str(thing):
+    if type(thing).__name__ != "UUID" and (not isinstance(thing, (str, int)) or isinstance(thing, bool) or thing == ""):
         raise InputError(f"expected an id, a dict with {keys[0]!r}, or a resource, got {thing!r}")
     return str(thing)
 
