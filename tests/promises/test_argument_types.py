@@ -193,7 +193,7 @@ def test_errors_name_the_argument(call: Callable[[Any, Any], object], words: str
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"key_id": 5}, {"secret": 5}, {"roles": 5}, {"roles": [5]}, {"location": []}, {"login": 5}]
+    "wrong", [{"key_id": 5}, {"secret": 5}, {"roles": 5}, {"roles": [5]}, {"user": 5}, {"login": 5}]
 )
 def test_a_data_centre_refuses_wrong_settings_at_once(wrong: dict[str, Any]) -> None:
     """No call has to be made to hear of it."""
