@@ -183,6 +183,8 @@ def test_a_mistake_keeps_its_lines_and_loses_its_variables(cloud: Emulator) -> N
     """``CreateMachine``: a bug can be found by where it was, and a password cannot."""
 
     class Broken(str):
+        __slots__ = ()
+
         def __str__(self) -> str:
             raise ZeroDivisionError
 
