@@ -4,10 +4,11 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent / "extensions")]
 
 from typing import Any, get_args
 
+import inventories
 import smartdc
 from smartdc.core.field import Field
 from sphinx.ext.napoleon import Config, GoogleDocstring
@@ -18,17 +19,38 @@ author = "The smartdc authors"
 copyright = "The smartdc authors; MIT licence"
 release = version = smartdc.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "api_pages",
+]
 exclude_patterns = ["_build"]
+intersphinx_mapping = inventories.mapping(Path(__file__).parent / "_build" / "inventories")
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+# A prompt is not copied with what is typed after it, and nor is what it answers.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 html_title = f"smartdc {release}"
 
 # Single backticks in docstrings name things in the code.
 default_role = "py:obj"
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-autodoc_default_options = {"members": True, "show-inheritance": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    # What a noun has from mix-ins is its own to its users; what every resource has is on a page of its own.
+    "inherited-members": "Resource, Addressable, Mapping, Stateful, Exception, OSError, RequestException, list, dict, tuple, Protocol, Enum",
+    "show-inheritance": True,
+    "member-order": "bysource",
+}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80

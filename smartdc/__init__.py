@@ -18,6 +18,8 @@ __version__ = "1.0.0.dev0"
 _NAMES_BY_MODULE = {
     "auth.profile": ("Profile", "profiles"),
     "auth.signing": ("HTTPSignatureAuth", "Signer"),
+    "cloud": ("Cloud", "CloudList"),
+    "commands.session": ("load_ipython_extension",),
     "datacenter": ("DataCenter", "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "explain_auth"),
     "errors": (  # noqa: SIM905 (a column of forty names would say no more)
         "APIError AgentError BadRequest BadResponse CallTimeout ConfigError Conflict CreateOutcomeUnknown "
@@ -42,6 +44,7 @@ _NAMES_BY_MODULE = {
     "resources.account": ("Account",),
     "resources.firewall_rule": ("FirewallRule",),
     "resources.image": ("Image",),
+    "resources.info": ("Info",),
     "resources.ip": ("NetworkIP",),
     "resources.key": ("Key",),
     "resources.network": ("Network",),

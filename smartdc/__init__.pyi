@@ -2,6 +2,9 @@ from smartdc.auth.profile import Profile as Profile
 from smartdc.auth.profile import profiles as profiles
 from smartdc.auth.signing import HTTPSignatureAuth as HTTPSignatureAuth
 from smartdc.auth.signing import Signer as Signer
+from smartdc.cloud import Cloud as Cloud
+from smartdc.cloud import CloudList as CloudList
+from smartdc.commands.session import load_ipython_extension as load_ipython_extension
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -65,6 +68,7 @@ from smartdc.resources.access_key import AccessKey as AccessKey
 from smartdc.resources.account import Account as Account
 from smartdc.resources.firewall_rule import FirewallRule as FirewallRule
 from smartdc.resources.image import Image as Image
+from smartdc.resources.info import Info as Info
 from smartdc.resources.ip import NetworkIP as NetworkIP
 from smartdc.resources.key import Key as Key
 from smartdc.resources.network import Network as Network
@@ -81,7 +85,7 @@ __version__: str
 # fmt: off
 __all__ = [
     "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "APIError", "AccessKey", "Account", "AgentError", "AuditEntry",
-    "BadRequest", "BadResponse", "CallTimeout", "Change", "Changefeed", "ConfigError", "Conflict",
+    "BadRequest", "BadResponse", "CallTimeout", "Change", "Changefeed", "Cloud", "CloudList", "ConfigError", "Conflict",
     "CreateOutcomeUnknown", "DataCenter", "DeletionProtected", "Disk", "DoubledCreate", "FirewallRule", "Gone",
     "HTTPSignatureAuth", "Image", "InUse", "InputError", "InvalidArgument", "InvalidCredentials", "InvalidHeader",
     "InvalidParameters", "InvalidVersion", "Key", "KeyFileError", "KeyRequired", "Machine", "MachineNotReady",

@@ -17,6 +17,7 @@ from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
+from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
 from smartdc.errors import ConfigError
 from smartdc.fleet.wait import WaitsForMachines
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_auth"]
 
 
+@known_to_users
 class DataCenter(
     CreatesMachines,
     WaitsForMachines,

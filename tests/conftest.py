@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -9,31 +10,38 @@ from typing import Any
 import pytest
 import responses
 
+from kits import thorough
 from kits.distribution import ScopeScheduling, put_longest_first
 from kits.doors import DOORS, SharedServer
 from kits.operations import CHECKED, Check
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
 
+AMOUNTS: dict[str, tuple[int, int]] = {}
+"""How much every run does by name of the option, and how much a thorough one."""
 UNCHECKED = pytest.StashKey[list[Check]]()
 """Operations that a run of all tests left unchecked."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option for the length of the campaign."""
-    parser.addoption(
-        "--campaign",
-        type=int,
-        default=1_500,
-        metavar="N",
-        help="how many calls the campaign makes with random failures",
-    )
-    parser.addoption(
-        "--kills", type=int, default=1, metavar="N", help="how often a create is killed at each of its moments"
-    )
-    parser.addoption(
-        "--interrupts", type=int, default=1_000, metavar="N", help="how often a client is interrupted by signals"
-    )
+    """Add the options that say how much is done of what could go on for ever."""
+    parser.addoption("--thorough", action="store_true", help="do all of it: ten times as much as in every run, or more")
+    for name, daily, everything, what in (
+        ("campaign", 1_500, 200_000, "how many calls the campaign makes with random failures"),
+        ("kills", 1, 3, "how often a create is killed at each of its moments"),
+        ("interrupts", 1_000, 20_000, "how often a client is interrupted by signals"),
+    ):
+        words = f"{what}: {daily:,}, or {everything:,} with --thorough"
+        parser.addoption(f"--{name}", type=int, metavar="N", help=words)
+        AMOUNTS[name] = daily, everything
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide how much is done, before any test is imported."""
+    thorough.THOROUGH = config.option.thorough
+    for name, amounts in AMOUNTS.items():
+        if getattr(config.option, name) is None:
+            setattr(config.option, name, thorough.amount(*amounts))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -93,14 +101,29 @@ def shared_server() -> Iterator[SharedServer]:
         yield shared_server
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Folders without files: the same one for as long as nobody leaves anything in it."""
+    folder = tmp_path_factory.mktemp("homes")
+
+    def empty() -> Iterator[str]:
+        for number in itertools.count():
+            home = folder / str(number)
+            home.mkdir()
+            while not any(home.iterdir()):
+                yield str(home)
+
+    return empty()
+
+
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> pytest.MonkeyPatch:
+def environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[str]) -> pytest.MonkeyPatch:
     """An environment that says nothing of anybody's cloud, keys or proxies, and a home without files."""
     for name in os.environ:
         if name.startswith(("TRITON_", "SDC_", "SSL_CERT_")) or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HOME", next(homes))
     return monkeypatch
 
 

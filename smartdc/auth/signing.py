@@ -10,7 +10,7 @@ This module loads `cryptography` only for a key that is given to it, since that 
 
 from __future__ import annotations
 
-import base64
+import binascii
 import functools
 import logging
 import re
@@ -46,6 +46,8 @@ SIGNED_IF_SENT = ("content-md5", "x-date")
 
 ACCEPTED = frozenset({*ALGORITHMS.values(), "rsa-sha512"})
 """The algorithms that may stand in a header of ours: all that CloudAPI takes, less SHA-1 and DSA."""
+
+BLANKS = " \t"
 
 _KEY_ID = re.compile(r"[ !#-\[\]-~]+")
 _HEADER_NAME = re.compile(r"\(request-target\)|[a-z0-9-]+")
@@ -143,7 +145,7 @@ class HTTPSignatureAuth(AuthBase):
         # No space after the commas: CloudAPI's parser refuses it.
         header = (
             f'Signature keyId="{self.key_id}",algorithm="{algorithm}",headers="{" ".join(names)}",'
-            f'signature="{base64.b64encode(signature).decode()}"'
+            f'signature="{binascii.b2a_base64(signature, newline=False).decode()}"'
         )
         self._last = (text, header)
         return header
@@ -190,23 +192,16 @@ def signing_string(names: Iterable[str], method: str, target: str, headers: Mapp
         target: path and query as they are sent.
         headers: the request's, looked up in lower case (those of `requests` do not mind).
     """
-    return "\n".join(f"{name}: {_line_value(name, method, target, headers)}" for name in names)
-
-
-def _line_value(name: str, method: str, target: str, headers: Mapping[str, str | bytes]) -> str:
-    if name == "(request-target)":
-        return _one_line(name, f"{method.lower()} {target}")
-    value = headers.get(name)
-    if value is None:
-        raise InputError(f"the header {name} is to be signed, but the request does not have it")
-    return _one_line(name, value.decode("latin-1") if isinstance(value, bytes) else value)
-
-
-def _one_line(name: str, value: str) -> str:
-    """Refuse line breaks, with which one value could pose as several lines."""
-    if "\r" in value or "\n" in value:
-        raise InputError(f"{name} contains a line break and cannot be signed")
-    return value.strip(" \t")
+    lines = []
+    for name in names:
+        value = f"{method.lower()} {target}" if name == "(request-target)" else headers.get(name)
+        if value is None:
+            raise InputError(f"the header {name} is to be signed, but the request does not have it")
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if "\r" in text or "\n" in text:  # with which one value could pose as several lines
+            raise InputError(f"{name} contains a line break and cannot be signed")
+        lines.append(f"{name}: {text.strip(BLANKS)}")
+    return "\n".join(lines)
 
 
 def _checked_names(headers: Iterable[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Open an interactive session with a data centre in it: ``python -m smartdc shell``.
 
 `dc` is the data centre of the environment or of a profile, or an emulated one in this process. The session is
-IPython where that is installed, and Python's own elsewhere.
+IPython where that is installed, and Python's own elsewhere; waits show their progress.
 """
 
 from __future__ import annotations
@@ -10,24 +10,19 @@ import argparse
 import code
 import importlib
 import platform
-import rlcompleter
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from smartdc import ConfigError, DataCenter, __version__
-from smartdc.commands import command_line
+from smartdc.commands import command_line, line_editing
+from smartdc.commands.session import console_hooks
 from smartdc.emulator import AfterSeconds, Emulator, WallClock
-
-try:
-    import readline
-except ImportError:  # Windows has none; the session works without completion
-    readline = None  # type: ignore[assignment]
 
 __all__ = ["banner", "main"]
 
 THINGS = {
-    "dc.account()": "the account that you act on",
+    "dc.info()": "your account at a glance",
     "dc.machines()": "all your machines",
     'dc.images(os="linux")': "the images that a machine can be created from",
     "dc.packages()": "the sizes that it can have",
@@ -38,7 +33,7 @@ THINGS = {
 EMULATED_THINGS = {
     'image = dc.image("base-64-lts@24.4.1")': "",
     'machine = dc.create_machine("web-1", package="g1-small", image=image)': "",
-    'machine.poll_until("running", progress=True)': "",
+    'machine.poll_until("running")': "",
     "machine.public_ips": "",
     "cloud.trace.operations()": "the operations requested so far",
 }
@@ -55,9 +50,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.emulator:
             names["cloud"] = Emulator(clock=WallClock(), transitions=AfterSeconds(JOB_SECONDS))
-            names["dc"] = DataCenter(**names["cloud"].connection())
+            names["dc"] = DataCenter(**names["cloud"].connection(), progress=True)
         else:
-            names["dc"] = DataCenter(profile=options.profile)
+            names["dc"] = DataCenter(profile=options.profile, progress=True)
     except ConfigError as error:
         emulated = command_line("shell", "--emulator")
         print(f"smartdc: {error}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
@@ -96,15 +91,31 @@ def banner(names: Mapping[str, Any]) -> str:
     )
 
 
+class Console(code.InteractiveConsole):
+    """Python's own console, with a history where somebody types into it."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        super().__init__(names)
+        self._history = line_editing.history_of_this_terminal()
+
+    def raw_input(self, prompt: str = "") -> str:
+        """Read a line."""
+        line = super().raw_input(prompt)
+        if self._history:
+            self._history.keep()
+        return line
+
+
 def _interact(text: str, names: dict[str, Any]) -> None:
     """Run the session: IPython where there is one."""
     start = _ipython()
     if start is None:
-        _complete(names)
-        code.interact(text, local=names, exitmsg="")
+        line_editing.complete(names)
+        with console_hooks():
+            Console(names).interact(text, exitmsg="")
     else:
         print(text)  # noqa: T201 (IPython's own banner is about IPython)
-        start(argv=["--no-banner"], user_ns=names)
+        start(argv=["--no-banner", "--ext=smartdc"], user_ns=names)
 
 
 def _ipython() -> Callable[..., object] | None:
@@ -114,10 +125,3 @@ def _ipython() -> Callable[..., object] | None:
     except ModuleNotFoundError:
         return None
     return start
-
-
-def _complete(names: dict[str, Any]) -> None:
-    """Complete names on Tab, where readline is installed."""
-    if readline is not None:
-        readline.set_completer(rlcompleter.Completer(names).complete)
-        readline.parse_and_bind("tab: complete")

@@ -33,6 +33,8 @@ NEAR_NAMES = 3
 
 def id_of(thing: object, *keys: str) -> str:
     """Return what addresses `thing`: it may be that already, or a dict or resource that has it under one of `keys`."""
+    if type(thing) is str and thing:
+        return thing
     keys = keys or ("id",)
     if isinstance(thing, Mapping):
         found = next((thing[key] for key in keys if thing.get(key)), None)

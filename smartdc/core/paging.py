@@ -24,7 +24,7 @@ from smartdc.core.resource import Addressable, whole_number
 from smartdc.errors import BadResponse, CallTimeout
 from smartdc.http.deadline import Deadline, ending_by
 
-__all__ = ["CONCURRENCY", "PAGE_SIZE", "Listing", "ListsInPages", "Page", "requests_for", "unique"]
+__all__ = ["CONCURRENCY", "PAGE_SIZE", "Listing", "ListsInPages", "Page", "at_once", "requests_for", "unique"]
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Listing:
     def _wave(self, page: Page, starts: Iterable[int]) -> Iterator[Page]:
         """Yield the pages that begin at `starts`, which are read at once; `page` is the one before them."""
         fetch = partial(self._fetch, so_far=page.start + page.rows - self._start)
-        for newest in _at_once([partial(fetch, start) for start in starts]):
+        for newest in at_once([partial(fetch, start) for start in starts]):
             if newest.entries and newest.entries == page.entries:
                 raise BadResponse(f"{self._label}: the server keeps sending the same page")
             page = newest
@@ -246,7 +246,7 @@ class ListsInPages(Addressable):
         return Listing(f"{method} {self.path}/{name}", fetch, wanted["offset"], within)
 
 
-def _at_once(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
+def at_once(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
     """Run functions at the same time, and yield what they return in their order, or raise the first one's error.
 
     The first runs in this thread. All are waited for, so that nothing is still on its way when the caller goes on; only

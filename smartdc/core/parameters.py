@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Concatenate, ParamSpec, TypeVar
 
 __all__ = ["parameters_of"]
@@ -27,14 +29,16 @@ def parameters_of(
 
     def decorate(method: Callable[[S, D], R]) -> Callable[Concatenate[S, P], R]:
         constructor = f"{dataclass.__qualname__}.__init__()"
-        name = f"{method.__qualname__}()"
+        names = list(inspect.signature(dataclass).parameters)
 
         @functools.wraps(method)
         def wrapper(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 parameters = dataclass(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(str(error).replace(constructor, name)) from None
+                # The dataclass is nobody's business.
+                words = str(error).replace(constructor, f"{_class_of(self).__name__}.{method.__name__}()")
+                raise TypeError(words + _did_you_mean(words, names)) from None
             return method(self, parameters)
 
         own = inspect.signature(method)
@@ -44,3 +48,15 @@ def parameters_of(
         return wrapper
 
     return decorate
+
+
+def _class_of(owner: object) -> type:
+    """Return the class that a method is called on: a class method has that itself."""
+    return owner if isinstance(owner, type) else type(owner)
+
+
+def _did_you_mean(words: str, names: list[str]) -> str:
+    """Return the name that an unexpected one may have been meant to be, as Python 3.13 and later add it themselves."""
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'$", words)
+    close = get_close_matches(unexpected[1], names, 1) if unexpected else []
+    return f". Did you mean '{close[0]}'?" if close else ""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 import requests
 
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import id_of, is_uuid
+from smartdc.core.shown import ShowsFields
 from smartdc.errors import BadResponse, InputError, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
@@ -128,7 +130,7 @@ class Addressable:
         return decoded
 
 
-class Resource(Addressable, Mapping[str, Any]):
+class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     """A thing in CloudAPI, as the server last described it.
 
     Args:
@@ -168,7 +170,7 @@ class Resource(Addressable, Mapping[str, Any]):
         return resource
 
     @classmethod
-    def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> list[Self]:
+    def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> ResourceList[Self]:
         """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
         # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
         key, new, resources = cls.id_key, cls.__new__, []
@@ -180,7 +182,7 @@ class Resource(Addressable, Mapping[str, Any]):
             if type(identity) is not str or not identity:
                 resource._identity_in(answer)  # noqa: SLF001
             resources.append(resource)
-        return resources
+        return ResourceList(resources)
 
     @property
     def path(self) -> str:
@@ -322,6 +324,8 @@ class Resource(Addressable, Mapping[str, Any]):
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
         return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
+
+    _repr_pretty_ = ShowsFields._repr_pretty_  # IPython looks for it beside `__repr__`
 
     def __sentry_repr__(self) -> str:
         """Show no more than that to a reporter of errors, which would dump a mapping whole."""

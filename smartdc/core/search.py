@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from smartdc.core import arguments
+from smartdc.core.listing import ResourceList
 from smartdc.errors import InputError
 
 __all__ = ["is_pattern", "literal_part", "search", "select"]
@@ -17,34 +19,33 @@ _WILDCARDS = re.compile(r"[*?]")
 
 def select(
     things: Iterable[M], pattern: str | None = None, fields: Iterable[str] = (), /, **patterns: str | None
-) -> list[M]:
+) -> ResourceList[M]:
     """Keep the things that fit `patterns`, each for the entry of its name, and in which `search` finds `pattern`.
 
     In the patterns ``*`` stands for any characters and ``?`` for one. What is None keeps all.
     """
     found = list(things)
-    for name, wanted in patterns.items():
-        if wanted is not None:
-            fits = _compiled(wanted)
-            found = [thing for thing in found if fits.fullmatch(str(thing.get(name) or ""))]
+    for name, wanted in arguments.strings(**patterns).items():
+        fits = _compiled(wanted)
+        found = [thing for thing in found if fits.fullmatch(str(thing.get(name) or ""))]
     return search(found, pattern, fields)
 
 
-def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> list[M]:
+def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> ResourceList[M]:
     """Keep the things in which `pattern`, ignoring case, is found in one of `fields`; no pattern keeps all."""
     if pattern is None:
-        return list(things)
+        return ResourceList(things)
     try:
         matcher = re.compile(pattern, re.IGNORECASE)
     except re.error as error:
         raise InputError(f"invalid regular expression {pattern!r}: {error}") from None
     names = [fields] if isinstance(fields, str) else list(fields)
-    return [thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names)]
+    return ResourceList(thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names))
 
 
 def is_pattern(text: str | None) -> bool:
     """Tell whether a name stands for several."""
-    return text is not None and _WILDCARDS.search(text) is not None
+    return isinstance(text, str) and _WILDCARDS.search(text) is not None
 
 
 def literal_part(pattern: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from smartdc.core import arguments
 from smartdc.errors import InputError
 
-__all__ = ["Size", "mebibytes"]
+__all__ = ["Size", "sizes"]
 
 Size = int | str
 """A number of MiB, or a text such as ``512M``, ``10G``, ``1.5T`` or ``10GiB``."""
@@ -18,7 +18,7 @@ _SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([MGT])(?:iB)?", re.IGNORECA
 _MIB_BY_UNIT = {"M": 1, "G": 1024, "T": 1024**2}
 
 
-def mebibytes(**values: object) -> dict[str, Any]:
+def sizes(**values: object) -> dict[str, Any]:
     """Take sizes by their names, and return those that were given as whole numbers of MiB.
 
     Digits alone are MiB. Powers of ten (``GB``) and what is no whole number of MiB are refused.

@@ -7,7 +7,10 @@ Every run of pytest imports this module, most of them in projects that never use
 cryptography, which take time to import, are imported by the first fixture that needs them.
 """
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,12 +21,28 @@ if TYPE_CHECKING:
     from smartdc.emulator import Emulator, Server
     from smartdc.emulator.core.clock import Clock
 
+PACKAGE = str(Path(__file__).parents[1])
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers", "cloudapi_fast: the fixture cloudapi does not throttle, and its jobs end at the next request"
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> None:
+    """Leave this package's frames out of its own errors, which explain themselves; ``--full-trace`` shows them."""
+    errors = sys.modules.get("smartdc.errors")
+    if not errors or not call.excinfo or item.config.option.fulltrace:
+        return
+    link: TracebackType | None = call.excinfo.tb if call.excinfo.errisinstance(errors.SmartDCError) else None
+    while link and link.tb_next:
+        if link.tb_next.tb_frame.f_code.co_filename.startswith(PACKAGE):
+            link.tb_next = link.tb_next.tb_next
+        else:
+            link = link.tb_next
 
 
 @pytest.fixture(scope="session")

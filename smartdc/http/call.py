@@ -11,7 +11,7 @@ import requests
 
 from smartdc import errors
 from smartdc.http import request as encoding
-from smartdc.http import retry
+from smartdc.http import retry, status_line
 from smartdc.http.clock import corrected_offset
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
@@ -21,6 +21,7 @@ from smartdc.http.ids import new_uuid
 from smartdc.http.light import LightRequest, is_from_a_server, without_signature
 from smartdc.http.response import MAX_CODE, api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
+from smartdc.http.status_line import NOTICEABLE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,9 +38,6 @@ __all__ = ["Call"]
 
 log = logging.getLogger(__name__)
 
-NOTICEABLE_SECONDS = 2.0
-"""The longest silence where a person may be looking."""
-
 
 class Call:
     """One call: what stays the same from attempt to attempt, and what was learnt on the way."""
@@ -54,6 +52,7 @@ class Call:
     unsure = False
     """Whether an attempt may have been applied."""
     told_queue_at: float | None = None
+    told_silence = False
     offset = 0.0
     """Seconds to add to our clock, as they were when the current attempt was signed."""
 
@@ -81,8 +80,9 @@ class Call:
         self.request_id = new_uuid()
         self.pace = session.paces.of(path)
         self.turn = self.pace.turn()
-        self.deadline = Deadline(timeout, self.settings.clock).earlier(ambient_deadline())
-        left = self.deadline.left()
+        own = Deadline(timeout, self.settings.clock)
+        self.deadline = own.earlier(ambient_deadline())
+        left = timeout if self.deadline is own else self.deadline.left()
         self.timeout = None if left is None else round(left, 3)
 
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
@@ -125,7 +125,8 @@ class Call:
         request = self._prepare()
         left = self.deadline.left()
         try:
-            response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
+            with status_line.ticking(self._tell_silence if self._is_watched() else None):
+                response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
         except CALL_FAILURES as cause:
             if theirs := of_signal_handler(cause):
                 request.headers.pop("Authorization", None)
@@ -134,14 +135,17 @@ class Call:
         except BaseException:
             request.headers.pop("Authorization", None)
             raise
+        finally:
+            if self.told_silence:
+                status_line.clear()
         response.request = without_signature(request)
         return self._judge(response)
 
     def _prepare(self) -> requests.PreparedRequest:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
-        headers = cast("Headers", self.settings.headers).copy()
-        headers["Date"] = http_date(self.settings.clock.time() + self.offset)
-        headers["X-Request-Id"] = self.request_id
+        date = http_date(self.settings.clock.time() + self.offset)
+        own = {"date": ("Date", date), "x-request-id": ("X-Request-Id", self.request_id)}
+        headers = cast("Headers", self.settings.headers).with_values(own)
         if self.body is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-MD5"] = encoding.md5_of(self.body)
@@ -165,6 +169,7 @@ class Call:
 
     def _judge(self, response: requests.Response) -> Verdict:
         self._log(response.status_code)
+        self.session.last_date = response.headers.get("Date")
         if response.status_code not in {420, 429}:
             self.pace.taken(self.turn)
         if response.status_code < 300:
@@ -274,9 +279,25 @@ class Call:
         log.info("%s (request %s)", text, self.request_id)
         self._print(text)
 
+    def _is_watched(self) -> bool:
+        """Return whether somebody asked to see what is going on, and looks."""
+        asked = self.settings.progress is True or status_line.watching.get()
+        return bool(self.settings.verbose) or (asked and status_line.is_watched())
+
+    def _tell_silence(self, seconds: float) -> None:
+        """Say every other second that there is no answer yet."""
+        text = f"{self.method} {self.path}: no answer yet after {seconds:.0f} s"
+        if self.settings.verbose:
+            self._print(text)
+        else:
+            status_line.write(text)
+            self.told_silence = True
+
     def _print(self, text: str) -> None:
         if self.settings.verbose:
             print(f"{datetime.now().isoformat()}\t{text}", file=sys.stderr)  # noqa: DTZ005, T201 (for the eye, in local time)
+        elif self._is_watched():
+            status_line.note(text)
 
     def _facts(self, response: requests.Response | None = None) -> dict[str, Any]:
         """Return what every error of this call says about it."""

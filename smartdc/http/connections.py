@@ -176,6 +176,14 @@ class _WithoutIdle:
             connection.close()
         return connection
 
+    def _newest_kept(self) -> Any:
+        kept = self.pool
+        connection = None if kept is None else kept.pop()
+        if connection is None or time.monotonic() - connection.used_at <= IDLE_LIMIT_SECONDS:
+            return connection
+        connection.close()
+        return None
+
     def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
         if conn is not None:
             conn.used_at = time.monotonic()

@@ -38,16 +38,25 @@ class Deadline:
         """Return the seconds left, at least a millisecond: whether it is too late is for `passed` to say."""
         return None if self._moment is None else max(self._moment - self._clock.monotonic(), MIN_LEFT_SECONDS)
 
+    def for_socket(self) -> float | None:
+        """Return the seconds left, as a socket takes them; `TimeoutError` when it is too late."""
+        if self._moment is None:
+            return None
+        left = self._moment - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return max(left, MIN_LEFT_SECONDS)
+
     def passed(self) -> bool:
         """Return whether it is too late."""
         return self._moment is not None and self._clock.monotonic() >= self._moment
 
     def earlier(self, other: Deadline) -> Deadline:
         """Return the one of two deadlines that has less time left; they may be on different clocks."""
-        left, others = self.left(), other.left()
-        if others is None or (left is not None and left <= others):
+        if other._moment is None:
             return self
-        return other
+        left, others = self.left(), other.left()
+        return self if left is not None and others is not None and left <= others else other
 
 
 NEVER = Deadline(None)

@@ -37,9 +37,7 @@ def _own(owner: type, found: Any) -> Any:
 
 _LOOK_UPS = [(owner, attrgetter(*names)) for owner, names in _HOOKS]
 _OWN = [(owner, look_up, tuple(_own(owner, found) for found in look_up(owner))) for owner, look_up in _LOOK_UPS]
-_OWN_CONNECTIONS = [
-    cls.ConnectionCls if cls.ConnectionCls.__module__ == connection.__name__ else None for cls in _POOLS
-]
+_PLAIN, _SECURE = (cls.ConnectionCls if cls.ConnectionCls.__module__ == connection.__name__ else None for cls in _POOLS)
 
 
 def hooked() -> bool:
@@ -53,4 +51,5 @@ def hooked() -> bool:
 
 def connections_replaced() -> bool:
     """Return whether somebody has replaced the connections of urllib3, which our own pools would not use."""
-    return any(cls.ConnectionCls is not own for cls, own in zip(_POOLS, _OWN_CONNECTIONS, strict=True))
+    plain, secure = _POOLS
+    return plain.ConnectionCls is not _PLAIN or secure.ConnectionCls is not _SECURE

@@ -20,7 +20,7 @@ import re
 import socket
 import ssl
 import sys
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from requests.structures import CaseInsensitiveDict
 from urllib3._collections import HTTPHeaderDict
@@ -31,6 +31,10 @@ from urllib3.util import SKIP_HEADER, Timeout
 from smartdc.http.deadline import Deadline
 from smartdc.http.hooks import hooked
 from smartdc.http.light import LeanResponse
+from smartdc.http.settings import Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["LeanPool"]
 
@@ -62,6 +66,8 @@ class LeanPool:
     scheme: str
     proxy: Any
 
+    _newest_kept: Callable[[], Any]
+    """Takes the connection that was used last out of the pool; None where there is none that may be used again."""
     _host_header = ""
 
     def urlopen(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> Any:
@@ -109,8 +115,10 @@ class LeanPool:
 
     def _open_connection(self) -> Any:
         """Take a connection that is open; None where the next one has to be opened first, or somebody looks on."""
-        kept = self._get_conn()  # type: ignore[attr-defined]
-        if type(kept.sock) in _SOCKETS and not kept.debuglevel:
+        kept = self._newest_kept()
+        if kept is None:
+            return None
+        if type(kept.sock) in _SOCKETS and kept.is_connected and not kept.debuglevel:
             return kept
         self._put_conn(kept)  # type: ignore[attr-defined]
         return None
@@ -121,7 +129,7 @@ class LeanPool:
         """Write a request as `http.client` does; None for one that it would write otherwise, or refuse."""
         if (
             self.proxy is not None
-            or not isinstance(headers, CaseInsensitiveDict)
+            or not (type(headers) is Headers or isinstance(headers, CaseInsensitiveDict))
             or not (body is None or type(body) is bytes)
             or not isinstance(options.get("timeout"), Timeout)
             or options.get("preload_content", True)
@@ -131,7 +139,7 @@ class LeanPool:
             or hooked()
         ):
             return None
-        store = headers._store  # type: ignore[attr-defined] # noqa: SLF001 (lower-case names to name and value)
+        store: dict[str, tuple[str, Any]] = cast("Any", headers)._store  # noqa: SLF001 (lower-case names to both)
         if not _is_complete(store, method, body):
             return None
         lines = [f"{method} {target} HTTP/1.1"]
@@ -185,12 +193,15 @@ def _is_complete(store: dict[str, tuple[str, Any]], method: str, body: bytes | N
 def _joined(lines: list[str], store: dict[str, tuple[str, Any]]) -> bytes | None:
     """Append headers to the first lines of a head and encode it; None where `http.client` would refuse to, or fold.
 
-    Headers may come from anybody's `auth`, so each is looked at: one with a line break in it would be two.
+    Headers may come from anybody's `auth`, so each is looked at: one with a line break in it would be two. A name that
+    is well-formed in lower case is so as it is written, or cannot be encoded.
     """
-    for name, value in store.values():
-        if type(value) is not str or (name not in _KEYS and _key_of(name) is None):
-            return None
-        lines.append(f"{name}: {value}")
+    if not all(map(_KEYS.__contains__, store)) and not all(map(_key_of, [name for name, _ in store.values()])):
+        return None
+    try:
+        lines += map(": ".join, store.values())
+    except TypeError:  # bytes
+        return None
     head = "\r\n".join(lines)
     breaks = len(lines) - 1
     if head.count("\n") != breaks or head.count("\r") != breaks or SKIP_HEADER in head:
@@ -212,7 +223,7 @@ def _key_of(name: Any) -> str | None:
         return None
     key = name.lower()
     if len(_KEYS) < MAX_KEYS:
-        _KEYS[name] = key
+        _KEYS[name] = _KEYS[key] = key
     return key
 
 
@@ -224,7 +235,7 @@ def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> bool:
     left = memoryview(request)
     try:
         while left:
-            _limit(sock, deadline)
+            sock.settimeout(deadline.for_socket())
             left = left[sock.send(left) :]
     except OSError as error:
         if error.errno in _STOPPED_READING:
@@ -234,14 +245,8 @@ def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> bool:
 
 
 def _receive(sock: socket.socket, size: int, deadline: Deadline) -> bytes:
-    _limit(sock, deadline)
+    sock.settimeout(deadline.for_socket())
     return sock.recv(size)
-
-
-def _limit(sock: socket.socket, deadline: Deadline) -> None:
-    if deadline.passed():
-        raise TimeoutError("timed out")
-    sock.settimeout(deadline.left())
 
 
 def _receive_head(sock: socket.socket, deadline: Deadline) -> bytes:

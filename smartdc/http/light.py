@@ -38,10 +38,8 @@ class LightRequest(requests.PreparedRequest):
 
 def without_signature(request: requests.PreparedRequest) -> LightRequest:
     """Return a copy that may be kept; an `auth` may have put another request in the place of ours."""
-    headers = Headers(request.headers) if type(request.headers) is not Headers else request.headers.copy()
-    if "Authorization" in headers:
-        del headers["Authorization"]
-    return LightRequest(request.method, request.url, request.body, headers)
+    headers = request.headers if type(request.headers) is Headers else Headers(request.headers)
+    return LightRequest(request.method, request.url, request.body, headers.without("Authorization"))
 
 
 def is_from_a_server(response: requests.Response) -> bool:

@@ -53,6 +53,13 @@ class Stack:
         self._size = size
         self._kept: deque[Any] = deque()
 
+    def pop(self) -> Any:
+        """Take what was put last; None where there is nothing."""
+        try:
+            return self._kept.pop()
+        except IndexError:
+            return None
+
     def get(self, block: bool = False, timeout: float | None = None) -> Any:  # noqa: ARG002 (urllib3 passes them)
         """Take what was put last, or raise `queue.Empty`."""
         try:
@@ -71,6 +78,8 @@ class Stack:
 
         What was put last is taken first, so the others may lie below it for as long as the client lives.
         """
+        if not self._kept:
+            return
         with contextlib.suppress(IndexError):
             while (oldest := self._kept.popleft()) is None or oldest.used_at < moment:
                 if oldest is not None:

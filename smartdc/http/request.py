@@ -7,7 +7,7 @@ take for parameters of its own.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import json
 import re
@@ -46,6 +46,9 @@ ROLES_ARE_DATA = re.compile(
     r"|POST /fabrics/default/vlans|[A-Z]+ /fabrics/default/vlans/.+"
 )
 """Requests in which CloudAPI takes an ``as-role`` for data, or refuses it."""
+
+VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
+"""The methods of CloudAPI."""
 
 FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Headers that say where a request ends, on which client, proxies and server must agree."""
@@ -142,6 +145,8 @@ def text(value: object) -> str:
 
 def checked_method(method: str) -> str:
     """Return an HTTP verb in capitals."""
+    if method in VERBS:
+        return method
     if not (method.isascii() and method.isalpha()):
         raise InputError(f"invalid HTTP method {method!r}")
     return method.upper()
@@ -159,11 +164,13 @@ def default_headers(api_version: str) -> dict[str, str]:
 
 def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
     """Return the headers that were given, after refusing what could pass for another header or another request."""
-    if not isinstance(headers, Mapping | None):
+    if headers is None:
+        return {}
+    if not isinstance(headers, Mapping):
         raise InputError(
             f"headers must be a dict, not a {type(headers).__name__}; the account to act on goes in login="
         )
-    checked = {name: value for name, value in (headers or {}).items() if value is not None}
+    checked = {name: value for name, value in headers.items() if value is not None}
     for name, value in checked.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:
             raise InputError(f"invalid header name {name!r}")
@@ -231,4 +238,4 @@ def json_body(data: Any) -> bytes | None:
 
 def md5_of(body: bytes) -> str:
     """Return the value of a Content-MD5 header."""
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    return binascii.b2a_base64(hashlib.md5(body, usedforsecurity=False).digest(), newline=False).decode()

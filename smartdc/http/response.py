@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import contextlib
 import hashlib
 import http.client
@@ -93,7 +93,8 @@ def _check_md5(response: requests.Response, content: bytes) -> None:
     expected = response.headers.get("Content-MD5")
     if expected is None or response.request.method == "HEAD":
         return
-    if base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode() != expected.strip():
+    digest = hashlib.md5(content, usedforsecurity=False).digest()
+    if binascii.b2a_base64(digest, newline=False).decode() != expected.strip():
         raise Damaged("the response was damaged in transit: its body does not match its Content-MD5")
 
 
@@ -105,6 +106,8 @@ def request_ids_agree(request: requests.PreparedRequest, response: requests.Resp
     answered = response.headers.get("Request-Id")
     if answered is None or not _is_own(response.raw):
         return None
+    if answered == request.headers.get("X-Request-Id"):
+        return True
     sent = {request.headers.get("X-Request-Id"), request.headers.get("Request-Id")}
     return answered in sent or any(part.strip() in sent for part in answered.split(","))
 
@@ -119,16 +122,17 @@ def decode(response: requests.Response) -> Any:
 
     Without a Content-Type, as mocks send it, what can be parsed as JSON is JSON.
     """
-    if not response.content:
+    content = response.content
+    if not content:
         return None
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in {"application/json", ""}:
-        return response.content.decode("utf-8", "replace")
+        return content.decode("utf-8", "replace")
     try:
-        return json.loads(response.content)
+        return json.loads(content)
     except ValueError as error:
         if not kind:
-            return response.content.decode("utf-8", "replace")
+            return content.decode("utf-8", "replace")
         raise ValueError(f"invalid JSON in the response: {error}") from None
     except RecursionError:
         raise ValueError("invalid JSON in the response: nested too deeply") from None

@@ -83,6 +83,8 @@ class Session:
         self._verify = ca_bundle(settings.verify, os.environ)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
+        self.last_date: str | None = None
+        """The Date header of the newest response: by the server's clock, it is at least so late."""
         self._ids_echoed = False
         self._begin()
 
@@ -195,7 +197,8 @@ class Session:
                 slots.release(taken)
         finally:
             # An interrupt may have come just before the first release.
-            slots.release(taken)
+            if taken:
+                slots.release(taken)
         return response
 
     def _check_belonging(self, request: requests.PreparedRequest, response: requests.Response) -> None:

@@ -37,24 +37,39 @@ CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-au
 class Headers(CaseInsensitiveDict[str]):
     """Headers that are looked up and copied without detours: every call does so a dozen times."""
 
+    def __init__(self, data: Any = None, **more: str) -> None:
+        """Take headers; a plain dict keeps them, which is copied in no time."""
+        self._store: dict[str, tuple[str, str]] = {}
+        self.update({} if data is None else data, **more)
+
     @classmethod
     def of(cls, store: dict[str, tuple[str, str]]) -> Headers:
         """Wrap a dict of lower-case names to name and value."""
         headers = cls.__new__(cls)
-        headers._store = store  # type: ignore[attr-defined] # noqa: SLF001 (of the same class)
+        headers._store = store  # noqa: SLF001 (of the same class)
         return headers
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._store  # type: ignore[attr-defined]
+        return isinstance(name, str) and name.lower() in self._store
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a header's value, or `default` where there is none."""
-        pair = self._store.get(name.lower())  # type: ignore[attr-defined]
+        pair = self._store.get(name.lower())
         return default if pair is None else pair[1]
 
     def copy(self) -> Headers:
         """Return the same headers in a new dict."""
-        return self.of(self._store.copy())  # type: ignore[attr-defined]
+        return self.of(self._store.copy())
+
+    def with_values(self, values: dict[str, tuple[str, str]]) -> Headers:
+        """Return a copy with other values: lower-case names to name and value."""
+        return self.of({**self._store, **values})
+
+    def without(self, name: str) -> Headers:
+        """Return a copy that lacks a header."""
+        store = self._store.copy()
+        store.pop(name.lower(), None)
+        return self.of(store)
 
 
 def checked_seconds(timeout: float | None) -> float | None:

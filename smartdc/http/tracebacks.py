@@ -74,9 +74,12 @@ def from_signal_handler(error: BaseException) -> bool:
     return bool(handlers) and any(frame.f_code in handlers for frame, _ in frames)
 
 
+SIGNALS = tuple(signal.valid_signals())
+
+
 def _handlers() -> Iterator[CodeType]:
     """Yield the code of every signal handler that is written in Python."""
-    for number in signal.valid_signals():
+    for number in SIGNALS:
         if code := _code_of(signal.getsignal(number)):
             yield code
 

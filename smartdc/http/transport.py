@@ -43,7 +43,7 @@ class Transport(HTTPAdapter):
         self._size = pool_size
         self._classes = pools or POOLS
         self._pools: dict[str, Any] = {}
-        self._making = threading.Lock()
+        self._making = threading.RLock()  # a signal handler may close what its own thread is opening
         self._plain: Transport | None = None
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
 
@@ -132,7 +132,10 @@ class Transport(HTTPAdapter):
         plain, self._plain = self._plain, None
         if plain is not None:
             plain.close()
-        pools, self._pools = self._pools, {}
-        for pool in list(pools.values()):
-            pool.close()
-        super().close()
+        # A closed pool that could still be found would fail every later call. So nobody looks for one meanwhile, and
+        # none is closed before the manager has forgotten it, since an interrupt may come in between.
+        with self._making:
+            pools, self._pools = self._pools, {}
+            super().close()
+            for pool in pools.values():
+                pool.close()

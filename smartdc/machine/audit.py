@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from smartdc.core.answers import Caller
+from smartdc.core.cells import in_columns, moment
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import Action
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
@@ -18,6 +20,10 @@ __all__ = ["AuditEntry", "HasAudit"]
 
 class AuditEntry(dict[str, Any]):
     """One finished action; a dict with ``success`` ('yes' or 'no'), ``time``, ``action`` and ``caller``."""
+
+    columns = in_columns(
+        time=moment("time"), action="action", success="success", requested=lambda entry: entry.requested_by()
+    )
 
     def __repr__(self) -> str:
         """Show what was done, when, and whether it worked."""
@@ -32,12 +38,16 @@ class AuditEntry(dict[str, Any]):
     def describe(self) -> str:
         """Return what was done in words: whether it worked, when, and who asked where CloudAPI knows that."""
         result = "succeeded" if self.succeeded else "failed"
-        by = " ".join(
+        by = self.requested_by()
+        return f"{self.action} {result} at {self.get('time') or 'an unknown time'}{by and f', requested {by}'}"
+
+    def requested_by(self) -> str:
+        """Return with which key and from where it was requested, where CloudAPI knows that, or ''."""
+        return " ".join(
             f"{word} {self['caller'][key]}"
             for word, key in (("with key", "keyId"), ("from", "ip"))
             if isinstance(self.get("caller"), Mapping) and self["caller"].get(key)
         )
-        return f"{self.action} {result} at {self.get('time') or 'an unknown time'}{by and f', requested {by}'}"
 
     @property
     def succeeded(self) -> bool:
@@ -68,4 +78,4 @@ class HasAudit(Addressable):
     @operation("MachineAudit")
     def audit(self) -> list[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
-        return [AuditEntry(entry) for entry in self._list("audit")]
+        return ResourceList(AuditEntry(entry) for entry in self._list("audit"))

@@ -6,10 +6,12 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
@@ -152,7 +154,7 @@ class CreatesMachines(HasMachines):
         There is none or one. This is how to look again after `CreateOutcomeUnknown`.
         """
         listed = self.machines(tags={TOKEN_TAG: token}, tombstone=True)
-        return [machine for machine in listed if _token_in(machine) in {None, token}]
+        return ResourceList(machine for machine in listed if _token_in(machine) in {None, token})
 
     def _create_machine(self, new: NewMachine, unmarked: Mapping[str, Any], settle: float) -> Machine:
         """Send a create, and find out what came of it where the answer does not tell.
@@ -164,13 +166,33 @@ class CreatesMachines(HasMachines):
         """
         token = str(arguments.strings(token=new.token).get("token", new_token()))
         body = with_token(unmarked, token)
+        return self.provision(body, token, settle, None if new.token is None else partial(made_before, new=new))
+
+    def provision(
+        self,
+        body: Mapping[str, Any],
+        token: str,
+        settle: float,
+        recognise: Callable[[Machine], Machine] | None = None,
+        permit: Callable[[], object] = bool,
+    ) -> Machine:
+        """Send a create whose body bears a token; `settle` is that of `create_machine`.
+
+        A token that may have been used before is looked up first, and `recognise` returns the machine that was made
+        with it or refuses it. `permit` is called before each attempt, and may raise instead.
+        """
         name = body["name"]
         log.info("creating machine %r with token %s: dc.machines_by_token(%r) finds it", name, token, token)
+
+        def send() -> Machine:
+            permit()
+            return self._send_body(body, token)
+
         try:
-            if new.token is not None and (known := self.machines_by_token(token)):
-                return made_before(single(known), new)
+            if recognise and (known := self.machines_by_token(token)):
+                return recognise(single(known))
             return create_once(
-                lambda: self._send_body(body, token),
+                send,
                 lambda: self.machines_by_token(token),
                 self._clock,
                 settle,
@@ -178,7 +200,7 @@ class CreatesMachines(HasMachines):
                 watcher=Search(self._datacenter, name, f"token {token}"),
             )
         except CallError as error:
-            return self._settled(error, name, token, own_token=new.token is not None)
+            return self._settled(error, name, token, own_token=recognise is not None)
         except SmartDCError:
             raise
         except BaseException as stop:
@@ -234,9 +256,10 @@ def contradiction(machine: Machine, name: str, token: str) -> str:
     What is missing shows nothing: mocks answer with less. CloudAPI fills in a name that has ``{{`` in it.
     """
     found = _token_in(machine)
-    if found not in {None, token}:
+    if found is not None and found != token:
         return f"its token is {found!r}, not {token!r}"
-    if "{{" not in name and machine.name not in {None, name}:
+    # Compared and not looked up in a set: the answer may have a list there, which cannot be hashed.
+    if "{{" not in name and machine.name is not None and machine.name != name:
         return f"its name is {machine.name!r}, not {name!r}"
     return ""
 
@@ -253,9 +276,9 @@ def made_before(machine: Machine, new: NewMachine) -> Machine:
 
     Name and package may have been changed since; the image cannot, and what is dead will not come back.
     """
-    if machine.state in {"failed", "deleted"}:
+    if machine.state in ("failed", "deleted"):
         problem = f"which is {machine.state}"
-    elif (image := _image_id(new)) and machine.image and machine.image.lower() != image.lower():
+    elif (image := _image_id(new)) and machine.image and str(machine.image).lower() != image.lower():
         problem = f"which was made from image {machine.image}, not {image}"
     else:
         log.info("token %s was used before: returning %r", new.token, machine)

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.literals import Action, DiskState
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
-from smartdc.core.size import Size, mebibytes
+from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
@@ -46,6 +47,9 @@ class Disk(MachinePart):
     __slots__ = ()
 
     kind = "disks"
+    columns = in_columns(id="id", state="state", size=mebibytes("size"), boot="boot", slot="pci_slot")
+
+    further = in_columns(size=mebibytes("size"))
 
     id = Field[str]("its UUID")
     pci_slot = Field[str]("where it is plugged in: bus, device and function, such as ``0:4:1``")
@@ -67,7 +71,8 @@ class Disk(MachinePart):
     @operation("GetMachineDisk")
     def status(self) -> DiskState:
         """Fetch the disk again and return its state: ``GetMachineDisk``."""
-        return self.refresh().state
+        self.refresh()
+        return cast("DiskState", self._string("state"))
 
     @operation("ResizeMachineDisk")
     def resize(
@@ -84,7 +89,7 @@ class Disk(MachinePart):
         beyond its new end, and is refused without `dangerous_allow_shrink`. With `wait` it returns when that is done,
         and raises `WaitFailed` when it failed or `WaitTimeout` after `timeout` seconds.
         """
-        body = {**mebibytes(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        body = {**sizes(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
         checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._keep(self._post(data=body, repeatable=True))
@@ -116,6 +121,11 @@ class Disk(MachinePart):
             return JobOnDisk.AT_WORK if self.status() in PENDING else JobOnDisk.NO_SIGN
         except ResourceNotFound:
             return JobOnDisk.DONE
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a job is at work on it, as last seen."""
+        return self._string("state") in PENDING
 
     def _summary(self) -> list[str]:
         return [str(self.pci_slot), f"{self.size} MiB", self.id]
@@ -167,11 +177,11 @@ class HasDisks(CreatesOnce, HasJobs):
         new: list[Disk] = []
 
         def creation() -> JobOnDisk:
-            there = [disk for disk in self.disks() if disk.id not in before and pci_slot in {None, disk.pci_slot}]
-            new[:] = sorted(there, key=lambda disk: disk.state in PENDING)
+            there = [disk for disk in self.disks() if disk.id not in before and pci_slot in (None, disk.pci_slot)]
+            new[:] = sorted(there, key=lambda disk: disk.is_pending)
             if not new:
                 return JobOnDisk.NO_SIGN
-            return JobOnDisk.AT_WORK if new[0].state in PENDING else JobOnDisk.DONE
+            return JobOnDisk.AT_WORK if new[0].is_pending else JobOnDisk.DONE
 
         wait = wait or not pci_slot
         jobs_before = self.count_disk_jobs() if wait else 0
@@ -187,7 +197,7 @@ class HasDisks(CreatesOnce, HasJobs):
         """Create a disk in a slot, which is what it can be found by."""
 
         def matches(disk: Disk) -> bool:
-            same = disk.pci_slot == body["pci_slot"] and body["size"] in {disk.size, "remaining"}
+            same = disk.pci_slot == body["pci_slot"] and body["size"] in ("remaining", disk.size)
             return same and disk.id not in before
 
         return self._create_once(
@@ -226,7 +236,7 @@ def disk_size(size: Size) -> int | str:
     if size == "remaining":
         return size
     try:
-        number: int = mebibytes(size=size)["size"]
+        number: int = sizes(size=size)["size"]
     except (InputError, KeyError):
         raise InputError(f"size must be a number of MiB, a text such as '10G', or 'remaining', got {size!r}") from None
     return number

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from smartdc.core import arguments
 from smartdc.core.literals import Brand, ListedState, MachineType
 from smartdc.core.search import is_pattern, select
-from smartdc.core.size import Size, mebibytes
+from smartdc.core.size import Size, sizes
 from smartdc.http import request as wire
 
 __all__ = ["MachineCount", "MachineFilters", "MachineListing", "MachineStream"]
@@ -47,7 +47,7 @@ class MachineFilters:
         return {
             **wire.given(type=kinds.get("type", kinds.get("machine_type"))),
             **arguments.strings(name=_beginning(name), state=self.state, brand=self.brand, image=image),
-            **mebibytes(memory=self.memory),
+            **sizes(memory=self.memory),
             **arguments.booleans(docker=self.docker),
             **arguments.flags(tombstone=self.tombstone),
             **wire.flat("tag", arguments.mappings(tags=self.tags).get("tags")),

@@ -72,7 +72,7 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         params: Mapping[str, Any] | None = None,
         wait: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> None:
+    ) -> RequestedJob:
         """Request a job that the audit will call `action`, and wait until it has finished where that is wanted.
 
         `method`, `names` below the machine and `params` are the request.
@@ -81,10 +81,11 @@ class HasJobs(HasAudit, Stateful[MachineState]):
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
         seen = self._entries_seen.get(action, 0)
         _, response = self._call(method, *names, params=params)
-        self._remember(action, response)
+        job = self._remember(action, response)
         if wait:
             finished = partial(self._has_finished, action, seen)
             poll(self, finished, f"has not finished its {action}", timeout=timeout)
+        return job
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
         """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""

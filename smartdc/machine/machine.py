@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
 from smartdc.core.answers import MachineData
+from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.literals import Brand, MachineState, MachineType
 from smartdc.core.lookup import find, id_of, is_short_id, is_uuid
@@ -70,6 +71,23 @@ class Machine(
     __slots__ = ()
 
     kind = "machines"
+    columns = in_columns(
+        name="name",
+        state="state",
+        address="primaryIp",
+        package="package",
+        image="image",
+        age=age(),
+        id="id",
+    )
+    hidden = frozenset({"dataset"})
+    further = in_columns(
+        memory=mebibytes("memory"),
+        disk=mebibytes("disk"),
+        ips="ips",
+        tags=lambda machine: machine.tags,
+        metadata=lambda machine: [*machine.metadata],
+    )
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")

@@ -15,17 +15,19 @@ from typing import Any, Self, cast
 
 from smartdc.core import arguments
 from smartdc.core.answers import MigrationEstimate, MigrationEvent
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.literals import MigrationPhase, MigrationState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource
-from smartdc.errors import BadResponse, CallError, ResourceNotFound, WaitFailed, WaitTimeout
+from smartdc.errors import BadResponse, CallError, CallTimeout, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.http.deadline import Deadline
 from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.websocket.opening import open_websocket
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
 
@@ -43,6 +45,15 @@ class Migration(Resource):
 
     kind = "migrations"
     id_key = "machine"
+    columns = in_columns(
+        machine="machine",
+        state="state",
+        phase="phase",
+        age=age("created_timestamp"),
+        automatic="automatic",
+        error="error",
+    )
+    hidden = frozenset({"progress_history"})
 
     machine = Field[str]("the UUID of the machine")
     phase = Field[MigrationPhase](
@@ -123,7 +134,7 @@ class Migration(Resource):
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
         poll(self, self._has_ended, f"has not finished its {self.phase}", interval=interval, timeout=timeout)
-        if self.state not in {"paused", "successful"}:
+        if self._string("state") not in {"paused", "successful"}:
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
         return self
 
@@ -167,6 +178,26 @@ class Migration(Resource):
             return [json.loads(line) for line in str(answer or "").splitlines() if line.strip()]
         except ValueError as error:
             raise BadResponse(f"POST {response.request.path_url}: invalid JSON in the stream: {error}") from None
+
+    @operation("WatchMigration")
+    def events(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[dict[str, Any]]:
+        """Yield the events of the running phase as the server sends them, until it ends: ``WatchMigration``.
+
+        They come over a WebSocket, which needs the extra ``smartdc[changefeed]`` and a release of CloudAPI after 9.20;
+        older ones raise `ResourceNotFound`, and `watch` does for all of them. Raises `WaitTimeout` after `timeout`
+        seconds (None waits for ever), and `TransportError` when the connection is lost.
+        """
+        checked_timeout(timeout)
+        path, deadline = f"/{self.path}/watch", Deadline(timeout)
+        websocket = open_websocket(self.datacenter, path, self.datacenter.timeout)
+        try:
+            while (message := websocket.receive(deadline.left())) is not None:
+                yield _event(message, path)
+        except CallTimeout:
+            text = f"{self.describe()} has not finished its {self.phase} after {timeout:g} s"
+            raise WaitTimeout(text, resource=self) from None
+        finally:
+            websocket.close()
 
     @property
     def _path(self) -> str:
@@ -310,6 +341,17 @@ class HasMigration(Resource):
         """List the machine's migrations, which is one at most; one that failed may be begun again."""
         known = self.datacenter.migrations()
         return [each for each in known if each.machine == self["id"] and each.state != "failed"]
+
+
+def _event(message: str | bytes, path: str) -> dict[str, Any]:
+    """Return the JSON object of a message of the server's stream of events."""
+    try:
+        event = json.loads(message)
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict):
+        raise BadResponse(f"GET {path}: expected a JSON object in the stream", method="GET", path=path)
+    return event
 
 
 def _lasting(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.literals import NicState
 from smartdc.core.lookup import id_of
@@ -29,6 +30,15 @@ class Nic(MachinePart):
 
     kind = "nics"
     id_key = "mac"
+    columns = in_columns(
+        mac="mac",
+        state="state",
+        address="ip",
+        netmask="netmask",
+        primary="primary",
+        gateway="gateway",
+        network="network",
+    )
 
     mac = Field[str]("its MAC address, with colons")
     ip = Field[str]("its IPv4 address")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.core.answers import SnapshotData
+from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.literals import SnapshotState
 from smartdc.core.lookup import id_of
@@ -34,6 +35,7 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
 
     kind = "snapshots"
     id_key = "name"
+    columns = in_columns(name="name", state="state", age=age(), size=mebibytes("size", 2**20))
     states = ("queued", "running", "created", "failed", "canceled")
     dead_ends = frozenset({"failed", "canceled"})
 

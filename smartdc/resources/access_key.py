@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.literals import KeyStatus
 from smartdc.core.lookup import MAX_DIGITS, id_of, is_short_id, only
@@ -25,6 +26,8 @@ class AccessKey(Resource):
     __slots__ = ()
 
     kind = "accesskeys"
+    columns = in_columns(id="accesskeyid", status="status", age=age(), description="description")
+    hidden = frozenset({"secret"})
     id_key = "accesskeyid"
 
     id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")

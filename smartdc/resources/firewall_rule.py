@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
@@ -31,6 +32,14 @@ class FirewallRule(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "fwrules"
+    columns = in_columns(
+        rule="rule",
+        enabled="enabled",
+        log="log",
+        is_global="global",
+        id="id",
+        description="description",
+    )
 
     id = Field[str]("its UUID")
     rule = Field[str]("its text, as CloudAPI writes it: sorted, quoted, with keywords in capital letters")

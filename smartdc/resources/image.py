@@ -10,6 +10,7 @@ from warnings import warn
 
 from smartdc.core import arguments
 from smartdc.core.answers import Export, ImageFile
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.literals import ImageFilter, ImageState, ImageType
 from smartdc.core.lookup import find, id_of, is_uuid, not_found, only
@@ -90,6 +91,16 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     __slots__ = ()
 
     kind = "images"
+    columns = in_columns(
+        name="name",
+        version="version",
+        os="os",
+        type="type",
+        state="state",
+        age=age("published_at"),
+        public="public",
+        id="id",
+    )
     states = ("active", "unactivated", "disabled", "creating", "failed")
 
     id = Field[str]("its UUID")

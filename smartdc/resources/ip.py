@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
@@ -23,6 +24,7 @@ class NetworkIP(Resource):
     __slots__ = ()
 
     kind = "ips"
+    columns = in_columns(address="ip", reserved="reserved", managed="managed", machine="belongs_to_uuid")
     id_key = "ip"
 
     ip = Field[str]("the address")

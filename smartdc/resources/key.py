@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from smartdc.auth.ssh_key import public_blob_of
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
@@ -27,6 +28,7 @@ class Key(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "keys"
+    columns = in_columns(name="name", fingerprint="fingerprint", attested="attested")
     id_key = "name"
 
     name = Field[str]("the label it was added under")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
@@ -25,6 +26,16 @@ class Network(HasIPs, HasRoleTags):
     __slots__ = ()
 
     kind = "networks"
+    columns = in_columns(
+        name="name",
+        public="public",
+        fabric="fabric",
+        subnet="subnet",
+        vlan="vlan_id",
+        gateway="gateway",
+        id="id",
+        description="description",
+    )
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")

@@ -7,6 +7,7 @@ from smartdc.resources.account import HasAccount
 from smartdc.resources.config import HasConfig
 from smartdc.resources.firewall_rule import CreatesFirewallRules
 from smartdc.resources.image import HasImages
+from smartdc.resources.info import HasInfo
 from smartdc.resources.key import HasKeys
 from smartdc.resources.network import HasNetworks
 from smartdc.resources.package import HasPackages
@@ -36,6 +37,7 @@ class OwnsResources(
     HasPolicies,
     HasAccessKeys,
     HasConfig,
+    HasInfo,
     HasRoleTags,
     HasTaggedCollections,
 ):

@@ -7,13 +7,14 @@ from typing import Any
 
 from smartdc.core import arguments
 from smartdc.core.answers import PackageDisk
+from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.literals import Brand
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource
 from smartdc.core.search import select
-from smartdc.core.size import Size, mebibytes
+from smartdc.core.size import Size, sizes
 from smartdc.resources.role_tag import HasRoleTags
 
 __all__ = ["HasPackages", "Package"]
@@ -25,6 +26,19 @@ class Package(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "packages"
+    columns = in_columns(
+        name="name",
+        memory=mebibytes("memory"),
+        disk=mebibytes("disk"),
+        vcpus="vcpus",
+        swap=mebibytes("swap"),
+        group="group",
+        brand="brand",
+        id="id",
+        description="description",
+    )
+
+    further = in_columns(memory=mebibytes("memory"), disk=mebibytes("disk"), swap=mebibytes("swap"))
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")
@@ -71,12 +85,12 @@ class HasPackages(Addressable):
         """
         params = {
             **arguments.strings(name=name, version=version, group=group, brand=brand),
-            **mebibytes(memory=memory, disk=disk, swap=swap),
+            **sizes(memory=memory, disk=disk, swap=swap),
             **arguments.integers(vcpus=vcpus, lwps=lwps),
             **arguments.booleans(flexible_disk=flexible_disk),
         }
-        if name is not None:
-            params["name"] = name.replace("?", "*")  # which CloudAPI knows alone
+        if "name" in params:
+            params["name"] = params["name"].replace("?", "*")  # which CloudAPI knows alone
         return Package.from_answers(self, select(self._list("packages", params=params), search, fields, name=name))
 
     @operation("GetPackage", "ListPackages")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
@@ -24,6 +25,7 @@ class Policy(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "policies"
+    columns = in_columns(name="name", rules="rules", id="id", description="description")
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns, names_of
 from smartdc.core.field import Field
 from smartdc.core.lookup import complete_id, id_of, is_uuid
 from smartdc.core.operation import operation
@@ -38,6 +39,7 @@ class Role(HasRoleTags, Resource):
     __slots__ = ()
 
     kind = "roles"
+    columns = in_columns(name="name", policies=names_of("policies"), members=names_of("members"), id="id")
 
     id = Field[str]("its UUID")
     name = Field[str]("its name; ``administrator`` may do everything and has no policies")

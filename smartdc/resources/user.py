@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
@@ -63,6 +64,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     __slots__ = ()
 
     kind = "users"
+    columns = in_columns(login="login", email="email", age=age(), id="id", company="companyName")
 
     id = Field[str]("its UUID")
     login = Field[str]("its login name, which is its own within the account")

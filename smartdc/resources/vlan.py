@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
@@ -29,6 +30,7 @@ class Vlan(CreatesOnce, Resource):
     __slots__ = ()
 
     kind = "vlans"
+    columns = in_columns(id="vlan_id", name="name", description="description")
     id_key = "vlan_id"
 
     vlan_id = Field[int]("its number")

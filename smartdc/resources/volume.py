@@ -11,12 +11,13 @@ from typing import Any, Self, cast
 
 from smartdc.core import arguments
 from smartdc.core.answers import VolumeSize
+from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.literals import VolumeState, VolumeType
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.search import select
-from smartdc.core.size import Size, mebibytes
+from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
@@ -36,6 +37,16 @@ class Volume(Stateful[VolumeState]):
     __slots__ = ()
 
     kind = "volumes"
+    columns = in_columns(
+        name="name",
+        state="state",
+        size=mebibytes("size"),
+        age=age(),
+        type="type",
+        id="id",
+        mount="filesystem_path",
+    )
+    further = in_columns(size=mebibytes("size"))
     states = ("creating", "ready", "failed", "deleting")
 
     id = Field[str]("its UUID")
@@ -101,8 +112,8 @@ class HasVolumes(CreatesOnce):
         """
         condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
-        params = {**words, **mebibytes(size=size)}
-        if name is not None and not _PATTERN.fullmatch(name):
+        params = {**words, **sizes(size=size)}
+        if "name" in params and not _PATTERN.fullmatch(params["name"]):
             del params["name"]
         found = self._list("volumes", params=params)
         return Volume.from_answers(self, select(found, search, fields, name=name))
@@ -147,7 +158,7 @@ class HasVolumes(CreatesOnce):
         checked_timeout(timeout)
         body = wire.given(
             **arguments.strings(name=f"volume-{secrets.token_hex(4)}" if name is None else name, type=type),
-            **mebibytes(size=size),
+            **sizes(size=size),
             **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),
             tags=None if tags is None else _checked(tags),

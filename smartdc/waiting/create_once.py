@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
+from smartdc.http import status_line
 from smartdc.http.clock import Clock
 from smartdc.waiting.progress import Progress, reporter
 
@@ -92,6 +93,8 @@ class Search:
         if getattr(self.datacenter, "verbose", None):
             moment = datetime.now().isoformat()  # noqa: DTZ005 (as the lines of requests have it)
             print(f"{moment}\t{text}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
+        elif getattr(self.datacenter, "progress", None) is True and status_line.is_watched():
+            status_line.note(text)
 
 
 class _Nobody:

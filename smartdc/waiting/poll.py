@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.errors import InputError, WaitTimeout
+from smartdc.http import status_line
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
-from smartdc.waiting.progress import Reporting, Waitable, announcer
+from smartdc.waiting.progress import Announcer, Reporting, Waitable
 
 __all__ = ["DEFAULT_TIMEOUT", "checked_timeout", "checked_times", "poll"]
 
@@ -50,7 +51,7 @@ def poll(
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.
     clock = getattr(resource.datacenter, "clock", None) or SystemClock()
-    announce = announcer(resource, timeout, progress)
+    announcer = Announcer(resource, timeout, progress, clock)
     limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()
     found: T | None = None
@@ -59,16 +60,17 @@ def poll(
     while True:
         try:
             if rest:
-                clock.sleep(rest)
+                announcer.sleep(rest, failure)
             context = ending_by(_deadline_of_check(started, timeout, clock))
+            context.run(status_line.watching.set, announcer.draws_a_line)
             found, failure, pause = context.run(check), None, interval
         except TRANSIENT_ERRORS as error:
             failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
         except BaseException:
-            announce(clock.monotonic() - started, True)
+            announcer.announce(done=True)
             raise
         elapsed = clock.monotonic() - started
-        announce(elapsed, bool(found) or elapsed >= limit)
+        announcer.announce(done=bool(found) or elapsed >= limit)
         if found:
             return found
         if elapsed >= limit:

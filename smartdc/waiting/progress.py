@@ -1,22 +1,24 @@
-"""Report the progress of a wait, to a function or on the terminal."""
+"""Report the progress of a wait, to a function on the terminal or in a notebook."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from smartdc.errors import printable
-from smartdc.http.tracebacks import from_signal_handler
+from smartdc.http import status_line
+from smartdc.http.clock import Clock
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Progress", "Reporter", "Reporting", "Waitable", "announcer", "reporter"]
+__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "reporter"]
 
 BAR_WIDTH = 20
 """Characters of the bar on the terminal."""
+
+REDRAW_SECONDS = 1.0
+"""Seconds after which a line that somebody looks at is written again."""
 
 
 class Waitable(Protocol):
@@ -63,34 +65,43 @@ Reporting: TypeAlias = Reporter | bool | None
 
 
 def reporter(progress: Reporting) -> Reporter | None:
-    """Return what to call after every check: your own function, or for True a line on the terminal if there is one."""
+    """Return what to call after every check: your own function, or for True a line where somebody looks."""
     if callable(progress):
         return progress
-    return _line if progress and _is_terminal() else None
+    return _line if progress and status_line.is_watched() else None
 
 
-def announcer(resource: Waitable, timeout: float | None, progress: Reporting) -> Callable[[float, bool], None]:
-    """Return what a wait calls after every check, with the seconds that have passed and whether it is over."""
-    report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
+class Announcer:
+    """What a wait tells whoever asked for its progress."""
 
-    def announce(elapsed: float, done: bool) -> None:
-        if report:
-            report(Progress(resource.label, resource.state, elapsed, timeout, done))
+    def __init__(self, resource: Waitable, timeout: float | None, progress: Reporting, clock: Clock) -> None:
+        """Begin to count the time."""
+        self._resource, self._timeout, self._clock = resource, timeout, clock
+        self._report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
+        self._started = clock.monotonic()
 
-    return announce
+    @property
+    def draws_a_line(self) -> bool:
+        """Whether somebody looks at a line of ours."""
+        return self._report is _line
 
+    def announce(self, done: bool, trouble: str = "") -> None:
+        """Report a check, with the trouble that it had."""
+        if self._report:
+            elapsed = self._clock.monotonic() - self._started
+            state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
+            self._report(Progress(self._resource.label, state, elapsed, self._timeout, done))
 
-def _is_terminal() -> bool:
-    """Return whether somebody sees the lines; a daemon may have no standard error at all, or a closed one."""
-    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
+    def sleep(self, seconds: float, failure: Exception | None) -> None:
+        """Sleep between two checks; a line that somebody looks at goes on meanwhile, and says why after a failure."""
+        trouble = "" if failure is None else f"last check failed: {type(failure).__name__}"
+        while self.draws_a_line and seconds > REDRAW_SECONDS:
+            self._clock.sleep(REDRAW_SECONDS)
+            seconds -= REDRAW_SECONDS
+            self.announce(done=False, trouble=trouble)
+        self._clock.sleep(seconds)
 
 
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
-    end = "\n" if progress.done else ""
-    try:
-        print(f"\r\x1b[K{printable(str(progress))}", end=end, file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
-    except (OSError, ValueError) as error:
-        # A terminal that is gone meanwhile is no reason to end the wait.
-        if from_signal_handler(error):
-            raise
+    (status_line.leave if progress.done else status_line.write)(str(progress))

@@ -7,7 +7,9 @@ ends when its standard input does.
 
 from __future__ import annotations
 
+import binascii
 import functools
+import hashlib
 import json
 import re
 import socket
@@ -21,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from smartdc.emulator.doors.certificates import write_certificates
-from smartdc.http.request import md5_of
 
 MACHINE = {
     "id": "3d51f2d5-46f2-4da5-bb04-3238f2f64768",
@@ -46,41 +47,55 @@ MACHINE = {
 
 PAGE = re.compile(rb"limit=(\d+)&offset=(\d+)")
 DELAY = re.compile(rb"/after(\d+)/")
+REQUEST_ID = re.compile(rb"\r\nx-request-id: ([^\r]+)", re.IGNORECASE)
 LISTED = 950
 """Machines in the list: ten pages of a hundred, the last of which is not full."""
 
+HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nContent-MD5: %b\r\n"
+    b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, GET, HEAD, DELETE\r\n"
+    b"Access-Control-Expose-Headers: Api-Version, Request-Id, Response-Time\r\n"
+    b"Connection: Keep-Alive\r\nDate: %b\r\nServer: cloudapi/9.20.0\r\n"
+    b"Api-Version: 9.0.0\r\nRequest-Id: %b\r\nResponse-Time: 42\r\n\r\n"
+)
+ID, REST = json.dumps(MACHINE).encode().split(str(MACHINE["id"]).encode())
+"""What stands before and behind the id in the JSON of a machine."""
+
+
+def response(target: bytes, request_id: bytes) -> bytes:
+    """Return what CloudAPI sends. It is put together from parts: the time that it takes here is in every row."""
+    content = body(target)
+    digest = binascii.b2a_base64(hashlib.md5(content, usedforsecurity=False).digest(), newline=False)
+    return HEAD % (len(content), digest, date(int(time.time())), request_id) + content
+
+
+def body(target: bytes) -> bytes:
+    """Return what each of the clients that are compared takes for an answer."""
+    if b"?" in target or b"/machines/" not in target:
+        return other_body(target)
+    return b"%b%b%b" % (ID, target[target.rfind(b"/") + 1 :], REST)
+
 
 @functools.cache
-def answer(target: bytes) -> bytes:
-    """Return the whole response to a request for `target`."""
-    page = PAGE.search(target)
-    if page is None:
-        return response(machine(target))
-    limit, offset = int(page[1]), int(page[2])
-    return response([{**MACHINE, "id": f"{n:036x}"} for n in range(offset, min(offset + limit, LISTED))])
-
-
-def machine(target: bytes) -> dict[str, Any]:
-    """Return what each of the clients that are compared takes for an answer."""
+def other_body(target: bytes) -> bytes:
+    """Return the same for what is asked for again and again."""
+    if page := PAGE.search(target):
+        limit, offset = int(page[1]), int(page[2])
+        return encoded([{**MACHINE, "id": f"{n:036x}"} for n in range(offset, min(offset + limit, LISTED))])
     if b"servers" in target:
-        return {"server": {"id": 1, "name": "web-1", "status": "running"}}
-    if b"functions" in target:
-        return {"Configuration": {"FunctionName": "web-1"}}
-    return {**MACHINE, "id": target.rpartition(b"/")[2].decode()}
+        return encoded({"server": {"id": 1, "name": "web-1", "status": "running"}})
+    return encoded({"Configuration": {"FunctionName": "web-1"}})
 
 
-def response(value: Any) -> bytes:
-    """Return a value as CloudAPI sends it."""
-    body = json.dumps(value).encode()
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nContent-MD5: {md5_of(body)}\r\n"
-        "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, GET, HEAD, DELETE\r\n"
-        "Access-Control-Expose-Headers: Api-Version, Request-Id, Response-Time\r\n"
-        f"Connection: Keep-Alive\r\nDate: {formatdate(usegmt=True)}\r\nServer: cloudapi/9.20.0\r\n"
-        "Api-Version: 9.0.0\r\nRequest-Id: 8f4f5f5e-3b5a-4a3e-9d0e-2a3d5c1e7f00\r\nResponse-Time: 42\r\n\r\n"
-    )
-    return head.encode() + body
+def encoded(value: Any) -> bytes:
+    """Return a value as JSON."""
+    return json.dumps(value).encode()
+
+
+@functools.lru_cache(1)
+def date(second: int) -> bytes:
+    """Return the value of a Date header."""
+    return formatdate(second, usegmt=True).encode()
 
 
 def serve(connection: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -93,7 +108,8 @@ def serve(connection: socket.socket, context: ssl.SSLContext | None) -> None:
             target = request.split(b" ", 2)[1]
             if delay := DELAY.match(target):
                 time.sleep(int(delay[1]) / 1000)
-            connection.sendall(answer(target) if PAGE.search(target) else answer.__wrapped__(target))
+            found = REQUEST_ID.search(request)
+            connection.sendall(response(target, found[1] if found else b"none"))
     except OSError:
         pass
     finally:

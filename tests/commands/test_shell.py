@@ -13,7 +13,7 @@ import pytest
 
 from smartdc import __main__ as command
 from smartdc import __version__
-from smartdc.commands import shell
+from smartdc.commands import line_editing, shell
 from smartdc.emulator import Emulator, Server, WallClock
 
 
@@ -164,7 +164,7 @@ def test_a_session_is_connected_to_the_environments_data_centre(
     assert status == 0
     assert len(shell.THINGS) == 5
     assert f"dc is <DataCenter demo@{where}>, your data centre" in err
-    assert "<Account demo>" in out
+    assert "demo (demo@example.com)" in out
     assert not [asked for asked in cloud.trace if asked.method not in {"GET", "HEAD"}]
 
 
@@ -203,7 +203,7 @@ def test_a_session_does_without_readline(
     typed: io.StringIO, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On a system that has none, only completion is missing."""
-    monkeypatch.setattr(shell, "readline", None)
+    monkeypatch.setattr(line_editing, "readline", None)
     type_in(typed, "print('still', 'here')")
     shell.main(["--emulator"])
 

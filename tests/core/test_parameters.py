@@ -50,7 +50,11 @@ def test_signature_and_documentation_are_those_of_a_plain_method() -> None:
     ("arguments", "keywords", "words"),
     [
         ((), {}, r"House.paint\(\) missing 1 required positional argument: 'wall'"),
-        (("red",), {"dor": "green"}, r"House.paint\(\) got an unexpected keyword argument 'dor'"),
+        (
+            ("red",),
+            {"dor": "green"},
+            r"House.paint\(\) got an unexpected keyword argument 'dor'. Did you mean 'door'\?",
+        ),
         (("red",), {"wall": "green"}, r"House.paint\(\) got multiple values for argument 'wall'"),
         (("red", "green", "blue"), {}, r"House.paint\(\) takes from 2 to 3 positional arguments but 4 were given"),
     ],

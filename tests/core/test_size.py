@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smartdc import DataCenter, InputError
-from smartdc.core.size import mebibytes
+from smartdc.core.size import sizes
 from smartdc.emulator import Emulator
 
 
@@ -28,27 +28,27 @@ from smartdc.emulator import Emulator
 )
 def test_size(given: Any, mib: int) -> None:
     """A number is MiB; units are powers of 1,024."""
-    assert mebibytes(size=given) == {"size": mib}
+    assert sizes(size=given) == {"size": mib}
 
 
 @pytest.mark.parametrize("given", ["10GB", "G", "10 X", "-1G", "1e3G", "", "1,5G", "٣G", "10Gi"])
 def test_what_is_no_size(given: str) -> None:
     """Anything else is refused, with what would do; powers of ten too, since CloudAPI has none."""
     with pytest.raises(InputError, match="size must be a number of MiB, or a size such as '512M'"):
-        mebibytes(size=given)
+        sizes(size=given)
 
 
 def test_no_whole_number() -> None:
     """CloudAPI takes whole MiB alone."""
     with pytest.raises(InputError, match=r"size must be a whole number of MiB, and '0.3M' is 0.3"):
-        mebibytes(size="0.3M")
+        sizes(size="0.3M")
 
 
 @pytest.mark.parametrize("given", [True, 1.5, b"1"])
 def test_other_types(given: Any) -> None:
     """What is neither a number nor a text is refused as everywhere."""
     with pytest.raises(InputError, match="size must be a whole number"):
-        mebibytes(size=given)
+        sizes(size=given)
 
 
 def test_sizes_in_calls(dc: DataCenter, cloud: Emulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -236,7 +237,12 @@ def talk(server: Server, text: bytes) -> bytes:
     """Send bytes and return all that comes back."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
         connection.sendall(text)
-        connection.shutdown(socket.SHUT_WR)
+        try:
+            connection.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:  # the server has dropped it already
+                raise ConnectionResetError from error
+            raise
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
@@ -548,3 +554,26 @@ def test_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> None
 
     assert (process.returncode, errors) == (0, "")
     assert not Path(given["TRITON_KEY_MATERIAL"]).parent.exists()
+
+
+def test_errors_of_the_library_are_reported_without_its_frames(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failing test of a user shows the user's line and the reason; ``--full-trace`` shows what lies between."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        """
+        from smartdc import DataCenter
+
+        def test_it(cloudapi):
+            DataCenter(**cloudapi.connection()).machine("nope")
+        """
+    )
+    plugin = ("-p", "smartdc.emulator.pytest_plugin")
+    short = pytester.runpytest_inprocess(*plugin).stdout.str()
+    full = pytester.runpytest_inprocess(*plugin, "--full-trace").stdout.str()
+
+    assert '.machine("nope")' in short
+    assert "no machine named 'nope'" in short
+    assert "machine.py" not in short
+    assert "machine.py" in full

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kits.emulator_signer import Asker
+from kits.emulator_signer import Asker, refusal
 from smartdc.emulator.core.ids import fixed_uuid
 from smartdc.emulator.state.catalogue import COMPUTE_NODE
 from smartdc.emulator.state.records import PackageRecord
@@ -32,7 +32,7 @@ def node_of(ask: Asker, **given: Any) -> str | None:
         ("instance!=/^db$/", {OTHER}),
         ("role==database", {COMPUTE_NODE}),
         ("role!=~database", {OTHER}),
-        ("role==nothing", {COMPUTE_NODE, OTHER}),
+        ("role==~nothing", {COMPUTE_NODE, OTHER}),
     ],
 )
 def test_affinity_chooses_the_node(inside: Asker, rule: str, nodes: set[str]) -> None:
@@ -43,12 +43,19 @@ def test_affinity_chooses_the_node(inside: Asker, rule: str, nodes: set[str]) ->
     assert node_of(inside, name="web", affinity=[rule]) in nodes
 
 
-def test_affinity_that_nothing_can_follow(inside: Asker) -> None:
-    """Sdc-vmapi's provision job fails where no server is left; a preference is no reason to."""
-    first = inside.create(name="db")
-    assert inside.state(inside.create(name="soft", affinity=["instance!=~db"])) == "running"
-    assert inside.state(inside.create(name="hard", affinity=["instance!=db"])) == "failed"
-    assert inside.state(first) == "running"
+@pytest.mark.parametrize("rule", ["instance!=db", "role==nothing", "instance==nothing"])
+def test_affinity_that_nothing_can_follow(inside: Asker, rule: str) -> None:
+    """Sdc-vmapi's lib/endpoints/vms.js (allocateServer) asks sdc-cnapi before it answers: 409; a preference is no reason to."""
+    inside.create(name="db")
+    image = inside.cloud.state.image_named("base-64-lts")
+    assert image
+    answer = inside.post("/my/machines", {"image": image.id, "package": "g1-small", "affinity": [rule]})
+
+    assert refusal(answer) == (409, "NoAllocatableServersError")
+    assert answer.json()["message"] == "No compute resources available"
+    soft = rule.replace("=db", "=~db").replace("=nothing", "=~nothing")
+    assert inside.state(inside.create(affinity=[soft])) == "running"
+    assert inside.cloud.check_invariants() == []
 
 
 def test_node_has_its_capacity_and_networks(inside: Asker) -> None:

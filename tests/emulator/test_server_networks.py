@@ -28,12 +28,30 @@ def test_member_of_a_pool_is_hidden_in_the_list_only(ask: Asker) -> None:
     assert refusal(ask.get(f"/my/networks/{pool.id}/ips")) == (409, "InvalidArgument")
 
 
-def test_machine_on_a_member_of_a_pool(ask: Asker) -> None:
-    """Sdc-cloudapi's lib/middleware/networks.js leaves members among the networks that machines may use."""
-    [member] = ask.cloud.state.add_pool("pool", "10.99.0.0/24").members
-    machine = ask.create(networks=[member])
+def test_no_machine_on_a_member_of_a_pool(ask: Asker) -> None:
+    """Sdc-cloudapi's lib/middleware/networks.js (loadNetworks): members are not among the networks of machines."""
+    pool = ask.cloud.state.add_pool("pool", "10.99.0.0/24")
+    image = ask.cloud.state.image_named("base-64-lts")
+    assert image
+    body = {"image": image.id, "package": "g1-small", "networks": pool.members}
+    answer = ask.post("/my/machines", body)
 
-    assert ask.get(f"/my/machines/{machine}").json()["networks"] == [member]
+    assert (*refusal(answer), answer.json()["message"]) == (409, "InvalidArgument", "Invalid Networks")
+    machine = ask.create(networks=[pool.id])
+    assert ask.get(f"/my/machines/{machine}").json()["networks"] == pool.members
+
+
+def test_pools_come_first(ask: Asker) -> None:
+    """Sdc-cloudapi's lib/middleware/networks.js (loadNetworks): in lists and as default networks; no admin network."""
+    pool = ask.cloud.state.add_pool("pool", "10.99.0.0/30")
+    pool.nic_tag = "internal"
+    admin = next(network for network in ask.cloud.state.networks.values() if network.name == "external-2")
+    admin.nic_tag = "admin"
+    listed = ask.get("/my/networks").json()
+
+    assert listed[0]["id"] == pool.id
+    assert admin.id not in [each["id"] for each in listed]
+    assert pool.members[0] in ask.get(f"/my/machines/{ask.create()}").json()["networks"]
 
 
 def test_range_of_the_first_fabric_network(ask: Asker) -> None:
@@ -94,11 +112,12 @@ def test_volume_out_of_reach_of_a_machine(ask: Asker) -> None:
     ask.get("/my/volumes")
     image, external = ask.cloud.state.image_named("base-64-lts"), network_id(ask, "external")
     assert image
-    body = {"image": image.id, "package": "g1-small", "networks": [external], "volumes": [{"name": "data"}]}
+    volumes = [{"name": "data", "mountpoint": "/data"}]
+    body = {"image": image.id, "package": "g1-small", "networks": [external], "volumes": volumes}
     answer = ask.post("/my/machines", body)
 
     assert refusal(answer) == (409, "VolumesNotReachableError")
     assert answer.json()["message"] == (
         f"Volumes not reachable from machine: Volume data not reachable on networks {external}"
     )
-    assert ask.create(networks=[network_id(ask, "My-Fabric-Network")], volumes=[{"name": "data"}])
+    assert ask.create(networks=[network_id(ask, "My-Fabric-Network")], volumes=volumes)

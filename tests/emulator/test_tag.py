@@ -128,7 +128,7 @@ def test_query_becomes_tags(ask: Asker, path: str) -> None:
 
 
 GOOD = {
-    "triton.cmon.groups": "web, db",
+    "triton.cmon.groups": "web,db",
     "triton.cns.services": "www:80",
     "triton.cns.disable": True,
     "triton.cns.reverse_ptr": "host.example.com",

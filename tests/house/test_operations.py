@@ -52,13 +52,18 @@ def test_both_doors_and_all_workers_count() -> None:
     assert checked.missing() == [("Ping", "http")]
 
 
-@pytest.mark.parametrize("operation", ["GetChangefeed", "ConnectMachineVNC"])
+@pytest.mark.parametrize("operation", ["GetChangefeed", "ConnectMachineVNC", "WatchMigration"])
 def test_a_websocket_opens_at_its_door(dc: DataCenter, cloud: Emulator, door: str, operation: str) -> None:
-    """``GetChangefeed`` and ``ConnectMachineVNC`` need the HTTP door, and are refused with a reason at the other."""
+    """``GetChangefeed``, ``ConnectMachineVNC`` and ``WatchMigration`` need the HTTP door, and have a reason at the other."""
     [screen] = cloud.populate(1, image="debian-12-cloud")
+    cloud.state.settings.user_migrations = True
+    machine = dc.machine(screen.id)
     there = door == "http"
     with nullcontext() if there else pytest.raises(NotSupported, match="WebSockets need the HTTP door"):
-        (dc.changefeed() if operation == "GetChangefeed" else dc.machine(screen.id).vnc()).close()
+        if operation == "WatchMigration":
+            assert [event["type"] for event in machine.migrate().events()] == ["end"]
+        else:
+            (dc.changefeed() if operation == "GetChangefeed" else machine.vnc()).close()
 
     assert sent(cloud, operation)[0] == "GET"
     assert {asked.operation: asked.status for asked in cloud.trace}[operation] == (101 if there else 501)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from types import FrameType
-from typing import Any
 
 import pytest
 from responses import RequestsMock
 
 from kits.http import Clock, calls_end_by
+from kits.interrupts import interrupt
 from smartdc.errors import CallTimeout
 from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
 from smartdc.http.session import Session
@@ -104,19 +102,7 @@ def test_a_context_ends_the_calls_in_it_and_no_other() -> None:
 def test_no_interrupt_leaves_a_deadline_behind() -> None:
     """Wherever it comes, later calls of the thread have their own time."""
     clock = Clock()
-    for step in range(60):
-        countdown = [step]
-
-        def trace(frame: FrameType, event: str, _: object, left: list[int] = countdown) -> Any:
-            frame.f_trace_opcodes = True
-            left[0] -= event == "opcode"
-            if left[0] < 0:
-                raise KeyboardInterrupt
-            return trace
-
-        before = sys.gettrace()
-        with contextlib.suppress(KeyboardInterrupt):
-            sys.settrace(trace)
+    for step in range(1, 60):
+        with contextlib.suppress(KeyboardInterrupt), interrupt(step, {"deadline.py"}):
             ending_by(Deadline(5, clock)).run(ambient_deadline)
-        sys.settrace(before)
         assert ambient_deadline().left() is None

@@ -21,6 +21,7 @@ import requests
 import urllib3
 
 from kits.http import Clock, Line, RawServer, Stamp, close, dribble, first_line, header_of, raw, reply, silence
+from kits.interrupts import interrupt
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import BadResponse, CallTimeout, ConfigError, TLSError, TransportError
 from smartdc.http import connections
@@ -930,3 +931,44 @@ def test_large_answers_without_a_length_are_cut_off() -> None:
     with RawServer(endless) as server, pytest.raises(BadResponse, match="larger than 1,000"):
         Session(Settings(server.url, max_response=1000)).request("GET", "/my")
     assert len(server.requests) == 1
+
+
+def test_a_transport_that_is_closed_while_others_call_stays_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks for a pool in the midst of closing does not find one that is closed, now or later."""
+    looked: list[threading.Thread] = []
+    close_manager = requests.adapters.HTTPAdapter.close
+
+    def close_while_another_looks(adapter: requests.adapters.HTTPAdapter) -> None:
+        request = requests.Request("GET", f"{server.url}/my").prepare()
+        if not looked:  # it is mounted, and closed, for both schemes
+            looked.append(threading.Thread(target=adapter.get_connection_with_tls_context, args=(request, True)))
+            looked[0].start()
+            looked[0].join(0.1)  # it either has what it looks for by now, or waits for the end of this
+        close_manager(adapter)
+
+    with RawServer(reply(200, b"[]")) as server:
+        session = Session(Settings(server.url))
+        session.request("GET", "/my")
+        with monkeypatch.context() as patch:
+            patch.setattr(requests.adapters.HTTPAdapter, "close", close_while_another_looks)
+            session.close()
+        looked[0].join(5)
+
+        assert session.request("GET", "/my")[0] == []
+        session.close()
+
+
+def test_an_interrupt_amid_closing_leaves_the_transport_usable() -> None:
+    """What is closed cannot be found any more, wherever the interrupt comes."""
+    with RawServer(reply(200, b"[]")) as server:
+        session = Session(Settings(server.url))
+        for count in range(1, 200):
+            session.request("GET", "/my")
+            with contextlib.suppress(KeyboardInterrupt), interrupt(count, {"transport.py"}) as left:
+                session.close()
+            assert session.request("GET", "/my")[0] == []
+            if left[0] > 0:
+                break
+        session.close()
+
+        assert left[0] > 0, "closing takes more steps than that"

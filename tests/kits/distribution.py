@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-STORIES = ("tests/peers/test_node_triton.py", "tests/peers/test_node_smartdc.py", "tests/peers/test_same_requests.py")
+STORIES = (
+    "tests/peers/test_node_triton.py",
+    "tests/peers/test_node_smartdc.py",
+    "tests/peers/test_same_requests.py",
+    "tests/peers/test_original.py",
+)
 """Files whose tests share a fixture that takes long: every worker that got one of the tests would make it anew."""
 LONG = "tests/promises/"
 """Where single tests take long."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
-from random import Random
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kits.http import Line
+from kits.thorough import Deck
 from smartdc.emulator import Emulator
 from smartdc.emulator.core.message import Request, Response, merge_headers
 
@@ -164,14 +164,22 @@ RAW_VALUES = [
 """Values to put in the place of others, as Python's or as bytes."""
 
 
-def odd_status(data: bytes, chance: Random) -> bytes:
+SIZES = [b"SIZE", b"SIZE;ext=1", b"-5", b"zz", b"f" * 40, b"", b"5", b"ffffffff"]
+"""Sizes of a chunk."""
+ENDS = [b"\r\n0\r\n\r\n", b"\r\n0\r\nTrailer: x\r\n\r\n", b"", b"\r\n", b"\r\n0\r\n" + b"x" * 70_000]
+"""What follows upon the last chunk."""
+ODD_VALUES = [*(json.dumps(value).encode() for value in VALUES), *RAW_VALUES]
+"""Both as they go over the wire."""
+
+
+def odd_status(data: bytes, chance: Deck) -> bytes:
     """Begin with another line."""
-    return chance.choice(STATUS_LINES) + b"\r\n" + data.partition(b"\r\n")[2]
+    return chance.deal(STATUS_LINES) + b"\r\n" + data.partition(b"\r\n")[2]
 
 
-def odd_header(data: bytes, chance: Random) -> bytes:
+def odd_header(data: bytes, chance: Deck) -> bytes:
     """Put another header in front, in place of its namesake or beside it."""
-    header = chance.choice(HEADERS)
+    header = chance.deal(HEADERS)
     head, _, body = data.partition(b"\r\n\r\n")
     first, *rest = head.split(b"\r\n")
     name = header.partition(b":")[0].lower()
@@ -181,7 +189,7 @@ def odd_header(data: bytes, chance: Random) -> bytes:
     return b"\r\n".join([first, *rest]) + b"\r\n\r\n" + body
 
 
-def flipped(data: bytes, chance: Random) -> bytes:
+def flipped(data: bytes, chance: Deck) -> bytes:
     """Change some bytes."""
     changed = bytearray(data)
     for _ in range(chance.randint(1, 8)):
@@ -189,33 +197,34 @@ def flipped(data: bytes, chance: Random) -> bytes:
     return bytes(changed)
 
 
-def cut(data: bytes, chance: Random) -> bytes:
+def cut(data: bytes, chance: Deck) -> bytes:
     """End too soon."""
     return data[: chance.randrange(len(data))]
 
 
-def doubled(data: bytes, chance: Random) -> bytes:
+def doubled(data: bytes, chance: Deck) -> bytes:
     """Say something twice."""
     start, end = sorted(chance.randrange(len(data) + 1) for _ in range(2))
     return data[:end] + data[start:]
 
 
-def holed(data: bytes, chance: Random) -> bytes:
+def holed(data: bytes, chance: Deck) -> bytes:
     """Leave something out."""
     start, end = sorted(chance.randrange(len(data) + 1) for _ in range(2))
     return data[:start] + data[end:]
 
 
-def chunked(data: bytes, chance: Random) -> bytes:
+def chunked(data: bytes, chance: Deck) -> bytes:
     """Send the body in chunks, one of which may be odd."""
     head, _, body = data.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
-    size = chance.choice([b"%x" % len(body), b"%X;ext=1" % len(body), b"-5", b"zz", b"f" * 40, b"", b"5", b"ffffffff"])
-    end = chance.choice([b"\r\n0\r\n\r\n", b"\r\n0\r\nTrailer: x\r\n\r\n", b"", b"\r\n", b"\r\n0\r\n" + b"x" * 70_000])
-    return b"\r\n".join([*lines, b"Transfer-Encoding: chunked"]) + b"\r\n\r\n" + size + b"\r\n" + body + end
+    size = chance.deal(SIZES).replace(b"SIZE", b"%x" % len(body))
+    return (
+        b"\r\n".join([*lines, b"Transfer-Encoding: chunked"]) + b"\r\n\r\n" + size + b"\r\n" + body + chance.deal(ENDS)
+    )
 
 
-def other_json(data: bytes, chance: Random) -> bytes:
+def other_json(data: bytes, chance: Deck) -> bytes:
     """Change the type of one value somewhere in the body; length and digest fit."""
     head, _, body = data.partition(b"\r\n\r\n")
     try:
@@ -224,11 +233,10 @@ def other_json(data: bytes, chance: Random) -> bytes:
         value = None
     mark = "replace me"
     text = json.dumps(_replaced(value, mark, chance), ensure_ascii=False)
-    other = chance.choice([json.dumps(chance.choice(VALUES)).encode(), chance.choice(RAW_VALUES)])
-    return fitted(head, text.encode().replace(f'"{mark}"'.encode(), other))
+    return fitted(head, text.encode().replace(f'"{mark}"'.encode(), chance.deal(ODD_VALUES)))
 
 
-def _replaced(value: Any, mark: str, chance: Random) -> Any:
+def _replaced(value: Any, mark: str, chance: Deck) -> Any:
     """Return a value in which one part is replaced by the mark."""
     if isinstance(value, dict) and value and chance.random() < 0.85:
         key = chance.choice(list(value))
@@ -239,7 +247,7 @@ def _replaced(value: Any, mark: str, chance: Random) -> Any:
     return mark
 
 
-def less_json(data: bytes, chance: Random) -> bytes:
+def less_json(data: bytes, chance: Deck) -> bytes:
     """Leave an entry out of the body; length and digest fit."""
     head, _, body = data.partition(b"\r\n\r\n")
     try:
@@ -260,7 +268,7 @@ def fitted(head: bytes, body: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-MUTATIONS: list[Callable[[bytes, Random], bytes]] = [
+MUTATIONS: list[Callable[[bytes, Deck], bytes]] = [
     odd_status,
     odd_header,
     odd_header,
@@ -276,6 +284,10 @@ MUTATIONS: list[Callable[[bytes, Random], bytes]] = [
 ]
 
 
+KINDS: tuple[Sequence[object], ...] = (MUTATIONS, STATUS_LINES, HEADERS, SIZES, ENDS, ODD_VALUES)
+"""All that a wrong answer may have."""
+
+
 class Mutant:
     """A server that asks an emulator what to answer, and then answers something like it.
 
@@ -283,7 +295,7 @@ class Mutant:
     with `fixed` it serves that. It calls `forget` after each, so that only what the client keeps takes room.
     """
 
-    def __init__(self, cloud: Emulator, chance: Random) -> None:
+    def __init__(self, cloud: Emulator, chance: Deck) -> None:
         self.cloud, self.chance = cloud, chance
         self.honest, self.served, self.last = True, 0, b""
         self.fixed = b""
@@ -301,7 +313,7 @@ class Mutant:
             line.send(self.fixed)
             return True
         self.served += 1
-        mutate = self.chance.choice(MUTATIONS)
+        mutate = self.chance.deal(MUTATIONS)
         self.last = mutate(right, self.chance)
         line.send(self.last)
         return mutate in {other_json, less_json} or self.chance.random() < LEFT_OPEN

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from kits.campaign import FastClock
 from smartdc import DataCenter, Machine, ResourceNotFound
@@ -22,6 +22,8 @@ from smartdc.emulator import Emulator, Fault, Server, WallClock
 from smartdc.emulator.core.settings import Throttle
 
 __all__ = ["MIXED", "SharedClock", "Throttled", "from_processes", "mixed_calls", "single_resets"]
+
+T = TypeVar("T")
 
 CLOUDAPIS = Throttle(burst=30, rate=10)
 """CloudAPI's own default, by which 60 creates take three seconds, and 400 calls 37."""
@@ -76,18 +78,23 @@ class SharedClock:
 
 
 class Throttled:
-    """A data centre behind HTTP that throttles by the real time, and a client of it that threads share."""
+    """A data centre behind HTTP that throttles, and a client of it that threads share.
 
-    def __init__(self, throttle: Throttle = CLOUDAPIS) -> None:
+    Without a clock for several threads they go by the real time.
+    """
+
+    def __init__(self, throttle: Throttle = CLOUDAPIS, clock: SharedClock | None = None) -> None:
         self.throttle = throttle
-        self.cloud = Emulator(clock=WallClock())
+        self.clock = clock
+        self.cloud = Emulator(clock=clock or WallClock())
         self.cloud.state.settings.throttle = throttle
         self.server = Server(self.cloud)
 
     def __enter__(self) -> Self:
         """Open the door."""
         self.server.__enter__()
-        self.client = DataCenter(**self.cloud.connection(self.server.url), timeout=120.0)
+        parts = {**self.cloud.connection(self.server.url), "timeout": 120.0}
+        self.client = DataCenter(**(parts if self.clock is None else {**parts, "clock": self.clock}))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,18 +106,22 @@ class Throttled:
         """Create machines, and return how many there are; any failure is raised."""
         [pattern] = self.cloud.populate(1)
         image, package = pattern.image, pattern.package
-        with ThreadPoolExecutor(threads) as pool:
-            made = list(
-                pool.map(
-                    lambda n: self.client.create_machine(name=f"w-{n}", image=image, package=package), range(count)
-                )
-            )
+        made = self._each(threads, count, lambda n: self.client.create_machine(f"w-{n}", image=image, package=package))
         return len({machine.id for machine in made} & set(self.cloud.state.machines))
 
     def accounts(self, threads: int, count: int) -> int:
         """Ask for the account so often, and return how many answers were right."""
+        return sum(self._each(threads, count, lambda _: self.client.account().login == self.cloud.login))
+
+    def _each(self, threads: int, count: int, call: Callable[[int], T]) -> list[T]:
+        """Call a function with each number from several threads, and return the results."""
+
+        def awake(number: int) -> T:
+            with self.clock.awake() if self.clock else contextlib.nullcontext():
+                return call(number)
+
         with ThreadPoolExecutor(threads) as pool:
-            return sum(pool.map(lambda _: self.client.account().login == self.cloud.login, range(count)))
+            return list(pool.map(awake, range(count)))
 
     def ideal(self, calls: int) -> float:
         """Return the seconds that so many calls of one area take at least."""

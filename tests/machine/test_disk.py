@@ -8,6 +8,7 @@ import pytest
 
 from kits.cloud import image_id, record, sent
 from smartdc import (
+    BadResponse,
     Conflict,
     DataCenter,
     Disk,
@@ -20,7 +21,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import AfterSeconds, ByScript, Emulator
+from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault
 
 BOOT, DATA = 10_240, 20_480
 SPACE = 51_200
@@ -215,6 +216,15 @@ def test_two_disks_for_one_slot(dc: DataCenter, machine: Machine, cloud: Emulato
     cloud.transitions.release()
     assert sizes(cloud, machine)["0:5:0"] == 1024
     assert [entry.succeeded for entry in machine.audit()[:2]] == [False, True]
+
+
+@pytest.mark.parametrize("state", [["creating"], {}, 1])
+def test_a_disk_whose_state_is_no_text(disk: Disk, cloud: Emulator, state: Any) -> None:
+    """``GetMachineDisk``: a state that nobody can read is an error that says so."""
+    cloud.faults.add(Fault("GetMachineDisk", status=200, body={**disk, "state": state}))
+
+    with pytest.raises(BadResponse, match="'state' must be a string"):
+        disk.status()
 
 
 def test_create_disk_of_another_brand(dc: DataCenter, cloud: Emulator) -> None:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 
@@ -32,6 +32,8 @@ LONG = 0.15
 """How many seconds a slow job takes, so that clients see it under way."""
 PATIENCE = 60
 """The most seconds that a command may take."""
+RUNNER = Path(__file__).with_name("node_commands.js")
+"""What runs many commands in one process."""
 
 
 class CommandResult(NamedTuple):
@@ -171,6 +173,23 @@ class Outcome(NamedTuple):
     mistake: Exception | None = None
 
 
+class Commands:
+    """A process of node that runs one command after the other, each as if it had the process for itself."""
+
+    def __init__(self, process: subprocess.Popen[str], orders: IO[str]) -> None:
+        self._process = process
+        self._orders = orders
+
+    def run(self, argv: Sequence[str]) -> CommandResult:
+        """Run a command, its script first, to its end."""
+        print(json.dumps(argv), file=self._orders, flush=True)
+        assert self._process.stdout is not None
+        with watchdog(self._process):
+            line = self._process.stdout.readline()
+        assert line, "node has ended"
+        return CommandResult(**json.loads(line))
+
+
 class Shell:
     """Where commands are run: a home with a key and files, and the environment that says where the cloud is."""
 
@@ -213,21 +232,45 @@ class Shell:
             finally:
                 process.kill()
 
+    @contextlib.contextmanager
+    def commands(self) -> Iterator[Commands]:
+        """Start a process that runs many commands; they get no terminal and no input."""
+        orders, writer = os.pipe()
+        with (
+            os.fdopen(writer, "w", encoding="utf-8") as pipe,
+            subprocess.Popen(
+                ["node", str(RUNNER), str(orders)],
+                env=self.environment,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                pass_fds=[orders],
+            ) as process,
+        ):
+            os.close(orders)
+            yield Commands(process, pipe)
+            pipe.close()
+
     def run_steps(self, story: Sequence[Step]) -> list[Outcome]:
         """Run the commands one after the other, and look at the books after each."""
-        return [self._take(step) for step in story]
+        with self.commands() as commands:
+            return [self._take(step, commands) for step in story]
 
     def run_all(self, *stories: Sequence[Step]) -> list[Outcome]:
         """Run stories side by side, each of things that the others leave alone, and return what came of each step."""
         with ThreadPoolExecutor(len(stories)) as pool:
             return [outcome for outcomes in pool.map(self.run_steps, stories) for outcome in outcomes]
 
-    def _take(self, step: Step) -> Outcome:
+    def _take(self, step: Step, commands: Commands) -> Outcome:
         result = CommandResult(-1, "", "not run")
         try:
             if step.first:
                 step.first(self.cloud)
-            result = self.run(*(text.format_map(self.books) for text in (step.command, step.arguments)))
+            command, arguments = (text.format_map(self.books) for text in (step.command, step.arguments))
+            _, *argv = self.argv(command)
+            result = commands.run([*argv, *shlex.split(arguments)])
+            time.sleep(2 * SHORT)  # a command may end before the short job that it has begun
             with self.cloud.transitions.lock:
                 self.cloud.transitions.settle()
                 seen, wanted = copy.deepcopy(step.look(result, self.books))

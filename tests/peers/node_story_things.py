@@ -117,7 +117,7 @@ ACCOUNT = (
     Step("account get", "-j", shows(of_account), shows(lambda _: {"companyName": "Acme", "phone": "123"})),
     Step("account limits", "-j", lists(of_limits)),
     Step("datacenters", "-j", shows(lambda books: books.cloud.state.settings.elsewhere)),
-    Step("services", "-Ho name", words(lambda _: ["cloudapi"])),
+    Step("services", "-Ho name", words(lambda _: ["cloudapi", "docker"])),
     Step("key add", "-n second second.pub", says("({second key})")),
     Step("key list", "-j", lists(of_keys)),
     Step("keys", "-A", words(lambda books: " ".join(each["key"] for each in of_keys(books)).split())),

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from smartdc.emulator import Emulator, Server, VirtualClock
 from smartdc.emulator.signature import authorization_header
+from smartdc.emulator.state import catalogue
+from smartdc.emulator.state.records import ImageRecord
 
 RECORD = Path(__file__).with_name("original_0_2_0.json")
 SEED = 2013
@@ -53,8 +55,17 @@ def stage(folder: Path) -> Iterator[dict[str, Any]]:
     secret.touch(0o600)
     secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
     boot_script.write_text("#!/bin/sh\ntouch /var/tmp/was-here\n")
-    cloud = Emulator(SEED, clock=VirtualClock(), public_key=public)
-    with patch.object(authorization_header, "MAX_SKEW_SECONDS", math.inf), Server(cloud) as server:
+    all_images = catalogue.images
+
+    def images() -> dict[str, ImageRecord]:
+        """Return the images that there were when the record was made."""
+        return {image.id: image for image in all_images().values() if not image.name.endswith("16.04")}
+
+    with (
+        patch.object(catalogue, "images", images),
+        patch.object(authorization_header, "MAX_SKEW_SECONDS", math.inf),
+        Server(cloud := Emulator(SEED, clock=VirtualClock(), public_key=public)) as server,
+    ):
         yield {
             "url": server.url,
             "token": cloud.token,

@@ -193,7 +193,7 @@ CALLS: dict[str, tuple[Ask, ...]] = {
             tags=told(on),
             boot_script=__file__,
             networks=["sky", {"ipv4_uuid": w["internal network"]}, *w.dc.volume("vault").networks],
-            affinity=["role!=web"],
+            affinity=["role!=~web"],
             firewall_enabled=on,
             deletion_protection=on,
             delegate_dataset=on,

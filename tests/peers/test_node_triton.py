@@ -13,7 +13,7 @@ from kits.signing import KeyShelf
 from peers import node_story_machines, node_story_things
 from peers.node_books import Books
 from peers.node_facts import of_machine
-from peers.node_kit import Outcome, Shell, Step, like, open_cloud, open_shell, program, until, verify, watchdog
+from peers.node_kit import LONG, Outcome, Shell, Step, like, open_cloud, open_shell, program, until, verify, watchdog
 from smartdc.emulator import AfterSeconds, Server
 
 pytest_plugins = ("kits.signing_fixtures",)
@@ -30,8 +30,8 @@ def triton(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     script = program("triton", "bin/triton")
     file, home = key_of("ecdsa-256", "pem"), tmp_path_factory.mktemp("triton")
     cloud, other = open_cloud(file, *SLOW), open_cloud(file)
-    # The command begins to look when it has the answer, takes changes from then on for its own, and looks every 2 s.
-    cloud.transitions.policies["set_metadata"] = AfterSeconds(1)
+    # The command begins to look when it has the answer, and takes changes from then on for its own.
+    cloud.transitions.policies["set_metadata"] = AfterSeconds(LONG)
     cloud.populate(2, name="there-{n}")
     node_story_things.arrange(cloud, home, key_of)
     other.state.settings.datacenter = "emulator-2"

@@ -1,6 +1,7 @@
 """Nothing is lost and nothing hangs: every failure mode in every operation, once, twice and for ever.
 
-``pytest tests/promises/test_campaign.py --campaign 200000`` runs random sequences until so many calls were made.
+``pytest tests/promises/test_campaign.py --thorough`` does every combination at every door, and random sequences until
+200,000 calls were made; ``--campaign N`` says how many.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from kits.campaign import CREATE, FAILURE_MODES, OPERATIONS, FailureMode, Harnes
 from kits.campaign_report import Report, run_operation, run_scenario
 from kits.limits import descriptors, join_all_but
 from kits.switched import SIGNALS, SWITCHED, Alarm, SwitchedHarness, interrupted
+from kits.thorough import THOROUGH, amount
 from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.faults.plan import KINDS
 from smartdc.errors import CallError
 
 Scenario = tuple[Operation, Injection]
 
-SIGNALS_EACH = 6
+TIMES = (1, 2, None)
+"""How often a failure mode hits: once, twice and for ever."""
+
+SIGNALS_EACH = amount(3, 6)
 """How many times a signal comes in the midst of each operation."""
 EXCEPTIONS: dict[signal.Signals, type[BaseException]] = {
     signal.SIGINT: KeyboardInterrupt,
@@ -40,13 +45,19 @@ PARALLEL = 8
 """How many scenarios run at the same time where all they do is wait."""
 
 
-def scenarios(*, slow: bool | None = None, tls: bool | None = None) -> list[Scenario]:
-    """Return every operation in every mode, once, twice and for ever; for creates also with all other calls failing."""
+def scenarios(*, turn: int, slow: bool | None = None, tls: bool | None = None) -> list[Scenario]:
+    """Return every operation in every mode, once, twice or for ever; for creates also with all other calls failing.
+
+    A create meets every mode all three times. Other operations meet each mode one of the times, in turn, so that each
+    operation and each mode has all three of them; a thorough campaign does all three.
+    """
     chosen = [t for t in FAILURE_MODES if slow in {None, t.slow} and tls in {None, t.tls}]
-    grid = itertools.product(OPERATIONS, chosen, (1, 2, None))
+    grid = itertools.product(enumerate(OPERATIONS), enumerate(chosen))
     everywhere = [(CREATE, Injection(mode, "*", None)) for mode in chosen]
     return [
-        (operation, Injection(mode, operation.cloudapi_name, times)) for operation, mode, times in grid
+        (operation, Injection(mode, operation.cloudapi_name, times))
+        for (row, operation), (column, mode) in grid
+        for times in (TIMES if THOROUGH or operation is CREATE else [TIMES[(row + column + turn) % 3]])
     ] + everywhere
 
 
@@ -132,26 +143,26 @@ def report(record_property: Tell, nothing_left_behind: None) -> Iterator[Report]
 def test_within_the_process_whatever_fails(report: Report) -> None:
     """Every failure mode ends in a machine, a result or an error of ours, and the server's state agrees."""
     with Harness("adapter") as harness:
-        report.add(run_all(harness, scenarios()))
+        report.add(run_all(harness, scenarios(turn=0)))
 
 
 def test_over_the_wire_whatever_fails(report: Report) -> None:
     """The same over sockets, where connections are refused, reset and closed."""
     with Harness("http") as harness:
-        report.add(run_all(harness, scenarios(slow=False, tls=False)))
+        report.add(run_all(harness, scenarios(turn=1, slow=False, tls=False)))
 
 
 def test_over_the_wire_whatever_takes_its_time(report: Report) -> None:
     """The same with servers that stall or dribble, and no call outlives its deadline."""
     with ExitStack() as stack:
         harnesses = [stack.enter_context(Harness("http", slow=True)) for _ in range(PARALLEL)]
-        report.add(run_parallel(harnesses, scenarios(slow=True)))
+        report.add(run_parallel(harnesses, scenarios(turn=1, slow=True)))
 
 
 def test_over_tls_whatever_is_wrong_with_it(report: Report) -> None:
     """The same with certificates that are not valid for this server, and with handshakes that are cut."""
     with Harness("http", tls=True) as harness:
-        report.add(run_all(harness, scenarios(tls=True)))
+        report.add(run_all(harness, scenarios(turn=1, tls=True)))
 
 
 @pytest.fixture(params=["adapter", "http"])
@@ -168,6 +179,16 @@ def alone(request: pytest.FixtureRequest, mode: FailureMode) -> Iterator[Target]
 def test_no_kind_of_fault_is_left_out() -> None:
     """Every kind of fault of the emulator is a failure mode here, but a wrong clock, which has tests of its own."""
     assert {mode.kind for mode in FAILURE_MODES} == set(KINDS) - {"clock"}
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_no_combination_is_left_out(turn: int) -> None:
+    """Every operation meets every mode, and every operation and every mode all three times."""
+    seen = [(operation.name, injection.mode.name, injection.times) for operation, injection in scenarios(turn=turn)]
+    operations, modes = [each.name for each in OPERATIONS], [each.name for each in FAILURE_MODES]
+    assert {(operation, mode) for operation, mode, _ in seen} == set(itertools.product(operations, modes))
+    assert {(operation, times) for operation, _, times in seen} == set(itertools.product(operations, TIMES))
+    assert {(mode, times) for _, mode, times in seen} == set(itertools.product(modes, TIMES))
 
 
 def among(*, fatal: bool) -> pytest.MarkDecorator:

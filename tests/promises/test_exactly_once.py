@@ -5,6 +5,7 @@ What is so with every noun is in ``test_lost_answers.py``.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -319,6 +320,29 @@ def test_an_answer_with_our_name_and_another_token_is_a_lost_answer(cloud: Emula
     cloud.faults.add(Fault("CreateMachine", status=201, body=other, when="after"))
 
     assert dc.create_machine(**SPEC).id != other["id"]
+
+
+@pytest.mark.parametrize("name", [[], ["web-1"], {}, {"first": "web-1"}, 1])
+def test_an_answer_whose_name_is_no_text_is_a_lost_answer(cloud: Emulator, dc: DataCenter, name: Any) -> None:
+    """``CreateMachine``: what cannot be a name is not ours, and the machine that was made is looked for."""
+    cloud.faults.add(Fault("CreateMachine", status=201, body=another(cloud, name=name, tags={}), when="after"))
+
+    assert dc.create_machine(**SPEC).name == "web-1"
+
+
+@pytest.mark.parametrize("field", ["state", "image"])
+def test_a_token_leads_to_a_machine_of_which_the_list_says_nonsense(
+    cloud: Emulator, dc: DataCenter, field: str
+) -> None:
+    """``ListMachines``: a list cannot be the state of a machine, nor its image, and is no reason for another exception."""
+    made = dc.create_machine(**SPEC, token="order-4711")
+    answer = [{**made, field: ["x"]}]
+    cloud.faults.add(Fault("ListMachines", status=200, body=answer, headers={"x-resource-count": "1"}))
+    refused = field == "image"  # another image than the one given
+
+    with pytest.raises(TokenUsed, match="made from image") if refused else contextlib.nullcontext():
+        assert dc.create_machine(**{**SPEC, "image": made.image}, token="order-4711") == made
+    assert creates(cloud) == 1
 
 
 def test_an_answer_that_says_little_is_believed(cloud: Emulator, dc: DataCenter) -> None:

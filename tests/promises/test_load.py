@@ -22,12 +22,13 @@ from kits.campaign import ShortPauses
 from kits.http import Act, Clock, Line, RawServer, close, reply
 from kits.limits import MIB, descriptors, join_all_but, resident
 from kits.mutation import parsed, written
+from kits.thorough import amount
 from kits.throttle import MIXED, SharedClock, Throttled, crowded, from_processes, mixed_calls, single_resets
 from smartdc import DataCenter, Machine, ServerError, TransportError
 from smartdc.emulator import Emulator, Server, WallClock
 from smartdc.emulator.core.settings import Throttle
 
-THREADS, EACH = 200, 50
+THREADS, EACH = 200, amount(15, 50)
 POOL = 16
 """How many connections a client has at most."""
 
@@ -62,7 +63,7 @@ def busy(crowd: Emulator) -> Iterator[RawServer]:
 def test_two_hundred_threads_get_their_own_answers(
     crowd: Emulator, busy: RawServer, shared: SharedClock, record_property: Callable[[str, object], None]
 ) -> None:
-    """Ten thousand mixed calls of one client under the throttle use no more connections than it may have."""
+    """Thousands of mixed calls of one client under the throttle use no more connections than it may have."""
     ids = [machine.id for machine in crowd.state.machines.values()]
     began, before = time.monotonic(), descriptors()
     open_files: list[int] = []
@@ -96,9 +97,9 @@ def test_two_hundred_threads_get_their_own_answers(
 
 
 @pytest.fixture
-def throttled() -> Iterator[Throttled]:
-    """A data centre that takes a burst of 30, and then more a second than CloudAPI does."""
-    with Throttled(Throttle(burst=30, rate=60)) as site:
+def throttled(shared: SharedClock) -> Iterator[Throttled]:
+    """A data centre that throttles as CloudAPI does, in time that passes when all threads sleep."""
+    with Throttled(clock=shared) as site:
         yield site
 
 
@@ -118,16 +119,17 @@ def test_no_create_is_lost_to_the_throttle(throttled: Throttled, threads: int) -
 @pytest.mark.parametrize("threads", [4, 16, 32])
 def test_no_read_is_lost_to_the_throttle(throttled: Throttled, threads: int) -> None:
     """Nor does any fail for want of retries."""
-    assert throttled.accounts(threads, 150) == 150
+    assert throttled.accounts(threads, 400) == 400
     assert refusals(throttled) > 0
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_no_call_of_several_processes_is_lost_to_the_throttle(throttled: Throttled, processes: int) -> None:
-    """Each learns its share of the account's rate."""
-    right, _ = from_processes(throttled, processes, threads=8, count=100)
+def test_no_call_of_several_processes_is_lost_to_the_throttle(processes: int) -> None:
+    """Each learns its share of the account's rate, which is more than CloudAPI's here, since time is the real one."""
+    with Throttled(Throttle(burst=30, rate=60)) as throttled:
+        right, _ = from_processes(throttled, processes, threads=8, count=60)
 
-    assert right == processes * 100
+    assert right == processes * 60
     assert refusals(throttled) > 0
 
 
@@ -161,17 +163,18 @@ def without_frames() -> Iterator[RawServer]:
         yield server
 
 
-def test_twenty_thousand_calls_leave_nothing_behind(without_frames: RawServer, cloud: Emulator) -> None:
+def test_thousands_of_calls_leave_nothing_behind(without_frames: RawServer, cloud: Emulator) -> None:
     """A client that is used for long keeps as much memory and as many descriptors as one that was just made."""
+    calls = amount(5_000, 20_000)
     with DataCenter(**{**cloud.connection(without_frames.url), "clock": None}) as dc:
         for _ in range(1_000):
             dc.request("GET", "/machines")
         memory, open_files = resident(), descriptors()
-        for _ in range(20_000):
+        for _ in range(calls):
             dc.request("GET", "/machines")
 
         assert descriptors() == open_files
-        assert resident() - memory < 8 * MIB
+        assert resident() - memory < 8 * MIB * calls / 20_000
     assert without_frames.connections == 1
 
 
@@ -230,9 +233,9 @@ def test_a_server_that_is_down_gets_few_requests_more(act: Act | None) -> None:
 
 
 def test_recovery_is_spread() -> None:
-    """A thousand clients that lose one server at the same time do not come back at the same time."""
-    clocks = []
-    for seed in range(1_000):
+    """Hundreds of clients that lose one server at the same time do not come back at the same time."""
+    clocks, clients = [], amount(300, 1_000)
+    for seed in range(clients):
         clock = Clock()
         with DataCenter(refused_port(), clock=clock, rng=random.Random(seed)) as dc, pytest.raises(TransportError):  # noqa: S311
             dc.request("GET", "/machines")
@@ -242,7 +245,7 @@ def test_recovery_is_spread() -> None:
         width = max(moments) / 20
         crowded = Counter(int(moment / width) for moment in moments)
 
-        assert max(crowded.values()) <= 150
+        assert max(crowded.values()) <= 0.15 * clients
         assert len(set(moments)) == len(moments)
 
 

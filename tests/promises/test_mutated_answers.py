@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from random import Random
 from typing import Any
 
 import pytest
@@ -13,14 +12,16 @@ import pytest
 from kits.campaign import FastClock, ShortPauses, TimedDataCenter
 from kits.http import Act, Line, RawServer, reply
 from kits.limits import MIB, forget_peak, peak
-from kits.mutation import Mutant
+from kits.mutation import KINDS, Mutant
+from kits.thorough import Deck, amount
 from smartdc import BadResponse, DataCenter, Machine, SmartDCError
 from smartdc.core.field import Field
 from smartdc.core.resource import Resource
 from smartdc.emulator import Emulator
 from smartdc.emulator.faults.answers import packed_blanks
 
-ANSWERS = 10_000
+ANSWERS = amount(2_000, 10_000)
+"""How many wrong answers are given; 500 have every kind of them, and 200 go to every call."""
 TIMEOUT = 0.25
 """Seconds that a call may take here."""
 GRACE = 0.25
@@ -113,7 +114,7 @@ def cloud() -> Emulator:
 @pytest.fixture
 def mutant(cloud: Emulator) -> Mutant:
     """A server that can answer wrongly in ten thousand ways."""
-    return Mutant(cloud, Random(1))  # noqa: S311 (a seed, so that answers can be repeated)
+    return Mutant(cloud, Deck(1))
 
 
 @pytest.fixture
@@ -133,13 +134,13 @@ def test_mutated_answers_end_in_results_or_errors_of_ours(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """No answer brings out another exception, outlasts the deadline, fills the memory or spoils what comes after it."""
-    chance = Random(2)  # noqa: S311 (as above)
+    chance, numbers = Deck(2), range(len(ASKS))
     caplog.set_level(logging.CRITICAL, "urllib3")
     [machine, *_] = dc.machines()
     strangers, late, told, before = [], [], 0, forget_peak()
     mutant.honest = False
     while mutant.served < ANSWERS:
-        number, made = chance.randrange(len(ASKS)), len(dc.took)
+        number, made = chance.deal(numbers), len(dc.took)
         try:
             look_at(ASKS[number](dc, machine))
         except SmartDCError:
@@ -148,6 +149,8 @@ def test_mutated_answers_end_in_results_or_errors_of_ours(
             strangers.append((number, error, mutant.last[:1000]))
         if max(dc.took[made:], default=0.0) > TIMEOUT + GRACE:
             late.append((number, mutant.last))
+    assert chance.has_dealt(numbers)
+    assert all(mutant.chance.has_dealt(kinds) for kinds in KINDS)
     growth, slowest = peak() - before, max(dc.took)
     figures = f"{mutant.served:,} answers to {len(dc.took):,} calls, {told:,} errors; {growth / MIB:.0f} MiB"
     record_property("figures", f"{figures}, longest call {slowest:.2f} s of {TIMEOUT:.2f}")

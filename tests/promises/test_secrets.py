@@ -433,23 +433,29 @@ def sentry(thing: object) -> str:
     return str(type(thing).__sentry_repr__(thing))  # type: ignore[attr-defined]
 
 
-def ipython(thing: object) -> str:
-    """Show what IPython prints."""
-    return str(pytest.importorskip("IPython.lib.pretty").pretty(thing))
-
-
 def rich(thing: object) -> str:
     """Show what rich prints of the variables of a traceback."""
     return str(pytest.importorskip("rich.pretty").pretty_repr(thing))
 
 
-@pytest.mark.parametrize("show", [sentry, ipython, rich])
+@pytest.mark.parametrize("show", [sentry, rich])
 def test_reporters_of_errors_show_the_repr_only(setup: Setup, show: Callable[[object], str]) -> None:
     """A machine is a mapping, and reporters dump mappings; users have all of it as ``dict(machine)``."""
     machine = setup.machine()
 
     assert show(machine) == repr(machine)
     assert dict(machine)["metadata"]["user-data"] == USER_DATA
+
+
+def test_what_people_look_at_has_no_secrets(setup: Setup) -> None:
+    """IPython and notebooks show the fields of a machine, and of its metadata the keys."""
+    machine = setup.machine()
+    shown = pytest.importorskip("IPython.lib.pretty").pretty(machine) + machine._repr_html_()
+
+    assert machine.id in shown
+    assert "user-data" in shown
+    assert USER_DATA not in shown
+    assert not [each for each in setup.dc.machines()[0]["metadata"].values() if str(each) in shown]
 
 
 def test_repr_of_half_a_client(setup: Setup) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
+from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kits.http import RawServer, first_line, reply
+from kits.thorough import each, examples
 from smartdc import DataCenter, InputError, Machine, SmartDCError
 from smartdc.emulator import Emulator, VirtualClock
 from smartdc.emulator.pipeline.decode import parse_query
@@ -62,7 +64,7 @@ texts = st.one_of(
 )
 values = st.one_of(texts, st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
 
-many = settings(max_examples=2_300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+many = examples(300, 2_300)
 
 
 class Wire:
@@ -140,6 +142,7 @@ PLACES = [
 
 @many
 @given(st.sampled_from(PLACES), texts)
+@each([*product(PLACES, NASTY)])
 def test_a_text_in_a_path_stays_in_its_segment(wire: Wire, place: Place, text: str) -> None:
     """It is read as the parameter of its own operation, below the same things, and no hop changes the path."""
     asked = wire.heard(lambda w: place.ask(w, text))
@@ -151,6 +154,7 @@ def test_a_text_in_a_path_stays_in_its_segment(wire: Wire, place: Place, text: s
 
 @many
 @given(st.dictionaries(texts, st.one_of(values, st.lists(values, min_size=2, max_size=3)), min_size=1, max_size=3))
+@each([({text: text},) for text in NASTY])
 def test_a_query_is_read_as_it_was_given(wire: Wire, params: dict[str, Any]) -> None:
     """Names and values arrive as they are, and no more of them than there were."""
     asked = wire.heard(lambda w: w.dc.request("GET", "/machines", params=params))
@@ -183,6 +187,7 @@ FILTERS: list[Callable[[Wire, Any], Any]] = [
 
 @many
 @given(st.sampled_from(FILTERS), texts)
+@each([*product(FILTERS, NASTY)])
 def test_a_filter_is_read_as_it_was_given(wire: Wire, filtered: Callable[[Wire, str], Any], text: str) -> None:
     """A filter that was cut short, or that named another parameter, would find what was not meant."""
     asked = wire.heard(lambda w: filtered(w, text))
@@ -205,6 +210,7 @@ OWN |= {"x-request-id", "content-type", "content-md5", "content-length", "transf
 
 @many
 @given(header_names, header_values)
+@each([*product(NASTY, ["x"]), *product(["x-a"], NASTY)])
 def test_a_header_is_read_as_it_was_given(wire: Wire, name: str, value: str) -> None:
     """It is one header, of that name and with that value, and changes no other."""
     if name.lower() in OWN:
@@ -231,6 +237,7 @@ WRITES: list[tuple[str, Callable[[Wire, dict[str, Any]], Any], str]] = [
 
 @many
 @given(st.sampled_from(WRITES), entries)
+@each([(write, {text: text}) for write, text in product(WRITES, NASTY)])
 def test_tags_and_metadata_are_read_as_they_were_given(wire: Wire, write: Any, given_entries: dict[str, Any]) -> None:
     """Keys and values arrive as they are, with their types, and address nothing but the machine of the path."""
     operation, ask, prefix = write
@@ -255,6 +262,7 @@ NAMES: list[tuple[str, str, Callable[[Wire, str], Any]]] = [
 
 @many
 @given(st.sampled_from(NAMES), texts)
+@each([*product(NAMES, NASTY)])
 def test_a_name_is_read_as_it_was_given(signing: Wire, place: Any, text: str) -> None:
     """What a new thing is to be called arrives as it is."""
     operation, parameter, ask = place
@@ -266,6 +274,7 @@ def test_a_name_is_read_as_it_was_given(signing: Wire, place: Any, text: str) ->
 
 @many
 @given(texts)
+@each([*product(NASTY)])
 def test_a_new_name_is_read_as_it_was_given(wire: Wire, text: str) -> None:
     """``RenameMachine`` has it in the query, beside the action."""
     asked = wire.heard(lambda w: w.machine.rename(text))
@@ -291,6 +300,7 @@ def dc(cloud: Emulator) -> DataCenter:
 
 @many
 @given(st.booleans(), texts, values)
+@each([*product([True, False], NASTY, ["x"])])
 def test_a_tag_or_entry_is_set_at_its_machine_or_refused(
     cloud: Emulator, dc: DataCenter, tag: bool, key: str, value: Any
 ) -> None:
@@ -313,6 +323,8 @@ def test_a_tag_or_entry_is_set_at_its_machine_or_refused(
 
 @many
 @given(texts, st.dictionaries(texts, texts, max_size=2), st.text("abc", min_size=1, max_size=3), header_values)
+@each([(text, {text: text}, "a", "b") for text in NASTY])
+@each([("b", {}, "a", text) for text in NASTY])
 def test_the_bytes_on_the_wire_are_those_the_server_was_meant_to_read(
     listener: RawServer, stranger: DataCenter, segment: str, params: dict[str, str], name: str, value: str
 ) -> None:

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from kits.cloud import record
-from smartdc import DataCenter, Machine, WaitFailed
-from smartdc.emulator import AfterSeconds, Emulator
+from smartdc import DataCenter, Machine, WaitFailed, WaitTimeout
+from smartdc.emulator import AfterSeconds, Emulator, Fault
 from smartdc.waiting.progress import Progress, reporter
 
 
@@ -105,3 +105,16 @@ def test_a_migration_shows_its_progress(dc: DataCenter, cloud: Emulator, machine
 
     assert {look.subject for look in seen} == {f"migration of {machine.id}"}
     assert [(look.state, look.done) for look in (seen[0], seen[-1])] == [("running", False), ("paused", True)]
+
+
+def test_the_line_goes_on_while_checks_fail(cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses grow to half a minute during an outage, and somebody who looks sees why, every second."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    cloud.faults.add(Fault("GetMachine", status=500, times=None))
+    with pytest.raises(WaitTimeout):
+        machine.poll_until("stopped", timeout=60, progress=True)
+
+    lines = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert sum("last check failed: ServerError [" in line for line in lines) > 10
+    assert any("500 InternalError; attempt 2 in " in line for line in lines)

@@ -7,12 +7,22 @@ _BLANKS = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+_IDENTIFIER = re.compile(r"[a-zA-Z_][a-zA-Z_0-9]*")
 _WORDS = {"t": "true", "f": "false", "n": "null"}
 
 
 def truthy(value: Any) -> bool:
     """Return whether JavaScript takes a value for true; empty lists and objects are."""
     return isinstance(value, list | dict) or bool(value)
+
+
+def type_of(value: Any) -> str:
+    """Return JavaScript's name of a value's type."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    return "number" if isinstance(value, int | float) else "object"
 
 
 def written(value: Any) -> str:
@@ -24,6 +34,20 @@ def written(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "[object Object]" if isinstance(value, dict) else str(value)
+
+
+def inspected(value: Any) -> str:
+    """Return a value as node's ``util.inspect`` shows it on one line: ``{ eq: [ 'name', null ] }``."""
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+    if isinstance(value, list):
+        return f"[ {', '.join(map(inspected, value))} ]" if value else "[]"
+    if isinstance(value, dict):
+        items = [
+            f"{key if _IDENTIFIER.fullmatch(key) else inspected(key)}: {inspected(item)}" for key, item in value.items()
+        ]
+        return f"{{ {', '.join(items)} }}" if items else "{}"
+    return written(value)
 
 
 def syntax_error(text: str) -> str:

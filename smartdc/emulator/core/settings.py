@@ -19,8 +19,8 @@ class Settings:
     datacenter: str = "emulator-1"
     elsewhere: dict[str, str] = field(default_factory=lambda: {"emulator-2": "https://emulator-2.invalid"})
     """URLs of the other data centres by name; nothing answers there."""
-    services: dict[str, str] = field(default_factory=dict)
-    """URLs of further services by name, besides ``cloudapi``."""
+    services: dict[str, str] = field(default_factory=lambda: {"docker": "tcp://docker.emulator.invalid:2376"})
+    """URLs of further services by name, besides ``cloudapi``; nothing answers there."""
 
     read_only: bool = False
     """Refuse every write with a 503, as during maintenance."""
@@ -34,7 +34,7 @@ class Settings:
     rbac: bool = True
     """Enforce users and role tags; without it CloudAPI only stores them, and nobody but the account gets in."""
     limits: list[dict[str, Any]] = field(default_factory=list)
-    """The answer of ``GetAccountLimits``: dicts of ``value``, ``by``, ``check`` and what that names; never enforced."""
+    """The provisioning limits: dicts of ``value``, ``by``, ``check`` and what that names."""
 
     default_hvm_brand: str = "kvm"
     default_container_brand: str = "joyent"

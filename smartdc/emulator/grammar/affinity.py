@@ -37,13 +37,9 @@ class AffinityRule:
     value: str
     is_soft: bool
 
-    def holds(self, here: Iterable[Neighbour], elsewhere: Iterable[Neighbour]) -> bool:
-        """Return whether a node with these machines follows the rule, while the others have those."""
-        fits = any(self._is_about(machine) for machine in here)
-        if not self.is_equal:
-            return not fits
-        # What is nowhere cannot be near to anything, and is no reason to refuse.
-        return fits or not any(self._is_about(machine) for machine in elsewhere)
+    def holds(self, here: Iterable[Neighbour]) -> bool:
+        """Return whether a node with these machines follows the rule; nothing is near to what is nowhere."""
+        return any(self._is_about(machine) for machine in here) == self.is_equal
 
     def _is_about(self, machine: Neighbour) -> bool:
         if self.key in _INSTANCE:

@@ -5,6 +5,7 @@ from functools import partial
 
 from smartdc.emulator.core.javascript import written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
+from smartdc.emulator.machine.limits import check_limits
 from smartdc.emulator.machine.machine import MACHINE, NAME, deleted_reply, unallocated
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
@@ -39,7 +40,7 @@ def resize(call: Call) -> Reply:
     if answer := deleted_reply(call):
         return answer
     package = _check_resize(call)
-    return _act(call, "resize", lambda machine: _fit(machine, package), refuse=partial(_check_bhyve, package=package))
+    return _act(call, "resize", lambda machine: _fit(machine, package), refuse=partial(_check_payload, package=package))
 
 
 @operation("RenameMachine", "POST", MACHINE, action="rename")
@@ -171,6 +172,7 @@ def _check_resize(call: Call) -> PackageRecord:
         )
     if call.machine.brand == "bhyve" and not package.flexible_disk:
         raise invalid_argument("Resizing to a package without flexible disk space is not supported")
+    check_limits(call, image, package, call.machine)
     return package
 
 
@@ -184,6 +186,25 @@ def require_package(call: Call) -> PackageRecord:
     if not call.package.active:
         raise invalid_argument(f"{name} is inactive. Must use an active package")
     return call.package
+
+
+def _check_payload(call: Call, package: PackageRecord) -> None:
+    _check_bhyve(call, package)
+    _check_capacity(call, package)
+
+
+def _check_capacity(call: Call, package: PackageRecord) -> None:
+    """Refuse more memory than the machine's server has left: 409 ValidationFailed."""
+    machine = call.machine
+    node = call.state.compute_nodes.get(machine.compute_node or "")
+    more = package.memory - machine.memory
+    if node is None or node.memory is None or more <= 0:
+        return
+    there = (each for each in call.state.machines.values() if each.alive and each.compute_node == node.id)
+    left = node.memory - sum(each.memory for each in there)
+    if left < more:
+        reason = f"Required additional RAM ({more}) exceeds the server's available RAM ({left})"
+        raise validation_failed(UPDATE, "ram", "InsufficientCapacity", reason)
 
 
 def _check_bhyve(call: Call, package: PackageRecord) -> None:

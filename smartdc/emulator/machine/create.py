@@ -6,22 +6,22 @@ from typing import Any
 
 from smartdc.emulator.core.javascript import truthy, written
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, validation_failed
-from smartdc.emulator.grammar.affinity import check_affinity
 from smartdc.emulator.machine.action import check_dns_length, check_name, require_package
 from smartdc.emulator.machine.brand import choose_brand
 from smartdc.emulator.machine.disks import Layout, choose_disks, identify
+from smartdc.emulator.machine.limits import check_limits
 from smartdc.emulator.machine.machine import MACHINES, refuse_two_images
 from smartdc.emulator.machine.metadata import check_metadata
-from smartdc.emulator.machine.networks import RequestedNetwork, check_networks, choose_networks
+from smartdc.emulator.machine.networks import MAX_PUBLIC, RequestedNetwork, check_networks, choose_networks
+from smartdc.emulator.machine.placement import check_locality, choose, requested_rules
 from smartdc.emulator.machine.tag import check_triton
 from smartdc.emulator.machine.view import first_view
+from smartdc.emulator.machine.volumes import check_reach, check_volumes, mount
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.permissions import ADMINISTRATOR
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.state import catalogue
-from smartdc.emulator.state.compute import choose_node
-from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person, VolumeRecord
-from smartdc.emulator.state.transitions import JobFailed
+from smartdc.emulator.state.records import ImageRecord, MachineRecord, PackageRecord, Person
 
 PARAMETERS = "Invalid VM parameters"
 
@@ -41,14 +41,15 @@ def create_machine(call: Call) -> Reply:
     brand = choose_brand(call, image, package)
     layout = choose_disks(call, image, package, brand)
     _check_switches(call, brand)
-    networks = choose_networks(call)
+    networks = choose_networks(call, package)
     _check_fit(call, image, package)
     identity = call.state.ids.uuid("machine")
     name = _name(call, identity)
     check_dns_length(call, name)
-    _check_volumes(call, brand)
-    check_networks(call, networks)
-    rules = check_affinity(call.params.get("affinity"))
+    check_volumes(call, brand)
+    check_networks(call, networks, _max_public(image))
+    check_limits(call, image, package)
+    rules = requested_rules(call)
     metadata = _flat(call, "metadata.")
     tags = _flat(call, "tag.")
     credentials = _take_credentials(metadata)
@@ -58,45 +59,19 @@ def create_machine(call: Call) -> Reply:
         metadata["root_authorized_keys"] = root_keys
     _validate(call, name, metadata, tags)
     _require_network(networks)
-    _check_reach(call, networks)
-    machine = _make(call, identity, name, brand, image, package, layout)
-    state = call.state
     plugged = [each.network for each in networks]
-    account = call.account.id
-    node = choose_node(state.compute_nodes, state.machines.values(), package.memory, plugged, rules, account)
-    machine.compute_node = node
+    check_reach(call, plugged)
+    machine = _make(call, identity, name, brand, image, package, layout)
+    machine.compute_node = choose(call, package, plugged, rules)
     machine.metadata = metadata
     machine.tags = tags
     machine.credentials = credentials
     _plug(call, machine, networks)
     call.state.add_machine(machine)
-    _mount_volumes(call, machine)
-    call.queue("provision", _provisioned, machine=machine, undo=lambda failed: _fail(call, failed))
+    call.queue(
+        "provision", lambda made: _provisioned(call, made), machine=machine, undo=lambda failed: _fail(call, failed)
+    )
     return Reply(201, first_view(machine, call), call.location("machines", identity))
-
-
-def _mount_volumes(call: Call, machine: MachineRecord) -> None:
-    """Register a new machine with the volumes that it mounts; VMAPI would also create missing ones."""
-    names = [each.get("name") for each in call.params.get("volumes") or [] if isinstance(each, dict)]
-    for volume in call.state.volumes.values():
-        if volume.owner == machine.owner and volume.name in names:
-            volume.refs.append(machine.id)
-
-
-def _check_reach(call: Call, networks: list[RequestedNetwork]) -> None:
-    """Refuse to mount volumes that have none of the machine's networks: 409 VolumesNotReachableError."""
-    names = [each.get("name") for each in call.params.get("volumes") or [] if isinstance(each, dict)]
-    mine = [each.network.id for each in networks]
-    ready = {volume.name: volume for volume in call.state.volumes.values() if _is_mountable(call, volume)}
-    unreachable = [name for name in names if name in ready and not set(ready[name].networks) & set(mine)]
-    if unreachable:
-        reasons = [f"Volume {name} not reachable on networks {', '.join(mine)}" for name in unreachable]
-        message = f"Volumes not reachable from machine: {', '.join(reasons)}"
-        raise ApiError(409, "VolumesNotReachableError", message)
-
-
-def _is_mountable(call: Call, volume: VolumeRecord) -> bool:
-    return volume.owner == call.account.id and volume.state == "ready"
 
 
 def _require_image(call: Call) -> ImageRecord:
@@ -160,20 +135,22 @@ def _check_fit(call: Call, image: ImageRecord, package: PackageRecord) -> None:
         raise invalid_argument(
             f"You must use a package with at least {least} MiB of RAM in order to provision the selected image"
         )
+    if package.os and package.os != image.os:
+        # CloudAPI's message has the two the wrong way round.
+        raise invalid_argument(
+            f'The package and image must have the same OS, but package has "{image.os}" while image has "{package.os}"'
+        )
+
+
+def _max_public(image: ImageRecord) -> int:
+    """Return how many public networks a machine of an image may have: as many as it requires, or else one."""
+    required = image.requirements.get("networks")
+    return sum(each.get("description") == "public" for each in required) if required else MAX_PUBLIC
 
 
 def _name(call: Call, identity: str) -> str:
     short = identity.partition("-")[0]
     return call.text("name").replace("{{shortId}}", short) or short
-
-
-def _check_volumes(call: Call, brand: str) -> None:
-    if not call.params.get("volumes"):
-        return
-    if brand in ("bhyve", "kvm"):
-        raise invalid_argument(f'volumes not yet supported with brand "{brand}"')
-    if not call.settings.automount_volumes:
-        raise invalid_argument("Support for automounting volumes is not enabled")
 
 
 def _flat(call: Call, prefix: str) -> dict[str, Any]:
@@ -202,6 +179,7 @@ def _validate(call: Call, name: str, metadata: dict[str, Any], tags: dict[str, A
     check_metadata(metadata, PARAMETERS, "customer_metadata")
     check_metadata(tags, PARAMETERS, "tags")
     check_triton(tags, f"{PARAMETERS}: Invalid tags")
+    check_locality(call.params, PARAMETERS)
     if call.params.get("firewall_enabled") not in (None, True, False, "true", "false"):
         raise validation_failed(
             f"{PARAMETERS}: Invalid firewall_enabled", "firewall_enabled", "Invalid", "Must be a boolean"
@@ -252,9 +230,8 @@ def _plug(call: Call, machine: MachineRecord, networks: list[RequestedNetwork]) 
         raise
 
 
-def _provisioned(machine: MachineRecord) -> None:
-    if not machine.compute_node:
-        raise JobFailed("No compute resources available")
+def _provisioned(call: Call, machine: MachineRecord) -> None:
+    mount(call, machine)
     machine.state = "running"
 
 

@@ -33,6 +33,7 @@ def choose_disks(call: Call, image: ImageRecord, package: PackageRecord, brand: 
         )
     if not flexible:
         return _finish(Layout(package.disk, [{}, {"size": package.disk}]), image)
+    requested = requested or package.disks
     if not requested:
         rest = package.disk - image.size
         return _finish(Layout(package.disk, [{}, {"size": rest}], flexible=True), image)

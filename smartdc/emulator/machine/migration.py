@@ -3,8 +3,9 @@
 Each phase is a job of the machine. A phase that may not follow the previous one is VMAPI's 412 PreconditionFailed.
 """
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smartdc.emulator.core.clock import VirtualClock, http_date, iso, parse_date
 from smartdc.emulator.core.ids import fixed_uuid
@@ -15,9 +16,12 @@ from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
 from smartdc.emulator.pipeline.stream import KIND, Source, lines, send_chunks
-from smartdc.emulator.state import catalogue
+from smartdc.emulator.pipeline.upgrade import asks_upgrade, upgrade
 from smartdc.emulator.state.records import Job, MachineRecord
 from smartdc.emulator.state.storage import MigrationRecord
+
+if TYPE_CHECKING:
+    from smartdc.emulator.pipeline.websocket import WebSocket
 
 MIGRATE = f"{MACHINE}/migrate"
 OTHER_NODE = fixed_uuid("another compute node")
@@ -78,14 +82,43 @@ def watch(call: Call) -> Reply:
 
     With a virtual clock, or a door that cannot stream, the progress so far is the whole answer.
     """
-    read_news = _news_reader(call, _require(call, call.machine))
+    read_news = _news_reader(call, call.machine, _require(call, call.machine))
     if isinstance(call.state.clock, VirtualClock) or not call.request.upgradable:
         return Reply(200, lines(read_news()[0]), {"Content-Type": KIND})
     headers = {"Content-Type": KIND, "Transfer-Encoding": "chunked", "Connection": "close", "Date": http_date(call.now)}
     return Reply(200, headers=headers, upgrade=lambda connection: send_chunks(connection, read_news))
 
 
-def _news_reader(call: Call, migration: MigrationRecord) -> Source:
+@operation("WatchMigration", "GET", "/:account/migrations/:machine/watch")
+def watch_migration(call: Call) -> Reply:
+    """Upgrade to a WebSocket that sends the progress of the running phase until it ends, one JSON object per message.
+
+    CloudAPI 9.20 has no such path; its successor describes it, and leaves open what the objects are.
+    """
+    machine = call.find_machine(call.text("machine"))
+    read_news = _news_reader(call, machine, _require(call, machine))
+    if not asks_upgrade(call.request):
+        raise ApiError(400, "BadRequest", "expected connection upgrade")
+    return upgrade(call, lambda websocket: _send_news(websocket, read_news))
+
+
+def _send_news(websocket: "WebSocket", read_news: Source) -> None:
+    over = False
+
+    def tick() -> None:
+        nonlocal over
+        if over:
+            return
+        news, over = read_news()
+        for event in news:
+            websocket.send(json.dumps(event))
+        if over:
+            websocket.end()
+
+    websocket.run(lambda _: None, tick)
+
+
+def _news_reader(call: Call, machine: MachineRecord, migration: MigrationRecord) -> Source:
     """Return a function for the news of a migration, which leaves out phases that ended before."""
     sent = [dict(entry) for entry in migration.history]
     if sent and migration.state == "running":
@@ -94,7 +127,7 @@ def _news_reader(call: Call, migration: MigrationRecord) -> Source:
     def read_news() -> tuple[list[dict[str, Any]], bool]:
         with call.transitions.lock:
             call.transitions.settle()
-            call.transitions.read(call.machine)
+            call.transitions.read(machine)
             news = [dict(entry) for entry in migration.history if entry not in sent]
             over = migration.state != "running"
         sent.extend(news)
@@ -267,7 +300,8 @@ def _succeed(call: Call, migration: MigrationRecord, phase: str, machine: Machin
     if phase == "switch":
         _close(migration, "successful", now)
         _write(migration, "switch", now)
-        machine.compute_node = OTHER_NODE if machine.compute_node == catalogue.COMPUTE_NODE else catalogue.COMPUTE_NODE
+        others = [node for node in call.state.compute_nodes if node != machine.compute_node]
+        machine.compute_node = others[0] if others else OTHER_NODE
     _close(migration, "successful", now)
     migration.syncs += phase == "sync"
     migration.state = "successful" if phase in ("switch", "abort") else "paused"

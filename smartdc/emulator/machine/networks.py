@@ -7,7 +7,7 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.javascript import truthy
 from smartdc.emulator.core.reply import ApiError, invalid_argument, missing_parameter, not_found
 from smartdc.emulator.pipeline.call import Call
-from smartdc.emulator.state.records import NetworkRecord
+from smartdc.emulator.state.records import NetworkRecord, PackageRecord
 
 MAX_PUBLIC = 1
 
@@ -20,34 +20,32 @@ class RequestedNetwork:
     ip: str | None = None
 
 
-def choose_networks(call: Call) -> list[RequestedNetwork]:
-    """Return the networks of the request, or the default ones: the first public and the first internal network."""
+def choose_networks(call: Call, package: PackageRecord) -> list[RequestedNetwork]:
+    """Return the networks of the request, or of its package, or the default ones: the first public and internal network."""
     requested = call.params.get("networks")
     if not isinstance(requested, list):
-        return _defaults(call)
+        if package.networks is None:
+            return _defaults(call)
+        requested = package.networks
     chosen: dict[str, RequestedNetwork] = {}
     for place, item in enumerate(requested):
         identity, ip = _read(call, place, item)
-        network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+        network = next((network for network in call.state.offered_to(call.account) if network.id == identity), None)
         if not network:
             raise invalid_argument("Invalid Networks")
         chosen.setdefault(identity, RequestedNetwork(network, ip))
     return list(chosen.values())
 
 
-def check_networks(call: Call, networks: list[RequestedNetwork]) -> None:
-    """Refuse more than one public network: 409; and unavailable addresses: 404, 409, 422."""
+def check_networks(call: Call, networks: list[RequestedNetwork], most: int = MAX_PUBLIC) -> None:
+    """Refuse more than ``most`` public networks: 409; and unavailable addresses: 404, 409, 422."""
     public = [each for each in networks if each.network.public]
-    if len(public) > MAX_PUBLIC and not call.settings.allow_multiple_public_networks:
-        raise invalid_argument(f"Can specify a maximum of {MAX_PUBLIC} public networks")
+    if len(public) > most and not call.settings.allow_multiple_public_networks:
+        raise invalid_argument(f"Can specify a maximum of {most} public networks")
     for each in networks:
         check_address(each.network, each.ip)
         if each.ip in each.network.taken:
-            reason = {
-                "field": "ipv4_ips",
-                "code": "InvalidParameter",
-                "message": f"IP {each.ip} is in use",
-            }
+            reason = {"field": "ip", "code": "UsedBy", "message": "IP in use"}
             raise ApiError(422, "InvalidParameters", "Invalid parameters", [reason])
 
 
@@ -64,12 +62,16 @@ def check_address(network: NetworkRecord, ip: str | None) -> None:
 def _defaults(call: Call) -> list[RequestedNetwork]:
     requested = call.params.get("default_networks")
     kinds = requested if isinstance(requested, list) and requested else ["external", "internal"]
-    seen = call.state.networks_of(call.account)
+    seen = call.state.offered_to(call.account)
     external = next((network for network in seen if network.public), None)
     # A network with a NIC tag of its own is neither: nobody gets it without asking.
-    internal = next((network for network in seen if not network.public and not network.nic_tag), None)
+    internal = next((network for network in seen if not network.public and _is_internal(network)), None)
     pairs = (("external", external), ("internal", internal))
     return [RequestedNetwork(network) for kind, network in pairs if network and kind in kinds]
+
+
+def _is_internal(network: NetworkRecord) -> bool:
+    return network.nic_tag == "internal" or not (network.nic_tag or network.members)
 
 
 def _read(call: Call, place: int, item: Any) -> tuple[str, str | None]:
@@ -119,7 +121,7 @@ def _read_address(call: Call, identity: str, addresses: Any) -> str:
         raise invalid_argument(f"ipv4_ips: network with ipv4_uuid {identity} should contain a single IP array")
     if not isinstance(addresses[0], str):
         raise invalid_argument("ipv4_ips[0]: string expected")
-    network = next((network for network in call.state.networks_of(call.account) if network.id == identity), None)
+    network = next((network for network in call.state.offered_to(call.account) if network.id == identity), None)
     if not network:
         raise not_found(f"ipv4_uuid: network {identity} not found")
     if network.members:

@@ -41,6 +41,7 @@ def add_nic(call: Call) -> Reply:
     network = _require_network(call, identity)
     if existing := _existing_nic(call, identity):
         return Reply(302, headers=_location(call, existing))
+    _check_server(call, network)
     if call.machine.state == "deleted":
         raise not_found("VM not found")
     _check_address(network, ip)
@@ -98,6 +99,13 @@ def _existing_nic(call: Call, identity: str) -> NicRecord | None:
     if len(found) > 1:
         raise ApiError(500, "InternalError", "VM has multiple NICs on that network")
     return found[0] if found else None
+
+
+def _check_server(call: Call, network: NetworkRecord) -> None:
+    """Refuse a network that the machine's server is not connected to: 409 InvalidArgument."""
+    node = call.state.compute_nodes.get(call.machine.compute_node or "")
+    if node and not node.is_connected_to(network):
+        raise invalid_argument("Server does not support that network")
 
 
 def _check_address(network: NetworkRecord, ip: str | None) -> None:

@@ -1,10 +1,10 @@
 """A machine's tags: changes are jobs, and their answers are predictions."""
 
-import json
 import re
 from typing import Any
 
 from smartdc.emulator.core.reply import ApiError, Reply, not_found, validation_failed
+from smartdc.emulator.grammar.triton_tags import objection_to
 from smartdc.emulator.machine.machine import MACHINE
 from smartdc.emulator.machine.metadata import check_metadata
 from smartdc.emulator.pipeline.call import Call
@@ -17,23 +17,6 @@ TAG = f"{MACHINE}/tags/:tag"
 SKIPPED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image"})
 """Names that CloudAPI takes for its own parameters and silently drops."""
 
-TRITON = {
-    "triton.cmon.groups": "string",
-    "triton.cns.services": "string",
-    "triton.cns.disable": "boolean",
-    "triton.cns.reverse_ptr": "string",
-    "triton.network.public": "string",
-    "triton.network.public_ipv4": "string",
-    "triton.placement.exclude_virtual_servers": "boolean",
-    "triton._test.string": "string",
-    "triton._test.number": "number",
-    "triton._test.boolean": "boolean",
-}
-"""The special tags and the types of their values; no other name may begin with ``triton.``."""
-
-_GROUPS = 100
-_GROUP = re.compile(r"[a-z0-9_-]+", re.IGNORECASE)
-_DNS = re.compile(r"(?=.{1,255}$)[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*", re.IGNORECASE)
 _DOCKER = re.compile(r"sdc_docker$|docker:label:(triton|(com|io|org)\.docker(project)?)\.")
 """The tags reserved for Docker's service."""
 
@@ -92,31 +75,8 @@ def delete_all_tags(call: Call) -> Reply:
 def check_triton(tags: dict[str, Any], message: str) -> None:
     """Refuse invalid ``triton.`` tags: 409 ValidationFailed."""
     for key, value in tags.items():
-        if key.startswith("triton.") and (reason := _objection(key, value)):
+        if key.startswith("triton.") and (reason := objection_to(key, value)):
             raise _invalid(message, reason)
-
-
-def _objection(key: str, value: object) -> str | None:
-    if key not in TRITON:
-        return f'Unrecognized special triton tag "{key}"'
-    if _kind(value) != TRITON[key]:
-        return f'Triton tag "{key}" value must be a {TRITON[key]}: {json.dumps(value)} ({_kind(value)})'
-    return _form_objection(key, value)
-
-
-def _kind(value: object) -> str:
-    return "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
-
-
-def _form_objection(key: str, value: object) -> str | None:
-    if key == "triton.cmon.groups":
-        groups = [group.strip() for group in str(value).split(",")]
-        fit = all(len(group) <= _GROUPS and _GROUP.fullmatch(group) for group in groups)
-        if not fit or len(groups) > _GROUPS or len(set(groups)) < len(groups):
-            return f'Triton tag "{key}" must be up to {_GROUPS} different groups of 1 to {_GROUPS} characters'
-    if key == "triton.cns.reverse_ptr" and not _DNS.fullmatch(str(value)):
-        return f'Triton tag "{key}" must be a DNS name'
-    return None
 
 
 def _given(call: Call, message: str) -> dict[str, Any]:

@@ -149,6 +149,7 @@ GetMigration GET /:account/migrations/:machine 9.6.0
 MigrateMachineEstimate GET /:account/machines/:machine/migrate -
 Migrate POST /:account/machines/:machine/migrate 9.6.0
 Migrate:watch POST /:account/machines/:machine/migrate 9.6.0 watch
+WatchMigration GET /:account/migrations/:machine/watch newer
 CreateFirewallRule POST /:account/fwrules -
 ListFirewallRules GET /:account/fwrules -
 HeadFirewallRules HEAD /:account/fwrules -

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smartdc.emulator.core.javascript import written
+from smartdc.emulator.core.javascript import type_of, written
 from smartdc.emulator.core.reply import invalid_argument
 from smartdc.emulator.pipeline.call import Call
 
@@ -49,14 +49,14 @@ def _faults(params: dict[str, Any], schema: Schema) -> Iterator[tuple[str, str]]
 
 def _faults_of(path: str, value: Any, form: Form) -> Iterator[tuple[str, str]]:
     if form.kind and not _is(form.kind, value):
-        yield path, f"{written(value)} - {_type(value)} value found, but a {form.kind} is required".lower()
+        yield path, f"{written(value)} - {type_of(value)} value found, but a {form.kind} is required".lower()
     if isinstance(value, list) and form.items:
         for place, item in enumerate(value):
             yield from _faults_of(f"{path}[{place}]", item, form.items)
     if isinstance(value, str) and form.pattern and not re.fullmatch(form.pattern.strip("^$"), value, re.ASCII):
         wanted = f"does not match the regex pattern {form.pattern}".lower()
         yield path, "must be an IPv4 address" if form.pattern == ADDRESS else wanted
-    if _type(value) == "number":
+    if type_of(value) == "number":
         yield from _limits(path, value, form)
 
 
@@ -72,7 +72,7 @@ def _is(kind: str, value: Any) -> bool:
         return isinstance(value, list)
     if kind == "integer":
         return whole(value) is not None
-    return _type(value) == kind
+    return type_of(value) == kind
 
 
 def whole(value: Any) -> int | None:
@@ -84,12 +84,3 @@ def whole(value: Any) -> int | None:
     except (ValueError, OverflowError):
         return None
     return int(number) if number is not None and number.is_integer() else None
-
-
-def _type(value: Any) -> str:
-    """Return JavaScript's name of a value's type."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, str):
-        return "string"
-    return "number" if isinstance(value, int | float) else "object"

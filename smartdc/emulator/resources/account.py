@@ -5,9 +5,10 @@ from typing import Any
 from smartdc.emulator.core.clock import iso
 from smartdc.emulator.core.reply import Reply, invalid_argument
 from smartdc.emulator.core.versions import SERVED
+from smartdc.emulator.machine.limits import used
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.state.records import AccountRecord, MachineRecord
+from smartdc.emulator.state.records import AccountRecord
 
 ACCOUNT = "/:account"
 OPTIONAL = ("companyName", "firstName", "lastName", "address", "city", "state", "postalCode", "country", "phone")
@@ -52,23 +53,7 @@ def update_account(call: Call) -> Reply:
 @operation("GetAccountLimits", "GET", "/:account/limits")
 def get_limits(call: Call) -> Reply:
     """Return the provisioning limits and their use; there are none without the plugin that sets them."""
-    return Reply(200, [{**limit, "used": _used(call, limit)} for limit in call.settings.limits])
-
-
-def _used(call: Call, limit: dict[str, Any]) -> int:
-    """Return what the machines under a limit use: MiB of memory, GiB of disk, or their number."""
-    machines = [machine for machine in call.state.machines_of(call.account) if machine.alive]
-    machines = [machine for machine in machines if _concerns(call, limit, machine)]
-    if limit.get("by") == "ram":
-        return sum(machine.memory for machine in machines)
-    return sum(machine.disk for machine in machines) // 1024 if limit.get("by") == "quota" else len(machines)
-
-
-def _concerns(call: Call, limit: dict[str, Any], machine: MachineRecord) -> bool:
-    check = limit.get("check", "")
-    image = call.state.images.get(machine.image)
-    known = {"brand": machine.brand, "os": image.os if image else None, "image": image.name if image else None}
-    return check not in known or limit.get(check) in ("any", known[check])
+    return Reply(200, [{**limit, "used": used(call, limit)} for limit in call.settings.limits])
 
 
 def view(account: AccountRecord) -> dict[str, Any]:

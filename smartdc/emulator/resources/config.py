@@ -6,7 +6,6 @@ from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.router import operation
-from smartdc.emulator.resources.network import visible
 
 CONFIG = "/:account/config"
 
@@ -28,9 +27,9 @@ def update_config(call: Call) -> Reply:
         raise invalid_argument('property "default_network": is missing and it is required')
     if not isinstance(network, str) or not UUID.fullmatch(network):
         raise invalid_argument('property "default_network": must be a UUID')
-    if network not in [each.id for each in visible(call)]:
+    if network not in [each.id for each in call.state.offered_to(call.account)]:
         raise invalid_argument("unknown network")
-    if not call.settings.fabrics:
+    if not (call.settings.fabrics and call.account.default_network):
         # Nothing has made the record that would be changed: it comes with the account's first fabric network.
         raise ApiError(500, "InternalError", "Config currently unavailable.")
     call.account.default_network = network

@@ -50,9 +50,7 @@ UPDATE: Schema = {
 def list_networks(call: Call) -> Reply:
     """Return the account's networks and pools, but no members of pools; with ``fabric`` only those on fabrics."""
     fabric_only = bool(call.query.get("fabric"))
-    seen = visible(call)
-    members = {member for network in seen for member in network.members}
-    listed = [network for network in seen if network.id not in members and (network.fabric or not fabric_only)]
+    listed = [network for network in call.state.offered_to(call.account) if network.fabric or not fabric_only]
     return Reply(200, [view(network, call) for network in listed])
 
 

@@ -69,6 +69,6 @@ def _passes(package: PackageRecord, call: Call) -> bool:
     return (
         all(str(read(package)) == str(params[name]) for name, read in _EXACT.items() if params.get(name))
         and fnmatchcase(package.name, call.text("name") or "*")
-        and fnmatchcase(package.group, call.text("group") or "*")
+        and fnmatchcase(package.group or "", call.text("group") or "*")
         and _BOOLEANS.get(call.text("flexible_disk"), package.flexible_disk) == package.flexible_disk
     )

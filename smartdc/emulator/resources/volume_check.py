@@ -43,7 +43,7 @@ def _read_predicate(text: str, query: dict[str, Any]) -> tuple[predicate.Predica
     try:
         condition = predicate.parse(text)
     except ValueError as error:
-        return {}, [f"Error: {error}"]
+        return {}, [f"VError: {error}"]
     leaves = predicate.leaves(condition)
     wrong = [error for field, value in leaves for error in _value_errors(field, value)]
     if wrong:

@@ -51,6 +51,10 @@ def images() -> dict[str, ImageRecord]:
         _image("base-64-lts", "21.4.1", "smartos", "zone-dataset", "Disabled: no longer available for new machines.",
                state="disabled", published=START - 1200 * _DAY),
         _image("alpine", "3.20", "linux", "docker", "A Docker image, listed only by its type."),
+        _image("ubuntu-16.04", "20170403", "linux", "lx-dataset", "Ubuntu 16.04, which many test suites ask for.",
+               requirements={"brand": "lx"}, published=START - 3000 * _DAY),
+        _image("ubuntu-certified-16.04", "20190514", "linux", "zvol", "Ubuntu 16.04 for KVM and bhyve machines.",
+               size=10_240, published=START - 2400 * _DAY),
     ]  # fmt: skip
     return {image.id: image for image in found}
 

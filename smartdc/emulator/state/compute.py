@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from smartdc.emulator.grammar.affinity import AffinityRule
 from smartdc.emulator.state.records import MachineRecord, NetworkRecord
 
+COMMON_TAGS = frozenset({"", "external", "internal"})
+"""The NIC tags that every server has; an empty one stands for any of them."""
+
 
 @dataclass(slots=True)
 class ComputeNode:
@@ -14,7 +17,11 @@ class ComputeNode:
     id: str
     memory: int | None = None
     nic_tags: frozenset[str] = field(default_factory=frozenset)
-    """The tags of the networks that it is connected to, beside those that have no tag."""
+    """The tags of the networks that it is connected to, beside those that every server has."""
+
+    def is_connected_to(self, network: NetworkRecord) -> bool:
+        """Return whether machines here can be on a network."""
+        return network.nic_tag in COMMON_TAGS or network.nic_tag in self.nic_tags
 
 
 def choose_node(
@@ -31,7 +38,7 @@ def choose_node(
     """
     if len(nodes) == 1 and not rules and all(node.memory is None for node in nodes.values()):
         return next(iter(nodes))
-    tags = {network.nic_tag for network in networks if network.nic_tag}
+    wanted = list(networks)
     there: dict[str | None, list[MachineRecord]] = {name: [] for name in nodes}
     for machine in machines:
         if machine.alive:
@@ -40,9 +47,8 @@ def choose_node(
     for name, node in nodes.items():
         used = sum(machine.memory for machine in there[name])
         mine = [machine for machine in there[name] if machine.owner == owner]
-        elsewhere = [machine for each in there if each != name for machine in there[each] if machine.owner == owner]
-        fits = {rule: rule.holds(mine, elsewhere) for rule in rules}
+        fits = {rule: rule.holds(mine) for rule in rules}
         hard = all(good for rule, good in fits.items() if not rule.is_soft)
-        if hard and tags <= node.nic_tags and (node.memory is None or used + memory <= node.memory):
+        if hard and all(map(node.is_connected_to, wanted)) and (node.memory is None or used + memory <= node.memory):
             kept[name] = sum(fits.values())
     return min(kept, key=lambda name: (-kept[name], len(there[name])), default=None)

@@ -12,8 +12,7 @@ from smartdc.emulator.grammar.firewall_text import Rule
 HVM = ("kvm", "bhyve")
 """The brands of hardware virtual machines."""
 
-INDEXED = frozenset({"owner", "name", "state"})
-"""The attributes of a machine that its table has indexes on."""
+INDEXED = frozenset({"owner", "name", "state"})  # the attributes of a machine that its table has indexes on
 
 
 @dataclass(slots=True)
@@ -137,7 +136,7 @@ class ImageRecord:
 
 @dataclass(slots=True)
 class PackageRecord:
-    """A package; memory, disk and swap in MiB."""
+    """A package; memory, disk and swap in MiB. Images must have its ``os``; its networks replace the default ones."""
 
     id: str
     name: str
@@ -145,14 +144,16 @@ class PackageRecord:
     disk: int
     vcpus: int = 0
     version: str = "1.0.0"
-    group: str = "standard"
+    group: str | None = "standard"
     description: str | None = ""
     brand: str | None = None
     flexible_disk: bool | None = None
     disks: list[dict[str, Any]] | None = None
     swap: int | None = None
     """None for twice the memory."""
-    lwps: int = 4000
+    lwps: int | None = 4000
+    os: str | None = None
+    networks: list[str] | None = None
     active: bool = True
     default: bool = False
     owners: list[str] = field(default_factory=list)
@@ -212,7 +213,7 @@ class NetworkRecord:
     @property
     def first(self) -> IPv4Address:
         """The first address for machines."""
-        return IPv4Address(self.start) if self.start else self.subnet[5]
+        return IPv4Address(self.start) if self.start else self.subnet[min(5, self.subnet.num_addresses - 2)]
 
     @property
     def last(self) -> IPv4Address:

@@ -10,6 +10,7 @@ from smartdc.emulator.core.ids import Ids, fixed_uuid
 from smartdc.emulator.core.public_key import PublicKey
 from smartdc.emulator.core.reply import ApiError, invalid_argument
 from smartdc.emulator.core.settings import Settings
+from smartdc.emulator.grammar.firewall_text import read_rule
 from smartdc.emulator.state import catalogue
 from smartdc.emulator.state.compute import ComputeNode
 from smartdc.emulator.state.feed import Feed
@@ -215,11 +216,25 @@ class State:
         """Return the networks and pools that the account can see, the members of the pools included."""
         return [network for network in self.networks.values() if network.visible_to(account.id)]
 
+    def offered_to(self, account: AccountRecord) -> list[NetworkRecord]:
+        """Return the networks that lists show the account and that its machines can be put on: pools first, no members."""
+        seen = [network for network in self.networks_of(account) if network.nic_tag != "admin"]
+        members = {member for network in seen for member in network.members}
+        return sorted(
+            (network for network in seen if network.id not in members), key=lambda network: not network.members
+        )
+
     def add_compute_node(self, name: str, *, memory: int | None = None, nic_tags: Iterable[str] = ()) -> ComputeNode:
         """Create another server for machines, with as many MiB of memory and connected to networks with these tags."""
         node = ComputeNode(fixed_uuid(f"compute node {name}"), memory, frozenset(nic_tags))
         self.compute_nodes[node.id] = node
         return node
+
+    def add_global_rule(self, rule: str, *, enabled: bool = True) -> FirewallRuleRecord:
+        """Create a firewall rule of the operator, such as ``FROM any TO all vms ALLOW icmp TYPE all``."""
+        made = FirewallRuleRecord(self.ids.uuid("rule"), None, read_rule(rule), enabled)
+        self.firewall_rules[made.id] = made
+        return made
 
     def holder(self, machine: str) -> MachineRecord | None:
         """Return the machine that an address is taken for, which may be a hidden one."""

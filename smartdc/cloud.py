@@ -1,0 +1,202 @@
+"""`Cloud`: several data centres as one, asked at the same time.
+
+A data centre that does not answer is no reason to know nothing of the others, and none to forget about it either: a
+list has the entries of those that answered, and keeps the errors of the others.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
+from threading import Thread
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from smartdc.auth.profile import HOW_TO, profiles
+from smartdc.core.resource import Resource
+from smartdc.datacenter import DataCenter
+from smartdc.errors import ConfigError, InputError, SmartDCError
+from smartdc.http.deadline import Deadline, ending_by
+
+__all__ = ["Cloud", "CloudList"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Resource)
+P = ParamSpec("P")
+
+
+class CloudList(list[R], Generic[R]):
+    """The resources of several data centres: those of the first, of the second and so on.
+
+    Public images and packages have the same UUID in every data centre, and are equal then: tell them apart by the key
+    that `by_key` has.
+    """
+
+    def __init__(self, found: Mapping[str, list[R]], errors: Mapping[str, SmartDCError]) -> None:
+        super().__init__(resource for resources in found.values() for resource in resources)
+        self.by_datacenter = dict(found)
+        """The list of each data centre that answered, by its name."""
+        self.errors = dict(errors)
+        """The error of each data centre that did not answer, by its name."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every data centre has answered."""
+        return not self.errors
+
+    @property
+    def by_key(self) -> dict[tuple[str, str], R]:
+        """The resources by their data centre's name and their id, or their name where they have no id."""
+        return {
+            (name, str(resource[resource.id_key])): resource
+            for name, resources in self.by_datacenter.items()
+            for resource in resources
+        }
+
+
+def _everywhere(method: Callable[Concatenate[DataCenter, P], list[R]]) -> Callable[Concatenate[Cloud, P], CloudList[R]]:
+    """Make the method of a data centre that lists something one of `Cloud`, with the same parameters."""
+
+    @functools.wraps(method)
+    def listing(self: Cloud, /, *args: P.args, **kwargs: P.kwargs) -> CloudList[R]:
+        found, errors = self.ask(lambda dc: getattr(dc, method.__name__)(*args, **kwargs))
+        return CloudList(found, errors)
+
+    return listing
+
+
+class Cloud(Mapping[str, DataCenter]):
+    """Several data centres as one: a mapping from their names to `DataCenter` objects, with their listings.
+
+    Each listing takes the parameters of the data centre's method of that name. All data centres are asked at the same
+    time, each for at most the seconds of its own ``timeout``. If one does not answer, a WARNING is logged, and the
+    list has its error in ``errors``; if none answers, the error of the first is raised.
+
+    Args:
+        datacenters: the data centres by the names that you give them.
+    """
+
+    def __init__(self, datacenters: Mapping[str, DataCenter]) -> None:
+        self._datacenters = dict(datacenters)
+        if not self._datacenters:
+            raise InputError("a Cloud needs at least one data centre")
+        if strange := [each for each in self._datacenters.values() if not isinstance(each, DataCenter)]:
+            raise InputError(f"a Cloud is made of DataCenter objects by name, got {type(strange[0]).__name__}")
+
+    @classmethod
+    def from_profiles(cls, names: Iterable[str] | None = None, **settings: Any) -> Self:
+        """Make a cloud of the profiles of the ``triton`` command, and of the environment where it is set (``env``).
+
+        Profiles of the same account in the same data centre count once, under the name of the first.
+
+        Args:
+            names: take only these profiles.
+            settings: further settings of every `DataCenter`, such as ``timeout``.
+        """
+        chosen = [profile.name for profile in profiles()] if names is None else list(names)
+        if not chosen:
+            raise ConfigError(f"there are no profiles: {HOW_TO}")
+        found: dict[str, DataCenter] = {}
+        for name in chosen:
+            datacenter = DataCenter(profile=name, **settings)
+            if datacenter in found.values():
+                log.info("profile %s is left out: another one has the same account and data centre", name)
+            else:
+                found[name] = datacenter
+        return cls(found)
+
+    @classmethod
+    def everywhere(cls, dc: DataCenter) -> Self:
+        """Make a cloud of all data centres that `dc` lists, with its account, key and settings: ``ListDatacenters``."""
+        urls = dc.datacenters()
+        return cls({name: dc if url.rstrip("/") == dc.base_url else dc.datacenter(name) for name, url in urls.items()})
+
+    machines = _everywhere(DataCenter.machines)
+    images = _everywhere(DataCenter.images)
+    packages = _everywhere(DataCenter.packages)
+    networks = _everywhere(DataCenter.networks)
+    vlans = _everywhere(DataCenter.vlans)
+    volumes = _everywhere(DataCenter.volumes)
+    migrations = _everywhere(DataCenter.migrations)
+    firewall_rules = _everywhere(DataCenter.firewall_rules)
+    ssh_keys = _everywhere(DataCenter.ssh_keys)
+    access_keys = _everywhere(DataCenter.access_keys)
+    users = _everywhere(DataCenter.users)
+    roles = _everywhere(DataCenter.roles)
+    policies = _everywhere(DataCenter.policies)
+
+    def ask(self, function: Callable[[DataCenter], T]) -> tuple[dict[str, T], dict[str, SmartDCError]]:
+        """Call a function with every data centre, at the same time; return what it returned, and the errors, by name.
+
+        It takes as long as the slowest data centre, and no longer than the ``timeout`` of the one that hangs. Only a
+        `SmartDCError` counts as no answer; any other exception is raised, and so is an `InputError`, which is the caller's.
+        """
+        values: dict[str, T] = {}
+        raised: dict[str, BaseException] = {}
+
+        def run(name: str, dc: DataCenter) -> None:
+            try:
+                values[name] = ending_by(Deadline(dc.timeout, dc.clock)).run(function, dc)
+            except BaseException as error:  # noqa: BLE001 (raised in the thread that asked)
+                raised[name] = error
+
+        # Threads that an interrupt leaves behind end by their deadlines, and do not keep the process alive.
+        threads = [
+            Thread(target=copy_context().run, args=(run, name, dc), name=f"smartdc-{name}", daemon=True)
+            for name, dc in self._datacenters.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {name: values[name] for name in self if name in values}, self._errors(raised)
+
+    def _errors(self, raised: Mapping[str, BaseException]) -> dict[str, SmartDCError]:
+        """Return the errors in the order of the data centres; raise one where nobody answered or the function is to blame."""
+        errors: dict[str, SmartDCError] = {}
+        for name in self:
+            error = raised.get(name)
+            if isinstance(error, SmartDCError) and not isinstance(error, InputError):
+                log.warning("no result from the data centre %s: %s", name, error)
+                errors[name] = error
+            elif error:
+                raise error
+        if len(errors) == len(self):
+            first = errors[next(iter(self))]
+            first.add_note(f"None of the data centres {', '.join(self)} has answered.")
+            raise first
+        return errors
+
+    def name_of(self, resource: Resource) -> str:
+        """Return the name of the data centre that a resource of this cloud is in."""
+        for name, dc in self._datacenters.items():
+            if dc is getattr(resource, "datacenter", None):
+                return name
+        raise InputError(f"{resource!r} is in none of the data centres {', '.join(self)}")
+
+    def close(self) -> None:
+        """Close the connections to all data centres; a later call opens new ones."""
+        for dc in self._datacenters.values():
+            dc.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getitem__(self, name: str) -> DataCenter:
+        return self._datacenters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._datacenters)
+
+    def __len__(self) -> int:
+        return len(self._datacenters)
+
+    def __repr__(self) -> str:
+        """Show the names of the data centres."""
+        return f"<{type(self).__name__} {', '.join(self._datacenters)}>"

@@ -1,0 +1,109 @@
+"""Complete names and keys in Python's own console, and keep a history of what was typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import rlcompleter
+import sys
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+try:
+    import readline
+except ImportError:  # Windows has none; the session works without completion
+    readline = None  # type: ignore[assignment]
+
+__all__ = ["History", "complete", "history_file", "history_of_this_terminal"]
+
+LENGTH = 1000
+"""Lines that are kept."""
+
+_KEY = re.compile(r"([A-Za-z_][\w.]*)\[[\"']([^\"']*)$")
+
+
+class Completer(rlcompleter.Completer):
+    """Completes names, and the keys of a mapping after ``machine["``."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        super().__init__(names)
+        self._names = names
+        self._keys: list[str] | None = None
+
+    def complete(self, text: str, state: int) -> Any:
+        """Return the match of that number, or None behind the last one."""
+        if state == 0:
+            self._keys = self.keys(readline.get_line_buffer()[: readline.get_endidx()], text)
+        if self._keys is None:
+            return super().complete(text, state)
+        return self._keys[state] if state < len(self._keys) else None
+
+    def keys(self, line: str, text: str) -> list[str] | None:
+        """Return how `text`, the last word of a line, may go on as a key; None where the line is about no key. The editor closes the quote."""
+        found = _KEY.search(line)
+        thing = self._value(found[1]) if found else None
+        if found is None or not isinstance(thing, Mapping):
+            return None
+        typed = found[2]
+        begin = len(typed) - len(text)  # the editor's word is only the part of the key behind a hyphen
+        return [key[begin:] for key in map(str, thing) if key.startswith(typed)]
+
+    def _value(self, dotted: str) -> Any:
+        """Return what a dotted name stands for, or None; a property is not read: it may ask CloudAPI."""
+        first, *others = dotted.split(".")
+
+        def attribute(thing: Any, name: str) -> Any:
+            return None if isinstance(getattr(type(thing), name, None), property) else getattr(thing, name, None)
+
+        return reduce(attribute, others, self._names.get(first))
+
+
+class History:
+    """Lines typed in this and earlier sessions, in a file that nobody else may read.
+
+    Each line is added when it is typed: a session may be killed with its terminal, and others may run beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there; where that cannot be, there is no history."""
+        self._path: Path | None = path
+        self._known = 0
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            path.chmod(0o600)
+            readline.read_history_file(path)
+        except OSError:
+            self._path = None
+        readline.set_history_length(LENGTH)
+        self._known = readline.get_current_history_length()
+
+    def keep(self) -> None:
+        """Keep the line that was typed, unless it is empty."""
+        known, self._known = self._known, readline.get_current_history_length()
+        if self._path is None or self._known == known:
+            return
+        try:
+            readline.append_history_file(1, self._path)
+        except OSError:
+            self._path = None
+
+
+def history_file(environ: Mapping[str, str]) -> Path:
+    """Return where the history is: in the user's directory for state."""
+    state = environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state") / "smartdc" / "history"
+
+
+def history_of_this_terminal() -> History | None:
+    """Return the history, if there is a terminal to type at."""
+    return History(history_file(os.environ)) if readline is not None and sys.stdin.isatty() else None
+
+
+def complete(names: dict[str, Any]) -> None:
+    """Complete on Tab, where readline is installed."""
+    if readline is not None:
+        readline.set_completer(Completer(names).complete)
+        readline.parse_and_bind("tab: complete")

@@ -1,0 +1,147 @@
+"""Make an interactive session pleasant: tables are echoed, errors show no frames of ours, and mistyped names are guessed.
+
+The shell has this from the beginning; any other session of IPython, and a notebook, with ``%load_ext smartdc``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import code
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import smartdc
+from smartdc.core import parameters
+from smartdc.core.shown import ShownAsTable
+from smartdc.errors import SmartDCError
+
+__all__ = ["console_hooks", "load_ipython_extension", "suggestion", "without_our_frames"]
+
+PACKAGE = str(Path(__file__).parents[1])
+
+_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+
+
+@contextmanager
+def console_hooks() -> Iterator[None]:
+    """Echo values and errors of Python's own console as the session does, until it ends."""
+    former, had_prompt = (sys.displayhook, sys.excepthook), hasattr(sys, "ps1")
+    sys.displayhook, sys.excepthook = _echo, _explain
+    try:
+        yield
+    finally:
+        sys.displayhook, sys.excepthook = former
+        if not had_prompt:  # which the console leaves behind
+            vars(sys).pop("ps1", None)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Show errors in a session of IPython, or in a notebook, as the shell does: ``%load_ext smartdc``."""
+    shell.set_custom_exc((SmartDCError, AttributeError, TypeError), _explain_in_ipython)
+
+
+def _echo(value: object) -> None:
+    """Show what has its own way of showing itself, through `rich` where that is installed, and the rest as ever."""
+    if not isinstance(value, ShownAsTable):
+        sys.__displayhook__(value)
+        return
+    if sys.stdout.isatty() and (rich := _rich()):
+        rich.get_console().print(value)
+    else:
+        print(value.as_text())  # noqa: T201 (it is the echo)
+    builtins._ = value  # type: ignore[attr-defined]
+
+
+def _rich() -> Any:
+    try:
+        return import_module("rich")
+    except ModuleNotFoundError:
+        return None
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error as Python does, but for our frames and what a mistyped name may have meant."""
+    if trace is not None and trace.tb_frame.f_code.co_filename == code.__file__:
+        trace = trace.tb_next  # the console itself
+    with _bared(error):
+        lines = traceback.format_exception(kind, error, without_our_frames(error, trace))
+    text = "".join(lines)
+    if "Did you mean" not in text and (close := suggestion(error)):
+        text = f"{text.rstrip()}. Did you mean: '{close}'?\n"
+    print(text, end="", file=sys.stderr)  # noqa: T201 (it is what a console does)
+
+
+def _explain_in_ipython(
+    shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: int | None = None
+) -> list[str]:
+    with _bared(error):
+        lines: list[str] = shell.InteractiveTB.structured_traceback(
+            kind, error, without_our_frames(error, trace), tb_offset=tb_offset
+        )
+    if "Did you mean" not in str(error) and (close := suggestion(error)):
+        lines = [*lines, f"Did you mean: '{close}'?"]
+    shell._showtraceback(kind, error, lines)  # noqa: SLF001 (as IPython's documentation of custom handlers has it)
+    return lines
+
+
+def without_our_frames(error: BaseException, trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user."""
+    frames = list(_links(trace))
+    if not _explains_itself(error, frames):
+        return trace
+    rest = None
+    for link in reversed(frames):
+        if not _is_ours(link):
+            rest = TracebackType(rest, link.tb_frame, link.tb_lasti, link.tb_lineno)
+    return rest
+
+
+def _links(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _is_ours(link: TracebackType) -> bool:
+    return link.tb_frame.f_code.co_filename.startswith(PACKAGE)
+
+
+def _explains_itself(error: BaseException, frames: list[TracebackType]) -> bool:
+    """Tell an error of ours, or a refusal of wrong arguments, from a mistake of this package's."""
+    if isinstance(error, SmartDCError):
+        return True
+    innermost = frames[-1].tb_frame.f_code.co_filename if frames else ""
+    return isinstance(error, TypeError) and innermost == parameters.__file__
+
+
+@contextmanager
+def _bared(error: BaseException) -> Iterator[None]:
+    """Leave out for a while what led to an error of ours, which says it in its own words."""
+    former = error.__cause__, error.__context__, error.__suppress_context__
+    if isinstance(error, SmartDCError):
+        error.__cause__ = error.__context__ = None
+    try:
+        yield
+    finally:
+        error.__cause__, error.__context__, error.__suppress_context__ = former
+
+
+def suggestion(error: BaseException) -> str | None:
+    """Return the name that a mistyped attribute or argument is close to."""
+    mistyped, names = "", list[str]()
+    if isinstance(error, AttributeError) and error.name and error.obj is not None:
+        mistyped, names = error.name, [name for name in dir(error.obj) if not name.startswith("_")]
+    elif isinstance(error, TypeError) and (found := _UNEXPECTED.fullmatch(str(error))):
+        method = getattr(getattr(smartdc, found[1], None), found[2], None)
+        mistyped, names = found[3], list(inspect.signature(method).parameters) if method else []
+    close = get_close_matches(mistyped, names, 1)
+    return close[0] if close else None

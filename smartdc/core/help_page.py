@@ -1,0 +1,108 @@
+"""What ``help`` shows of a data centre and of a resource, and the names that methods have in errors.
+
+Methods are inherited from a mix-in for each noun, which nobody has to know who uses them. So an error about wrong
+arguments says `DataCenter.machines()` and not `HasMachines.machines()`, and ``help(dc)``, as IPython's ``dc?``, shows the
+methods noun by noun on one page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+from smartdc.core.field import Field
+
+__all__ = ["known_to_users"]
+
+WIDTH = 100
+"""Columns of the page."""
+
+NOUNS = ("smartdc.datacenter", "smartdc.fleet", "smartdc.machine", "smartdc.resources")
+"""Where methods are that users call; what they are built of is elsewhere."""
+
+_MARKUP = re.compile(r"(?::? ``[A-Z]\w+``.*|[`.:]+$)", re.DOTALL)
+"""What a first sentence has for readers of the reference: CloudAPI's operations at its end."""
+
+
+def known_to_users(cls: type) -> type:
+    """Give the methods of `cls` its name, and its instances a page for ``help``."""
+    for base in cls.__mro__[1:]:
+        if base.__module__.startswith("smartdc."):
+            for name, value in vars(base).items():
+                _name_after(cls, base, name, value)
+    cls.__doc__ = _Page(cls.__doc__)  # type: ignore[assignment]
+    return cls
+
+
+def _name_after(cls: type, base: type, name: str, value: Any) -> None:
+    """Name a method that is inherited from `base` after `cls`, or, where another class has it too, after none."""
+    function = getattr(value, "__func__", value)
+    while isinstance(function, FunctionType):
+        shared = function.__qualname__ not in {f"{base.__name__}.{name}", f"{cls.__name__}.{name}"}
+        function.__qualname__ = name if shared else f"{cls.__name__}.{name}"
+        function = getattr(function, "__wrapped__", None)
+
+
+class _Page:
+    """The ``__doc__`` of a class: for the class the docstring, and for an instance the page."""
+
+    def __init__(self, docstring: str | None) -> None:
+        self._docstring = docstring
+
+    def __get__(self, thing: object, cls: type) -> str | None:
+        return self._docstring if thing is None else page(cls, self._docstring)
+
+
+def page(cls: type, docstring: str | None) -> str:
+    """Return the first sentence about a class, its fields, and its methods by noun."""
+    lines = [(docstring or "").partition("\n")[0], *_section("attributes", _fields(cls))]
+    for noun, methods in _by_noun(cls).items():
+        lines += _section(noun, methods)
+    return "\n".join([*lines, "", f"help({cls.__name__}.NAME) says all about one of them."])
+
+
+def _section(title: str, entries: list[tuple[str, str]]) -> Iterator[str]:
+    """Yield the lines of a section, if there is anything in it."""
+    if entries:
+        yield from ("", title)
+    for name, words in entries:
+        room = WIDTH - 36
+        yield f"    {name:<30}  {words if len(words) <= room else words[: room - 1] + '…'}"
+
+
+def _fields(cls: type) -> list[tuple[str, str]]:
+    found = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
+    return [
+        (name, _first_sentence(value.__doc__))
+        for name, value in found.items()
+        if isinstance(value, (Field, property)) and not name.startswith("_")
+    ]
+
+
+def _by_noun(cls: type) -> dict[str, list[tuple[str, str]]]:
+    """Return the methods of a class, by the noun whose module they are defined in, its own first."""
+    nouns: dict[str, list[tuple[str, str]]] = {}
+    seen = set[str]()
+    for base in cls.__mro__:
+        if not base.__module__.startswith(NOUNS) or base.__module__.endswith(".job"):
+            continue
+        for name, value in vars(base).items():
+            method = _method(value)
+            if method and not name.startswith("_") and name not in seen:
+                noun = base.__module__.rpartition(".")[2].replace("_", " ")
+                nouns.setdefault(noun, []).append((f"{name}()", _first_sentence(method.__doc__)))
+            seen.add(name)
+    return nouns
+
+
+def _method(value: Any) -> Callable[..., Any] | None:
+    function = getattr(value, "__func__", value)
+    return function if inspect.isfunction(function) else None
+
+
+def _first_sentence(docstring: str | None) -> str:
+    first = re.split(r"(?:\.\s|\n\n|;)", inspect.cleandoc(docstring or ""), maxsplit=1)[0]
+    return " ".join(_MARKUP.sub("", first).replace("`", "").split())

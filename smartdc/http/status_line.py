@@ -1,0 +1,113 @@
+"""One line for the person who looks on, on the terminal or in a notebook, that is written over and over.
+
+Bars of waits and words about retries share it: what was written before is gone when something else is written, and
+what is to stay gets a line of its own. Where nobody looks, nothing is written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Event, Thread
+from typing import Any
+
+from smartdc.errors import printable
+from smartdc.http.ids import new_uuid
+from smartdc.http.tracebacks import from_signal_handler
+
+__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "ticking", "watching", "write"]
+
+NOTICEABLE_SECONDS = 2.0
+"""The longest silence where a person may be looking."""
+
+watching: ContextVar[bool] = ContextVar("watching", default=False)
+"""Whether the calls of this context are part of a wait that somebody looks at."""
+
+_ERASE = "\r\x1b[K"
+
+_displayed: list[str] = []
+"""The id of the output of a notebook that is written over, if there is one."""
+
+
+def is_watched() -> bool:
+    """Return whether somebody sees the line; a daemon may have no standard error at all, or a closed one."""
+    return _is_notebook() or (sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty())
+
+
+def write(text: str) -> None:
+    """Write the line, in place of what it was."""
+    if _is_notebook():
+        _display(text)
+    else:
+        _print(f"{_ERASE}{printable(text)}")
+
+
+def leave(text: str) -> None:
+    """Write the line for the last time: what comes next stands below it."""
+    if _is_notebook():
+        _display(text)
+        _displayed.clear()
+    else:
+        _print(f"{_ERASE}{printable(text)}\n")
+
+
+def clear() -> None:
+    """Make the line empty."""
+    if not _is_notebook():
+        _print(_ERASE)
+    elif _displayed:
+        leave("")
+
+
+def note(text: str) -> None:
+    """Write something that stays, above the line."""
+    _print(f"{printable(text)}\n" if _is_notebook() else f"{_ERASE}{printable(text)}\n")
+
+
+@contextmanager
+def ticking(tell: Callable[[float], None] | None) -> Iterator[None]:
+    """Call `tell` every two seconds from another thread, with the seconds that have passed; None for nobody."""
+    if tell is None:
+        yield
+        return
+    over = Event()
+
+    def tick() -> None:
+        seconds = NOTICEABLE_SECONDS
+        while not over.wait(NOTICEABLE_SECONDS):
+            tell(seconds)
+            seconds += NOTICEABLE_SECONDS
+
+    thread = Thread(target=tick, name="smartdc-ticking", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _is_notebook() -> bool:
+    """Return whether standard error is a notebook's, which has no cursor that could be moved."""
+    return type(sys.stderr).__module__.startswith("ipykernel.")
+
+
+def _display(text: str) -> None:
+    display: Any = sys.modules["IPython.display"]
+    show = {"text/plain": printable(text)}
+    if _displayed:
+        display.update_display(show, raw=True, display_id=_displayed[0])
+    else:
+        _displayed.append(new_uuid())
+        display.display(show, raw=True, display_id=_displayed[0])
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, end="", file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+    except (OSError, ValueError) as error:
+        # A terminal that is gone meanwhile is no reason to end what is under way.
+        if from_signal_handler(error):
+            raise

@@ -1,0 +1,93 @@
+"""The line that is written over and over, and what is said of calls that take long."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from smartdc import DataCenter
+from smartdc.emulator import Emulator, Fault
+from smartdc.http import status_line
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
+    """Make standard error a terminal; pytest would take it back if the fixture itself did."""
+
+    def look() -> Terminal:
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        return terminal
+
+    return look
+
+
+def test_a_retry_is_told_to_who_looks(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
+    """With progress on, it is a line of its own: reason, attempt and pause."""
+    terminal = look()
+    dc.progress = True
+    cloud.faults.add(Fault("ListPackages", status=500))
+    dc.packages()
+
+    assert terminal.getvalue().startswith("\r\x1b[KGET /demo/packages: 500 InternalError; attempt 2 in ")
+    assert terminal.getvalue().endswith(" s\n")
+
+
+def test_a_retry_is_told_to_nobody_else(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
+    """Who did not ask for progress, or has a function of their own, sees nothing."""
+    terminal = look()
+    for progress in (None, False, print):
+        dc.progress = progress
+        cloud.faults.add(Fault("ListPackages", status=500))
+        dc.packages()
+
+    assert not terminal.getvalue()
+
+
+def test_a_lost_create_is_told_to_who_looks(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
+    """That the answer was lost stands there before the machine is found."""
+    terminal = look()
+    dc.progress = True
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    dc.create_machine(name="web-1", image="base-64-lts@24.4.1", package="g1-nano")
+
+    assert "lost the answer to the create of web-1" in terminal.getvalue()
+
+
+def test_a_silent_call_is_told_and_then_wiped(
+    dc: DataCenter, look: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who looks sees that there is no answer yet, and nothing of that when there is one."""
+    terminal = look()
+    dc.progress = True
+    told = threading.Event()
+    write, transmit = status_line.write, dc.session.transmit
+    monkeypatch.setattr(status_line, "NOTICEABLE_SECONDS", 0.01)
+
+    def written(text: str) -> None:
+        write(text)
+        told.set()
+
+    def slow(request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
+        assert told.wait(10)
+        return transmit(request, timeout)
+
+    monkeypatch.setattr(status_line, "write", written)
+    monkeypatch.setattr(dc.session, "transmit", slow)
+    dc.packages()
+
+    assert "GET /demo/packages: no answer yet after" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")

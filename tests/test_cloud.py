@@ -1,0 +1,191 @@
+"""Several data centres are one cloud: asked at the same time, and none is forgotten when it does not answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from smartdc import Cloud, ConfigError, DataCenter, InputError, InvalidCredentials, Retry, TransportError
+from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
+
+SLOW_SECONDS = 0.4
+
+
+@pytest.fixture
+def emulators() -> dict[str, Emulator]:
+    """Three clouds that know one key."""
+    first = Emulator(clock=WallClock())
+    more = {name: Emulator(seed, clock=WallClock(), public_key=first.public_key) for seed, name in ((2, "b"), (3, "c"))}
+    return {"a": first, **more}
+
+
+@pytest.fixture
+def servers(emulators: dict[str, Emulator]) -> Iterator[dict[str, Server]]:
+    """A server of each, over HTTP."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(Server(cloud)) for name, cloud in emulators.items()}
+
+
+@pytest.fixture
+def cloud(emulators: dict[str, Emulator], servers: dict[str, Server]) -> Iterator[Cloud]:
+    """All three as one, each with one machine called web."""
+    for each in emulators.values():
+        each.populate(1, name="web")
+    secret = emulators["a"].private_key
+    with Cloud(
+        {
+            name: DataCenter(
+                **{**emulators[name].connection(server.url), "secret": secret}, timeout=20, retry=Retry(attempts=1)
+            )
+            for name, server in servers.items()
+        }
+    ) as cloud:
+        yield cloud
+
+
+def test_machines_of_all_are_one_list_and_know_their_data_centre(cloud: Cloud) -> None:
+    """What is done to a machine is done where it is."""
+    machines = cloud.machines(name="web")
+
+    assert [cloud.name_of(machine) for machine in machines] == ["a", "b", "c"]
+    assert [machine.datacenter for machine in machines] == [cloud["a"], cloud["b"], cloud["c"]]
+    assert machines.complete
+    machines[1].rename("mail", wait=True)
+    assert [machine.name for machine in cloud["b"].machines()] == ["mail"]
+    assert [machine.name for machine in cloud.machines()] == ["web", "mail", "web"]
+
+
+def test_what_has_one_id_everywhere_is_told_apart_by_its_data_centre(cloud: Cloud) -> None:
+    """A public image has one UUID, and is three things."""
+    images = cloud.images(name="debian-12")
+    [identifier] = {image.id for image in images}
+
+    assert list(images.by_key) == [("a", identifier), ("b", identifier), ("c", identifier)]
+    assert images.by_key["c", identifier].datacenter is cloud["c"]
+    assert [key.name for key in cloud.ssh_keys().by_datacenter["b"]] == ["emulator"]
+
+
+def test_all_are_asked_at_the_same_time(cloud: Cloud) -> None:
+    """Nobody is asked only after another one has answered."""
+    meeting = Barrier(3)
+    found, _ = cloud.ask(lambda dc: (meeting.wait(timeout=10), dc.num_machines())[1])
+
+    assert found == {"a": 1, "b": 1, "c": 1}
+
+
+def test_one_dead_and_one_slow_leave_two_answers_an_error_and_a_warning(
+    cloud: Cloud, servers: dict[str, Server], emulators: dict[str, Emulator], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answers come in the time of the slow one."""
+    emulators["c"].faults.add(Fault("ListMachines", "delay", seconds=SLOW_SECONDS))
+    with servers["b"].away(), caplog.at_level(logging.WARNING, "smartdc.cloud"):
+        started = time.monotonic()
+        machines = cloud.machines()
+        seconds = time.monotonic() - started
+
+    assert list(machines.by_datacenter) == ["a", "c"]
+    assert len(machines) == 2
+    assert not machines.complete
+    assert isinstance(machines.errors["b"], TransportError)
+    assert SLOW_SECONDS <= seconds < SLOW_SECONDS + 4
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["no result from the data centre b"]
+
+
+def test_one_that_hangs_costs_no_more_than_its_deadline(cloud: Cloud, emulators: dict[str, Emulator]) -> None:
+    """The image is looked for first, and both requests have the time of one call."""
+    cloud["b"].timeout = 0.5
+    emulators["b"].faults.add(Fault("*", "delay", seconds=30, times=9))
+    started = time.monotonic()
+    machines = cloud.machines(image="debian-12")
+
+    assert time.monotonic() - started < 5
+    assert list(machines.errors) == ["b"]
+
+
+def test_where_none_answers_the_error_is_raised(cloud: Cloud, servers: dict[str, Server]) -> None:
+    """An empty list would be taken for an empty cloud; a mistake of the caller is one everywhere."""
+    with servers["a"].away(), servers["b"].away(), servers["c"].away(), pytest.raises(TransportError) as dead:
+        cloud.packages()
+
+    assert dead.value.__notes__ == ["None of the data centres a, b, c has answered."]
+    with pytest.raises(InputError, match="state"):
+        cloud.machines(state=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="no_such_filter"):
+        cloud.machines(no_such_filter=1)  # type: ignore[call-arg]
+
+
+def test_a_mistake_in_a_function_is_raised_though_others_have_answered(cloud: Cloud) -> None:
+    """Only what a data centre does is its error."""
+    with pytest.raises(ZeroDivisionError):
+        cloud.ask(lambda dc: 1 // (dc is not cloud["b"]))
+
+
+def test_an_argument_of_a_wrong_type_is_no_failure_of_a_data_centre(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is raised, whatever the others have answered, and no data centre is blamed in the log."""
+    with caplog.at_level(logging.WARNING, "smartdc.cloud"), pytest.raises(InputError, match="state"):
+        cloud.ask(lambda dc: dc.machines(state=1 if dc is cloud["b"] else None))  # type: ignore[arg-type]
+
+    assert caplog.records == []
+
+
+def test_everywhere_signs_for_each_with_the_same_key(
+    emulators: dict[str, Emulator], servers: dict[str, Server]
+) -> None:
+    """The data centre that is asked is itself a part of the cloud."""
+    emulators["a"].state.settings.elsewhere = {name: servers[name].url for name in ("b", "c")}
+    with DataCenter(**emulators["a"].connection(servers["a"].url)) as dc, Cloud.everywhere(dc) as cloud:
+        assert list(cloud) == ["emulator-1", "b", "c"]
+        assert cloud["emulator-1"] is dc
+        assert len(cloud.ssh_keys()) == 3
+        assert cloud["c"].auth is dc.auth
+
+
+def test_another_key_is_an_error_of_that_data_centre(cloud: Cloud) -> None:
+    """Refusals are errors like any other."""
+    cloud["a"].authenticate(key_id="/demo/keys/emulator", secret=Emulator(seed=9).private_key)
+
+    assert isinstance(cloud.machines().errors["a"], InvalidCredentials)
+
+
+def test_profiles_become_data_centres_of_their_names(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two profiles of one account in one data centre are one."""
+    environment.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match="no profiles"):
+        Cloud.from_profiles()
+    folder = tmp_path / ".triton" / "profiles.d"
+    folder.mkdir(parents=True)
+    for name, host in (("east", "east.invalid"), ("other-east", "east.invalid"), ("west", "west.invalid")):
+        entries = {"url": f"https://{host}", "account": "demo", "keyId": "SHA256:" + "a" * 43}
+        (folder / f"{name}.json").write_text(json.dumps(entries))
+
+    cloud = Cloud.from_profiles(timeout=7)
+    assert {name: dc.base_url for name, dc in cloud.items()} == {
+        "east": "https://east.invalid",
+        "west": "https://west.invalid",
+    }
+    assert cloud["west"].timeout == 7
+    assert repr(Cloud.from_profiles(["west"])) == "<Cloud west>"
+    with pytest.raises(ConfigError, match="there is no profile 'north'"):
+        Cloud.from_profiles(["north"])
+
+
+def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
+    """Anything else is refused at once, and so is a machine of another cloud."""
+    with pytest.raises(InputError, match="at least one"):
+        Cloud({})
+    with pytest.raises(InputError, match="got str"):
+        Cloud({"a": "https://a.invalid"})  # type: ignore[dict-item]
+    stranger = DataCenter(**Emulator(clock=VirtualClock()).connection()).images()[0]
+    with pytest.raises(InputError, match="'web-1' is in none of the data centres a"):
+        Cloud({"a": offline}).name_of("web-1")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="is in none of the data centres a"):
+        Cloud({"a": offline}).name_of(stranger)
