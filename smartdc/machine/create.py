@@ -110,13 +110,16 @@ class CreatesMachines(HasMachines):
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
         """Build the body of a create; only names of images, networks and volumes ask CloudAPI, for their ids."""
-        return machine_body(
-            new,
-            image=self._image(new.dataset if new.image is None else new.image),
-            networks=None if new.networks is None else self._networks(new.networks),
-            volumes=None if new.volumes is None else self._mounts(new.volumes),
-            disks=None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
-        )
+        return machine_body(new, **self.resolved(new))
+
+    def resolved(self, new: NewMachine) -> dict[str, Any]:
+        """Return what of a create's body may be given by names, with the ids that they mean now."""
+        return {
+            "image": self._image(new.dataset if new.image is None else new.image),
+            "networks": None if new.networks is None else self._networks(new.networks),
+            "volumes": None if new.volumes is None else self._mounts(new.volumes),
+            "disks": None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
+        }
 
     def _networks(self, networks: Networks) -> list[Any]:
         """Return the ids of one network or several; dicts that ask for an address (``ipv4_uuid``) go as they are."""
