@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smartdc import DataCenter, Fleet, FleetFailed, InputError, JournalFinished, Machine, OutcomeUnknown, Report
-from smartdc.emulator import AfterSeconds, Emulator, Fault, VirtualClock
+from smartdc import DataCenter, Fleet, JournalFinished
+from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
 
 WEB = {"role": "web"}
-NEW = {"name": "web-{n}", "image": "debian-12", "package": "g1-small", "tags": WEB}
+NEW: dict[str, Any] = {"name": "web-{n}", "image": "debian-12", "package": "g1-small", "tags": WEB}
 
 
 class Killed(BaseException):
