@@ -20,7 +20,7 @@ from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
 from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
 from smartdc.errors import ConfigError
-from smartdc.fleet.wait import WaitsForMachines
+from smartdc.fleet.owner import HasFleets
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
@@ -28,7 +28,6 @@ from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
-from smartdc.machine.create import CreatesMachines
 from smartdc.machine.migration import HasMigrations
 from smartdc.resources.owner import OwnsResources
 from smartdc.waiting.progress import Reporter
@@ -42,8 +41,7 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 
 @known_to_users
 class DataCenter(
-    CreatesMachines,
-    WaitsForMachines,
+    HasFleets,
     HasChangefeed,
     HasMigrations,
     OwnsResources,

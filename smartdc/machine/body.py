@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAME",
+    "MachineDetails",
     "Networks",
     "NewMachine",
     "NewMachineAt",
@@ -42,18 +43,9 @@ Volumes = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class NewMachine:
-    """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
+class MachineDetails:
+    """What a machine is created with, beside what the original knew."""
 
-    name: str | None = None
-    package: str | Mapping[str, Any] | None = None
-    dataset: str | Mapping[str, Any] | None = None
-    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
-    tags: Mapping[str, Any] | None = None
-    boot_script: str | os.PathLike[str] | None = None
-    credentials: bool = False
-    image: str | Mapping[str, Any] | None = None
-    networks: Networks | None = None
     _: KW_ONLY
     default_networks: Iterable[str] | None = None
     affinity: Iterable[str] | None = None
@@ -68,6 +60,22 @@ class NewMachine:
     disks: Iterable[Mapping[str, Any]] | None = None
     bootrom: str | None = None
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class NewMachine(MachineDetails):
+    """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
+
+    name: str | None = None
+    package: str | Mapping[str, Any] | None = None
+    dataset: str | Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
+    tags: Mapping[str, Any] | None = None
+    boot_script: str | os.PathLike[str] | None = None
+    credentials: bool = False
+    image: str | Mapping[str, Any] | None = None
+    networks: Networks | None = None
+    _: KW_ONLY
     token: str | None = None
     settle: float | None = None
     wait: bool = False

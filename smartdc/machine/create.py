@@ -111,15 +111,18 @@ class CreatesMachines(HasMachines):
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
         """Build the body of a create; names ask CloudAPI for the ids, and a volume's id for its name."""
-        return machine_body(
-            new,
-            package=None if new.package is None else self._datacenter.package_id(new.package),
-            locality=None if new.locality is None else self._locality(new.locality),
-            image=self._image(new.dataset if new.image is None else new.image),
-            networks=None if new.networks is None else self._networks(new.networks),
-            volumes=None if new.volumes is None else self._mounts(new.volumes),
-            disks=None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
-        )
+        return machine_body(new, **self.resolved(new))
+
+    def resolved(self, new: NewMachine) -> dict[str, Any]:
+        """Return what of a create's body may be given by names, with the ids that they mean now."""
+        return {
+            "package": None if new.package is None else self._datacenter.package_id(new.package),
+            "locality": None if new.locality is None else self._locality(new.locality),
+            "image": self._image(new.dataset if new.image is None else new.image),
+            "networks": None if new.networks is None else self._networks(new.networks),
+            "volumes": None if new.volumes is None else self._mounts(new.volumes),
+            "disks": None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
+        }
 
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
         return None if image is None else self._datacenter.image_to_use(image)
