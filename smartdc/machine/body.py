@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -143,7 +142,7 @@ def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Encode passwords by login as JSON, as CloudAPI takes them within the metadata."""
     if not isinstance(metadata.get("credentials"), Mapping):
         return metadata
-    return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
+    return {**metadata, "credentials": arguments.json_text("credentials", metadata["credentials"])}
 
 
 def mounts(volumes: Volumes) -> list[dict[str, Any]]:
@@ -151,7 +150,7 @@ def mounts(volumes: Volumes) -> list[dict[str, Any]]:
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
         mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
-        mounted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
+        mounted = [arguments.entry("volumes", each) for each in arguments.as_list("volumes", volumes)]
     for each in mounted:
         place = each.get("mountpoint")
         if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):

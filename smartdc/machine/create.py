@@ -140,7 +140,8 @@ class CreatesMachines(HasMachines):
         ]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
-        return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
+        spec = arguments.entry("disks", disk)
+        return disk_spec(spec, self._image(spec.get("image")))
 
     def _mounts(self, volumes: Volumes) -> list[dict[str, Any]]:
         """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""
