@@ -22,7 +22,7 @@ from smartdc.core.annotations import checked
 from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
 from smartdc.errors import ConfigError
-from smartdc.fleet.wait import WaitsForMachines
+from smartdc.fleet.owner import HasFleets
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
@@ -30,7 +30,6 @@ from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
-from smartdc.machine.create import CreatesMachines
 from smartdc.machine.migration import HasMigrations
 from smartdc.resources.owner import OwnsResources
 from smartdc.waiting.poll import checked_times
@@ -45,8 +44,7 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 
 @known_to_users
 class DataCenter(
-    CreatesMachines,
-    WaitsForMachines,
+    HasFleets,
     HasChangefeed,
     HasMigrations,
     OwnsResources,

@@ -169,7 +169,8 @@ class Call:
 
     def _judge(self, response: requests.Response) -> Verdict:
         self._log(response.status_code)
-        self.session.last_date = response.headers.get("Date")
+        if date := response.headers.get("Date"):
+            self.session.last_date = date, self.settings.clock.monotonic()
         if response.status_code not in {420, 429}:
             self.pace.taken(self.turn)
         if response.status_code < 300:
