@@ -237,9 +237,9 @@ class HasMachines(ListsInPages):
         """
         query = self._query(listing)
         entries = self.raw_machines(query, listing.limit, listing.offset, paged=listing.paged)
-        return self.machines_from(
-            entry for entry in entries if listing.name is None or listing.name == entry.get("name")
-        )
+        if listing.name is not None:
+            entries = [entry for entry in entries if entry.get("name") == listing.name]
+        return self.machines_from(entries)
 
     @operation("ListMachines")
     def raw_machines(
