@@ -389,8 +389,7 @@ def only(things: list[R], name: str, kind: str) -> R:
     """
     if not things:
         error = ResourceNotFound(f"no {kind} named {name!r}")
-        error.status = 404
-        error.code = "ResourceNotFound"
+        error.status, error.code = 404, "ResourceNotFound"
         raise error
     if len(things) > 1:
         raise InputError(
