@@ -121,7 +121,7 @@ class Addressable:
     @staticmethod
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
         """Return the answer, after checking that it is an object, or a list of objects."""
-        if type(decoded) is kind and (kind is dict or set(map(type, decoded)) <= {dict}):
+        if isinstance(decoded, kind) and (not isinstance(decoded, list) or set(map(type, decoded)) <= {dict}):
             return decoded
         del decoded  # it may hold secrets, and the traceback of an error shows variables
         wanted = "a JSON object" if kind is dict else "a list of JSON objects"
