@@ -268,8 +268,9 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = encoding.checked_path(path)
-        params = encoding.with_roles(method, below, params, self.active_roles)
-        target = encoding.segments(self.login) + below
+        settings = self.settings
+        params = encoding.with_roles(method, below, params, settings.active_roles)
+        target = encoding.segments(settings.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
         )
