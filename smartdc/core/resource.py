@@ -320,7 +320,9 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
+        # One whose fetching failed is in the frames that crash reporters show.
+        words = self._summary() if hasattr(self, "_data") else ["not fetched"]
+        return printable(f"<{type(self).__name__} {' '.join(map(str, words))}>")
 
     _repr_pretty_ = ShowsFields._repr_pretty_  # IPython looks for it beside `__repr__`
 
