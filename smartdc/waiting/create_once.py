@@ -174,11 +174,13 @@ def _after_failure(
     again: bool,
 ) -> list[T]:
     """Return what a failed attempt has made; nothing where the create may be sent again, and else raise the error."""
+    # Whoever refuses a request for now may have done it all the same, and then it conflicts with itself.
+    repeated = again or error.attempts > 1
     refused = isinstance(error, Conflict) or (again and error.applied is False)
     if again:
         error.applied = None
     if refused:
-        return _find_after_refusal(error, find, may_be_ours=unique or again)
+        return _find_after_refusal(error, find, may_be_ours=unique or repeated)
     made = _find_until_settled(error, find, clock, settle, watcher)
     if again and not made:
         raise error
