@@ -50,7 +50,8 @@ def expand(text: str) -> str:
 def _class(path: str) -> type:
     module, _, name = path.rpartition(".")
     found = getattr(importlib.import_module(module), name)
-    assert inspect.isclass(found), path
+    if not inspect.isclass(found):
+        raise TypeError(f"{path} is no class")
     return found
 
 

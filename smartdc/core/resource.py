@@ -166,8 +166,7 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     @classmethod
     def from_answer(cls, parent: Addressable, answer: dict[str, Any]) -> Self:
         """Make a resource of an answer that nobody else holds, which is therefore kept and not copied."""
-        [resource] = cls.from_answers(parent, [answer])
-        return resource
+        return cls.from_answers(parent, [answer])[0]
 
     @classmethod
     def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> ResourceList[Self]:
