@@ -5,6 +5,8 @@ from smartdc.auth.signing import Signer as Signer
 from smartdc.cloud import Cloud as Cloud
 from smartdc.cloud import CloudList as CloudList
 from smartdc.commands.session import load_ipython_extension as load_ipython_extension
+from smartdc.core.export import as_dict as as_dict
+from smartdc.core.export import to_json as to_json
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -100,5 +102,5 @@ __all__ = [
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
     "Role", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
     "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncStream", "Volume", "WaitError",
-    "WaitFailed", "WaitTimeout", "Waited", "__version__", "explain_auth", "profiles",
+    "WaitFailed", "WaitTimeout", "Waited", "__version__", "as_dict", "explain_auth", "profiles", "to_json",
 ]
