@@ -21,7 +21,7 @@ from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, checked_timeout
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -308,6 +308,8 @@ class HasChangefeed(HasMachines):
             timeout: the seconds after which the iteration ends; None never ends it.
             outage: the seconds for which reconnecting may fail before the last failure is raised; None tries for ever.
         """
+        checked_timeout(timeout)
+        checked_timeout(outage)
         parts = _checked(subresources)
         followed = None if machines is None else frozenset(self._ids(machines))
         if followed is not None and not followed:
