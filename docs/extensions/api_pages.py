@@ -50,7 +50,8 @@ def expand(text: str) -> str:
 def _class(path: str) -> type:
     module, _, name = path.rpartition(".")
     found = getattr(importlib.import_module(module), name)
-    assert inspect.isclass(found), path
+    if not inspect.isclass(found):
+        raise TypeError(f"{path} is no class")
     return found
 
 
@@ -110,7 +111,9 @@ def owners_of(mixin: type) -> list[type]:
     """Return the classes that users meet and that inherit from a mix-in."""
     named = (getattr(smartdc, name) for name in smartdc.__all__)
     things = (smartdc.DataCenter, Resource, Addressable)
-    return [thing for thing in named if inspect.isclass(thing) and issubclass(thing, things) and issubclass(thing, mixin)]
+    return [
+        thing for thing in named if inspect.isclass(thing) and issubclass(thing, things) and issubclass(thing, mixin)
+    ]
 
 
 def _calls(mixin: type) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 __all__ = ["mapping"]
 
 FOLDER = Path(__file__).parents[1] / "inventories"
-_HEAD = "# Sphinx inventory version 2\n# Project: {}\n# Version: \n# The remainder of this file is compressed using zlib.\n"
+_HEAD = (
+    "# Sphinx inventory version 2\n# Project: {}\n# Version: \n# The remainder of this file is compressed using zlib.\n"
+)
 
 
 def mapping(target: Path) -> dict[str, tuple[str, str]]:

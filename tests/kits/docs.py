@@ -102,7 +102,8 @@ def documented_classes() -> set[type]:
     found: set[type] = set()
     for page in REFERENCE:
         text = page.read_text(encoding="utf-8")
-        for path in re.findall(r"^\.\. autoclass:: (\S+)$", text, re.MULTILINE):
+        whole = re.findall(r"^<!-- members of (\S+) by noun -->$", text, re.MULTILINE)
+        for path in [*whole, *re.findall(r"^\.\. autoclass:: (\S+)$", text, re.MULTILINE)]:
             module, _, name = path.rpartition(".")
             found.add(getattr(importlib.import_module(module), name))
         for path in re.findall(r"^\.\. automodule:: (\S+)$", text, re.MULTILINE):
