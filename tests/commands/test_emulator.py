@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def temporary(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Iterator[Path]:
+def script(tmp_path: Path) -> Path:
     """A project's script that counts its machines, and ends with a status of its own."""
     path = tmp_path / "count.py"
     path.write_text(
@@ -74,10 +73,14 @@ def test_a_command_that_does_not_exist_is_named(capfd: pytest.CaptureFixture[str
 def test_an_interrupt_leaves_nothing_behind(temporary: Path, tmp_path: Path, number: int) -> None:
     """The command has ended, and so has the emulator with its files."""
     told = tmp_path / "told"
-    words = f"import os, time; open({str(told)!r} + '.new', 'w').write(f\"{{os.getpid()}} {{os.environ['TRITON_URL']}}\"); "
+    words = (
+        f"import os, time; open({str(told)!r} + '.new', 'w').write(f\"{{os.getpid()}} {{os.environ['TRITON_URL']}}\"); "
+    )
     words += f"os.rename({str(told)!r} + '.new', {str(told)!r}); time.sleep(60)"
     with subprocess.Popen(
-        [PYTHON, "-m", "smartdc", "emulator", "--", PYTHON, "-c", words], stderr=subprocess.DEVNULL, start_new_session=True
+        [PYTHON, "-m", "smartdc", "emulator", "--", PYTHON, "-c", words],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         watch = threading.Event()
         while not told.exists():
