@@ -1,19 +1,23 @@
 """Machines as an inventory for Ansible: the JSON that it expects of inventory scripts.
 
 Ansible takes every string of an inventory for a template and runs what stands in braces, with the rights of who runs
-the playbook. Names and tags of the cloud are data, also those of images that others have published: strings with braces
-are marked as unsafe, which makes Ansible leave them alone.
+the playbook. Names and tags of the cloud are data, also those of images that others have published: `marked` marks the
+strings with braces as unsafe, which makes Ansible leave them alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from smartdc.bridges.hosts import Host
 
-__all__ = ["groups_of", "inventory", "variables_of"]
+__all__ = ["PLUGINS", "groups_of", "inventory", "marked", "variables_of"]
+
+PLUGINS = Path(__file__).with_name("ansible_plugins")
+"""The folder of the inventory plugin, for Ansible's setting ``inventory_plugins``."""
 
 PRIVATE_TAGS = ("triton.", "tritoncli.")
 """How tags begin that are about the machine itself, and make no groups."""
@@ -88,16 +92,16 @@ def variables_of(host: Host) -> dict[str, Any]:
         "compute_node": machine.compute_node,
         "created": machine.get("created"),
     }
-    return {**connection, **{f"triton_{name}": _literal(value) for name, value in known.items()}}
+    return {**connection, **{f"triton_{name}": value for name, value in known.items()}}
 
 
-def _literal(value: Any) -> Any:
-    """Return a value with every string marked that Ansible would take for a template."""
+def marked(value: Any) -> Any:
+    """Return an inventory, or a part of one, with every string marked that Ansible would take for a template."""
     if isinstance(value, str):
         return {UNSAFE: value} if "{" in value else value
-    if isinstance(value, Mapping):
-        return {str(key): _literal(part) for key, part in value.items()}
-    return [_literal(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, dict):
+        return {key: marked(part) for key, part in value.items()}
+    return [marked(part) for part in value] if isinstance(value, list) else value
 
 
 def _identifier(text: str) -> str:

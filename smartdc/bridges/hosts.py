@@ -16,6 +16,7 @@ from smartdc.cloud import Cloud
 from smartdc.core.paging import at_once
 from smartdc.datacenter import DataCenter
 from smartdc.errors import InputError, SmartDCError
+from smartdc.machine.body import NAME
 from smartdc.machine.machine import Machine
 from smartdc.machine.ssh_target import Target, find_target
 
@@ -83,6 +84,9 @@ def hosts_of(cloud: Cloud, *, user: str | None = None, proxy: bool = True) -> Ho
         name = str(machine.name)
         if names[name] > 1:
             name += f".{view.name if places[name, view.name] == 1 else machine.id}"
+        if not NAME.fullmatch(name):
+            unreachable[repr(name)] = "its name cannot be that of a host"
+            continue
         try:
             target = find_target(
                 machine, image_tags=view.image_tags, machine_called=view.called, user=user, proxy=proxy
@@ -115,9 +119,7 @@ def _view(dc: DataCenter) -> _View:
 
 
 def _name_of(dc: DataCenter) -> str:
-    """Return the name that the cloud has for a data centre, or else the first part of its host's name."""
-    places = {url.rstrip("/"): name for name, url in dc.datacenters().items()}
-    if dc.base_url in places:
-        return places[dc.base_url]
+    """Return a data centre's own name, which comes with the list of all, or else the first part of its host's name."""
+    _, response = dc.request("GET", "datacenters")
     host = urlsplit(dc.base_url).hostname or dc.base_url
-    return host if host.replace(".", "").isdigit() else host.partition(".")[0]
+    return response.headers.get("Triton-Datacenter-Name") or host.partition(".")[0]

@@ -19,6 +19,9 @@ __all__ = ["main", "options"]
 def main(arguments: Sequence[str]) -> int:
     """Print the inventory and return the exit status: 1 when a data centre did not answer."""
     chosen = options().parse_args(arguments)
+    if chosen.kind == "ansible" and chosen.plugins:
+        _say(str(ansible.PLUGINS))
+        return 0
     try:
         with _cloud(chosen) as cloud:
             hosts = hosts_of(cloud, user=chosen.user, proxy=chosen.proxy)
@@ -50,6 +53,9 @@ def options() -> argparse.ArgumentParser:
     which = kind.add_mutually_exclusive_group()
     which.add_argument("--list", action="store_true", help="write all hosts and groups, which is the default")
     which.add_argument("--host", metavar="NAME", help="write the variables of one host")
+    which.add_argument(
+        "--plugins", action="store_true", help="write the folder of the inventory plugin, and do nothing else"
+    )
     kinds.add_parser(
         "ssh-config",
         parents=[common],
@@ -89,13 +95,13 @@ def _write(hosts: Hosts, chosen: argparse.Namespace) -> int:
     if chosen.kind == "ssh-config":
         _say(ssh_config(hosts.found).rstrip("\n"))
     elif chosen.host is None:
-        _say(_json(ansible.inventory(hosts.found)))
+        _say(_json(ansible.marked(ansible.inventory(hosts.found))))
     else:
         found = [host for host in hosts.found if host.name == chosen.host]
         if not found:
             _warn(f"there is no host {chosen.host!r}")
             return 1
-        _say(_json(ansible.variables_of(found[0])))
+        _say(_json(ansible.marked(ansible.variables_of(found[0]))))
     return 0
 
 
