@@ -164,13 +164,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     @classmethod
     def from_answer(cls, parent: Addressable, answer: dict[str, Any]) -> Self:
         """Make a resource of an answer that nobody else holds, which is therefore kept and not copied."""
-        return cls.from_answers(parent, [answer])[0]
+        [resource] = cls.from_answers(parent, [answer])
+        return resource
 
     @classmethod
     def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> ResourceList[Self]:
         """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
         # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
-        key, new, resources = cls.id_key, cls.__new__, []
+        key, new, resources = cls.id_key, cls.__new__, ResourceList[Self]()
         for answer in answers:
             resource = new(cls)
             resource._parent = parent  # noqa: SLF001 (its own kind)
@@ -179,7 +180,7 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
             if type(identity) is not str or not identity:
                 resource._identity_in(answer)  # noqa: SLF001
             resources.append(resource)
-        return ResourceList(resources)
+        return resources
 
     @property
     def path(self) -> str:

@@ -46,11 +46,15 @@ MAX_MESSAGE, MAX_REASON, MAX_CODE = 500, 200, 100
 
 def read_body(response: requests.Response, limit: int) -> None:
     """Read the whole body, at most `limit` bytes and as it was sent, or drop the connection."""
-    try:
-        content = _content(response, limit)
-    except BaseException:
-        response.raw.close()
-        raise
+    raw = response.raw
+    if type(raw) is LeanResponse:
+        content = raw.read()  # it has arrived already, as it was sent
+    else:
+        try:
+            content = _content(response, limit)
+        except BaseException:
+            raw.close()
+            raise
     if len(content) > limit:
         raise _too_large(limit)
     _check_md5(response, content)
@@ -60,8 +64,6 @@ def read_body(response: requests.Response, limit: int) -> None:
 
 def _content(response: requests.Response, limit: int) -> bytes:
     raw = response.raw
-    if type(raw) is LeanResponse:  # which is plain, and here already
-        return raw.read()
     if not hasattr(raw, "length_remaining"):  # not urllib3's: somebody's own adapter made it
         return response.content
     if response.status_code < 200:
@@ -110,11 +112,12 @@ def request_ids_agree(request: requests.PreparedRequest, response: requests.Resp
     Only what came over a connection of this library can be believed: mocks and recordings have ids of their own.
     """
     answered = response.headers.get("Request-Id")
-    if answered is None or not _is_own(response.raw):
+    if answered is None or not (type(response.raw) is LeanResponse or _is_own(response.raw)):
         return None
-    if answered == request.headers.get("X-Request-Id"):
+    asked = request.headers.get("X-Request-Id")
+    if answered == asked:
         return True
-    sent = {request.headers.get("X-Request-Id"), request.headers.get("Request-Id")}
+    sent = {asked, request.headers.get("Request-Id")}
     return answered in sent or any(part.strip() in sent for part in answered.split(","))
 
 
