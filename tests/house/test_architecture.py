@@ -13,7 +13,8 @@ EMULATOR = PACKAGE / "emulator"
 CLIENT_FLOORS = (
     "__main__",
     "commands",
-    "bridges cloud rehearsal",
+    "bridges",
+    "cloud rehearsal",
     "datacenter",
     "fleet",
     "machine",
