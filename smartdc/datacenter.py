@@ -17,6 +17,8 @@ from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
+from smartdc.core import arguments
+from smartdc.core.annotations import checked
 from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
 from smartdc.errors import ConfigError
@@ -30,6 +32,7 @@ from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.migration import HasMigrations
 from smartdc.resources.owner import OwnsResources
+from smartdc.waiting.poll import checked_times
 from smartdc.waiting.progress import Reporter
 
 if TYPE_CHECKING:
@@ -125,6 +128,7 @@ class DataCenter(
         adapter: BaseAdapter | None = None,
         pool_size: int = 16,
     ) -> None:
+        arguments.strings(key_id=key_id, login=login, profile=profile, user=user, api_version=api_version)
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
         place = found.url if location in (None, "") else location
         if not place:
@@ -146,7 +150,7 @@ class DataCenter(
             location=place,
             known_locations=places,
             login=login or found.act_as or "my",
-            active_roles=[roles] if isinstance(roles, str) else list(found.roles if roles is None else roles),
+            active_roles=list(found.roles) if roles is None else arguments.lists(roles=roles)["roles"],
             profile=found,
             user=user,
             passphrase=passphrase,
@@ -159,6 +163,7 @@ class DataCenter(
             self.authenticate(key_id, secret, allow_agent)
 
     @without_frames
+    @checked
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning.
 
@@ -281,6 +286,7 @@ class DataCenter(
         """Return a session to the same place that signs nothing, for what needs no credentials."""
         return Session(replace(self.settings, auth=None, headers=Headers(self.headers)))
 
+    @checked
     def presign(
         self,
         method: str | Iterable[str],
@@ -295,7 +301,11 @@ class DataCenter(
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
-        until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
+        if isinstance(expires, datetime):
+            until = expires.timestamp()
+        else:
+            checked_times(expires=expires)
+            until = self.session.now() + expires
         methods = [method] if isinstance(method, str) else list(method)
         below = encoding.checked_path(path)
         return presigned(

@@ -51,7 +51,7 @@ def _class(path: str) -> type:
     module, _, name = path.rpartition(".")
     found = getattr(importlib.import_module(module), name)
     if not inspect.isclass(found):
-        raise TypeError(f"{path} is no class")
+        raise TypeError(f"{path} is not a class")
     return found
 
 

@@ -76,7 +76,7 @@ def _options() -> argparse.ArgumentParser:
 def banner(names: Mapping[str, Any]) -> str:
     """Return the opening of a session: what its names are, and what to try."""
     emulated = "cloud" in names
-    what = "an emulated data centre; cloud is its emulator" if emulated else "your data centre"
+    what = "emulated by cloud" if emulated else "your data centre"
     things = EMULATED_THINGS if emulated else THINGS
     tries = [f"    {call:<26}  # {why}" if why else f"    {call}" for call, why in things.items()]
     return "\n".join(

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 import requests
 
 from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import id_of, is_uuid
 from smartdc.core.shown import ShowsFields
-from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
+from smartdc.errors import BadResponse, InputError, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.response import bad_response
@@ -25,12 +26,11 @@ from smartdc.http.tracebacks import without_frames
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Addressable", "Resource", "id_of", "is_uuid", "listed", "only", "whole_number"]
+__all__ = ["Addressable", "Resource", "listed", "whole_number"]
 
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Addressable:
@@ -344,21 +344,6 @@ def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
         raise BadResponse("the data is nested too deeply") from None
 
 
-def id_of(thing: object, *keys: str) -> str:
-    """Return what addresses `thing`: it may be that already, or a dict or resource that has it under one of `keys`."""
-    if type(thing) is str and thing:
-        return thing
-    keys = keys or ("id",)
-    if isinstance(thing, Mapping):
-        found = next((thing[key] for key in keys if thing.get(key)), None)
-        if found is None:
-            raise InputError(f"missing {' or '.join(map(repr, keys))} in the given {type(thing).__name__}")
-        return str(found)
-    if thing is None or isinstance(thing, (bytes, bool)) or not str(thing):
-        raise InputError(f"expected an id, a dict with {keys[0]!r}, or a resource, got {thing!r}")
-    return str(thing)
-
-
 def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
     """Return an entry that must be a list, or [] where there is none."""
     value = thing.get(name)
@@ -373,28 +358,3 @@ def whole_number(response: requests.Response, header: str, default: int | None =
     if not _NUMBER.fullmatch(text):
         raise bad_response(response, f"invalid or missing {header} header: {text[:40]!r}")
     return int(text)
-
-
-def is_uuid(text: str) -> bool:
-    """Tell an id from a name."""
-    return _UUID.fullmatch(text) is not None
-
-
-R = TypeVar("R", bound=Resource)
-
-
-def only(things: list[R], name: str, kind: str) -> R:
-    """Return the only thing of a name; none raises `ResourceNotFound`, several are an `InputError` that lists them.
-
-    CloudAPI addresses most things by id alone, and the names of many are not unique. So a noun's method fetches what is
-    given by an id, looks a name up in a listing, and leaves it to this function never to choose among several.
-    """
-    if not things:
-        error = ResourceNotFound(f"no {kind} named {name!r}")
-        error.status, error.code = 404, "ResourceNotFound"
-        raise error
-    if len(things) > 1:
-        raise InputError(
-            f"{len(things)} {kind}s are named {name!r}; give the id of one of {', '.join(map(repr, things))}"
-        )
-    return things[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from smartdc.core import literals
 from smartdc.errors import Gone
 from smartdc.fleet.report import OutcomeUnknown
 from smartdc.fleet.run import Action, Run
@@ -22,7 +23,7 @@ STATE_AFTER = {"start": "running", "stop": "stopped", "destroy": "deleted"}
 """The state that shows that an action has come about, by its name in the audit."""
 
 
-def changing_state(name: str, machine: Machine) -> Action:
+def changing_state(name: literals.Action, machine: Machine) -> Action:
     """Return what starts, stops or deletes a machine."""
     state = STATE_AFTER[name]
     request = partial(machine.request_job, name, params={"action": name})
@@ -44,7 +45,7 @@ def _deleted(machine: Machine) -> RequestedJob:
         return RequestedJob("destroy", 0.0, "deleted", 0)
 
 
-def changed_state(name: str, run: Run, machine: Machine) -> Work:
+def changed_state(name: literals.Action, run: Run, machine: Machine) -> Work:
     """Start, stop or delete a machine, unless it is in that state already."""
     if run.journal.past(machine.id, name) or machine.state != STATE_AFTER[name]:
         yield from run.acted(machine.id, changing_state(name, machine))

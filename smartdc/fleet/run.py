@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from smartdc.core import literals
 from smartdc.errors import CallError, SmartDCError, WaitFailed, WaitTimeout
 from smartdc.fleet.engine import LOOK_SECONDS, Engine
 from smartdc.fleet.journal import Journal, Record
@@ -53,7 +54,7 @@ class Action:
         dead_ends: states from which it never gets there.
     """
 
-    name: str
+    name: literals.Action
     machine: Machine
     send: Callable[[], RequestedJob]
     shows: Callable[[], bool] | None

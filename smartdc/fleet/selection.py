@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from smartdc.core import arguments
 from smartdc.errors import InputError
 from smartdc.fleet.watch import Watch
-from smartdc.machine.body import MachineFilters
+from smartdc.machine.filters import MachineFilters
 from smartdc.machine.machine import Machine
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, Page, unique
-from smartdc.core.resource import Resource, id_of
+from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse
 
 __all__ = ["HasIPs", "NetworkIP"]

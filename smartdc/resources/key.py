@@ -8,14 +8,16 @@ from smartdc.auth.ssh_key import public_blob_of
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import Resource, id_of
+from smartdc.core.resource import Resource
+from smartdc.core.search import select
 from smartdc.errors import KeyFileError
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["HasKeys", "HasSSHKeys", "Key"]
 
@@ -47,9 +49,20 @@ class HasSSHKeys(CreatesOnce):
     __slots__ = ()
 
     @operation("ListKeys", User="ListUserKeys")
-    def ssh_keys(self, *, sync: bool = False) -> list[Key]:
-        """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache."""
-        return Key.from_answers(self, self._list("keys", params=arguments.flags(sync=sync)))
+    def ssh_keys(
+        self,
+        *,
+        sync: bool = False,
+        name: str | None = None,
+        search: str | None = None,
+        fields: Iterable[str] = ("name",),
+    ) -> list[Key]:
+        """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache.
+
+        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        """
+        found = self._list("keys", params=arguments.flags(sync=sync))
+        return Key.from_answers(self, select(found, search, fields, name=name))
 
     @operation("GetKey", User="GetUserKey")
     def key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> Key:
@@ -84,9 +97,16 @@ class HasKeys(HasSSHKeys):
     """Mix-in for owners of SSH keys that are no mappings, so that these can be their ``keys``."""
 
     @operation("ListKeys")
-    def keys(self, *, sync: bool = False) -> list[Key]:
-        """List the SSH keys: ``ListKeys``. With `sync` CloudAPI asks its directory, not its cache."""
-        return self.ssh_keys(sync=sync)
+    def keys(
+        self,
+        *,
+        sync: bool = False,
+        name: str | None = None,
+        search: str | None = None,
+        fields: Iterable[str] = ("name",),
+    ) -> list[Key]:
+        """List the SSH keys, as `ssh_keys` with the same arguments: ``ListKeys``."""
+        return self.ssh_keys(sync=sync, name=name, search=search, fields=fields)
 
 
 def _text(key: str | bytes) -> str:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from kits.tour_svg import PICTURE, picture
 from smartdc.commands import tour
 from smartdc.commands.tour import FastClock, Screen, TourStopped, play
 from smartdc.emulator import VirtualClock
@@ -101,6 +102,16 @@ def test_nothing_is_wider_than_80_columns(played: str) -> None:
 def test_the_last_line_can_be_typed_as_it_stands(played: str) -> None:
     """What to do next is a command with the Python that runs the tour."""
     assert played.splitlines()[-1] == "Try it yourself:  python3 -m smartdc shell --emulator"
+
+
+def test_the_picture_shows_the_tour_as_it_is(played: str) -> None:
+    """A picture of a tour that has changed since is renewed; it is small and loads nothing."""
+    drawn = PICTURE.read_text(encoding="utf-8")
+
+    renew = "docs/tour.svg shows an older tour; renew it: PYTHONPATH=tests .venv/bin/python -m kits.tour_svg"
+    assert drawn == picture(played), renew
+    assert len(drawn.encode()) < 60_000
+    assert not re.search(r"<script|<image|href|url\(", drawn)
 
 
 def test_a_pipe_gets_plain_text(played: str) -> None:

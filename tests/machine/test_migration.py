@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
+from smartdc.core.answers import MigrationEvent
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
 from smartdc.emulator.state.storage import MigrationRecord
 
@@ -52,7 +53,7 @@ def books(cloud: Emulator) -> list[MigrationRecord]:
     return list(cloud.state.migrations.values())
 
 
-def shape(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+def shape(events: Iterable[MigrationEvent]) -> list[tuple[str, str, str]]:
     """Return type, phase and state of what was told."""
     return [(event["type"], event["phase"], event["state"]) for event in events]
 

@@ -169,7 +169,7 @@ def test_create_with_a_description(owner: Owner, cloud: Emulator, whose: str) ->
 
 
 @pytest.mark.parametrize("status", ["Expired", "inactive"])
-def test_status_that_is_none(key: AccessKey, status: str) -> None:
+def test_status_that_is_none(key: AccessKey, status: Any) -> None:
     """``UpdateAccessKey`` and ``UpdateUserAccessKey`` refuse what a key cannot be set to."""
     with pytest.raises(InvalidArgument, match="status must be one of: Active, Inactive"):
         key.update(status=status)

@@ -388,7 +388,7 @@ def test_volume_sizes(dc: DataCenter, cloud: Emulator) -> None:
     assert sizes[:2] == [{"size": 10_240, "type": "tritonnfs"}, {"size": 20_480, "type": "tritonnfs"}]
     assert sizes[-1]["size"] == 1_024_000
     with pytest.raises(InvalidArgument, match="Invalid volume type"):
-        dc.volume_sizes("x")
+        dc.volume_sizes("x")  # type: ignore[arg-type]
 
 
 def test_network_that_is_full(dc: DataCenter, cloud: Emulator) -> None:
@@ -403,7 +403,7 @@ def test_poll_until_knows_the_states(volume: Volume, cloud: Emulator) -> None:
     """To wait for a state that no volume is ever in is refused before anything is sent."""
     before = len(cloud.trace)
     with pytest.raises(InputError, match="unknown volume state 'done'; expected one of creating, ready"):
-        volume.poll_until("done")
+        volume.poll_until("done")  # type: ignore[arg-type]
     assert len(cloud.trace) == before
 
 
