@@ -128,18 +128,18 @@ def test_what_cannot_be_taken_along_is_named_before_anything_is_done(
     last = old[1]
     last.delegate_dataset = True
     with pytest.raises(
-        InputError, match="web-1 .* has its delegated dataset, which is not taken along: nothing was done"
+        InputError, match=r"web-1 .* has its delegated dataset, which is not taken along: nothing was done"
     ):
         fleet.replace(IMAGE, losing=LOSING)
 
     nic = fleet.datacenter.machine(last.id).add_nic("My-Fabric-Network", wait=True)
     fleet.datacenter.network("My-Fabric-Network").ip(str(nic.ip)).update(reserved=True)
     before = changes(cloud)
-    with pytest.raises(InputError, match="web-1 .* has an address that is reserved for it"):
+    with pytest.raises(InputError, match=r"web-1 .* has an address that is reserved for it"):
         fleet.replace(IMAGE, losing={"data", "dataset"})
 
     last.deletion_protection = True
     losing = {"data", "dataset", "addresses"}
-    with pytest.raises(InputError, match="web-1 .* has deletion protection"):
+    with pytest.raises(InputError, match=r"web-1 .* has deletion protection"):
         fleet.replace(IMAGE, losing=losing, delete_old=True, healthy=bool)
     assert changes(cloud) == before
