@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from smartdc.errors import BadResponse
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.core.resource import Resource
@@ -46,6 +47,7 @@ class Field(Generic[T]):
         try:
             return self._read(value)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            let_pass(error)
             raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
 
     def __set__(self, resource: Resource, value: T) -> None:

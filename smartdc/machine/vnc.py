@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse, ServerError, TransportError
+from smartdc.http.tracebacks import let_pass
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -106,12 +107,13 @@ def _problem(reason: str) -> str | None:
     """Return the error in the reason of a close frame, which then is JSON; None if there is none."""
     try:
         report = json.loads(reason)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        let_pass(error)
         return None
     if not isinstance(report, dict) or report.get("type") != "error":
         return None
-    error = report.get("error")
-    return str((error.get("message") if isinstance(error, dict) else error) or "the connection failed")
+    problem = report.get("error")
+    return str((problem.get("message") if isinstance(problem, dict) else problem) or "the connection failed")
 
 
 class HasVnc(Resource):
