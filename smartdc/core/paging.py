@@ -89,6 +89,23 @@ class Listing:
             )
         return list(found.values())
 
+    def stream(self, key: str) -> Iterator[dict[str, Any]]:
+        """Yield every entry once, in the server's order, while the pages come; `key` tells entries apart.
+
+        What has been yielded cannot be taken back, so the list is not read again when it has changed: that is logged.
+        """
+        seen, on_it, meets = set[str](), list[str](), True
+        for page in self.pages():
+            keys = [str(entry.get(key)) for entry in page.entries]
+            meets = meets and (page.start == self._start or _meet(page, keys, on_it))
+            for identity, entry in zip(keys, page.entries, strict=True):
+                if identity not in seen:
+                    seen.add(identity)
+                    yield entry
+            on_it = keys
+        if not meets:
+            log.warning("%s: entries may have been missed; the list has changed while it was read", self._label)
+
     def count(self) -> int:
         """Return how many entries there are, from the offset and the length of the last page."""
         last = [*self.pages()][-1]
@@ -164,7 +181,7 @@ class Listing:
         for page in self.pages():
             keys = [str(entry.get(key)) for entry in page.entries]
             if page.start > self._start:
-                meets = meets and (page.limit == 1 or (bool(keys) and keys[0] in on_it))
+                meets = meets and _meet(page, keys, on_it)
             if page.is_full and seen.issuperset(keys):
                 return False
             seen.update(keys)
@@ -172,6 +189,11 @@ class Listing:
             on_it = keys
         counted = page.start + page.rows - self._start if page and page.start > self._start else 0
         return meets and len(seen) >= counted
+
+
+def _meet(page: Page, keys: Sequence[str], before: Sequence[str]) -> bool:
+    """Tell whether a page with entries of these `keys` begins with one that was on the page before it."""
+    return page.limit == 1 or (bool(keys) and keys[0] in before)
 
 
 def _distance(page: Page, *, overlap: bool) -> int:
@@ -204,8 +226,13 @@ class ListsInPages(Addressable):
         limit: int | None = None,
         offset: int | None = None,
         method: str = "GET",
+        *,
+        deadline: Deadline | None = None,
     ) -> Listing:
-        """Return the list `name` below this place, from `offset` on, in pages of at most `limit`."""
+        """Return the list `name` below this place, from `offset` on, in pages of at most `limit`.
+
+        All pages share the time of one call, unless another `deadline` is given; each page has that time too.
+        """
         wanted = arguments.integers(limit=PAGE_SIZE if limit is None else limit, offset=offset or 0)
 
         def fetch(start: int) -> Page:
@@ -215,8 +242,8 @@ class ListsInPages(Addressable):
             most = whole_number(response, "x-query-limit", wanted["limit"])
             return Page(start, entries, rows, most, len(response.content))
 
-        deadline = Deadline(self._datacenter.timeout, self._datacenter.clock)
-        return Listing(f"{method} {self.path}/{name}", fetch, wanted["offset"], deadline)
+        within = deadline or Deadline(self._datacenter.timeout, self._datacenter.clock)
+        return Listing(f"{method} {self.path}/{name}", fetch, wanted["offset"], within)
 
 
 def at_once(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:

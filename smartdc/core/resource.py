@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, cast
 import requests
 
 from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import id_of, is_uuid
 from smartdc.core.shown import ShowsFields
-from smartdc.errors import BadResponse, InputError, ResourceNotFound, printable
+from smartdc.errors import BadResponse, InputError, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.response import bad_response
@@ -24,12 +25,11 @@ from smartdc.http.response import bad_response
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Addressable", "Resource", "id_of", "is_uuid", "listed", "only", "whole_number"]
+__all__ = ["Addressable", "Resource", "listed", "whole_number"]
 
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class Addressable:
@@ -242,8 +242,8 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
-        # A subclass may leave secrets out of its pickles, but not out of its copies.
-        twin.__setstate__({**Resource.__getstate__(self), "_data": _copied(self._data)})
+        # Secrets are left out of pickles, but not out of copies.
+        twin.__setstate__({**self._attributes(), "_data": _copied(self._data)})
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -251,6 +251,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
+        """Leave what is secret behind when the resource is pickled."""
+        return {**self._attributes(), "_data": self._without_secrets()}
+
+    def _without_secrets(self) -> dict[str, Any]:
+        """Return the data without what is secret; it is not copied."""
+        return self._data
+
+    def _attributes(self) -> dict[str, Any]:
         """Return all attributes, whether they are kept in slots or in ``__dict__``."""
         attributes, slots = cast("tuple[dict[str, Any] | None, dict[str, Any]]", object.__getstate__(self))
         return {**(attributes or {}), **slots}
@@ -284,6 +292,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         """Return the data as a dict of its own, which can be changed."""
         return _copied(self._data)
 
+    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Return the data as plain data, to write it down or to send it on.
+
+        What is secret is left out unless `secrets` asks for it: a machine's passwords, boot script and user data, and
+        the secret of an access key. ``dict(resource)`` and `copy` always return everything.
+        """
+        return _copied(self._data if secrets else self._without_secrets())
+
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.copy(), **other} if isinstance(other, Mapping) else NotImplemented
 
@@ -313,6 +329,15 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash((type(self), self._identity.lower()))
 
+    def __lt__(self, other: object) -> bool:
+        """Come before those of the same class that have a greater name, or the same name and a greater id."""
+        if not isinstance(other, Resource) or type(other) is not type(self):
+            return NotImplemented
+        return self._sort_key() < other._sort_key()
+
+    def _sort_key(self) -> tuple[str, ...]:
+        return str(self.get("name") or self.get("login") or ""), self._identity
+
     def __str__(self) -> str:
         return printable(str(self._data[self.id_key]))
 
@@ -321,7 +346,9 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
+        # One whose fetching failed is in the frames that crash reporters show.
+        words = self._summary() if hasattr(self, "_data") else ["not fetched"]
+        return printable(f"<{type(self).__name__} {' '.join(map(str, words))}>")
 
     _repr_pretty_ = ShowsFields._repr_pretty_  # IPython looks for it beside `__repr__`
 
@@ -343,21 +370,6 @@ def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
         raise BadResponse("the data is nested too deeply") from None
 
 
-def id_of(thing: object, *keys: str) -> str:
-    """Return what addresses `thing`: it may be that already, or a dict or resource that has it under one of `keys`."""
-    if type(thing) is str and thing:
-        return thing
-    keys = keys or ("id",)
-    if isinstance(thing, Mapping):
-        found = next((thing[key] for key in keys if thing.get(key)), None)
-        if found is None:
-            raise InputError(f"missing {' or '.join(map(repr, keys))} in the given {type(thing).__name__}")
-        return str(found)
-    if thing is None or isinstance(thing, (bytes, bool)) or not str(thing):
-        raise InputError(f"expected an id, a dict with {keys[0]!r}, or a resource, got {thing!r}")
-    return str(thing)
-
-
 def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
     """Return an entry that must be a list, or [] where there is none."""
     value = thing.get(name)
@@ -372,28 +384,3 @@ def whole_number(response: requests.Response, header: str, default: int | None =
     if not _NUMBER.fullmatch(text):
         raise bad_response(response, f"invalid or missing {header} header: {text[:40]!r}")
     return int(text)
-
-
-def is_uuid(text: str) -> bool:
-    """Tell an id from a name."""
-    return _UUID.fullmatch(text) is not None
-
-
-R = TypeVar("R", bound=Resource)
-
-
-def only(things: list[R], name: str, kind: str) -> R:
-    """Return the only thing of a name; none raises `ResourceNotFound`, several are an `InputError` that lists them.
-
-    CloudAPI addresses most things by id alone, and the names of many are not unique. So a noun's method fetches what is
-    given by an id, looks a name up in a listing, and leaves it to this function never to choose among several.
-    """
-    if not things:
-        error = ResourceNotFound(f"no {kind} named {name!r}")
-        error.status, error.code = 404, "ResourceNotFound"
-        raise error
-    if len(things) > 1:
-        raise InputError(
-            f"{len(things)} {kind}s are named {name!r}; give the id of one of {', '.join(map(repr, things))}"
-        )
-    return things[0]

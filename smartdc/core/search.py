@@ -1,4 +1,4 @@
-"""Filter a listing by a regular expression, on this side."""
+"""Filter a listing on this side: by patterns such as ``web-*``, and by a regular expression."""
 
 from __future__ import annotations
 
@@ -6,12 +6,29 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from smartdc.core import arguments
 from smartdc.core.listing import ResourceList
 from smartdc.errors import InputError
 
-__all__ = ["search"]
+__all__ = ["is_pattern", "literal_part", "search", "select"]
 
 M = TypeVar("M", bound=Mapping[str, Any])
+
+_WILDCARDS = re.compile(r"[*?]")
+
+
+def select(
+    things: Iterable[M], pattern: str | None = None, fields: Iterable[str] = (), /, **patterns: str | None
+) -> ResourceList[M]:
+    """Keep the things that fit `patterns`, each for the entry of its name, and in which `search` finds `pattern`.
+
+    In the patterns ``*`` stands for any characters and ``?`` for one. What is None keeps all.
+    """
+    found = list(things)
+    for name, wanted in arguments.strings(**patterns).items():
+        fits = _compiled(wanted)
+        found = [thing for thing in found if fits.fullmatch(str(thing.get(name) or ""))]
+    return search(found, pattern, fields)
 
 
 def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> ResourceList[M]:
@@ -24,3 +41,17 @@ def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> R
         raise InputError(f"invalid regular expression {pattern!r}: {error}") from None
     names = [fields] if isinstance(fields, str) else list(fields)
     return ResourceList(thing for thing in things if any(matcher.search(str(thing.get(name) or "")) for name in names))
+
+
+def is_pattern(text: str | None) -> bool:
+    """Tell whether a name stands for several."""
+    return isinstance(text, str) and _WILDCARDS.search(text) is not None
+
+
+def literal_part(pattern: str) -> str:
+    """Return the longest part of a pattern in which nothing stands for something else."""
+    return max(_WILDCARDS.split(pattern), key=len)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from smartdc.core import arguments
+from smartdc.core.literals import MachineState
 from smartdc.core.operation import operation
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
 from smartdc.fleet.watch import Watch
@@ -15,7 +16,7 @@ from smartdc.machine.action import STATES
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.progress import Reporter
-from smartdc.waiting.stateful import checked_state
+from smartdc.waiting.stateful import checked_states, either
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -41,7 +42,7 @@ class WaitsForMachines(HasMachines):
     def wait_for(
         self,
         machines: Machine | Iterable[Machine],
-        state: str,
+        state: MachineState | Iterable[MachineState],
         *,
         interval: float = 2,
         timeout: float | None = DEFAULT_TIMEOUT,
@@ -49,19 +50,21 @@ class WaitsForMachines(HasMachines):
     ) -> Waited:
         """Wait until every machine is in `state` or cannot get there any more: ``ListMachines`` at every check.
 
+        With several states it waits until each machine is in one of them.
+
         Where the account has many other machines, only those are listed that have the beginning of the name and the
         tags that all these have in common, or each is fetched by itself, ``GetMachine``, if that takes fewer requests.
 
         Nothing is raised for a single machine: the result says who arrived, who failed and why, and who was late
         when `timeout` seconds had passed (None waits for ever). The machines show what was seen last.
         """
-        checked_state("machine", state, STATES)
+        states = checked_states("machine", state, STATES)
         given = arguments.as_list("machines", machines)
         if strange := [each for each in given if not isinstance(each, Machine)]:
             raise InputError(f"{strange[0]!r} is not a Machine, as machine(), machines() and create_machine() return")
-        group = _Group(self, self._datacenter, {machine.id: machine for machine in given}, state)
+        group = _Group(self, self._datacenter, {machine.id: machine for machine in given}, states)
         with contextlib.suppress(WaitTimeout):
-            poll(group, group.check, f"are not {state}", interval=interval, timeout=timeout, progress=progress)
+            poll(group, group.check, f"are not {either(states)}", interval=interval, timeout=timeout, progress=progress)
         return Waited(group.arrived, group.failed, list(group.waiting.values()))
 
 
@@ -72,10 +75,13 @@ class _Group:
     read for the first few, which then go to the end of the queue, so that each gets its turn.
     """
 
-    def __init__(self, owner: HasMachines, datacenter: DataCenter, waiting: dict[str, Machine], state: str) -> None:
+    def __init__(
+        self, owner: HasMachines, datacenter: DataCenter, waiting: dict[str, Machine], states: tuple[MachineState, ...]
+    ) -> None:
         if foreign := [machine for machine in waiting.values() if machine.datacenter is not datacenter]:
             raise InputError(f"{foreign[0]!r} is in another data centre: wait for it there")
-        self.datacenter, self.waiting, self.state = datacenter, waiting, state
+        self.datacenter, self.waiting, self.states = datacenter, waiting, states
+        self.state = either(states)
         self._watch = Watch(owner)
         self.total = len(waiting)
         self.arrived: list[Machine] = []
@@ -103,7 +109,7 @@ class _Group:
 
     def _judge(self, machine: Machine, *, audit: bool) -> None:
         try:
-            if machine.has_reached(self.state, audit=audit):
+            if machine.has_reached(self.states, audit=audit):
                 self.arrived.append(self.waiting.pop(machine.id))
         except WaitFailed as error:
             self.failed[self.waiting.pop(machine.id)] = error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smartdc import errors
 from smartdc.http.excerpt import MAX_SHOWN_BYTES, excerpt, first_items, without_tags
 from smartdc.http.failures import Damaged, Unusable, class_for, failure_of, layers, nothing_sent
+from smartdc.http.invocation import command_line
 from smartdc.http.light import LeanResponse
 
 if TYPE_CHECKING:
@@ -274,5 +275,5 @@ def _bare_words(response: requests.Response) -> str:
 def _sentence(error: errors.APIError) -> str:
     """Return the text of an error: the request, the response, and the id in the operator's logs."""
     code = f" {error.code}" if error.code else ""
-    hint = "; python -m smartdc doctor finds out why" if error.status == 401 else ""
+    hint = f"; {command_line('doctor')} finds out why" if error.status == 401 else ""
     return f"{error.method} {error.path}: {error.status}{code}: {error.message}{hint} [request {error.request_id}]"

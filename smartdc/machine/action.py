@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from smartdc.core import arguments
+from smartdc.core.literals import Action, MachineState
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import id_of
 from smartdc.machine.job import HasJobs, RequestedJob
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.progress import Reporting
-from smartdc.waiting.stateful import checked_state
+from smartdc.waiting.stateful import checked_states, either
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
 
 __all__ = ["STATES", "HasLifecycle"]
 
-STATES = ("provisioning", "ready", "running", "stopping", "stopped", "offline", "deleted", "failed", "unknown")
+STATES = get_args(MachineState)
 """Every state that CloudAPI gives a machine."""
 
 STABLE_STATES = frozenset({"running", "stopped", "offline", "failed", "deleted"})
 """States in which a machine stays until a job changes it."""
 
-DEAD_ENDS = {
+DEAD_ENDS: Mapping[MachineState, frozenset[str]] = {
     "deleted": frozenset[str](),
     "failed": frozenset({"deleted"}),
     "provisioning": frozenset({"running", "stopping", "stopped", "failed", "deleted"}),
@@ -41,7 +45,7 @@ class HasLifecycle(HasJobs):
     states = STATES
 
     @operation("GetMachine")
-    def status(self) -> str:
+    def status(self) -> MachineState:
         """Fetch the machine again and return its state: ``GetMachine``."""
         return super().status()
 
@@ -72,7 +76,8 @@ class HasLifecycle(HasJobs):
 
         `wait` and `timeout` are those of `stop`.
         """
-        params = {"action": "resize", "package": id_of(package, "id", "name")}
+        datacenter: DataCenter = self._datacenter
+        params = {"action": "resize", "package": datacenter.package_id(package)}
         self.request_job("resize", params=params, wait=wait, timeout=timeout)
 
     @operation("RenameMachine")
@@ -125,34 +130,45 @@ class HasLifecycle(HasJobs):
 
     @operation("GetMachine")
     def poll_until(
-        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
+        self,
+        state: MachineState | Iterable[MachineState],
+        interval: float = 2,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        progress: Reporting = None,
     ) -> None:
         """Fetch the machine every `interval` seconds until it is in `state`: ``GetMachine``.
 
-        Raises `WaitFailed`, with the audit's reason, as soon as the state cannot be reached any more or the last
-        action that was to lead there has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever).
-        `progress` is called after every check, or True for a line on the terminal.
+        With several states it waits for any of them. Raises `WaitFailed`, with the audit's reason, as soon as the state
+        cannot be reached any more or the last action that was to lead there has failed, and `WaitTimeout` after
+        `timeout` seconds (None waits for ever). `progress` is called after every check, or True for a line on the
+        terminal.
         """
-        checked_state("machine", state, STATES)
-        reached = partial(self._look_for, state)
-        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
+        states = checked_states("machine", state, STATES)
+        reached = partial(self._look_for, states)
+        poll(self, reached, f"is not {either(states)}", interval=interval, timeout=timeout, progress=progress)
 
     @operation("GetMachine")
     def poll_while(
-        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
+        self,
+        state: MachineState | Iterable[MachineState],
+        interval: float = 2,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        progress: Reporting = None,
     ) -> None:
-        """Fetch the machine every `interval` seconds while it is in `state`: ``GetMachine``.
+        """Fetch the machine every `interval` seconds while it is in `state`, or in one of several: ``GetMachine``.
 
         An action that was just requested and does not show yet counts as being in `state` too. Raises `WaitFailed`
         when that action has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is
         called after every check, or True for a line on the terminal.
         """
-        checked_state("machine", state, STATES)
-        left = partial(self._has_left, state)
-        poll(self, left, f"is still {state}", interval=interval, timeout=timeout, progress=progress)
+        states = checked_states("machine", state, STATES)
+        left = partial(self._has_left, states)
+        poll(self, left, f"is still {either(states)}", interval=interval, timeout=timeout, progress=progress)
 
-    def has_reached(self, state: str, *, audit: bool = True) -> bool:
-        """Return whether the machine, as last seen, is in `state`; False while it may still get there.
+    def has_reached(self, state: MachineState | Iterable[MachineState], *, audit: bool = True) -> bool:
+        """Return whether the machine, as last seen, is in `state` or one of several; False while it may get there.
 
         Raises `WaitFailed` when it cannot, as far as its state and, unless `audit` is false, the audit show.
         """
@@ -160,37 +176,40 @@ class HasLifecycle(HasJobs):
         # start never leaves; and a round trip such as a reboot ends in the state it began in. So in a state that a
         # machine stays in by itself, and only there, the audit is asked how the last job requested from here ended:
         # no entry yet means to wait on, a failure ends the wait, and a success leaves the state to decide.
-        now = self.state
-        if now == state and not self._is_back_where_it_was():
+        now, states = self.state, checked_states("machine", state, STATES)
+        if now in states and not self._is_back_where_it_was():
             return True
-        if now != state and now in DEAD_ENDS.get(state, self.dead_ends):
-            self._raise_wait_failed(f"cannot become {state}: it is {now}", self._failure_reason())
+        if now not in states and all(now in DEAD_ENDS.get(each, self.dead_ends) for each in states):
+            self._raise_wait_failed(f"cannot become {either(states)}: it is {now}", self._failure_reason())
         if not audit or now not in STABLE_STATES:
             return False
-        return self._has_succeeded(self._last_job, f"did not become {state}") and now == state
+        return self.has_succeeded(self._last_job, f"did not become {either(states)}") and now in states
 
     def take(self, data: Mapping[str, Any]) -> None:
         """Keep what a listing has just said of the machine, without a request."""
         self._keep(data)
         self._string("state")
 
-    def _look_for(self, state: str) -> bool:
+    def _look_for(self, states: tuple[MachineState, ...]) -> bool:
         self.look()
-        return self.has_reached(state)
+        return self.has_reached(states)
 
-    def _has_left(self, state: str) -> bool:
-        """Fetch the machine and return whether it is out of `state`, with no job under way that may yet lead there.
+    def _has_left(self, states: tuple[MachineState, ...]) -> bool:
+        """Fetch the machine and return whether it is out of `states`, with no job under way that may yet lead there.
 
         Where the state is what it was before the last job, only the audit knows whether that job is over.
         """
         # In any other state the job has shown, or nothing was requested, and the state alone decides.
         now, job = self.look(), self._last_job
         if job is None or now != job.state_before or now not in STABLE_STATES:
-            return now != state
-        return self._has_succeeded(job, f"stays {now}") and now != state
+            return now not in states
+        return self.has_succeeded(job, f"stays {now}") and now not in states
 
-    def _has_succeeded(self, job: RequestedJob | None, problem: str) -> bool:
-        """Return whether the audit shows that a job has worked; raise `WaitFailed` when it shows that it has not."""
+    def has_succeeded(self, job: RequestedJob | None, problem: str) -> bool:
+        """Return whether the audit shows that a job has worked; raise `WaitFailed` when it shows that it has not.
+
+        The error's text is the machine and the `problem`, such as ``is not running``, with the audit's reason.
+        """
         outcome = self._outcome_of(job)
         if outcome is not None and not outcome.succeeded:
             self._raise_wait_failed(f"{problem}: its {outcome.action} failed", outcome)
@@ -200,7 +219,7 @@ class HasLifecycle(HasJobs):
         job = self._last_job
         return job is not None and job.action in ROUND_TRIPS and job.state_before == self.state
 
-    def _switch(self, action: str, field: str, value: bool, wait: bool, timeout: float | None) -> None:
+    def _switch(self, action: Action, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Request a setting, and wait until it shows; the audit names those that failed, but not for all settings."""
         checked_timeout(timeout)
         _, response = self._call("POST", params={"action": action}, repeatable=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from smartdc.core.answers import Caller
 from smartdc.core.cells import in_columns, moment
 from smartdc.core.listing import ResourceList
+from smartdc.core.literals import Action
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 from smartdc.errors import BadResponse, printable
@@ -29,9 +31,9 @@ class AuditEntry(dict[str, Any]):
         return printable(f"<AuditEntry {self.action} {self.get('time')} {outcome}>")
 
     @property
-    def action(self) -> str:
+    def action(self) -> Action:
         """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
-        return str(self.get("action") or "unknown")
+        return cast("Action", str(self.get("action") or "unknown"))
 
     def describe(self) -> str:
         """Return what was done in words: whether it worked, when, and who asked where CloudAPI knows that."""
@@ -42,9 +44,9 @@ class AuditEntry(dict[str, Any]):
     def requested_by(self) -> str:
         """Return with which key and from where it was requested, where CloudAPI knows that, or ''."""
         return " ".join(
-            f"{word} {self.caller[key]}"
+            f"{word} {self['caller'][key]}"
             for word, key in (("with key", "keyId"), ("from", "ip"))
-            if isinstance(self.get("caller"), Mapping) and self.caller.get(key)
+            if isinstance(self.get("caller"), Mapping) and self["caller"].get(key)
         )
 
     @property
@@ -63,9 +65,9 @@ class AuditEntry(dict[str, Any]):
             ) from None
 
     @property
-    def caller(self) -> Mapping[str, Any]:
+    def caller(self) -> Caller:
         """Who asked: ``type``, and ``ip`` and ``keyId`` where CloudAPI knows them."""
-        return self.get("caller") or {}
+        return cast("Caller", self.get("caller") or {})
 
 
 class HasAudit(Addressable):
@@ -74,6 +76,6 @@ class HasAudit(Addressable):
     __slots__ = ()
 
     @operation("MachineAudit")
-    def audit(self) -> list[AuditEntry]:
+    def audit(self) -> ResourceList[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
         return ResourceList(AuditEntry(entry) for entry in self._list("audit"))

@@ -1,15 +1,14 @@
-"""Build the bodies and queries of requests about machines."""
+"""Build the bodies of requests about machines."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from smartdc.core import arguments
-from smartdc.core.resource import id_of
+from smartdc.core.literals import Brand
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.machine.disk import disk_size
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAME",
-    "MachineCount",
-    "MachineFilters",
-    "MachineListing",
+    "MachineDetails",
     "Networks",
     "NewMachine",
     "NewMachineAt",
@@ -45,7 +42,27 @@ Volumes = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class NewMachine:
+class MachineDetails:
+    """What a machine is created with, beside what the original knew."""
+
+    _: KW_ONLY
+    default_networks: Iterable[str] | None = None
+    affinity: Iterable[str] | None = None
+    locality: Mapping[str, Any] | None = None
+    brand: Brand | None = None
+    firewall_enabled: bool | None = None
+    deletion_protection: bool | None = None
+    delegate_dataset: bool | None = None
+    allow_shared_images: bool | None = None
+    encrypted: bool | None = None
+    volumes: Volumes | None = None
+    disks: Iterable[Mapping[str, Any]] | None = None
+    bootrom: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class NewMachine(MachineDetails):
     """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
 
     name: str | None = None
@@ -58,19 +75,6 @@ class NewMachine:
     image: str | Mapping[str, Any] | None = None
     networks: Networks | None = None
     _: KW_ONLY
-    default_networks: Iterable[str] | None = None
-    affinity: Iterable[str] | None = None
-    locality: Mapping[str, Any] | None = None
-    brand: str | None = None
-    firewall_enabled: bool | None = None
-    deletion_protection: bool | None = None
-    delegate_dataset: bool | None = None
-    allow_shared_images: bool | None = None
-    encrypted: bool | None = None
-    volumes: Volumes | None = None
-    disks: Iterable[Mapping[str, Any]] | None = None
-    bootrom: str | None = None
-    password: str | None = field(default=None, repr=False)
     token: str | None = None
     settle: float | None = None
     wait: bool = False
@@ -97,14 +101,12 @@ class NewMachineAt(NewMachine, Place):
 def machine_body(new: NewMachine, **resolved: Any) -> dict[str, Any]:
     """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, and ids for resources.
 
-    `resolved` are the entries that CloudAPI had to be asked about, such as the id of the image.
+    `resolved` are the entries that CloudAPI may have to be asked about, such as the id of the image.
     """
     return wire.given(
         **arguments.strings(name=_checked_name(new.name)),
-        package=None if new.package is None else id_of(new.package, "id", "name"),
         **wire.flat("metadata", _metadata(new)),
         **wire.flat("tag", wire.checked_entries(arguments.dicts(tags=new.tags).get("tags", {}), (), "tag")),
-        locality=None if new.locality is None else locality_spec(new.locality),
         **arguments.lists(affinity=new.affinity, default_networks=new.default_networks),
         **arguments.strings(brand=new.brand, bootrom=new.bootrom, password=new.password),
         **arguments.booleans(
@@ -140,7 +142,7 @@ def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Encode passwords by login as JSON, as CloudAPI takes them within the metadata."""
     if not isinstance(metadata.get("credentials"), Mapping):
         return metadata
-    return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
+    return {**metadata, "credentials": arguments.json_text("credentials", metadata["credentials"])}
 
 
 def mounts(volumes: Volumes) -> list[dict[str, Any]]:
@@ -148,7 +150,7 @@ def mounts(volumes: Volumes) -> list[dict[str, Any]]:
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
         mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
-        mounted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
+        mounted = [arguments.entry("volumes", each) for each in arguments.as_list("volumes", volumes)]
     for each in mounted:
         place = each.get("mountpoint")
         if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):
@@ -160,7 +162,7 @@ def mounts(volumes: Volumes) -> list[dict[str, Any]]:
 
 
 def disk_spec(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
-    """Build the description of a disk: sizes are numbers of MiB, or ``remaining``."""
+    """Build the description of a disk: sizes become numbers of MiB, or ``remaining``."""
     rest = {key: value for key, value in disk.items() if key not in {"boot", "block_size", "size"}}
     return wire.given(
         **{**rest, "image": image},
@@ -170,65 +172,15 @@ def disk_spec(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
     )
 
 
-def locality_spec(locality: Mapping[str, Any]) -> dict[str, Any]:
-    """Build a locality: which machines to be near to and far from, by ids, dicts or resources."""
+def locality_spec(locality: Mapping[str, Any], machine_id: Callable[[Any], str]) -> dict[str, Any]:
+    """Build a locality: which machines to be near to and far from; `machine_id` returns the id of each."""
     arguments.dicts(locality=locality)
     return {
         **locality,
         **{
-            key: [id_of(machine) for machine in arguments.as_list(key, locality[key])]
+            key: [machine_id(machine) for machine in arguments.as_list(key, locality[key])]
             for key in ("near", "far")
             if locality.get(key) is not None
         },
         **arguments.booleans(strict=locality.get("strict")),
     }
-
-
-@dataclass(frozen=True)
-class MachineFilters:
-    """Which machines to list or count: those that equal what is given. The order is the original's."""
-
-    machine_type: str | None = None
-    name: str | None = None
-    dataset: str | Mapping[str, Any] | None = None
-    state: str | None = None
-    memory: int | None = None
-    tombstone: bool | int | None = None
-    tags: Mapping[str, Any] | None = None
-    _: KW_ONLY
-    image: str | Mapping[str, Any] | None = None
-    brand: str | None = None
-    docker: bool | None = None
-
-    def query(self, image: str | None) -> dict[str, Any]:
-        """Build the query of ``ListMachines``, with the id of the image: flat ``tag.`` keys, and flags true or absent."""
-        kind = arguments.strings(machine_type=self.machine_type).get("machine_type")
-        return {
-            **wire.given(type=kind),
-            **arguments.strings(name=self.name, state=self.state, brand=self.brand, image=image),
-            **arguments.integers(memory=self.memory),
-            **arguments.booleans(docker=self.docker),
-            **arguments.flags(tombstone=self.tombstone),
-            **wire.flat("tag", arguments.mappings(tags=self.tags).get("tags")),
-        }
-
-
-@dataclass(frozen=True)
-class MachineListing(MachineFilters):
-    """Which machines to list, whether with their passwords, and which part of the list."""
-
-    credentials: bool = False
-    paged: bool = False
-    limit: int | None = None
-    offset: int | None = None
-
-    def query(self, image: str | None) -> dict[str, Any]:
-        """Build the query of ``ListMachines``, apart from `limit` and `offset`."""
-        return {**super().query(image), **arguments.flags(credentials=self.credentials)}
-
-
-@dataclass(frozen=True)
-class MachineCount(MachineFilters):
-    """Which machines to count; in the original a name could not be given."""
-
-    name: str | None = field(default=None, kw_only=True)

@@ -12,16 +12,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
+from smartdc.core import arguments
+from smartdc.core.literals import Subresource
 from smartdc.core.operation import operation
-from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, checked_timeout
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = ["SUBRESOURCES", "Change", "Changefeed", "HasChangefeed"]
 
 log = logging.getLogger(__name__)
 
-SUBRESOURCES = ("alias", "customer_metadata", "destroyed", "nics", "owner_uuid", "server_uuid", "state", "tags")
+SUBRESOURCES: tuple[Subresource, ...] = get_args(Subresource)
 """What of a machine can be followed, in CloudAPI's words: ``alias`` is the name, ``customer_metadata`` the metadata,
 ``server_uuid`` the `compute_node`."""
 
@@ -292,7 +293,7 @@ class HasChangefeed(HasMachines):
     def changefeed(
         self,
         machines: Iterable[str | Mapping[str, Any]] | str | Mapping[str, Any] | None = None,
-        subresources: Iterable[str] | str | None = None,
+        subresources: Iterable[Subresource] | Subresource | None = None,
         *,
         timeout: float | None = None,
         outage: float | None = DEFAULT_TIMEOUT,
@@ -308,6 +309,8 @@ class HasChangefeed(HasMachines):
             timeout: the seconds after which the iteration ends; None never ends it.
             outage: the seconds for which reconnecting may fail before the last failure is raised; None tries for ever.
         """
+        checked_timeout(timeout)
+        checked_timeout(outage)
         parts = _checked(subresources)
         followed = None if machines is None else frozenset(self._ids(machines))
         if followed is not None and not followed:
@@ -316,15 +319,14 @@ class HasChangefeed(HasMachines):
 
     def _ids(self, machines: Iterable[str | Mapping[str, Any]] | str | Mapping[str, Any]) -> list[str]:
         several = [machines] if isinstance(machines, (str, Mapping)) else machines
-        texts = [id_of(machine) for machine in several]
-        return [text.lower() if is_uuid(text) else self.machine(text).id for text in texts]
+        return [self.machine_id(machine).lower() for machine in several]
 
 
 def _checked(subresources: Iterable[str] | str | None) -> tuple[str, ...]:
     """Refuse names that CloudAPI does not know: it would silently ignore the whole registration."""
     if subresources is None:
         return SUBRESOURCES
-    names = tuple([subresources] if isinstance(subresources, str) else subresources)
+    names = tuple(arguments.as_list("subresources", subresources))
     unknown = [name for name in names if name not in SUBRESOURCES]
     if unknown or not names:
         raise InputError(f"subresources must be some of {', '.join(SUBRESOURCES)}, got {unknown or 'none'}")

@@ -12,9 +12,9 @@ from typing import Any
 
 from smartdc.core import arguments
 from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import id_of, is_uuid
 from smartdc.errors import (
     BadResponse,
     CallError,
@@ -27,7 +27,7 @@ from smartdc.errors import (
     WaitError,
 )
 from smartdc.http.tracebacks import without_frames
-from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, machine_body, mounts
+from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, locality_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.machine.tag import TOKEN_TAG
 from smartdc.waiting.create_once import Search, create_once, single
@@ -65,7 +65,8 @@ class CreatesMachines(HasMachines):
             tags: what it can be found by; strings, numbers and booleans.
             boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
             credentials: whether to fetch the machine's passwords too: ``GetMachine``.
-            image: what it is made from: an id, a name, ``name@version``, a dict or an `Image`.
+            image: what it is made from: an id, a name, ``name@version``, a dict or an `Image`. A name means the newest
+                active image of it, as `DataCenter.image_to_use` says.
             networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
             default_networks: which kinds of network it gets where neither `networks` nor the package says so:
                 ``external``, ``internal`` or both, which is the default. CloudAPI does not document this.
@@ -79,8 +80,8 @@ class CreatesMachines(HasMachines):
             encrypted: whether its disk shall be encrypted.
             volumes: volumes, by the paths to mount them at: ids, names, dicts or `Volume` resources; or dicts with
                 such a ``name``, a ``mountpoint``, and a ``mode`` (``rw`` or ``ro``).
-            disks: the disks of a bhyve machine, the first of which it boots from: dicts with ``size`` in MiB or
-                ``remaining``, and maybe ``image`` or ``block_size`` in bytes.
+            disks: the disks of a bhyve machine, the first of which it boots from: dicts with ``size`` in MiB (or a
+                text such as ``10G``) or ``remaining``, and maybe ``image`` or ``block_size`` in bytes.
             bootrom: the boot ROM of a bhyve machine, such as ``uefi``.
             password: the administrator's, for an image that asks for one, as those of Windows do.
             token: what makes this create the same one when it is asked for again, also by another process: the
@@ -109,14 +110,25 @@ class CreatesMachines(HasMachines):
             raise
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
-        """Build the body of a create; only names of images, networks and volumes ask CloudAPI, for their ids."""
-        return machine_body(
-            new,
-            image=self._image(new.dataset if new.image is None else new.image),
-            networks=None if new.networks is None else self._networks(new.networks),
-            volumes=None if new.volumes is None else self._mounts(new.volumes),
-            disks=None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
-        )
+        """Build the body of a create; names ask CloudAPI for the ids, and a volume's id for its name."""
+        return machine_body(new, **self.resolved(new))
+
+    def resolved(self, new: NewMachine) -> dict[str, Any]:
+        """Return what of a create's body may be given by names, with the ids that they mean now."""
+        return {
+            "package": None if new.package is None else self._datacenter.package_id(new.package),
+            "locality": None if new.locality is None else self._locality(new.locality),
+            "image": self._image(new.dataset if new.image is None else new.image),
+            "networks": None if new.networks is None else self._networks(new.networks),
+            "volumes": None if new.volumes is None else self._mounts(new.volumes),
+            "disks": None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
+        }
+
+    def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
+        return None if image is None else self._datacenter.image_to_use(image)
+
+    def _locality(self, locality: Mapping[str, Any]) -> dict[str, Any]:
+        return locality_spec(locality, self._datacenter.machine_id)
 
     def _networks(self, networks: Networks) -> list[Any]:
         """Return the ids of one network or several; dicts that ask for an address (``ipv4_uuid``) go as they are."""
@@ -128,7 +140,8 @@ class CreatesMachines(HasMachines):
         ]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
-        return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
+        spec = arguments.entry("disks", disk)
+        return disk_spec(spec, self._image(spec.get("image")))
 
     def _mounts(self, volumes: Volumes) -> list[dict[str, Any]]:
         """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""
@@ -139,7 +152,7 @@ class CreatesMachines(HasMachines):
         return str(self._datacenter.volume(name).name) if is_uuid(name) else name
 
     @operation("ListMachines")
-    def machines_by_token(self, token: str) -> list[Machine]:
+    def machines_by_token(self, token: str) -> ResourceList[Machine]:
         """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
 
         There is none or one. This is how to look again after `CreateOutcomeUnknown`.

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import Action, DiskState
+from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import id_of
+from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
@@ -24,7 +27,7 @@ from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["Disk", "HasDisks", "disk_size"]
 
-AUDIT_NAME = "unknown"
+AUDIT_NAME: Action = "unknown"
 """What the audit calls every job on a disk."""
 
 PENDING = frozenset({"creating", "resizing", "deleting"})
@@ -54,7 +57,7 @@ class Disk(MachinePart):
     size = Field[int]("its size in MiB")
     block_size = Field[int | None]("the size of its blocks in bytes")
     boot = Field[bool]("whether the machine boots from it")
-    state = Field[str](
+    state = Field[DiskState](
         "``creating``, ``resizing`` or ``deleting`` during a job; at all other times the machine's state"
     )
 
@@ -67,15 +70,15 @@ class Disk(MachinePart):
         super().__init__(machine, disk_id, data)
 
     @operation("GetMachineDisk")
-    def status(self) -> str:
+    def status(self) -> DiskState:
         """Fetch the disk again and return its state: ``GetMachineDisk``."""
         self.refresh()
-        return self._string("state")
+        return cast("DiskState", self._string("state"))
 
     @operation("ResizeMachineDisk")
     def resize(
         self,
-        size: int,
+        size: Size,
         *,
         dangerous_allow_shrink: bool | None = None,
         wait: bool = False,
@@ -83,17 +86,17 @@ class Disk(MachinePart):
     ) -> None:
         """Begin to make the disk `size` MiB large: ``ResizeMachineDisk``.
 
-        The machine must be stopped. To make a disk smaller is to lose what is beyond its new end, and is refused
-        without `dangerous_allow_shrink`. With `wait` it returns when that is done, and raises `WaitFailed` when it
-        failed or `WaitTimeout` after `timeout` seconds.
+        `size` may be a text such as ``20G``. The machine must be stopped. To make a disk smaller is to lose what is
+        beyond its new end, and is refused without `dangerous_allow_shrink`. With `wait` it returns when that is done,
+        and raises `WaitFailed` when it failed or `WaitTimeout` after `timeout` seconds.
         """
-        body = {**arguments.integers(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
+        body = {**sizes(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
         checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._keep(self._post(data=body, repeatable=True))
         if wait:
             problem = f"has not resized its disk {self.id}"
-            self.machine.wait_for_disk_job(partial(self._resizing, size), problem, jobs_before, timeout)
+            self.machine.wait_for_disk_job(partial(self._resizing, body["size"]), problem, jobs_before, timeout)
 
     @operation("DeleteMachineDisk")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -135,7 +138,7 @@ class HasDisks(CreatesOnce, HasJobs):
     __slots__ = ()
 
     @operation("ListMachineDisks")
-    def disks(self) -> list[Disk]:
+    def disks(self) -> ResourceList[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
         return Disk.from_answers(self, self._list("disks"))
 
@@ -144,15 +147,18 @@ class HasDisks(CreatesOnce, HasJobs):
         """Count the disks that `disks` would list: ``HeadMachineDisks``."""
         return self._count("disks")
 
-    @operation("GetMachineDisk")
+    @operation("GetMachineDisk", "ListMachineDisks")
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
-        """Get a disk by its id: ``GetMachineDisk``. One that is still being created is only listed, by `disks`."""
-        return Disk.from_answer(self, self._get("disks", id_of(disk_id)))
+        """Get a disk by its id, or the beginning of that: ``GetMachineDisk``, ``ListMachineDisks``.
+
+        One that is still being created is only listed, by `disks`.
+        """
+        return Disk.from_answer(self, self._get("disks", complete_id(id_of(disk_id), "disk", self.disks)))
 
     @operation("CreateMachineDisk")
     def create_disk(
         self,
-        size: int | str,
+        size: Size,
         pci_slot: str | None = None,
         *,
         wait: bool = False,
@@ -160,11 +166,11 @@ class HasDisks(CreatesOnce, HasJobs):
     ) -> Disk:
         """Begin to add a disk of `size` MiB, or ``"remaining"``, and return it: ``CreateMachineDisk``.
 
-        The machine must be stopped, of brand bhyve, and its package one with flexible disks. With a `pci_slot`, such
-        as ``0:4:1``, the disk is returned ``creating``, and looked for in case the answer is lost before it is asked
-        for again. Without one CloudAPI chooses, and does not say which disk it makes: so this returns, as with
-        `wait`, when there is a new disk. Raises `WaitFailed` when there will be none, and `WaitTimeout` after
-        `timeout` seconds.
+        `size` may be a text such as ``20G``. The machine must be stopped, of brand bhyve, and its package one with
+        flexible disks. With a `pci_slot`, such as ``0:4:1``, the disk is returned ``creating``, and looked for in case
+        the answer is lost before it is asked for again. Without one CloudAPI chooses, and does not say which disk it
+        makes: so this returns, as with `wait`, when there is a new disk. Raises `WaitFailed` when there will be none,
+        and `WaitTimeout` after `timeout` seconds.
         """
         checked_timeout(timeout)
         body = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
@@ -226,8 +232,12 @@ class HasDisks(CreatesOnce, HasJobs):
         return job is JobOnDisk.DONE
 
 
-def disk_size(size: int | str) -> int | str:
-    """Refuse what cannot be the size of a new disk."""
-    if size != "remaining" and (isinstance(size, bool) or not isinstance(size, int)):
-        raise InputError(f"size must be a number of MiB or 'remaining', got {size!r}")
-    return size
+def disk_size(size: Size) -> int | str:
+    """Return the size of a new disk in MiB, or ``remaining``, and refuse what cannot be one."""
+    if size == "remaining":
+        return size
+    try:
+        number: int = sizes(size=size)["size"]
+    except (InputError, KeyError):
+        raise InputError(f"size must be a number of MiB, a text such as '10G', or 'remaining', got {size!r}") from None
+    return number

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import requests
 
 from smartdc.core.field import Field
+from smartdc.core.literals import Action, MachineState
 from smartdc.core.resource import Resource
 from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
@@ -48,13 +49,13 @@ class RequestedJob:
     state, and `seen` how many of its name the audit had when it was last read.
     """
 
-    action: str
+    action: Action
     requested_at: float
     state_before: str | None
     seen: int
 
 
-class HasJobs(HasAudit, Stateful):
+class HasJobs(HasAudit, Stateful[MachineState]):
     """Mix-in for what CloudAPI changes by jobs, which is a machine."""
 
     __slots__ = ()
@@ -65,7 +66,7 @@ class HasJobs(HasAudit, Stateful):
 
     def request_job(
         self,
-        action: str,
+        action: Action,
         *names: str,
         method: str = "POST",
         params: Mapping[str, Any] | None = None,
@@ -86,7 +87,7 @@ class HasJobs(HasAudit, Stateful):
             poll(self, finished, f"has not finished its {action}", timeout=timeout)
         return job
 
-    def _remember(self, action: str, response: requests.Response) -> RequestedJob:
+    def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
         """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""
         # What never was a request is the answer of a stand-in, which may say 200 to everything.
         if response.status_code == 200 and response.request and is_from_a_server(response):
@@ -100,11 +101,11 @@ class HasJobs(HasAudit, Stateful):
             self._last_job = job
         return job
 
-    def _wait_for_audit(self, action: str, seen: int, timeout: float | None) -> None:
+    def _wait_for_audit(self, action: Action, seen: int, timeout: float | None) -> None:
         """Wait until a job has finished, of whose name the audit had `seen` entries before."""
         poll(self, partial(self._has_finished, action, seen), f"has not finished its {action}", timeout=timeout)
 
-    def _has_finished(self, action: str, seen: int) -> bool:
+    def _has_finished(self, action: Action, seen: int) -> bool:
         """Return whether the audit has more entries of `action` than `seen`; fetch the machine, or raise the failure."""
         entries = self._entries_of(action, self.audit())
         if len(entries) <= seen:
@@ -114,16 +115,16 @@ class HasJobs(HasAudit, Stateful):
         self.refresh()
         return True
 
-    def _audit_entries(self, action: str) -> list[AuditEntry]:
+    def _audit_entries(self, action: Action) -> list[AuditEntry]:
         """Fetch the audit and return its entries of one action, newest first."""
         return self._entries_of(action, self.audit())
 
-    def _entries_of(self, action: str, audit: list[AuditEntry]) -> list[AuditEntry]:
+    def _entries_of(self, action: Action, audit: list[AuditEntry]) -> list[AuditEntry]:
         entries = [entry for entry in audit if entry.action == action]
         self._entries_seen = {**self._entries_seen, action: len(entries)}
         return entries
 
-    def _count_entries(self, action: str) -> bool:
+    def _count_entries(self, action: Action) -> bool:
         """Write down how many entries of one action the audit has, which may be none."""
         self._entries_of(action, self.audit())
         return True
@@ -139,6 +140,10 @@ class HasJobs(HasAudit, Stateful):
             return None
         is_newer = len(entries) > job.seen and entries[0].time.timestamp() >= job.requested_at
         return entries[0] if is_newer else None
+
+    def fail(self, problem: str) -> NoReturn:
+        """Raise `WaitFailed` with a problem and the audit's reason: ``MachineAudit``."""
+        self._raise_wait_failed(problem, self._failure_reason())
 
     def _failure_reason(self) -> AuditEntry | None:
         """Return the audit's reason for a state of no return; a machine that is gone may have no audit."""

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.core import arguments
 from smartdc.core.addresses import is_private, is_public
+from smartdc.core.answers import MachineData
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import Brand, MachineState, MachineType
+from smartdc.core.lookup import find, id_of, is_short_id, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, unique
 from smartdc.core.parameters import parameters_of
 from smartdc.core.read_only import ReadOnlyDict
-from smartdc.core.resource import id_of, is_uuid, listed, only
+from smartdc.core.resource import listed
 from smartdc.errors import BadResponse, Gone, InputError
 from smartdc.http.dates import parse_date
+from smartdc.http.deadline import Deadline
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.action import HasLifecycle
-from smartdc.machine.body import NAME, MachineCount, MachineFilters, MachineListing, NewMachineAt
+from smartdc.machine.body import NAME, NewMachineAt
 from smartdc.machine.disk import HasDisks
+from smartdc.machine.filters import MachineCount, MachineFilters, MachineListing, MachineStream
 from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown, without_passwords
 from smartdc.machine.migration import HasMigration
 from smartdc.machine.nic import HasNics
 from smartdc.machine.snapshot import HasSnapshots, Snapshot
+from smartdc.machine.ssh import HasSSH
 from smartdc.machine.tag import HasTags, visible
 from smartdc.machine.vnc import HasVnc
 from smartdc.resources.firewall_rule import HasFirewallRules
@@ -48,6 +56,7 @@ class Machine(
     HasMigration,
     HasRoleTags,
     HasVnc,
+    HasSSH,
     HasLifecycle,
 ):
     """A machine, as CloudAPI last described it.
@@ -85,9 +94,9 @@ class Machine(
 
     id = Field[str]("its UUID")
     name = Field[str]("its name")
-    type = Field[str]("``smartmachine`` for zones, ``virtualmachine`` for hardware virtual machines")
-    brand = Field[str]("``joyent``, ``joyent-minimal``, ``lx``, ``bhyve``, ``kvm``")
-    state = Field[str]("its state when it was last fetched: one of `smartdc.machine.action.STATES`")
+    type = Field[MachineType]("``smartmachine`` for zones, ``virtualmachine`` for hardware virtual machines")
+    brand = Field[Brand]("``joyent``, ``joyent-minimal``, ``lx``, ``bhyve``, ``kvm``")
+    state = Field[MachineState]("its state when it was last fetched: one of `smartdc.machine.action.STATES`")
     image = Field[str]("the UUID of the image it was made from")
     dataset = Field[str]("the former name of `image`", key="image")
     package = Field[str]("the name of its package; '' when CloudAPI knows none")
@@ -206,12 +215,13 @@ class Machine(
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave passwords, the boot script and user data behind when the machine is pickled."""
-        state = super().__getstate__()
-        data = state["_data"]
-        if "metadata" in data:
-            metadata = data["metadata"]
-            state["_data"] = {**data, "metadata": harmless(metadata) if isinstance(metadata, dict) else {}}
-        return {**state, "_credentials": None}
+        return {**super().__getstate__(), "_credentials": None}
+
+    def _without_secrets(self) -> dict[str, Any]:
+        if "metadata" not in self._data:
+            return self._data
+        metadata = self._data["metadata"]
+        return {**self._data, "metadata": harmless(metadata) if isinstance(metadata, dict) else {}}
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]
@@ -223,23 +233,46 @@ class HasMachines(ListsInPages):
     @without_frames
     @parameters_of(MachineListing)
     @operation("ListMachines")
-    def machines(self, listing: MachineListing) -> list[Machine]:
+    def machines(self, listing: MachineListing) -> ResourceList[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
-        `machine_type` is ``smartmachine`` or ``virtualmachine``, and `state` one of ``active``, ``running``,
-        ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings, numbers and booleans, and
-        `docker` selects containers, or all others. Machines that are deleted or failed are listed only with
-        `tombstone`. With `paged` only one page is fetched, of `limit` machines (1 to 1,000) from the one at `offset`
+        `name` and `package` may hold ``*`` and ``?``, as in ``web-*``; `package` is a name, an id, a dict or a
+        `Package`. `type` (also `machine_type`) is ``smartmachine`` or ``virtualmachine``, and `state` one of
+        ``active``, ``running``, ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings,
+        numbers and booleans, and `docker` selects containers, or all others. `memory` is in MiB, or a text such as
+        ``2G``. `dataset` is the former name of `image`. `search` is a regular expression that is tried on `fields`.
+        Machines that are deleted or failed are listed only with `tombstone`.
+
+        With `paged` only one page is fetched, of `limit` machines (1 to 1,000) from the one at `offset`
         on; without it `limit` is the size of the pages that are fetched, four at a time after the first, until there
         are no more. All pages share the time of one call. A list that has changed twice while it was read is logged as
-        a WARNING: it may be incomplete. `memory` is in MiB. `dataset` is the former name of `image`. CloudAPI lists
-        every name that begins with `name`; those that only begin so are left out here.
+        a WARNING: it may be incomplete.
+
+        CloudAPI lists every name that begins with `name`; those that only begin so are left out here, as is what does
+        not fit a pattern, `package` or `search`, which CloudAPI does not filter by.
         """
-        query = self._query(listing)
-        entries = self.raw_machines(query, listing.limit, listing.offset, paged=listing.paged)
-        if listing.name is not None:
-            entries = [entry for entry in entries if entry.get("name") == listing.name]
-        return self.machines_from(entries)
+        package = self._package_name(listing)
+        entries = self.raw_machines(self._query(listing), listing.limit, listing.offset, paged=listing.paged)
+        return self.machines_from(listing.select(entries, package))
+
+    @without_frames
+    @parameters_of(MachineStream)
+    @operation("ListMachines")
+    def iter_machines(self, listing: MachineStream) -> Iterator[Machine]:
+        """Return an iterator over the machines that `machines` would list, fetched as needed: ``ListMachines``.
+
+        The first page, of `limit` machines (1,000 at most and by default), is asked for when the iteration begins, and
+        four more whenever those at hand are used up. Each page has the time of one call; how long the iteration takes
+        does not matter.
+
+        No machine comes twice. One that is made meanwhile may come or not; when machines vanish meanwhile, others may
+        be missed: where that shows, it is logged as a WARNING at the end. A machine is as it was when its page was read.
+        """
+        query, package = self._query(listing), self._package_name(listing)
+        clock = self._datacenter.clock
+        entries = self._listing("machines", query, listing.limit, listing.offset, deadline=Deadline(None, clock))
+        found = (each for entry in entries.stream("id") for each in listing.select([entry], package))
+        return (machine for entry in found for machine in self.machines_from([entry]))
 
     @operation("ListMachines")
     def raw_machines(
@@ -254,7 +287,7 @@ class HasMachines(ListsInPages):
         cut = arguments.integers(limit=limit, offset=offset)
         return unique(self._list("machines", params={**query, **cut}), "id")
 
-    def machines_from(self, entries: Iterable[dict[str, Any]]) -> list[Machine]:
+    def machines_from(self, entries: Iterable[dict[str, Any]]) -> ResourceList[Machine]:
         """Make machines of the entries of a listing; nothing is sent."""
         return Machine.from_answers(self._datacenter, entries)
 
@@ -263,34 +296,46 @@ class HasMachines(ListsInPages):
     def num_machines(self, count: MachineCount) -> int:
         """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
 
-        With a `name` they are listed instead, since CloudAPI would count every name that begins so.
+        With a `name`, a `package` or a `search` they are listed instead, since CloudAPI cannot count these.
         """
-        query = self._query(count)
-        if count.name is not None:
-            return sum(entry.get("name") == count.name for entry in self.raw_machines(query))
+        query, package = self._query(count), self._package_name(count)
+        if not count.are_complete:
+            return len(count.select(self.raw_machines(query), package))
         return self._listing("machines", query, method="HEAD").count()
 
     def _query(self, filters: MachineFilters) -> dict[str, Any]:
         """Build the query of a listing; only an image's name asks CloudAPI, for its id."""
-        return filters.query(self._image(filters.dataset if filters.image is None else filters.image))
+        image = filters.dataset if filters.image is None else filters.image
+        return filters.query(None if image is None else self._datacenter.image_id(image))
 
-    def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
-        return None if image is None else self._datacenter.image_id(image)
+    def _package_name(self, filters: MachineFilters) -> str | None:
+        """Return the package's name, which is all that machines show of it; only an id asks CloudAPI for it."""
+        text = None if filters.package is None else id_of(filters.package, "name", "id")
+        return self._datacenter.package(text).name if text and (is_uuid(text) or is_short_id(text)) else text
 
     @operation("GetMachine")
-    def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> dict[str, Any]:
+    def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> MachineData:
         """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
-        return self._get("machines", id_of(machine_id), params=arguments.flags(credentials=credentials))
+        shown = arguments.flags(credentials=credentials)
+        return cast("MachineData", self._get("machines", id_of(machine_id), params=shown))
 
     @operation("GetMachine", "ListMachines")
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
-        """Get a machine by its id, or by its name: ``GetMachine``, ``ListMachines``.
+        """Get a machine by its id, the beginning of that, or its name: ``GetMachine``, ``ListMachines``.
 
         One that was deleted raises `Gone`; by name, machines that are deleted or failed are not found.
         """
         text = id_of(machine_id)
         if is_uuid(text):
-            return Machine.from_answer(self._datacenter, self.raw_machine_data(text, credentials))
+            return Machine(self._datacenter, text, credentials=credentials)
         if not NAME.fullmatch(text):
             raise InputError(f"{text!r} is neither the id nor the name of a machine")
-        return only(self.machines(name=text, credentials=credentials), text, "machine")
+        shown = arguments.flags(credentials=credentials)
+        named = self.machines_from(self.raw_machines({"name": text, **shown}))
+        return find(text, "machine", named, everything=partial(self.machines, credentials=credentials))
+
+    @operation("ListMachines")
+    def machine_id(self, machine: str | Mapping[str, Any]) -> str:
+        """Return the id of a machine that may be given by its name; only a name asks CloudAPI: ``ListMachines``."""
+        text = id_of(machine)
+        return text if is_uuid(text) else self.machine(text).id

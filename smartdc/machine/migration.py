@@ -11,13 +11,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from smartdc.core import arguments
+from smartdc.core.answers import MigrationEstimate, MigrationEvent
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import MigrationPhase, MigrationState
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Resource, id_of, is_uuid
+from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import BadResponse, CallError, CallTimeout, ResourceNotFound, WaitFailed, WaitTimeout
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
@@ -53,13 +57,13 @@ class Migration(Resource):
     hidden = frozenset({"progress_history"})
 
     machine = Field[str]("the UUID of the machine")
-    phase = Field[str](
+    phase = Field[MigrationPhase](
         "the phase that it is in or was in last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``"
     )
-    state = Field[str]("``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``")
+    state = Field[MigrationState]("``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``")
     automatic = Field[bool]("whether each phase follows the other by itself")
     error = Field[str | None]("why it failed")
-    progress_history = Field[list[dict[str, Any]]]("what it has done so far, a dict for each part of it")
+    progress_history = Field[list[MigrationEvent]]("what it has done so far, a dict for each part of it")
     created = Field[datetime]("when it was requested", key="created_timestamp", read=parse_date)
     started = Field[datetime | None]("when it began", key="started_timestamp", read=parse_date)
     finished = Field[datetime | None]("when its last phase ended", key="finished_timestamp", read=parse_date)
@@ -136,7 +140,7 @@ class Migration(Resource):
         return self
 
     @operation("GetMigration")
-    def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[dict[str, Any]]:
+    def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[MigrationEvent]:
         """Yield the events of the migration as they happen, until it does nothing more: ``GetMigration``.
 
         Each is a dict as in `progress_history`, again when there is news of it; the last has the type ``end`` and the
@@ -162,7 +166,7 @@ class Migration(Resource):
             clock.sleep(interval)
 
     @operation("Migrate:watch")
-    def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[dict[str, Any]]:
+    def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[MigrationEvent]:
         """Return all events of CloudAPI's own stream of the running phase, when that has ended: ``Migrate:watch``.
 
         The stream lasts as long as the phase, at most `timeout` seconds; a proxy may cut it when nothing happens for
@@ -200,7 +204,7 @@ class Migration(Resource):
     def _path(self) -> str:
         return wire.segments("machines", self.machine, "migrate")
 
-    def _act(self, action: str, wait: bool, timeout: float | None) -> Self:
+    def _act(self, action: MigrationPhase, wait: bool, timeout: float | None) -> Self:
         checked_timeout(timeout)
         answer, response = self._datacenter.request("POST", self._path, data={"action": action})
         self.phase_started(self._expect(dict, answer, response))
@@ -213,7 +217,7 @@ class Migration(Resource):
         self._asked_after = None if self.phase == "pause" else len(self.progress_history or ())
         self._aborting = self.phase == "abort"
 
-    def _look(self) -> str:
+    def _look(self) -> MigrationState:
         """Fetch the migration and return its state; one that was aborted is forgotten."""
         try:
             return self.refresh().state
@@ -238,16 +242,17 @@ class Migration(Resource):
             return history[: self._asked_after]
         return history[:-1] if self.state == "running" else history
 
-    def _news(self, reported: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _news(self, reported: list[dict[str, Any]]) -> list[MigrationEvent]:
         """Fetch the migration and return the events that are not `reported` yet, adding them there."""
         ended = self._has_ended()
-        events = []
+        events: list[MigrationEvent] = []
         for place, entry in enumerate(self.progress_history or ()):
             if place >= len(reported) or reported[place] != _lasting(entry):
                 reported[place : place + 1] = [_lasting(entry)]
-                events.append(dict(entry))
+                events.append(entry.copy())
         if ended:
-            events.append(wire.given(type="end", phase=self.phase, state=self.state, message=self.error))
+            ending = wire.given(type="end", phase=self.phase, state=self.state, message=self.error)
+            events.append(cast("MigrationEvent", ending))
         return events
 
     def _has_ended(self) -> bool:
@@ -267,15 +272,14 @@ class HasMigrations(Addressable):
     """Mix-in for owners of migrations."""
 
     @operation("ListMigrations")
-    def migrations(self) -> list[Migration]:
+    def migrations(self) -> ResourceList[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
         return Migration.from_answers(self, self._list("migrations"))
 
     @operation("GetMigration")
     def migration(self, machine: str | Mapping[str, Any]) -> Migration:
         """Get the migration of a machine that is given by id, name, dict or resource: ``GetMigration``."""
-        text = id_of(machine, "id", "machine")
-        return Migration(self, text if is_uuid(text) else self._datacenter.machine(text).id)
+        return Migration(self, self._datacenter.machine_id(id_of(machine, "id", "machine")))
 
 
 class HasMigration(Resource):
@@ -289,9 +293,9 @@ class HasMigration(Resource):
         return self.datacenter.migration(self)
 
     @operation("MigrateMachineEstimate")
-    def migration_estimate(self) -> dict[str, Any]:
+    def migration_estimate(self) -> MigrationEstimate:
         """Estimate what a migration would have to copy, as ``size`` in bytes: ``MigrateMachineEstimate``."""
-        return self._get("migrate")
+        return cast("MigrationEstimate", self._get("migrate"))
 
     @operation("Migrate")
     def migrate(

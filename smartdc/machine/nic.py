@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import NicState
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import id_of
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once
@@ -45,7 +47,7 @@ class Nic(MachinePart):
     gateway = Field[str | None]("the gateway of its network, if that has one")
     network = Field[str]("the UUID of its network; of a pool, the member that it is on")
     primary = Field[bool]("whether it is the one that the machine's default route goes through")
-    state = Field[str]("``provisioning``, ``running`` or ``stopped``")
+    state = Field[NicState]("``provisioning``, ``running`` or ``stopped``")
 
     @property
     def path(self) -> str:
@@ -57,10 +59,10 @@ class Nic(MachinePart):
         return plain(str(self.mac))
 
     @operation("GetNic")
-    def status(self) -> str:
+    def status(self) -> NicState:
         """Fetch the interface again and return its state: ``GetNic``."""
         self.refresh()
-        return self._string("state")
+        return cast("NicState", self._string("state"))
 
     @operation("RemoveNic")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -77,7 +79,7 @@ class HasNics(HasJobs):
     __slots__ = ()
 
     @operation("ListNics")
-    def nics(self) -> list[Nic]:
+    def nics(self) -> ResourceList[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
         What the machine last said of them, without a request, is ``machine["nics"]``.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from smartdc.core.answers import SnapshotData
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import SnapshotState
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import id_of
+from smartdc.core.search import select
 from smartdc.http.dates import parse_date
 from smartdc.machine.job import HasJobs, MachinePart
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["HasSnapshots", "Snapshot"]
 
 
-class Snapshot(MachinePart, Stateful):
+class Snapshot(MachinePart, Stateful[SnapshotState]):
     """The disk of a machine as it was at one moment.
 
     One that was just created may lack its dates and size, and may for a while read ``deleted``.
@@ -37,7 +41,7 @@ class Snapshot(MachinePart, Stateful):
     dead_ends = frozenset({"failed", "canceled"})
 
     name = Field[str]("its name")
-    state = Field[str]("``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``")
+    state = Field[SnapshotState]("``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``")
     size = Field[int | None]("bytes that it holds on to")
     created = Field[datetime | None]("when it was taken", read=parse_date)
     updated = Field[datetime | None]("the same as `created`", read=parse_date)
@@ -58,7 +62,7 @@ class Snapshot(MachinePart, Stateful):
         return self._keep(self.machine.raw_snapshot_data(self.name))
 
     @operation("GetMachineSnapshot")
-    def status(self) -> str:
+    def status(self) -> SnapshotState:
         """Fetch the snapshot again and return its state: ``GetMachineSnapshot``."""
         return super().status()
 
@@ -96,19 +100,24 @@ class HasSnapshots(CreatesOnce, HasJobs):
     __slots__ = ()
 
     @operation("GetMachineSnapshot")
-    def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> dict[str, Any]:
+    def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> SnapshotData:
         """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
-        return self._get("snapshots", id_of(name, "name"))
+        return cast("SnapshotData", self._get("snapshots", id_of(name, "name")))
 
     @operation("ListMachineSnapshots")
-    def snapshots(self) -> list[Snapshot]:
-        """List the snapshots: ``ListMachineSnapshots``."""
-        return Snapshot.from_answers(self, self._list("snapshots"))
+    def snapshots(
+        self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
+    ) -> ResourceList[Snapshot]:
+        """List the snapshots: ``ListMachineSnapshots``.
+
+        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        """
+        return Snapshot.from_answers(self, select(self._list("snapshots"), search, fields, name=name))
 
     @operation("GetMachineSnapshot")
     def snapshot(self, name: str | Mapping[str, Any]) -> Snapshot:
         """Get a snapshot: ``GetMachineSnapshot``."""
-        return Snapshot.from_answer(self, self.raw_snapshot_data(name))
+        return Snapshot.from_answer(self, self._get("snapshots", id_of(name, "name")))
 
     @operation("CreateMachineSnapshot")
     def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:

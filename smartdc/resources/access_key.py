@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from smartdc.core import arguments
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import KeyStatus
+from smartdc.core.lookup import MAX_DIGITS, id_of, is_short_id, only
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Resource, id_of
+from smartdc.core.resource import Addressable, Resource
 from smartdc.http.dates import parse_date
 
 __all__ = ["AccessKey", "HasAccessKeys"]
@@ -30,15 +33,17 @@ class AccessKey(Resource):
 
     id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")
     secret = Field[str | None]("its secret", key=SECRET)
-    status = Field[str]("``Active``, ``Inactive`` or ``Expired``; CloudAPI 9.20 says nothing but ``Active``")
+    status = Field[KeyStatus]("``Active``, ``Inactive`` or ``Expired``; CloudAPI 9.20 says nothing but ``Active``")
     description = Field[str | None]("what it is for, where CloudAPI is newer than 9.20")
-    credential_type = Field[str | None]("``permanent`` or ``temporary``, where CloudAPI is newer", key="credentialtype")
+    credential_type = Field[Literal["permanent", "temporary"] | None](
+        "``permanent`` or ``temporary``, where CloudAPI is newer", key="credentialtype"
+    )
     created = Field[datetime]("when it was created", read=parse_date)
     updated = Field[datetime | None]("when it was changed, where CloudAPI is newer", read=parse_date)
     expiration = Field[datetime | None]("when a temporary one ends, where CloudAPI is newer", read=parse_date)
 
     @operation("UpdateAccessKey", "UpdateUserAccessKey")
-    def update(self, *, status: str | None = None, description: str | None = None) -> Self:
+    def update(self, *, status: Literal["Active", "Inactive"] | None = None, description: str | None = None) -> Self:
         """Change the access key and return it: ``UpdateAccessKey``, ``UpdateUserAccessKey``.
 
         CloudAPI has this since a release after 9.20; 9.20 itself answers `MethodNotAllowed`.
@@ -58,10 +63,8 @@ class AccessKey(Resource):
         """Delete the access key: ``DeleteAccessKey``, ``DeleteUserAccessKey``."""
         self._delete()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the secret behind when the access key is pickled."""
-        harmless = {name: value for name, value in self._data.items() if name != SECRET}
-        return {**super().__getstate__(), "_data": harmless}
+    def _without_secrets(self) -> dict[str, Any]:
+        return {name: value for name, value in self._data.items() if name != SECRET}
 
 
 class HasAccessKeys(Addressable):
@@ -70,7 +73,7 @@ class HasAccessKeys(Addressable):
     __slots__ = ()
 
     @operation("ListAccessKeys", User="ListUserAccessKeys")
-    def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
+    def access_keys(self, *, sync: bool = False) -> ResourceList[AccessKey]:
         """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
 
         With `sync` CloudAPI asks its directory, not its cache.
@@ -78,14 +81,26 @@ class HasAccessKeys(Addressable):
         entries = self._list("accesskeys", params=arguments.flags(sync=sync))
         return AccessKey.from_answers(self, entries)
 
-    @operation("GetAccessKey", User="GetUserAccessKey")
+    @operation("GetAccessKey", "ListAccessKeys", User="GetUserAccessKey ListUserAccessKeys")
     def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
-        """Get an access key, its secret included: ``GetAccessKey``, ``GetUserAccessKey``."""
-        name = id_of(key_id, "accesskeyid")
+        """Get an access key by its id, its secret included: ``GetAccessKey``, ``GetUserAccessKey``.
+
+        The beginning of an id is looked up: ``ListAccessKeys``, ``ListUserAccessKeys``.
+        """
+        name = self._access_key_id(id_of(key_id, "accesskeyid"))
         return AccessKey.from_answer(self, self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
+    def _access_key_id(self, text: str) -> str:
+        """Return a whole id, which has as many digits as a UUID, but no dashes."""
+        if not is_short_id(text) or len(text) >= MAX_DIGITS:
+            return text
+        begun = [key for key in self.access_keys() if key.id.startswith(text.lower())]
+        return only(begun, text, "access key", f"have an id that begins with {text!r}; give more digits").id
+
     @operation("CreateAccessKey", User="CreateUserAccessKey")
-    def create_access_key(self, *, status: str | None = None, description: str | None = None) -> AccessKey:
+    def create_access_key(
+        self, *, status: Literal["Active", "Inactive"] | None = None, description: str | None = None
+    ) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.
 
         CloudAPI 9.20 takes no notice of `status` and `description`; see `AccessKey.update`. Newer releases tell the

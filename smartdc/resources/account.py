@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from smartdc.core import arguments
+from smartdc.core.answers import Limit
 from smartdc.core.field import Field
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
@@ -120,11 +121,11 @@ class HasAccount(Addressable):
         return Account(self, data=self._post(data=changes.body(), repeatable=True))
 
     @operation("GetAccountLimits")
-    def limits(self) -> list[dict[str, Any]]:
+    def limits(self) -> list[Limit]:
         """List the limits on what the account's machines may use together: ``GetAccountLimits``.
 
         Each is a dict of ``value``, the limit, and ``used``, of which ``by`` says what they count: MiB of ``ram``, GiB
         of ``quota`` (disk), or else ``machines``. ``check`` and the entry it names (``os``, ``image``, ``brand``) say
         to which machines it applies, if not to all. There are none where the operator does not limit anybody.
         """
-        return self._list("limits")
+        return cast("list[Limit]", self._list("limits"))

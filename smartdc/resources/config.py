@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from smartdc.core.answers import Config
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 
@@ -18,16 +19,16 @@ class HasConfig(Addressable):
     """Mix-in for owners of settings."""
 
     @operation("GetConfig")
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """Return the settings: ``GetConfig``.
 
         That is ``default_network``, the id of the network that machines are on unless their create names
         others; it is missing where it was never set.
         """
-        return self._get("config")
+        return cast("Config", self._get("config"))
 
     @operation("UpdateConfig")
-    def update_config(self, default_network: str | Mapping[str, Any]) -> dict[str, Any]:
+    def update_config(self, default_network: str | Mapping[str, Any]) -> Config:
         """Set the network that machines are on by default, and return the settings: ``UpdateConfig``."""
         datacenter: DataCenter = self._datacenter
-        return self._put("config", data={"default_network": datacenter.network_id(default_network)})
+        return cast("Config", self._put("config", data={"default_network": datacenter.network_id(default_network)}))

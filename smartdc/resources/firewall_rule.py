@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Resource, id_of
+from smartdc.core.resource import Addressable, Resource
+from smartdc.core.search import select
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
 
@@ -80,7 +83,7 @@ class FirewallRule(HasRoleTags, Resource):
         self._delete()
 
     @operation("ListFirewallRuleMachines")
-    def machines(self) -> list[Machine]:
+    def machines(self) -> ResourceList[Machine]:
         """List the machines that the rule is for: ``ListFirewallRuleMachines``."""
         return self.datacenter.machines_from(self._list("machines"))
 
@@ -94,21 +97,25 @@ class HasFirewallRules(Addressable):
     __slots__ = ()
 
     @operation("ListFirewallRules", Machine="ListMachineFirewallRules")
-    def firewall_rules(self) -> list[FirewallRule]:
+    def firewall_rules(
+        self, *, search: str | None = None, fields: Iterable[str] = ("rule", "description")
+    ) -> ResourceList[FirewallRule]:
         """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
 
-        Those for a machine are listed whether they are enabled or not, the operator's among them.
+        Those for a machine are listed whether they are enabled or not, the operator's among them. `search` is a
+        regular expression that is tried, here, on `fields`.
         """
-        return FirewallRule.from_answers(self._datacenter, self._list("fwrules"))
+        return FirewallRule.from_answers(self._datacenter, select(self._list("fwrules"), search, fields))
 
 
 class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
     """Mix-in for owners of firewall rules."""
 
-    @operation("GetFirewallRule")
+    @operation("GetFirewallRule", "ListFirewallRules")
     def firewall_rule(self, identifier: str | Mapping[str, Any]) -> FirewallRule:
-        """Get a firewall rule by its id: ``GetFirewallRule``."""
-        return FirewallRule.from_answer(self, self._get("fwrules", id_of(identifier)))
+        """Get a firewall rule by its id, or the beginning of that: ``GetFirewallRule``, ``ListFirewallRules``."""
+        identity = complete_id(id_of(identifier), "firewall rule", self.firewall_rules)
+        return FirewallRule.from_answer(self, self._get("fwrules", identity))
 
     @operation("ListFirewallRules", "CreateFirewallRule")
     def create_firewall_rule(

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 from warnings import warn
 
 from smartdc.core import arguments
+from smartdc.core.answers import Export, ImageFile
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import ImageFilter, ImageState, ImageType
+from smartdc.core.lookup import find, id_of, is_uuid, not_found, only
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import Resource, id_of, is_uuid, only
-from smartdc.core.search import search as matching
+from smartdc.core.resource import Resource
+from smartdc.core.search import is_pattern, literal_part, select
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
+from smartdc.resources.image_body import ImageChanges, NewImage, NewImageOf, account_ids
+from smartdc.resources.image_choice import newest_of_one_owner
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
@@ -26,62 +31,7 @@ from smartdc.waiting.stateful import Stateful
 __all__ = ["HasImages", "HasImaging", "Image"]
 
 
-Accounts = Iterable[str | Mapping[str, Any]]
-"""Accounts by their UUIDs, or as dicts or resources that have them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageDetails:
-    """What an image says of itself besides its name and version."""
-
-    description: str | None = None
-    homepage: str | None = None
-    eula: str | None = None
-    acl: Accounts | None = None
-    tags: Mapping[str, Any] | None = None
-
-    def body(self, name: str | None, version: str | None) -> dict[str, Any]:
-        """Return what was given, as CloudAPI takes it."""
-        strings = arguments.strings(
-            name=name, version=version, description=self.description, homepage=self.homepage, eula=self.eula
-        )
-        acl = None if self.acl is None else _accounts(self.acl)
-        return {**strings, **arguments.mappings(tags=self.tags), **wire.given(acl=acl)}
-
-
-@dataclass(frozen=True)
-class ImageChanges(ImageDetails):
-    """What can be changed of an image."""
-
-    name: str | None = None
-    version: str | None = None
-
-
-@dataclass(frozen=True)
-class NewImage(ImageDetails):
-    """What an image is created with."""
-
-    name: str
-    version: str
-    _: KW_ONLY
-    wait: bool = False
-    timeout: float | None = DEFAULT_TIMEOUT
-
-
-@dataclass(frozen=True)
-class Source:
-    """What an image is made of."""
-
-    machine: str | Mapping[str, Any]
-
-
-# A dataclass takes the fields of its last base first.
-@dataclass(frozen=True)
-class NewImageOf(NewImage, Source):
-    """What an image of a machine is created with."""
-
-
-class Image(CreatesOnce, HasRoleTags, Stateful):
+class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     """A file system or a disk with an operating system on it."""
 
     __slots__ = ()
@@ -103,8 +53,10 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     name = Field[str]("its name")
     version = Field[str]("its version")
     os = Field[str]("the operating system's family, such as ``smartos`` or ``linux``")
-    type = Field[str]("how it is made, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``")
-    state = Field[str]("``active`` when machines can be made from it; also unactivated, disabled, creating, failed")
+    type = Field[ImageType]("how it is made, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``")
+    state = Field[ImageState](
+        "``active`` when machines can be made from it; also unactivated, disabled, creating, failed"
+    )
     description = Field[str]("what it is")
     homepage = Field[str | None]("where to read more")
     owner = Field[str]("the UUID of the account it belongs to")
@@ -114,7 +66,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
     tags = Field[dict[str, Any]]("its tags")
     origin = Field[str | None]("the UUID of the image it was made from")
     image_size = Field[int | None]("the size of its disk in MiB, where it has one")
-    files = Field[list[dict[str, Any]]]("its files: compression, sha1 and size in bytes")
+    files = Field[list[ImageFile]]("its files: compression, sha1 and size in bytes")
     eula = Field[str | None]("the licence to be agreed to")
     acl = Field[list[str] | None]("the UUIDs of the accounts it is shared with")
     error = Field[dict[str, str] | None]("why it failed: code and message")
@@ -140,7 +92,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         the same time may undo each other's change, since CloudAPI only takes whole lists.
         """
         shared = self.refresh().acl or []
-        return self.update(acl=[*shared, *_accounts([account], shared)])
+        return self.update(acl=[*shared, *account_ids([account], shared)])
 
     @operation("GetImage", "UpdateImage")
     def unshare(self, account: str | Mapping[str, Any]) -> Self:
@@ -148,7 +100,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
 
         An account that it is not shared with is an `InputError`.
         """
-        [gone], shared = _accounts([account]), self.refresh().acl or []
+        [gone], shared = account_ids([account]), self.refresh().acl or []
         if gone not in shared:
             raise InputError(f"image {self.id} is not shared with the account {gone}")
         return self.update(acl=[known for known in shared if known != gone])
@@ -176,7 +128,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         return _active(copy, timeout)
 
     @operation("ExportImage")
-    def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
+    def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> Export:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
 
         They are ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account, or
@@ -184,9 +136,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful):
         to `timeout` seconds.
         """
         params = {"action": "export", **arguments.strings(manta_path=manta_path)}
-        return self._expect(
-            dict, *self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
-        )
+        answer = self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
+        return cast("Export", self._expect(dict, *answer))
 
     @operation("DeleteImage")
     def delete(self) -> None:
@@ -207,41 +158,74 @@ class HasImages(CreatesOnce):
         os: str | None = None,
         version: str | None = None,
         public: bool | None = None,
-        state: str | None = None,
+        state: ImageState | Literal["all"] | None = None,
         owner: str | Mapping[str, Any] | None = None,
-        type: str | None = None,  # noqa: A002 (the original's and CloudAPI's word)
+        type: ImageFilter | None = None,  # noqa: A002 (the original's and CloudAPI's word)
         *,
         search: str | None = None,
         fields: Iterable[str] = ("name", "description"),
-    ) -> list[Image]:
+    ) -> ResourceList[Image]:
         """List the images that equal what is given: ``ListImages``.
 
-        Only active ones are listed unless `state` says otherwise; ``all`` lists every state. `owner` is an account: its
-        UUID, or a dict or resource with it. `public` is True or False, and `type` such as ``zone-dataset``, or
-        ``!docker`` for all but these.
-        `search` is a regular expression that is tried, here, on `fields`.
+        Only active ones are listed unless `state` says otherwise; ``all`` lists every state. `name` may hold ``*`` and
+        ``?``, as in ``base-*``. `owner` is an account: its UUID, or a dict or resource with it. `public` is True or
+        False, and `type` such as ``zone-dataset``, or ``!docker`` for all but these. `search` is a regular expression
+        that is tried, here, on `fields`.
         """
+        pattern = arguments.strings(name=name).get("name") if is_pattern(name) else None
         params = wire.given(
             **arguments.strings(name=name, os=os, version=version, state=state, type=type),
             **arguments.booleans(public=public),
             owner=None if owner is None else id_of(owner),
         )
-        return matching(Image.from_answers(self, self._list("images", params=params)), search, fields)
+        if pattern is not None:
+            # CloudAPI takes a text within the name, after a tilde.
+            part = literal_part(pattern)
+            params = {**params, "name": f"~{part}"} if part else wire.given(**{**params, "name": None})
+        return Image.from_answers(self, select(self._list("images", params=params), search, fields, name=pattern))
 
-    @operation("GetImage")
+    @operation("GetImage", "ListImages")
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
-        """Get an image by its id, or by its name or ``name@version`` where that means only one: ``GetImage``."""
+        """Get an image by its id, or the beginning of that: ``GetImage``, ``ListImages``.
+
+        Or by its name or ``name@version``, where that means only one.
+        """
         text = id_of(identifier)
         if is_uuid(text):
             return Image.from_answer(self, self._get("images", text))
+        return only(self._images_named(text), text, "image")
+
+    def _images_named(self, text: str, **filters: Any) -> list[Image]:
+        """Return the images of a name or ``name@version``, or else the one whose id begins so, which there must be."""
         name, _, version = text.partition("@")
-        return only(self.images(name=name, version=version or None), text, "image")
+        listed = self.images(name=name, version=version or None, **filters)
+        if named := [image for image in listed if image.name == name]:
+            return named
+        every = self.images(**filters)
+        if version:
+            raise not_found(text, "image", [f"{image.name}@{image.version}" for image in every])
+        return [find(text, "image", every)]
 
     @operation("ListImages")
     def image_id(self, image: str | Mapping[str, Any]) -> str:
         """Return the id of an image that may be given by its name; only a name asks CloudAPI: ``ListImages``."""
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
+
+    @operation("ListImages")
+    def image_to_use(self, image: str | Mapping[str, Any]) -> str:
+        """Return the id of the image that something is to be made from: ``ListImages``, ``GetAccount``.
+
+        A name means the newest active image of one owner: the account's own, or the public ones. An image that is only
+        shared with the account must be given by its id, or by ``name@version``; which one is taken is logged.
+        """
+        text = id_of(image)
+        if is_uuid(text):
+            return text
+        named = self._images_named(text)
+        if any(found.name != text for found in named):
+            return only(named, text, "image").id
+        return newest_of_one_owner(named, text, lambda: self._datacenter.account().id).id
 
     @parameters_of(NewImageOf)
     @operation("CreateImageFromMachine")
@@ -262,9 +246,7 @@ class HasImages(CreatesOnce):
             timeout: the most seconds to wait; None waits for ever.
         """
         checked_timeout(new.timeout)
-        text = id_of(new.machine)
-        source = text if is_uuid(text) else self._datacenter.machine(text).id
-        body = {"machine": source, **new.body(new.name, new.version)}
+        body = {"machine": self._datacenter.machine_id(new.machine), **new.body(new.name, new.version)}
         image = self._create_once(
             lambda: Image(self._datacenter, data=self._post("images", data=body)),
             lambda: self.images(name=new.name, version=new.version, state="all"),
@@ -302,12 +284,19 @@ class HasImages(CreatesOnce):
         copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
         return _active(copy, timeout)
 
-    @operation("DeleteImage")
+    @operation("DeleteImage", "ListImages")
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
-        """Delete an image by its id: ``DeleteImage``."""
-        self._delete("images", id_of(identifier))
+        """Delete an image by its id, or by its name where that means only one: ``DeleteImage``, ``ListImages``.
 
-    def datasets(self, search: str | None = None, fields: Iterable[str] = ("description", "name")) -> list[Image]:
+        Images of all states count, and the beginning of an id or ``name@version`` will do as well.
+        """
+        text = id_of(identifier)
+        found = text if is_uuid(text) else only(self._images_named(text, state="all"), text, "image").id
+        self._delete("images", found)
+
+    def datasets(
+        self, search: str | None = None, fields: Iterable[str] = ("description", "name")
+    ) -> ResourceList[Image]:
         """List images under their former name: ``ListImages``.
 
         .. deprecated:: 1.0
@@ -339,16 +328,6 @@ class HasImaging(Resource):
         The arguments are those of `DataCenter.create_image_from_machine`.
         """
         return self.datacenter.create_image_from_machine(self, **vars(new))
-
-
-def _accounts(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
-    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
-    if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
-        raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
-    ids = [id_of(account) for account in accounts]
-    if wrong := next((text for text in ids if not is_uuid(text)), None):
-        raise InputError(f"each account of an acl must be a UUID, got {wrong!r}")
-    return [text for text in dict.fromkeys(ids) if text not in known]
 
 
 def _active(image: Image, timeout: float | None) -> Image:

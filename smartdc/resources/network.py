@@ -8,9 +8,11 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, id_of, is_uuid, only
-from smartdc.core.search import search as matching
+from smartdc.core.resource import Addressable
+from smartdc.core.search import select
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.resources.ip import HasIPs
@@ -101,23 +103,31 @@ class HasNetworks(Addressable):
 
     @operation("ListNetworks")
     def networks(
-        self, search: str | None = None, fields: Iterable[str] = ("name",), *, fabric: bool = False
-    ) -> list[Network]:
+        self,
+        search: str | None = None,
+        fields: Iterable[str] = ("name",),
+        *,
+        fabric: bool = False,
+        name: str | None = None,
+    ) -> ResourceList[Network]:
         """List the networks and pools, or only the networks on the account's fabric: ``ListNetworks``.
 
-        Pools look like networks; their members are not listed. `search` is a regular expression that is tried, here,
-        on `fields`.
+        Pools look like networks; their members are not listed. `name` may hold ``*`` and ``?``, and `search` is a
+        regular expression that is tried on `fields`; both count here, since CloudAPI filters by neither.
         """
         found = self._list("networks", params=arguments.flags(fabric=fabric))
-        return matching(Network.from_answers(self, found), search, fields)
+        return Network.from_answers(self, select(found, search, fields, name=name))
 
-    @operation("GetNetwork")
+    @operation("GetNetwork", "ListNetworks")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
-        """Get a network by its id, or by its name where that means only one: ``GetNetwork``."""
+        """Get a network by its id, or the beginning of that: ``GetNetwork``, ``ListNetworks``.
+
+        Or by its name, where that means only one.
+        """
         text = id_of(identifier)
         if is_uuid(text):
             return Network.from_answer(self, self._get("networks", text))
-        return only([network for network in self.networks() if network.name == text], text, "network")
+        return find(text, "network", self.networks())
 
     @operation("ListNetworks")
     def network_id(self, network: str | Mapping[str, Any]) -> str:

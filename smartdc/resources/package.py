@@ -6,11 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.core import arguments
+from smartdc.core.answers import PackageDisk
 from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import Brand
+from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, Resource, id_of
-from smartdc.core.search import search as matching
+from smartdc.core.resource import Addressable, Resource
+from smartdc.core.search import select
+from smartdc.core.size import Size, sizes
 from smartdc.resources.role_tag import HasRoleTags
 
 __all__ = ["HasPackages", "Package"]
@@ -47,9 +52,9 @@ class Package(HasRoleTags, Resource):
     group = Field[str]("the group it is shown in")
     description = Field[str]("what it is for")
     default = Field[bool | None]("whether it is the data centre's default; not sent by current servers")
-    brand = Field[str | None]("the only brand it is for, if it is for one")
+    brand = Field[Brand | None]("the only brand it is for, if it is for one")
     flexible_disk = Field[bool | None]("whether machines of it may divide their disk space")
-    disks = Field[list[dict[str, Any]] | None]("the disks that a machine of it gets")
+    disks = Field[list[PackageDisk] | None]("the disks that a machine of it gets")
 
 
 class HasPackages(Addressable):
@@ -59,36 +64,45 @@ class HasPackages(Addressable):
     def packages(
         self,
         name: str | None = None,
-        memory: int | None = None,
-        disk: int | None = None,
-        swap: int | None = None,
+        memory: Size | None = None,
+        disk: Size | None = None,
+        swap: Size | None = None,
         version: str | None = None,
         vcpus: int | None = None,
         group: str | None = None,
         *,
         lwps: int | None = None,
         flexible_disk: bool | None = None,
-        brand: str | None = None,
+        brand: Brand | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Package]:
+    ) -> ResourceList[Package]:
         """List the packages that equal what is given: ``ListPackages``.
 
-        `memory`, `disk` and `swap` are in MiB, and `lwps` counts threads. `name` and `group` may hold ``*`` for
-        whatever stands there. `flexible_disk` is True for packages whose disk space may be divided, and `brand` the
-        only one that a package is for. `search` is a regular expression that is tried, here, on `fields`.
+        `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``, and `lwps` counts threads. `name` may hold
+        ``*`` and ``?``, as in ``g1-*``, and `group` ``*``. `flexible_disk` is True for packages whose disk space may be
+        divided, and `brand` the only one that a package is for. `search` is a regular expression that is tried, here,
+        on `fields`.
         """
         params = {
             **arguments.strings(name=name, version=version, group=group, brand=brand),
-            **arguments.integers(memory=memory, disk=disk, swap=swap, vcpus=vcpus, lwps=lwps),
+            **sizes(memory=memory, disk=disk, swap=swap),
+            **arguments.integers(vcpus=vcpus, lwps=lwps),
             **arguments.booleans(flexible_disk=flexible_disk),
         }
-        return matching(Package.from_answers(self, self._list("packages", params=params)), search, fields)
+        if "name" in params:
+            params["name"] = params["name"].replace("?", "*")  # which CloudAPI knows alone
+        return Package.from_answers(self, select(self._list("packages", params=params), search, fields, name=name))
 
-    @operation("GetPackage")
+    @operation("GetPackage", "ListPackages")
     def package(self, name: str | Mapping[str, Any]) -> Package:
-        """Get a package by its name or id: ``GetPackage``."""
-        return Package.from_answer(self, self._get("packages", id_of(name, "id", "name")))
+        """Get a package by its name or id: ``GetPackage``; the beginning of an id is looked up: ``ListPackages``."""
+        return Package.from_answer(self, self._get("packages", self.package_id(name)))
+
+    @operation("ListPackages")
+    def package_id(self, package: str | Mapping[str, Any]) -> str:
+        """Return the id or name of a package; only the beginning of an id asks CloudAPI: ``ListPackages``."""
+        return complete_id(id_of(package, "id", "name"), "package", self.packages)
 
     @operation("ListPackages")
     def default_package(self) -> Package | None:

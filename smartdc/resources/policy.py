@@ -8,8 +8,11 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import Resource, id_of, listed
+from smartdc.core.resource import Resource, listed
+from smartdc.core.search import select
 from smartdc.errors import InputError
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
@@ -54,14 +57,20 @@ class HasPolicies(CreatesOnce):
     """Mix-in for owners of policies."""
 
     @operation("ListPolicies")
-    def policies(self) -> list[Policy]:
-        """List the policies: ``ListPolicies``."""
-        return Policy.from_answers(self, self._list("policies"))
+    def policies(
+        self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
+    ) -> ResourceList[Policy]:
+        """List the policies: ``ListPolicies``.
 
-    @operation("GetPolicy")
+        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        """
+        return Policy.from_answers(self, select(self._list("policies"), search, fields, name=name))
+
+    @operation("GetPolicy", "ListPolicies")
     def policy(self, identifier: str | Mapping[str, Any]) -> Policy:
-        """Get a policy by its id or name: ``GetPolicy``."""
-        return Policy.from_answer(self, self._get("policies", id_of(identifier, "id", "name")))
+        """Get a policy by its id or name: ``GetPolicy``; the beginning of an id is looked up: ``ListPolicies``."""
+        name = complete_id(id_of(identifier, "id", "name"), "policy", self.policies)
+        return Policy.from_answer(self, self._get("policies", name))
 
     @operation("CreatePolicy")
     def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:

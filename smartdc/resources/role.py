@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns, names_of
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import complete_id, id_of, is_uuid
 from smartdc.core.operation import operation
-from smartdc.core.resource import Resource, id_of, is_uuid, listed
+from smartdc.core.resource import Resource, listed
+from smartdc.core.search import select
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.resources.role_tag import HasRoleTags
@@ -79,14 +82,20 @@ class HasRoles(CreatesOnce):
     """Mix-in for owners of roles."""
 
     @operation("ListRoles")
-    def roles(self) -> list[Role]:
-        """List the roles: ``ListRoles``."""
-        return Role.from_answers(self, self._list("roles"))
+    def roles(
+        self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
+    ) -> ResourceList[Role]:
+        """List the roles: ``ListRoles``.
 
-    @operation("GetRole")
+        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        """
+        return Role.from_answers(self, select(self._list("roles"), search, fields, name=name))
+
+    @operation("GetRole", "ListRoles")
     def role(self, identifier: str | Mapping[str, Any]) -> Role:
-        """Get a role by its id or name: ``GetRole``."""
-        return Role.from_answer(self, self._get("roles", id_of(identifier, "id", "name")))
+        """Get a role by its id or name: ``GetRole``; the beginning of an id is looked up: ``ListRoles``."""
+        name = complete_id(id_of(identifier, "id", "name"), "role", self.roles)
+        return Role.from_answer(self, self._get("roles", name))
 
     @operation("CreateRole")
     def create_role(
@@ -128,11 +137,14 @@ def _body(
             policies=_names("policies", policies, "name"),
             default_members=_names("default_members", default_members, "login"),
         )
-    people = None if members is None and default_members is None else _members(members or (), default_members or ())
+    nobody = members is None and default_members is None
+    people = None if nobody else _members(datacenter, members or (), default_members or ())
     return wire.given(
         **arguments.strings(name=name),
         members=people,
-        policies=None if policies is None else list(map(_policy, arguments.as_list("policies", policies))),
+        policies=None
+        if policies is None
+        else [_policy(datacenter, each) for each in arguments.as_list("policies", policies)],
     )
 
 
@@ -145,9 +157,9 @@ def _names(name: str, things: Names | None, key: str) -> list[str] | None:
     return None if things is None else [id_of(thing, key) for thing in arguments.as_list(name, things)]
 
 
-def _members(members: Names, defaults: Names) -> list[dict[str, Any]]:
-    found = [_member(each) for each in arguments.as_list("members", members)]
-    for wanted in map(_member, arguments.as_list("default_members", defaults)):
+def _members(datacenter: DataCenter, members: Names, defaults: Names) -> list[dict[str, Any]]:
+    found = [_member(datacenter, each) for each in arguments.as_list("members", members)]
+    for wanted in [_member(datacenter, each) for each in arguments.as_list("default_members", defaults)]:
         twin = next((member for member in found if _same(member, wanted)), wanted)
         twin["default"] = True
         if twin is wanted:
@@ -155,16 +167,17 @@ def _members(members: Names, defaults: Names) -> list[dict[str, Any]]:
     return found
 
 
-def _member(thing: str | Mapping[str, Any]) -> dict[str, Any]:
+def _member(datacenter: DataCenter, thing: str | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(thing, Mapping):
-        return {"type": "subuser", "id" if is_uuid(id_of(thing)) else "login": id_of(thing)}
+        name = complete_id(id_of(thing), "user", datacenter.users, key="login")
+        return {"type": "subuser", "id" if is_uuid(name) else "login": name}
     id_of(thing, "id", "login")
     given = {key: thing[key] for key in ("type", "id", "login") if thing.get(key)}
     return {"type": "subuser", **given, **arguments.flags(default=thing.get("default"))}
 
 
-def _policy(thing: str | Mapping[str, Any]) -> dict[str, str]:
-    name = id_of(thing, "id", "name")
+def _policy(datacenter: DataCenter, thing: str | Mapping[str, Any]) -> dict[str, str]:
+    name = complete_id(id_of(thing, "id", "name"), "policy", datacenter.policies)
     return {"id" if is_uuid(name) else "name": name}
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import requests
 
 from smartdc.core import arguments
+from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.core.resource import Addressable, id_of
+from smartdc.core.resource import Addressable
 
 __all__ = ["HasRoleTags", "HasTaggedCollections"]
 

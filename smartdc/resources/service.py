@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from smartdc.core import arguments
+from smartdc.core.answers import Pong
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 from smartdc.errors import ConfigError, Redirected
@@ -41,21 +41,22 @@ class HasServices(Addressable):
         raise ConfigError(f"CloudAPI does not say where the data centre {name!r} is")
 
     @operation("Ping")
-    def ping(self, *, timeout: float | None = None) -> dict[str, Any]:
+    def ping(self, *, timeout: float | None = None) -> Pong:
         """Ask whether CloudAPI answers, without signing anything, and return what it says: ``Ping``.
 
         That is ``{"ping": "pong", "cloudapi": {"versions": [...]}}``.
         """
         session = self._datacenter.unsigned()
         try:
-            return self._expect(dict, *session.request("GET", "/--ping", timeout=timeout))
+            return cast("Pong", self._expect(dict, *session.request("GET", "/--ping", timeout=timeout)))
         finally:
             session.close()
 
     @operation("Ping")
     def versions(self) -> list[str]:
         """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
-        versions = (self.ping().get("cloudapi") or {}).get("versions") or ()
+        cloudapi = self.ping().get("cloudapi")
+        versions = (cloudapi.get("versions") if cloudapi else None) or ()
         return sorted(versions, key=lambda version: [int(part) for part in re.findall("[0-9]+", version)], reverse=True)
 
     @without_frames
@@ -86,4 +87,4 @@ class HasServices(Addressable):
 
 
 def _delegated(auth_token: str | Mapping[str, Any]) -> dict[str, str]:
-    return {"X-Auth-Token": auth_token if isinstance(auth_token, str) else json.dumps(dict(auth_token))}
+    return {"X-Auth-Token": arguments.json_text("auth_token", auth_token)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -10,9 +10,12 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
-from smartdc.core.resource import Resource, id_of
+from smartdc.core.resource import Resource
+from smartdc.core.search import select
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import without_frames
 from smartdc.resources.access_key import HasAccessKeys
@@ -112,14 +115,22 @@ class HasUsers(CreatesOnce):
     """Mix-in for owners of users."""
 
     @operation("ListUsers")
-    def users(self) -> list[User]:
-        """List the users: ``ListUsers``."""
-        return User.from_answers(self, self._list("users"))
+    def users(
+        self, *, login: str | None = None, search: str | None = None, fields: Iterable[str] = ("login",)
+    ) -> ResourceList[User]:
+        """List the users: ``ListUsers``.
 
-    @operation("GetUser")
+        `login` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        """
+        return User.from_answers(self, select(self._list("users"), search, fields, login=login))
+
+    @operation("GetUser", "ListUsers")
     def user(self, identifier: str | Mapping[str, Any], *, membership: bool = False) -> User:
-        """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``."""
-        name = id_of(identifier, "id", "login")
+        """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``.
+
+        The beginning of an id is looked up: ``ListUsers``.
+        """
+        name = complete_id(id_of(identifier, "id", "login"), "user", self.users, key="login")
         return User.from_answer(self, self._get("users", name, params=arguments.flags(membership=membership)))
 
     @without_frames

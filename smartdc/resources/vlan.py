@@ -8,8 +8,11 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
-from smartdc.core.resource import Resource, id_of, is_uuid, only
+from smartdc.core.resource import Resource
+from smartdc.core.search import select
 from smartdc.resources.network import Network
 from smartdc.waiting.create_once import CreatesOnce
 
@@ -52,17 +55,20 @@ class Vlan(CreatesOnce, Resource):
         self._delete()
 
     @operation("ListFabricNetworks")
-    def networks(self) -> list[Network]:
+    def networks(self) -> ResourceList[Network]:
         """List the networks on the VLAN: ``ListFabricNetworks``."""
         return Network.from_answers(self.datacenter, self._list("networks"))
 
     @operation("GetFabricNetwork", "ListFabricNetworks")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
-        """Get a network on the VLAN by its id, or by its name: ``GetFabricNetwork``, ``ListFabricNetworks``."""
+        """Get a network on the VLAN by its id, or the beginning of that: ``GetFabricNetwork``, ``ListFabricNetworks``.
+
+        Or by its name, where that means only one.
+        """
         text = id_of(identifier)
         if is_uuid(text):
             return Network.from_answer(self.datacenter, self._get("networks", text))
-        return only([network for network in self.networks() if network.name == text], text, "network")
+        return find(text, "network", self.networks())
 
     @operation("CreateFabricNetwork")
     def create_network(
@@ -123,9 +129,14 @@ class HasVlans(CreatesOnce):
     """Mix-in for what has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
 
     @operation("ListFabricVLANs")
-    def vlans(self) -> list[Vlan]:
-        """List the VLANs: ``ListFabricVLANs``."""
-        return Vlan.from_answers(self, self._list(*VLANS))
+    def vlans(
+        self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
+    ) -> ResourceList[Vlan]:
+        """List the VLANs: ``ListFabricVLANs``.
+
+        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        """
+        return Vlan.from_answers(self, select(self._list(*VLANS), search, fields, name=name))
 
     @operation("GetFabricVLAN", "ListFabricVLANs")
     def vlan(self, vlan_id: int | str | Mapping[str, Any]) -> Vlan:
@@ -133,7 +144,7 @@ class HasVlans(CreatesOnce):
         text = id_of(vlan_id, "vlan_id")
         if text.isdecimal():
             return Vlan.from_answer(self, self._get(*VLANS, text))
-        return only([vlan for vlan in self.vlans() if vlan.name == text], text, "VLAN")
+        return find(text, "VLAN", self.vlans())
 
     @operation("CreateFabricVLAN")
     def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from smartdc.core import arguments
+from smartdc.core.answers import VolumeSize
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
+from smartdc.core.literals import VolumeState, VolumeType
+from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
-from smartdc.core.resource import id_of, is_uuid, only
+from smartdc.core.search import select
+from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
@@ -22,8 +27,11 @@ from smartdc.waiting.stateful import Stateful
 
 __all__ = ["HasVolumes", "Volume"]
 
+_PATTERN = re.compile(r"\*?[^*?]*\*?")
+"""Names that CloudAPI can filter by."""
 
-class Volume(Stateful):
+
+class Volume(Stateful[VolumeState]):
     """A file system that machines of the account mount over NFS."""
 
     __slots__ = ()
@@ -43,9 +51,9 @@ class Volume(Stateful):
 
     id = Field[str]("its UUID")
     name = Field[str]("its name; no two volumes of an account share one")
-    type = Field[str]("``tritonnfs``, the only type there is")
+    type = Field[VolumeType]("``tritonnfs``, the only type there is")
     size = Field[int]("its size in MiB")
-    state = Field[str]("``creating``, ``ready``, ``failed`` or ``deleting``")
+    state = Field[VolumeState]("``creating``, ``ready``, ``failed`` or ``deleting``")
     networks = Field[list[str]]("the UUIDs of the fabric networks that it can be reached on")
     filesystem_path = Field[str | None]("what to mount, as ``host:path``; known when it is ready")
     refs = Field[list[str] | None]("the UUIDs of the machines that use it")
@@ -86,39 +94,45 @@ class HasVolumes(CreatesOnce):
     def volumes(
         self,
         name: str | None = None,
-        size: int | None = None,
-        state: str | None = None,
-        type: str | None = None,  # noqa: A002 (CloudAPI's word)
+        size: Size | None = None,
+        state: VolumeState | None = None,
+        type: VolumeType | None = None,  # noqa: A002 (CloudAPI's word)
         *,
         predicate: str | Mapping[str, Any] | None = None,
-    ) -> list[Volume]:
+        search: str | None = None,
+        fields: Iterable[str] = ("name",),
+    ) -> ResourceList[Volume]:
         """List the volumes that equal what is given: ``ListVolumes``.
 
-        Failed ones are listed only where `state` or `predicate` asks for them. `name` may begin or end with ``*``
-        for whatever stands there; `size` is in MiB. `predicate` is a condition on ``id``, ``name``, ``network``,
+        Failed ones are listed only where `state` or `predicate` asks for them. `name` may hold ``*`` and ``?``,
+        as in ``logs-*``; `size` is in MiB, or a text such as ``10G``. `search` is a regular expression that is tried,
+        here, on `fields`. `predicate` is a condition on ``id``, ``name``, ``network``,
         ``size``, ``state`` and ``type``, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``,
         as a dict or as JSON.
         """
-        condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
+        condition = None if predicate is None else arguments.json_text("predicate", predicate)
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
-        params = {**words, **arguments.integers(size=size)}
-        return Volume.from_answers(self, self._list("volumes", params=params))
+        params = {**words, **sizes(size=size)}
+        if "name" in params and not _PATTERN.fullmatch(params["name"]):
+            del params["name"]
+        found = self._list("volumes", params=params)
+        return Volume.from_answers(self, select(found, search, fields, name=name))
 
     @operation("GetVolume", "ListVolumes")
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
-        """Get a volume by its id, or by its name: ``GetVolume``, ``ListVolumes``."""
+        """Get a volume by its id, the beginning of that, or its name: ``GetVolume``, ``ListVolumes``."""
         text = id_of(volume)
         if is_uuid(text):
             return Volume.from_answer(self, self._get("volumes", text))
-        return only([found for found in self.volumes(name=text) if found.name == text], text, "volume")
+        return find(text, "volume", self.volumes(name=text), everything=self.volumes)
 
     @operation("CreateVolume")
     def create_volume(
         self,
         name: str | None = None,
-        size: int | None = None,
+        size: Size | None = None,
         *,
-        type: str = "tritonnfs",  # noqa: A002 (CloudAPI's word)
+        type: VolumeType = "tritonnfs",  # noqa: A002 (CloudAPI's word)
         networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]] | None = None,
         affinity: Iterable[str] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -132,7 +146,7 @@ class HasVolumes(CreatesOnce):
 
         Args:
             name: letters, digits, '.', '_' and '-'; one is made up where none is given.
-            size: in MiB, one of those that `volume_sizes` lists; the smallest of them by default.
+            size: in MiB or a text such as ``10G``: one of those that `volume_sizes` lists; by default the smallest.
             type: ``tritonnfs``, the only type there is.
             networks: fabric networks of the account: one or more ids, names, dicts or resources; its default
                 fabric network where none is given.
@@ -144,7 +158,7 @@ class HasVolumes(CreatesOnce):
         checked_timeout(timeout)
         body = wire.given(
             **arguments.strings(name=f"volume-{secrets.token_hex(4)}" if name is None else name, type=type),
-            **arguments.integers(size=size),
+            **sizes(size=size),
             **arguments.lists(affinity=affinity),
             networks=None if networks is None else self._network_ids(networks),
             tags=None if tags is None else _checked(tags),
@@ -161,9 +175,9 @@ class HasVolumes(CreatesOnce):
         return volume
 
     @operation("ListVolumeSizes")
-    def volume_sizes(self, type: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 (CloudAPI's word)
+    def volume_sizes(self, type: VolumeType | None = None) -> list[VolumeSize]:  # noqa: A002 (CloudAPI's word)
         """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
-        return self._list("volumesizes", params=arguments.strings(type=type))
+        return cast("list[VolumeSize]", self._list("volumesizes", params=arguments.strings(type=type)))
 
     def _network_ids(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[str]:
         return [self._datacenter.network_id(network) for network in arguments.as_list("networks", networks)]

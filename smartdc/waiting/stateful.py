@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar, cast
 
+from smartdc.core import arguments
 from smartdc.core.field import Field
 from smartdc.core.resource import Resource
 from smartdc.errors import Gone, InputError, ResourceNotFound, WaitFailed
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.progress import Reporting
 
-__all__ = ["Stateful", "checked_state"]
+__all__ = ["Stateful", "checked_states", "either"]
+
+S = TypeVar("S", bound=str)
+"""The states of one kind of resource, as literals."""
 
 
-class Stateful(Resource):
+class Stateful(Resource, Generic[S]):
     """A resource with a `state`, which CloudAPI changes in its own time."""
 
     __slots__ = ()
@@ -25,7 +29,7 @@ class Stateful(Resource):
     dead_ends: ClassVar[frozenset[str]] = frozenset({"failed", "deleted"})
     """States that it never leaves for a better one."""
 
-    state: Field[str]
+    state: Field[S]
 
     @property
     def label(self) -> str:
@@ -37,40 +41,48 @@ class Stateful(Resource):
         kind, name = type(self).__name__.lower(), self.get("name")
         return f"{kind} {name} ({self})" if name else f"{kind} {self}"
 
-    def status(self) -> str:
+    def status(self) -> S:
         """Fetch the resource again and return its state."""
         self.refresh()
-        return self._string("state")
+        return self._state()
 
-    def look(self) -> str:
+    def look(self) -> S:
         """Fetch the resource again and return its state, which is ``deleted`` where CloudAPI has forgotten it."""
         try:
             self.refresh()
         except (ResourceNotFound, Gone):
             self._data["state"] = "deleted"
-        return self._string("state")
+        return self._state()
+
+    def _state(self) -> S:
+        return cast("S", self._string("state"))
 
     def poll_until(
-        self, state: str, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT, progress: Reporting = None
+        self,
+        state: S | Iterable[S],
+        interval: float = 2,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        progress: Reporting = None,
     ) -> None:
         """Fetch the resource every `interval` seconds until it is in `state`; one that is gone is ``deleted``.
 
-        Raises `WaitFailed`, with the server's reason, as soon as the state cannot be reached any more, and
-        `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is called after every check, or True
-        for a line on the terminal.
+        With several states it waits for any of them. Raises `WaitFailed`, with the server's reason, as soon as the
+        state cannot be reached any more, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress`
+        is called after every check, or True for a line on the terminal.
         """
-        checked_state(type(self).__name__.lower(), state, dict.fromkeys((*self.states, "deleted")))
-        reached = partial(self._look_for, state)
-        poll(self, reached, f"is not {state}", interval=interval, timeout=timeout, progress=progress)
+        states = checked_states(type(self).__name__.lower(), state, dict.fromkeys((*self.states, "deleted")))
+        reached = partial(self._look_for, states)
+        poll(self, reached, f"is not {either(states)}", interval=interval, timeout=timeout, progress=progress)
 
-    def _look_for(self, state: str) -> bool:
-        """Fetch the resource and return whether it is in `state`; raise `WaitFailed` when it never will be."""
+    def _look_for(self, states: tuple[S, ...]) -> bool:
+        """Fetch the resource and return whether it is in one of `states`; raise `WaitFailed` when it never will be."""
         now = self.look()
-        if state not in {now, "deleted"} and now in self.dead_ends:
+        if now not in states and "deleted" not in states and now in self.dead_ends:
             raise WaitFailed(
-                f"{self.describe()} cannot become {state}: it is {now}{self._reported_error()}", resource=self
+                f"{self.describe()} cannot become {either(states)}: it is {now}{self._reported_error()}", resource=self
             )
-        return now == state
+        return now in states
 
     def _reported_error(self) -> str:
         """Return the server's reason for a failure in parentheses, where it gives one."""
@@ -79,7 +91,20 @@ class Stateful(Resource):
         return f" ({words})" if words else ""
 
 
-def checked_state(kind: str, state: str, states: Iterable[str]) -> None:
-    """Refuse a state that no resource of the kind is ever in: waiting for it would only end with the time."""
-    if state not in states:
-        raise InputError(f"unknown {kind} state {state!r}; expected one of {', '.join(states)}")
+def checked_states(kind: str, state: S | Iterable[S], states: Iterable[str]) -> tuple[S, ...]:
+    """Return one state or several as a tuple.
+
+    One that no resource of the kind is ever in is refused: waiting for it would only end with the time.
+    """
+    wanted = tuple(arguments.as_list("state", state))
+    if not wanted:
+        raise InputError(f"give a {kind} state; expected one of {', '.join(states)}")
+    for each in wanted:
+        if each not in states:
+            raise InputError(f"unknown {kind} state {each!r}; expected one of {', '.join(states)}")
+    return wanted
+
+
+def either(states: Iterable[str]) -> str:
+    """Return states as errors name them."""
+    return " or ".join(states)

@@ -33,7 +33,8 @@ from smartdc import (
     Volume,
 )
 from smartdc.core.field import Field
-from smartdc.core.resource import Addressable, Resource, id_of
+from smartdc.core.lookup import id_of
+from smartdc.core.resource import Addressable, Resource
 
 DATA: dict[str, Any] = {"id": "b-1", "name": "base", "version": "1.2", "files": [{"size": 1}], "unheard_of": {"a": 1}}
 UUID = "b0d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
@@ -141,7 +142,7 @@ def test_data_of_the_caller_stays_as_it_is(offline: DataCenter) -> None:
     data = copy.deepcopy(DATA)
     image = Image(offline, data=data)
     data["files"][0]["size"] = 2
-    assert image.files == [{"size": 1}]
+    assert image["files"] == [{"size": 1}]
     assert Image(offline, "other", data).id == "other"
     assert data["id"] == "b-1"
 

@@ -101,7 +101,7 @@ def test_waiting_for_nobody_sends_nothing(cloud: Emulator, dc: DataCenter) -> No
 def test_a_state_that_does_not_exist_is_refused(dc: DataCenter) -> None:
     """A misspelt state would only be waited for in vain."""
     with pytest.raises(InputError, match="runing"):
-        dc.wait_for([], "runing")
+        dc.wait_for([], "runing")  # type: ignore[arg-type]
 
 
 def test_one_machine_is_a_fleet_too(dc: DataCenter, machines: list[Machine]) -> None:

@@ -157,7 +157,7 @@ def test_failures_of_others_are_not_the_disks(machine: Machine, cloud: Emulator)
     assert machine.create_disk(1024, "0:5:0", wait=True).size == 1024
 
 
-@pytest.mark.parametrize("size", ["all", "", "1024"])
+@pytest.mark.parametrize("size", ["all", "", "1024GB"])
 def test_create_disk_of_no_size(machine: Machine, cloud: Emulator, size: str) -> None:
     """A size that is neither a number nor ``remaining`` is refused before anything is sent."""
     before = len(cloud.trace)

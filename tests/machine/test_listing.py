@@ -206,7 +206,7 @@ def test_limit_of_zero_is_sent(dc: DataCenter) -> None:
 def test_state_that_is_none_is_refused_by_the_server(dc: DataCenter) -> None:
     """``ListMachines`` says which states it can filter by."""
     with pytest.raises(InvalidArgument, match="deleted is not a valid state"):
-        dc.machines(state="deleted")
+        dc.machines(state="deleted")  # type: ignore[arg-type]
 
 
 def test_machine(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
+from smartdc.core.answers import MigrationEvent
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
 from smartdc.emulator.state.storage import MigrationRecord
 
@@ -52,7 +53,7 @@ def books(cloud: Emulator) -> list[MigrationRecord]:
     return list(cloud.state.migrations.values())
 
 
-def shape(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+def shape(events: Iterable[MigrationEvent]) -> list[tuple[str, str, str]]:
     """Return type, phase and state of what was told."""
     return [(event["type"], event["phase"], event["state"]) for event in events]
 
@@ -297,6 +298,7 @@ def test_phase_that_fails(machine: Machine, cloud: Emulator, phase: str) -> None
     with pytest.raises(WaitFailed, match=f"is failed: failed to {phase} migration instance - no space left") as caught:
         all_of_it()
     failed = caught.value.resource
+    assert isinstance(failed, Migration)
     assert (failed.state, failed.progress_history[-1]["error"]) == ("failed", "no space left")
     assert failed.phase == {"begin": "begin", "sync": "sync", "switch": "sync"}[phase]
     if phase == "begin":

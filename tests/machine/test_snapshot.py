@@ -272,7 +272,7 @@ def test_wait_for_the_second_of_its_kind(machine: Machine, snapshot: Snapshot, c
 
 
 @pytest.mark.parametrize("state", ["gone", "Created", ""])
-def test_state_that_is_none(snapshot: Snapshot, state: str) -> None:
+def test_state_that_is_none(snapshot: Snapshot, state: Any) -> None:
     """A state that no snapshot is ever in is refused, with those there are."""
     with pytest.raises(InputError, match="expected one of queued, running, created, failed, canceled, deleted"):
         snapshot.poll_until(state)

@@ -224,7 +224,7 @@ def test_poll_while(dc: DataCenter, slow: Emulator) -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "stopping"])
-def test_poll_while_of_an_action_that_does_not_show_yet(busy: Machine, slow: Emulator, state: str) -> None:
+def test_poll_while_of_an_action_that_does_not_show_yet(busy: Machine, slow: Emulator, state: Any) -> None:
     """A stop that waits behind another job counts as begun: the wait is not over before it is done."""
     busy.stop()
     assert busy.status() == "running"
@@ -368,7 +368,7 @@ def test_rename_that_failed_is_no_reason(machine: Machine, dc: DataCenter, cloud
 
 
 @pytest.mark.parametrize("state", ["running", "offline", "failed"])
-def test_failed_action_in_a_stable_state(machine: Machine, slow: Emulator, state: str) -> None:
+def test_failed_action_in_a_stable_state(machine: Machine, slow: Emulator, state: Any) -> None:
     """In a state that a machine does not leave by itself, a failed start will not lead out of it."""
     record(slow, machine).state = state
     machine.refresh().start()
@@ -386,7 +386,7 @@ def test_no_way_back_to_provisioning(machine: Machine, cloud: Emulator, state: s
 
 
 @pytest.mark.parametrize("goal", ["running", "stopped", "ready", "offline", "failed"])
-def test_no_way_back_from_deleted(machine: Machine, cloud: Emulator, goal: str) -> None:
+def test_no_way_back_from_deleted(machine: Machine, cloud: Emulator, goal: Any) -> None:
     """A deleted machine becomes nothing else."""
     record(cloud, machine).state = "deleted"
     with pytest.raises(WaitFailed, match=f"cannot become {goal}: it is deleted"):

@@ -32,7 +32,7 @@ MANIFEST: dict[str, Any] = {
 }
 VALUES = {"text": "a", "number": 1, "truth": True, "half": 0.5}
 NETWORK = ("sea", "10.51.0.0/24", "10.51.0.10", "10.51.0.99")
-ACCESS_KEY = {"status": "Inactive", "description": "backups"}
+ACCESS_KEY: dict[str, Any] = {"status": "Inactive", "description": "backups"}
 USUAL: dict[str, Any] = {"image": "base-64-lts@24.4.1", "package": "g1-small"}
 
 

@@ -32,11 +32,14 @@ OURS = frozenset({"wait", "timeout", "paged", "search", "fields", "token", "sett
 """Arguments that say how to call and not what to ask for, and two that become a tag and a header."""
 ELSEWHERE = {
     "create_machine": {"credentials", "dataset"},
-    "machines": {"dataset"},
-    "num_machines": {"dataset", "name"},
+    "machines": {"dataset", "type", "package"},
+    "num_machines": {"dataset", "type", "package", "name"},
     "get_metadata": {"key"},
+    "keys": {"name"},
+    "ssh_keys": {"name"},
+    "networks": {"name"},
 }
-"""Arguments that make a method ask for another operation, or are the former name of one that is given."""
+"""Arguments that make a method ask for another operation, are another name of one that is given, or a filter of ours."""
 ADDRESSES = frozenset(
     {"key_id", "identifier", "machine_id", "machine", "image", "network", "default_network", "package", "boot_script"}
     | {"filename", "mapping", "collection", "owner"}
@@ -44,7 +47,7 @@ ADDRESSES = frozenset(
 """Arguments that are looked up, or are no parameter by themselves: what is wrong with them is told without their name."""
 OWN_NAMES = frozenset({"UpdateMachineMetadata", "AddMachineTags", "ReplaceMachineTags"})
 """Operations of which every parameter is an entry that the caller names."""
-WRONG = {bool: "false", int: "1 GiB", str: b"x", list: 5, tuple: 5, dict: 5}
+WRONG = {bool: "false", int: "1 kB", str: b"x", list: 5, tuple: 5, dict: 5}
 """What nobody should get away with, by the type of what is right."""
 MAY_BE_BYTES = frozenset({("CreateKey", "key"), ("CreateUserKey", "key")})
 """Strings that are taken as bytes too."""

@@ -174,7 +174,7 @@ def written(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-FILTERS: list[Callable[[Wire, str], Any]] = [
+FILTERS: list[Callable[[Wire, Any], Any]] = [
     lambda w, t: w.dc.machines(name=t),
     lambda w, t: w.dc.machines(state=t),
     lambda w, t: w.dc.machines(brand=t),

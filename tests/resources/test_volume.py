@@ -115,6 +115,7 @@ def test_create_volume_that_fails(dc: DataCenter, cloud: Emulator) -> None:
     cloud.transitions.fail("create_volume")
     with pytest.raises(WaitFailed, match=r"volume data \(.*\) cannot become ready: it is failed") as caught:
         dc.create_volume("data", wait=True)
+    assert isinstance(caught.value.resource, Volume)
     assert caught.value.resource.state == "failed"
     assert (dc.volumes(), names(dc.volumes(state="failed"))) == ([], ["data"])
 
@@ -124,6 +125,7 @@ def test_create_volume_waits_no_longer_than_that(dc: DataCenter, cloud: Emulator
     cloud.transitions.policy = ByScript()
     with pytest.raises(WaitTimeout, match=r"volume data \(.*\) is not ready after 20 s") as caught:
         dc.create_volume("data", wait=True, timeout=20)
+    assert isinstance(caught.value.resource, Volume)
     assert caught.value.resource.name == "data"
     assert 20 <= cloud.clock.monotonic() < 21
 
@@ -388,7 +390,7 @@ def test_volume_sizes(dc: DataCenter, cloud: Emulator) -> None:
     assert sizes[:2] == [{"size": 10_240, "type": "tritonnfs"}, {"size": 20_480, "type": "tritonnfs"}]
     assert sizes[-1]["size"] == 1_024_000
     with pytest.raises(InvalidArgument, match="Invalid volume type"):
-        dc.volume_sizes("x")
+        dc.volume_sizes("x")  # type: ignore[arg-type]
 
 
 def test_network_that_is_full(dc: DataCenter, cloud: Emulator) -> None:
@@ -403,7 +405,7 @@ def test_poll_until_knows_the_states(volume: Volume, cloud: Emulator) -> None:
     """To wait for a state that no volume is ever in is refused before anything is sent."""
     before = len(cloud.trace)
     with pytest.raises(InputError, match="unknown volume state 'done'; expected one of creating, ready"):
-        volume.poll_until("done")
+        volume.poll_until("done")  # type: ignore[arg-type]
     assert len(cloud.trace) == before
 
 

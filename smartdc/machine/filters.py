@@ -1,0 +1,104 @@
+"""Say which machines to list or count, and build the queries of ``ListMachines``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, TypeVar
+
+from smartdc.core import arguments
+from smartdc.core.literals import Brand, ListedState, MachineType
+from smartdc.core.search import is_pattern, select
+from smartdc.core.size import Size, sizes
+from smartdc.http import request as wire
+
+__all__ = ["MachineCount", "MachineFilters", "MachineListing", "MachineStream"]
+
+M = TypeVar("M", bound=Mapping[str, Any])
+
+
+@dataclass(frozen=True)
+class MachineFilters:
+    """Which machines to list or count: those that equal what is given. The order is the original's."""
+
+    machine_type: MachineType | None = None
+    name: str | None = None
+    dataset: str | Mapping[str, Any] | None = None
+    state: ListedState | None = None
+    memory: Size | None = None
+    tombstone: bool | int | None = None
+    tags: Mapping[str, Any] | None = None
+    _: KW_ONLY
+    image: str | Mapping[str, Any] | None = None
+    brand: Brand | None = None
+    docker: bool | None = None
+    type: MachineType | None = None
+    package: str | Mapping[str, Any] | None = None
+    search: str | None = None
+    fields: Iterable[str] = ("name",)
+
+    def query(self, image: str | None) -> dict[str, Any]:
+        """Build the query of ``ListMachines``, with the id of the image: flat ``tag.`` keys, and flags true or absent.
+
+        CloudAPI lists every name that begins with the one it is given, and knows no patterns.
+        """
+        kinds = arguments.strings(machine_type=self.machine_type, type=self.type)
+        name = arguments.strings(name=self.name).get("name")
+        return {
+            **wire.given(type=kinds.get("type", kinds.get("machine_type"))),
+            **arguments.strings(name=_beginning(name), state=self.state, brand=self.brand, image=image),
+            **sizes(memory=self.memory),
+            **arguments.booleans(docker=self.docker),
+            **arguments.flags(tombstone=self.tombstone),
+            **wire.flat("tag", arguments.mappings(tags=self.tags).get("tags")),
+        }
+
+    def select(self, entries: Iterable[M], package: str | None) -> list[M]:
+        """Keep the machines that also fit what CloudAPI does not filter by, such as the name of the package."""
+        return select(entries, self.search, self.fields, name=self.name, package=package)
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether CloudAPI can apply them all, so that what it counts is right."""
+        return self.name is None and self.package is None and self.search is None
+
+
+@dataclass(frozen=True)
+class MachineListing(MachineFilters):
+    """Which machines to list, whether with their passwords, and which part of the list."""
+
+    credentials: bool = False
+    paged: bool = False
+    limit: int | None = None
+    offset: int | None = None
+
+    def query(self, image: str | None) -> dict[str, Any]:
+        """Build the query of ``ListMachines``, apart from `limit` and `offset`."""
+        return {**super().query(image), **arguments.flags(credentials=self.credentials)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineStream(MachineFilters):
+    """Which machines to list page by page, whether with their passwords, and from where on, in pages of how many."""
+
+    credentials: bool = False
+    limit: int | None = None
+    offset: int | None = None
+
+    def query(self, image: str | None) -> dict[str, Any]:
+        """Build the query of ``ListMachines``, apart from `limit` and `offset`."""
+        return {**super().query(image), **arguments.flags(credentials=self.credentials)}
+
+
+@dataclass(frozen=True)
+class MachineCount(MachineFilters):
+    """Which machines to count; in the original a name could not be given."""
+
+    name: str | None = field(default=None, kw_only=True)
+
+
+def _beginning(name: str | None) -> str | None:
+    """Return the part of a name or a pattern that the names begin with, which may be none."""
+    if not is_pattern(name):
+        return name
+    return (name or "").partition("*")[0].partition("?")[0] or None
