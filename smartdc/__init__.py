@@ -30,6 +30,10 @@ _NAMES_BY_MODULE = {
         "ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
+    "fleet.fleet": ("Fleet",),
+    "fleet.journal": ("JournalFinished",),
+    "fleet.progress": ("FleetProgress",),
+    "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

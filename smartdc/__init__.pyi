@@ -53,6 +53,12 @@ from smartdc.errors import ValidationFailed as ValidationFailed
 from smartdc.errors import WaitError as WaitError
 from smartdc.errors import WaitFailed as WaitFailed
 from smartdc.errors import WaitTimeout as WaitTimeout
+from smartdc.fleet.fleet import Fleet as Fleet
+from smartdc.fleet.journal import JournalFinished as JournalFinished
+from smartdc.fleet.progress import FleetProgress as FleetProgress
+from smartdc.fleet.report import FleetFailed as FleetFailed
+from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
+from smartdc.fleet.report import Report as Report
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry

@@ -17,10 +17,12 @@ from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
+from smartdc.core import arguments
+from smartdc.core.annotations import checked
 from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
 from smartdc.errors import ConfigError
-from smartdc.fleet.wait import WaitsForMachines
+from smartdc.fleet.owner import HasFleets
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
@@ -28,9 +30,9 @@ from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
-from smartdc.machine.create import CreatesMachines
 from smartdc.machine.migration import HasMigrations
 from smartdc.resources.owner import OwnsResources
+from smartdc.waiting.poll import checked_times
 from smartdc.waiting.progress import Reporter
 
 if TYPE_CHECKING:
@@ -42,8 +44,7 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 
 @known_to_users
 class DataCenter(
-    CreatesMachines,
-    WaitsForMachines,
+    HasFleets,
     HasChangefeed,
     HasMigrations,
     OwnsResources,
@@ -127,6 +128,7 @@ class DataCenter(
         adapter: BaseAdapter | None = None,
         pool_size: int = 16,
     ) -> None:
+        arguments.strings(key_id=key_id, login=login, profile=profile, user=user, api_version=api_version)
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
         place = found.url if location in (None, "") else location
         if not place:
@@ -148,7 +150,7 @@ class DataCenter(
             location=place,
             known_locations=places,
             login=login or found.act_as or "my",
-            active_roles=[roles] if isinstance(roles, str) else list(found.roles if roles is None else roles),
+            active_roles=list(found.roles) if roles is None else arguments.lists(roles=roles)["roles"],
             profile=found,
             user=user,
             passphrase=passphrase,
@@ -161,6 +163,7 @@ class DataCenter(
             self.authenticate(key_id, secret, allow_agent)
 
     @without_frames
+    @checked
     def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning.
 
@@ -262,8 +265,9 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = encoding.checked_path(path)
-        params = encoding.with_roles(method, below, params, self.active_roles)
-        target = encoding.segments(self.login) + below
+        settings = self.settings
+        params = encoding.with_roles(method, below, params, settings.active_roles)
+        target = encoding.segments(settings.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
         )
@@ -283,6 +287,7 @@ class DataCenter(
         """Return a session to the same place that signs nothing, for what needs no credentials."""
         return Session(replace(self.settings, auth=None, headers=Headers(self.headers)))
 
+    @checked
     def presign(
         self,
         method: str | Iterable[str],
@@ -297,7 +302,11 @@ class DataCenter(
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
-        until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
+        if isinstance(expires, datetime):
+            until = expires.timestamp()
+        else:
+            checked_times(expires=expires)
+            until = self.session.now() + expires
         methods = [method] if isinstance(method, str) else list(method)
         below = encoding.checked_path(path)
         return presigned(

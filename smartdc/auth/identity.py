@@ -18,7 +18,7 @@ from requests.auth import AuthBase
 from smartdc.auth.agent import Agent
 from smartdc.auth.signing import HTTPSignatureAuth, Signer
 from smartdc.auth.ssh_key import is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
-from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
+from smartdc.errors import AgentError, ConfigError, InputError, KeyFileError, PassphraseRequired
 from smartdc.http.deadline import ambient_deadline
 from smartdc.http.tracebacks import without_frames
 
@@ -122,6 +122,10 @@ class Identity(AuthBase):
         self._failures = SlowFailures()
 
     def _check(self) -> None:
+        if not (
+            self._secret is None or isinstance(self._secret, (str, bytes, os.PathLike)) or hasattr(self._secret, "sign")
+        ):
+            raise InputError(f"secret must be a path, the text of a key or a Signer, not {type(self._secret).__name__}")
         if not self.account:
             raise ConfigError(
                 "no account to sign for: give key_id='/account/keys/name' or login=, or set TRITON_ACCOUNT"

@@ -21,7 +21,6 @@ from smartdc.errors import BadResponse, InputError, printable
 from smartdc.http import request as wire
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.response import bad_response
-from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -87,7 +86,7 @@ class Addressable:
 
     def _check_identity(self, asked: str, answered: str) -> None:
         """Refuse an answer about something else; it belongs to another request, and the next one on its connection may too."""
-        if is_uuid(asked) and asked.lower() != answered.lower():
+        if asked != answered and is_uuid(asked) and asked.lower() != answered.lower():
             self._datacenter.close()
             raise BadResponse(f"asked for {asked}, got {answered[:40]!r}")
 
@@ -120,14 +119,13 @@ class Addressable:
         return whole_number(response, "x-resource-count")
 
     @staticmethod
-    @without_frames
     def _expect(kind: type[T], decoded: Any, response: requests.Response) -> T:
         """Return the answer, after checking that it is an object, or a list of objects."""
-        entries = decoded if isinstance(decoded, list) else []
-        if not isinstance(decoded, kind) or not all(isinstance(entry, dict) for entry in entries):
-            wanted = "a JSON object" if kind is dict else "a list of JSON objects"
-            raise bad_response(response, f"the answer is not {wanted}")
-        return decoded
+        if isinstance(decoded, kind) and (not isinstance(decoded, list) or set(map(type, decoded)) <= {dict}):
+            return decoded
+        del decoded  # it may hold secrets, and the traceback of an error shows variables
+        wanted = "a JSON object" if kind is dict else "a list of JSON objects"
+        raise bad_response(response, f"the answer is not {wanted}")
 
 
 class Resource(ShowsFields, Addressable, Mapping[str, Any]):

@@ -86,8 +86,9 @@ class Call:
         self.turn = self.pace.turn()
         own = Deadline(timeout, self.settings.clock)
         self.deadline = own.earlier(ambient_deadline())
-        left = timeout if self.deadline is own else self.deadline.left()
-        self.timeout = None if left is None else round(left, 3)
+        if self.deadline is not own and (left := self.deadline.left()) is not None:
+            timeout = round(left, 3)
+        self.timeout = timeout
 
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
         """Attempt until there is a response, a final error or no time left.
@@ -131,8 +132,13 @@ class Call:
         request = self._prepare()
         left = self.deadline.left()
         try:
-            with status_line.ticking(self._tell_silence if self._is_watched() else None):
-                response = transmit(request, None if left is None else min(left, MAX_TIMEOUT_SECONDS))
+            if left is not None:
+                left = min(left, MAX_TIMEOUT_SECONDS)
+            if self._is_watched():
+                with status_line.ticking(self._tell_silence):
+                    response = transmit(request, left)
+            else:
+                response = transmit(request, left)
         except CALL_FAILURES as cause:
             if theirs := of_signal_handler(cause):
                 request.headers.pop("Authorization", None)
@@ -177,7 +183,8 @@ class Call:
     def _judge(self, response: requests.Response) -> Verdict:
         self.response = response
         self._log(response.status_code)
-        self.session.last_date = response.headers.get("Date")
+        if date := response.headers.get("Date"):
+            self.session.last_date = date, self.settings.clock.monotonic()
         if response.status_code not in {420, 429}:
             self.pace.taken(self.turn)
         if response.status_code < 300:

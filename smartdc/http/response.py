@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smartdc import errors
 from smartdc.http.excerpt import MAX_SHOWN_BYTES, excerpt, first_items, without_tags
 from smartdc.http.failures import Damaged, Unusable, class_for, failure_of, layers, nothing_sent
+from smartdc.http.light import LeanResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ __all__ = [
     "request_ids_agree",
     "transport_error",
 ]
+
+_DECODER = json.JSONDecoder()
 
 CHUNK = 2**18
 """How many bytes are read at a time of a body of unknown length."""
@@ -56,6 +59,8 @@ def read_body(response: requests.Response, limit: int) -> None:
 
 def _content(response: requests.Response, limit: int) -> bytes:
     raw = response.raw
+    if type(raw) is LeanResponse:  # which is plain, and here already
+        return raw.read()
     if not hasattr(raw, "length_remaining"):  # not urllib3's: somebody's own adapter made it
         return response.content
     if response.status_code < 200:
@@ -125,17 +130,29 @@ def decode(response: requests.Response) -> Any:
     content = response.content
     if not content:
         return None
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = response.headers.get("Content-Type", "")
+    if kind != "application/json":
+        kind = kind.partition(";")[0].strip().lower()
     if kind not in {"application/json", ""}:
         return content.decode("utf-8", "replace")
     try:
-        return json.loads(content)
+        return _parsed(content)
     except ValueError as error:
         if not kind:
             return content.decode("utf-8", "replace")
         raise ValueError(f"invalid JSON in the response: {error}") from None
     except RecursionError:
         raise ValueError("invalid JSON in the response: nested too deeply") from None
+
+
+def _parsed(content: bytes) -> Any:
+    """Parse JSON, which is UTF-8 and has nothing around it; `json.loads` knows more kinds, and is asked for those."""
+    try:
+        text = content.decode()
+        value, end = _DECODER.raw_decode(text)
+    except ValueError:
+        return json.loads(content)
+    return value if end == len(text) else json.loads(content)
 
 
 def bad_response(response: requests.Response, problem: str) -> errors.BadResponse:

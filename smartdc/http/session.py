@@ -84,8 +84,8 @@ class Session:
         self._verify = ca_bundle(settings.verify, os.environ)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
-        self.last_date: str | None = None
-        """The Date header of the newest response: by the server's clock, it is at least so late."""
+        self.last_date: tuple[str, float] | None = None
+        """The newest Date header, and when it came by our monotonic clock: by the server's, it is at least so late."""
         self._ids_echoed = False
         self._begin()
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -329,8 +329,13 @@ def test_traceback_of_a_warning(setup: Setup) -> None:
 
 def test_frames_of_mistakes_are_kept(setup: Setup) -> None:
     """An error that is not this library's own comes with all its frames, since it has to be found."""
-    with pytest.raises(TypeError) as caught:
-        setup.dc.request("GET", "", params={1: 2})  # type: ignore[dict-item]
+
+    class Mistaken(dict[str, str]):
+        def items(self) -> NoReturn:
+            raise LookupError
+
+    with pytest.raises(LookupError) as caught:
+        setup.dc.request("GET", "", params=Mistaken(a="b"))
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 3
 
 
