@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -157,7 +157,7 @@ class Call:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
         date = http_date(self.settings.clock.time() + self.offset)
         own = {"date": ("Date", date), "x-request-id": ("X-Request-Id", self.request_id)}
-        headers = cast("Headers", self.settings.headers).with_values(own)
+        headers: Headers = self.settings.headers.with_values(own)  # type: ignore[attr-defined] # (which they are)
         if self.body is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-MD5"] = encoding.md5_of(self.body)

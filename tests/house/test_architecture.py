@@ -27,7 +27,7 @@ CLIENT_FLOORS = (
 EMULATOR_FLOORS = (
     "__main__ pytest_plugin",
     "app",
-    "controls nouns",
+    "controls environment nouns",
     "resources",
     "machine",
     "pipeline",
