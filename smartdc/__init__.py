@@ -40,6 +40,7 @@ _NAMES_BY_MODULE = {
     "machine.nic": ("Nic",),
     "machine.snapshot": ("Snapshot",),
     "machine.vnc": ("VncStream",),
+    "machine.vnc_port": ("VncPort",),
     "resources.access_key": ("AccessKey",),
     "resources.account": ("Account",),
     "resources.firewall_rule": ("FirewallRule",),

@@ -65,6 +65,7 @@ from smartdc.machine.migration import Migration as Migration
 from smartdc.machine.nic import Nic as Nic
 from smartdc.machine.snapshot import Snapshot as Snapshot
 from smartdc.machine.vnc import VncStream as VncStream
+from smartdc.machine.vnc_port import VncPort as VncPort
 from smartdc.resources.access_key import AccessKey as AccessKey
 from smartdc.resources.account import Account as Account
 from smartdc.resources.firewall_rule import FirewallRule as FirewallRule
@@ -94,6 +95,6 @@ __all__ = [
     "NotAuthorized", "NotSupported", "OutOfAddresses", "Package", "PassphraseRequired", "PayloadTooLarge", "Policy",
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
     "Role", "SSHError", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
-    "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncStream", "Volume", "WaitError",
+    "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncPort", "VncStream", "Volume", "WaitError",
     "WaitFailed", "WaitTimeout", "Waited", "__version__", "explain_auth", "profiles",
 ]
