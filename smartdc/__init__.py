@@ -19,6 +19,7 @@ _NAMES_BY_MODULE = {
     "auth.profile": ("Profile", "profiles"),
     "auth.signing": ("HTTPSignatureAuth", "Signer"),
     "cloud": ("Cloud", "CloudList"),
+    "core.export": ("as_dict", "to_json"),
     "commands.session": ("load_ipython_extension",),
     "datacenter": ("DataCenter", "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "explain_auth"),
     "errors": (  # noqa: SIM905 (a column of forty names would say no more)
@@ -30,6 +31,10 @@ _NAMES_BY_MODULE = {
         "SSHError ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
+    "fleet.fleet": ("Fleet",),
+    "fleet.journal": ("JournalFinished",),
+    "fleet.progress": ("FleetProgress",),
+    "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

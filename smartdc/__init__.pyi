@@ -5,6 +5,8 @@ from smartdc.auth.signing import Signer as Signer
 from smartdc.cloud import Cloud as Cloud
 from smartdc.cloud import CloudList as CloudList
 from smartdc.commands.session import load_ipython_extension as load_ipython_extension
+from smartdc.core.export import as_dict as as_dict
+from smartdc.core.export import to_json as to_json
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -54,6 +56,12 @@ from smartdc.errors import ValidationFailed as ValidationFailed
 from smartdc.errors import WaitError as WaitError
 from smartdc.errors import WaitFailed as WaitFailed
 from smartdc.errors import WaitTimeout as WaitTimeout
+from smartdc.fleet.fleet import Fleet as Fleet
+from smartdc.fleet.journal import JournalFinished as JournalFinished
+from smartdc.fleet.progress import FleetProgress as FleetProgress
+from smartdc.fleet.report import FleetFailed as FleetFailed
+from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
+from smartdc.fleet.report import Report as Report
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry
@@ -96,5 +104,5 @@ __all__ = [
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
     "Role", "SSHError", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
     "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncPort", "VncStream", "Volume", "WaitError",
-    "WaitFailed", "WaitTimeout", "Waited", "__version__", "explain_auth", "profiles",
+    "WaitFailed", "WaitTimeout", "Waited", "__version__", "as_dict", "explain_auth", "profiles", "to_json",
 ]

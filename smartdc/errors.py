@@ -52,12 +52,17 @@ Every failure of this library is a `SmartDCError`::
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from smartdc.machine.changefeed import Changefeed
+    from smartdc.waiting.progress import Waitable
+
+    Awaited: TypeAlias = Waitable | Changefeed | None
 
 __all__ = [
     "APIError",
@@ -216,7 +221,7 @@ class BadResponse(CallError, requests.RequestException):
 class WaitError(SmartDCError):
     """A wait did not reach its goal; `resource` is what was waited for, as last seen."""
 
-    def __init__(self, message: str, *, resource: Any = None, reason: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, resource: Awaited = None, reason: Mapping[str, Any] | None = None) -> None:
         """`reason` is the entry of the audit that explains the failure, if there is one."""
         super().__init__(message)
         self.resource = resource

@@ -78,7 +78,14 @@ def pytest_testnodedown(node: Any) -> None:
 def is_whole(config: pytest.Config) -> bool:
     """Say whether all tests were to be run."""
     option = config.option
-    chosen = (option.keyword, option.markexpr, option.deselect, option.ignore, option.lf, option.collectonly)
+    chosen = (
+        option.keyword,
+        option.markexpr,
+        option.deselect,
+        option.ignore,
+        getattr(option, "lf", False),
+        option.collectonly,
+    )
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(chosen)
 
 

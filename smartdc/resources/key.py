@@ -9,6 +9,7 @@ from smartdc.auth.ssh_key import public_blob_of, public_line
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
@@ -57,7 +58,7 @@ class HasSSHKeys(CreatesOnce):
         name: str | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Key]:
+    ) -> ResourceList[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache.
 
         `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
@@ -117,6 +118,6 @@ class HasKeys(HasSSHKeys):
         name: str | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Key]:
+    ) -> ResourceList[Key]:
         """List the SSH keys, as `ssh_keys` with the same arguments: ``ListKeys``."""
         return self.ssh_keys(sync=sync, name=name, search=search, fields=fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from smartdc.core import arguments
 from smartdc.core.answers import VolumeSize
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import VolumeState, VolumeType
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
@@ -101,7 +101,7 @@ class HasVolumes(CreatesOnce):
         predicate: str | Mapping[str, Any] | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Volume]:
+    ) -> ResourceList[Volume]:
         """List the volumes that equal what is given: ``ListVolumes``.
 
         Failed ones are listed only where `state` or `predicate` asks for them. `name` may hold ``*`` and ``?``,
@@ -110,7 +110,7 @@ class HasVolumes(CreatesOnce):
         ``size``, ``state`` and ``type``, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``,
         as a dict or as JSON.
         """
-        condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
+        condition = None if predicate is None else arguments.json_text("predicate", predicate)
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
         params = {**words, **sizes(size=size)}
         if "name" in params and not _PATTERN.fullmatch(params["name"]):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from kits.tour_svg import PICTURE, picture
 from smartdc.commands import tour
 from smartdc.commands.tour import FastClock, Screen, TourStopped, play
 from smartdc.emulator import VirtualClock
@@ -114,6 +115,16 @@ def test_the_last_line_can_be_typed_as_it_stands(
     assert tour.main([], "Count.\n\n>>> dc.num_machines()\n0\n", VirtualClock()) == 0
 
     assert capsys.readouterr().out.splitlines()[-1] == f"Try it yourself:  {shown} shell --emulator"
+
+
+def test_the_picture_shows_the_tour_as_it_is(played: str) -> None:
+    """A picture of a tour that has changed since is renewed; it is small and loads nothing."""
+    drawn = PICTURE.read_text(encoding="utf-8")
+
+    renew = "docs/tour.svg shows an older tour; renew it: PYTHONPATH=tests .venv/bin/python -m kits.tour_svg"
+    assert drawn == picture(played), renew
+    assert len(drawn.encode()) < 60_000
+    assert not re.search(r"<script|<image|href|url\(", drawn)
 
 
 def test_a_pipe_gets_plain_text(played: str) -> None:

@@ -31,7 +31,7 @@ EMULATOR_FLOORS = (
     "resources",
     "machine",
     "pipeline",
-    "doors",
+    "doors page",
     "faults signature state",
     "grammar",
     "core __init__",

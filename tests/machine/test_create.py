@@ -271,7 +271,7 @@ def test_volumes_that_are_none(create: Creator, cloud: Emulator, volumes: Any) -
 )
 def test_disks_that_are_none(create: Creator, cloud: Emulator, disk: Any) -> None:
     """A disk that CloudAPI cannot make is refused, and the fault named, before ``CreateMachine``."""
-    with pytest.raises(InputError, match=r"disk must|size|boot"):
+    with pytest.raises(InputError, match=r"disks must|size|boot"):
         create(disks=[disk])
     assert not cloud.trace
 
@@ -304,6 +304,7 @@ def test_wait_ends_with_the_timeout(create: Creator, cloud: Emulator) -> None:
     cloud.transitions.policy = AfterSeconds(30)
     with pytest.raises(WaitTimeout, match=r"web-1.*is not running after 10 s") as caught:
         create(wait=True, timeout=10)
+    assert isinstance(caught.value.resource, Machine)
     assert caught.value.resource.state == "provisioning"
 
 

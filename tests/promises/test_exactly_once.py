@@ -217,6 +217,7 @@ def test_what_fails_after_a_create_names_the_machine(cloud: Emulator, dc: DataCe
     with pytest.raises(WaitError, match="was created, but then") as caught:
         dc.create_machine(**SPEC, **more)
 
+    assert isinstance(caught.value.resource, Machine)
     assert [caught.value.resource.id] == list(cloud.state.machines)
 
 
