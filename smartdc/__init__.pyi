@@ -5,6 +5,8 @@ from smartdc.auth.signing import Signer as Signer
 from smartdc.cloud import Cloud as Cloud
 from smartdc.cloud import CloudList as CloudList
 from smartdc.commands.session import load_ipython_extension as load_ipython_extension
+from smartdc.core.export import as_dict as as_dict
+from smartdc.core.export import to_json as to_json
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -59,6 +61,8 @@ from smartdc.fleet.progress import FleetProgress as FleetProgress
 from smartdc.fleet.report import FleetFailed as FleetFailed
 from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
 from smartdc.fleet.report import Report as Report
+from smartdc.fleet.ssh import SSHOutput as SSHOutput
+from smartdc.fleet.ssh import SSHOutputs as SSHOutputs
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry
@@ -69,7 +73,9 @@ from smartdc.machine.machine import Machine as Machine
 from smartdc.machine.migration import Migration as Migration
 from smartdc.machine.nic import Nic as Nic
 from smartdc.machine.snapshot import Snapshot as Snapshot
+from smartdc.machine.ssh import SSHError as SSHError
 from smartdc.machine.vnc import VncStream as VncStream
+from smartdc.machine.vnc_port import VncPort as VncPort
 from smartdc.resources.access_key import AccessKey as AccessKey
 from smartdc.resources.account import Account as Account
 from smartdc.resources.firewall_rule import FirewallRule as FirewallRule
@@ -98,7 +104,7 @@ __all__ = [
     "MethodNotAllowed", "Migration", "MissingParameter", "NameTaken", "Network", "NetworkIP", "Nic",
     "NotAuthorized", "NotSupported", "OutOfAddresses", "Package", "PassphraseRequired", "PayloadTooLarge", "Policy",
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
-    "Role", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
-    "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncStream", "Volume", "WaitError",
-    "WaitFailed", "WaitTimeout", "Waited", "__version__", "explain_auth", "profiles",
+    "Role", "SSHError", "SSHOutput", "SSHOutputs", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
+    "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncPort", "VncStream", "Volume", "WaitError",
+    "WaitFailed", "WaitTimeout", "Waited", "__version__", "as_dict", "explain_auth", "profiles", "to_json",
 ]

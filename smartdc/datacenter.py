@@ -41,16 +41,14 @@ if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
     from requests.auth import AuthBase
 
+    from smartdc.auth.private_key import KeySource
+    from smartdc.auth.signing import Signer
+
 __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_auth"]
 
 
 @known_to_users
-class DataCenter(
-    HasFleets,
-    HasChangefeed,
-    HasMigrations,
-    OwnsResources,
-):
+class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
@@ -107,7 +105,7 @@ class DataCenter(
         self,
         location: str | None = None,
         key_id: str | None = None,
-        secret: Any = None,
+        secret: KeySource | Signer | None = None,
         headers: Mapping[str, str] | None = None,
         login: str | None = None,
         known_locations: Mapping[str, str] | None = None,
@@ -167,7 +165,9 @@ class DataCenter(
 
     @without_frames
     @checked
-    def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
+    def authenticate(
+        self, key_id: str | None = None, secret: KeySource | Signer | None = None, allow_agent: bool | None = None
+    ) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning.
 
         Without arguments nothing changes where there is a key already.

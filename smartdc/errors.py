@@ -5,7 +5,7 @@ Every failure of this library is a `SmartDCError`::
     SmartDCError
     ├── ConfigError                  location, account or key is missing or unusable
     ├── InputError                   invalid argument; nothing was sent (also a ValueError)
-    ├── KeyFileError                 a private key that cannot be used
+    ├── KeyFileError                 a key that cannot be used
     │   └── PassphraseRequired       it is encrypted and no passphrase came with it
     ├── AgentError                   ssh-agent is missing, locked, empty or silent
     ├── TransportError               no complete response (also a requests.ConnectionError)
@@ -51,12 +51,17 @@ Every failure of this library is a `SmartDCError`::
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from smartdc.machine.changefeed import Changefeed
+    from smartdc.waiting.progress import Waitable
+
+    Awaited: TypeAlias = Waitable | Changefeed | None
 
 __all__ = [
     "APIError",
@@ -149,7 +154,7 @@ class InputError(SmartDCError, ValueError):
 
 
 class KeyFileError(SmartDCError):
-    """A private key cannot be used; the text says why, and what to do."""
+    """A key cannot be used; the text says why, and what to do."""
 
 
 class PassphraseRequired(KeyFileError):
@@ -169,13 +174,7 @@ class CallError(SmartDCError):
     applied: bool | None = None
 
     def __init__(
-        self,
-        message: str,
-        *,
-        method: str = "",
-        path: str = "",
-        request_id: str | None = None,
-        attempts: int = 1,
+        self, message: str, *, method: str = "", path: str = "", request_id: str | None = None, attempts: int = 1
     ) -> None:
         """Keep the facts of the call; `message` is the whole text."""
         super().__init__(message)
@@ -210,7 +209,7 @@ class BadResponse(CallError, requests.RequestException):
 class WaitError(SmartDCError):
     """A wait did not reach its goal; `resource` is what was waited for, as last seen."""
 
-    def __init__(self, message: str, *, resource: Any = None, reason: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, resource: Awaited = None, reason: Mapping[str, Any] | None = None) -> None:
         """`reason` is the entry of the audit that explains the failure, if there is one."""
         super().__init__(message)
         self.resource = resource

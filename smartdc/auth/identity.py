@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from requests.auth import AuthBase
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from requests import PreparedRequest
+
+    from smartdc.auth.private_key import KeySource
 
 __all__ = ["Identity"]
 
@@ -96,7 +98,7 @@ class Identity(AuthBase):
         *,
         account: str | None = None,
         user: str | None = None,
-        secret: Any = None,
+        secret: KeySource | Signer | None = None,
         passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
         allow_agent: bool | None = None,
         sign_host: bool = True,
@@ -212,11 +214,11 @@ class Identity(AuthBase):
     def _given(self) -> Signer:
         path = _path_in(self._secret)
         self.origin = "secret, as given" if path is None else os.fspath(path)
-        return self._matching(self._load(self._secret))
+        return self._matching(self._load(cast("KeySource | Signer", self._secret)))
 
-    def _load(self, secret: Any) -> Signer:
+    def _load(self, secret: KeySource | Signer) -> Signer:
         if hasattr(secret, "sign"):
-            return secret  # type: ignore[no-any-return]
+            return cast("Signer", secret)
         # cryptography costs as much to import as all the rest, so it waits until somebody signs with a file.
         from smartdc.auth.private_key import load_private_key  # noqa: PLC0415
 

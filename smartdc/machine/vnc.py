@@ -10,6 +10,7 @@ from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse, ServerError, TransportError
 from smartdc.http.tracebacks import let_pass
+from smartdc.machine.vnc_port import VncPort
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -131,3 +132,13 @@ class HasVnc(Resource):
         """
         path = f"/{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)
+
+    def vnc_port(self, port: int = 0) -> VncPort:
+        """Open a port on 127.0.0.1 for VNC clients that leads to the machine's screen until it is closed.
+
+        ``with machine.vnc_port() as screen: print(screen.address)``. `port` 0 takes a free one. Each client gets a
+        connection of its own. One is made and closed at once, so that what `vnc` would raise is raised here. Everybody
+        on this computer may connect.
+        """
+        self.vnc().close()
+        return VncPort(self.vnc, str(self.get("name")), port)
