@@ -94,6 +94,8 @@ UNKNOWN = [
     LOST,
     requests.ReadTimeout("late"),
     (500, OWN),
+    (500, {**OWN, "Retry-After": "0"}),
+    (502, {**OWN, "Retry-After": "0"}),
     (502, {}),
     (503, {}),
     (503, OWN),
