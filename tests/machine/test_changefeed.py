@@ -321,6 +321,13 @@ def test_waiting_has_a_time_of_its_own(changes: Changefeed, cloud: Emulator, mac
     assert changes.wait(PATIENCE).machine.name == "web-2"
 
 
+def test_a_feed_ends_with_its_block(dc: DataCenter) -> None:
+    """Nobody has to close it by hand."""
+    with dc.changefeed() as changes:
+        assert not changes.closed
+    assert changes.closed
+
+
 def test_a_closed_feed_tells_no_more(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
     """It may be closed twice, and shows it."""
     change(cloud, machine.id, name="web-2")
