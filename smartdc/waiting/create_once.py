@@ -68,7 +68,7 @@ class Search:
 
     def lost(self, error: CallError, settle: float) -> None:
         """Say at once that the answer was lost, and for how long the thing will be looked for."""
-        self.subject = self.subject or f"a new entry of {error.path}"
+        self.subject = self.subject or (f"a new entry of {error.path}" if error.path else "something new")
         self.settle = settle
         text = f"lost the answer to the create of {self._named()}; looking for it for up to {settle:g} s: {error}"
         self._say(logging.WARNING, text)
