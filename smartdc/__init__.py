@@ -28,9 +28,13 @@ _NAMES_BY_MODULE = {
         "InvalidHeader InvalidParameters InvalidVersion KeyFileError KeyRequired MachineNotReady "
         "MethodNotAllowed MissingParameter NameTaken NotAuthorized NotSupported OutOfAddresses "
         "PassphraseRequired PayloadTooLarge PreconditionFailed Redirected RequestExpired ResourceNotFound "
-        "ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
+        "SSHError ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
+    "fleet.fleet": ("Fleet",),
+    "fleet.journal": ("JournalFinished",),
+    "fleet.progress": ("FleetProgress",),
+    "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

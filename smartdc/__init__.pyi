@@ -47,6 +47,7 @@ from smartdc.errors import ResourceNotFound as ResourceNotFound
 from smartdc.errors import ServerError as ServerError
 from smartdc.errors import ServiceUnavailable as ServiceUnavailable
 from smartdc.errors import SmartDCError as SmartDCError
+from smartdc.errors import SSHError as SSHError
 from smartdc.errors import Throttled as Throttled
 from smartdc.errors import TLSError as TLSError
 from smartdc.errors import TokenUsed as TokenUsed
@@ -55,6 +56,12 @@ from smartdc.errors import ValidationFailed as ValidationFailed
 from smartdc.errors import WaitError as WaitError
 from smartdc.errors import WaitFailed as WaitFailed
 from smartdc.errors import WaitTimeout as WaitTimeout
+from smartdc.fleet.fleet import Fleet as Fleet
+from smartdc.fleet.journal import JournalFinished as JournalFinished
+from smartdc.fleet.progress import FleetProgress as FleetProgress
+from smartdc.fleet.report import FleetFailed as FleetFailed
+from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
+from smartdc.fleet.report import Report as Report
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry
@@ -94,7 +101,7 @@ __all__ = [
     "MethodNotAllowed", "Migration", "MissingParameter", "NameTaken", "Network", "NetworkIP", "Nic",
     "NotAuthorized", "NotSupported", "OutOfAddresses", "Package", "PassphraseRequired", "PayloadTooLarge", "Policy",
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
-    "Role", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
+    "Role", "SSHError", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
     "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncStream", "Volume", "WaitError",
     "WaitFailed", "WaitTimeout", "Waited", "__version__", "as_dict", "explain_auth", "profiles", "to_json",
 ]

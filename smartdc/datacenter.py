@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -15,12 +16,15 @@ import requests
 from smartdc.auth.explain import Explanation, examine, examine_settings
 from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
+from smartdc.auth.portable import portable
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
+from smartdc.core import arguments
+from smartdc.core.annotations import checked
 from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
 from smartdc.errors import ConfigError
-from smartdc.fleet.wait import WaitsForMachines
+from smartdc.fleet.owner import HasFleets
 from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
@@ -28,9 +32,9 @@ from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
-from smartdc.machine.create import CreatesMachines
 from smartdc.machine.migration import HasMigrations
 from smartdc.resources.owner import OwnsResources
+from smartdc.waiting.poll import checked_times
 from smartdc.waiting.progress import Reporter
 
 if TYPE_CHECKING:
@@ -44,17 +48,12 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 
 
 @known_to_users
-class DataCenter(
-    CreatesMachines,
-    WaitsForMachines,
-    HasChangefeed,
-    HasMigrations,
-    OwnsResources,
-):
+class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
-    one carries no key: it finds it again where it is unpickled, if it was named by a path or is in an agent.
+    one carries no key: it finds it again where it is unpickled. One whose key was given as text, or that has a clock,
+    adapter or foreign auth, refuses to be pickled; copies have all that.
 
     Args:
         location: a URL, a host, or a name in `known_locations`; None takes the profile's.
@@ -130,6 +129,7 @@ class DataCenter(
         adapter: BaseAdapter | None = None,
         pool_size: int = 16,
     ) -> None:
+        arguments.strings(key_id=key_id, login=login, profile=profile, user=user, api_version=api_version)
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
         place = found.url if location in (None, "") else location
         if not place:
@@ -151,7 +151,7 @@ class DataCenter(
             location=place,
             known_locations=places,
             login=login or found.act_as or "my",
-            active_roles=[roles] if isinstance(roles, str) else list(found.roles if roles is None else roles),
+            active_roles=list(found.roles) if roles is None else arguments.lists(roles=roles)["roles"],
             profile=found,
             user=user,
             passphrase=passphrase,
@@ -164,6 +164,7 @@ class DataCenter(
             self.authenticate(key_id, secret, allow_agent)
 
     @without_frames
+    @checked
     def authenticate(
         self, key_id: str | None = None, secret: KeySource | Signer | None = None, allow_agent: bool | None = None
     ) -> None:
@@ -267,8 +268,9 @@ class DataCenter(
             repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
         """
         below = encoding.checked_path(path)
-        params = encoding.with_roles(method, below, params, self.active_roles)
-        target = encoding.segments(self.login) + below
+        settings = self.settings
+        params = encoding.with_roles(method, below, params, settings.active_roles)
+        target = encoding.segments(settings.login) + below
         return self.session.request(
             method, target, params=params, data=data, headers=headers, timeout=timeout, repeatable=repeatable
         )
@@ -288,6 +290,7 @@ class DataCenter(
         """Return a session to the same place that signs nothing, for what needs no credentials."""
         return Session(replace(self.settings, auth=None, headers=Headers(self.headers)))
 
+    @checked
     def presign(
         self,
         method: str | Iterable[str],
@@ -302,7 +305,11 @@ class DataCenter(
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
-        until = expires.timestamp() if isinstance(expires, datetime) else self.session.now() + expires
+        if isinstance(expires, datetime):
+            until = expires.timestamp()
+        else:
+            checked_times(expires=expires)
+            until = self.session.now() + expires
         methods = [method] if isinstance(method, str) else list(method)
         below = encoding.checked_path(path)
         return presigned(
@@ -322,10 +329,17 @@ class DataCenter(
         """
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
-        other = type(self).__new__(type(self))  # a subclass may want other arguments, and nothing is left to find out
-        place = base_url(name, self.known_locations)
-        other.__setstate__({**vars(self), "settings": self.settings.elsewhere(name, place)})
+        return self._with(self.settings.elsewhere(name, base_url(name, self.known_locations)), self._added())
+
+    def _with(self, settings: Settings, added: Mapping[str, Any]) -> Self:
+        """Return another one of the same class: a subclass may want other arguments, and nothing is left to find out."""
+        other = type(self).__new__(type(self))
+        other.__setstate__({**added, "settings": settings})
         return other
+
+    def _added(self) -> dict[str, Any]:
+        """Return the attributes that others have set."""
+        return {name: value for name, value in vars(self).items() if name != "session"}
 
     def close(self) -> None:
         """Close every kept connection; a later call opens new ones."""
@@ -357,11 +371,17 @@ class DataCenter(
         user = getattr(self.auth, "user", None)
         return f"{account}{f'/{user}' if user else ''}@" if account else ""
 
+    def __copy__(self) -> Self:
+        """Return one with the same identity, settings and parts, and connections of its own."""
+        return self._with(self.settings.elsewhere(self.location, self.base_url), self._added())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return one with the same identity and parts: key, auth, adapter and clock are not copied."""
+        return self._with(self.settings.elsewhere(self.location, self.base_url), copy.deepcopy(self._added(), memo))
+
     def __getstate__(self) -> dict[str, Any]:
-        """Leave connections, key material, passphrases and credentials in headers behind."""
-        auth = self.auth if isinstance(self.auth, Identity) else None
-        added = {name: value for name, value in vars(self).items() if name != "session"}
-        return {**added, "settings": replace(self.settings.without_secrets(), auth=auth)}
+        """Leave connections, passphrases and credentials in headers behind; TypeError where a key would not be found."""
+        return {**self._added(), "settings": portable(self.settings)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         added = dict(state)

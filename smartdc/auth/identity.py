@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from requests.auth import AuthBase
 
-from smartdc.auth.agent import Agent
+from smartdc.auth.agent import Agent, AgentKey
 from smartdc.auth.signing import HTTPSignatureAuth, Signer
 from smartdc.auth.ssh_key import is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
-from smartdc.errors import AgentError, ConfigError, KeyFileError, PassphraseRequired
+from smartdc.errors import AgentError, ConfigError, InputError, KeyFileError, PassphraseRequired
 from smartdc.http.deadline import ambient_deadline
 from smartdc.http.tracebacks import without_frames
 
@@ -124,6 +124,10 @@ class Identity(AuthBase):
         self._failures = SlowFailures()
 
     def _check(self) -> None:
+        if not (
+            self._secret is None or isinstance(self._secret, (str, bytes, os.PathLike)) or hasattr(self._secret, "sign")
+        ):
+            raise InputError(f"secret must be a path, the text of a key or a Signer, not {type(self._secret).__name__}")
         if not self.account:
             raise ConfigError(
                 "no account to sign for: give key_id='/account/keys/name' or login=, or set TRITON_ACCOUNT"
@@ -254,6 +258,11 @@ class Identity(AuthBase):
         """Return whether `secret` is what was given as the private key; None stands for a key that is looked for."""
         return self._secret is secret
 
+    @property
+    def is_found_again(self) -> bool:
+        """Whether another process can find the key: none was given, or its path, or one that is in an agent."""
+        return self._secret is None or _portable(self._secret) is not None
+
     def __repr__(self) -> str:
         """Show who signs, never with what."""
         user = f"/users/{self.user}" if self.user else ""
@@ -261,12 +270,17 @@ class Identity(AuthBase):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
-        kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _path_in(self._secret)}
+        kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _portable(self._secret)}
         return {name: value for name, value in {**vars(self), **kept}.items() if name not in LEFT_BEHIND}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._reset_lock()
+
+
+def _portable(secret: Any) -> str | os.PathLike[str] | AgentKey | None:
+    """Return what leads to a key and is no secret itself, and None for all else."""
+    return secret if isinstance(secret, AgentKey) else _path_in(secret)
 
 
 def _path_in(secret: Any) -> str | os.PathLike[str] | None:

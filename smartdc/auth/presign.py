@@ -29,14 +29,14 @@ def presigned(
 
     The signature covers the methods, the host, the path and the query, and nothing else: no body and no headers.
     """
-    verbs = sorted({verb.upper() for verb in methods})
+    verbs = sorted({str(verb).upper() for verb in methods})
     if not verbs or not METHODS.issuperset(verbs):
         raise InputError(f"cannot pre-sign {', '.join(verbs) or 'no method'}; give one or more of {sorted(METHODS)}")
     clash = encoding.PRESIGNED.intersection(params)
     if clash:
         raise InputError(f"params must not contain {', '.join(sorted(clash))}: the signature adds them")
     entries = {
-        **{name: encoding.text(value) for name, value in params.items() if value is not None},
+        **{name: encoding.text(value) for name, value in encoding.checked_params(params).items() if value is not None},
         "algorithm": signer.algorithm,
         "expires": str(expires),
         "keyId": key_id,

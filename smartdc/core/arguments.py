@@ -7,12 +7,25 @@ is an `InputError` that names it, and does not repeat its value, which may be a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartdc.errors import InputError
 
-__all__ = ["as_list", "booleans", "dicts", "flags", "integers", "lists", "mappings", "strings"]
+__all__ = [
+    "as_list",
+    "booleans",
+    "dicts",
+    "entry",
+    "flags",
+    "integers",
+    "is_digits",
+    "json_text",
+    "lists",
+    "mappings",
+    "strings",
+]
 
 
 def strings(**values: object) -> dict[str, Any]:
@@ -22,7 +35,7 @@ def strings(**values: object) -> dict[str, Any]:
 
 def integers(**values: object) -> dict[str, Any]:
     """Take whole numbers (True and False are none), also as the digits that settings and command lines have."""
-    numbers = {name: int(value) if _is_digits(value) else value for name, value in _given(values)}
+    numbers = {name: int(value) if is_digits(value) else value for name, value in _given(values)}
     return {name: _checked(name, value, _is_whole(value), "a whole number") for name, value in numbers.items()}
 
 
@@ -36,8 +49,11 @@ def flags(**values: object) -> dict[str, Any]:
 
     Numbers are taken as well, since ``tombstone`` once counted minutes.
     """
-    given = {name: _checked(name, value, isinstance(value, int), "True or False") for name, value in _given(values)}
-    return {name: True for name, value in given.items() if value}
+    return {
+        name: True
+        for name, value in values.items()
+        if value is not None and _checked(name, value, isinstance(value, int), "True or False")
+    }
 
 
 def lists(**values: object) -> dict[str, Any]:
@@ -55,6 +71,24 @@ def mappings(**values: object) -> dict[str, Any]:
     return {name: _mapping(name, entries) for name, entries in dicts(**values).items()}
 
 
+def entry(of: str, thing: object) -> dict[str, Any]:
+    """Take one entry of a list of mappings whose keys are strings."""
+    taken = dict(_checked(f"each of {of}", thing, isinstance(thing, Mapping), "a dict"))
+    for key in taken:
+        _checked(f"each key of {of}", key, isinstance(key, str), "a string")
+    return taken
+
+
+def json_text(name: str, value: object) -> str:
+    """Return a mapping as JSON; a string is JSON already."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(dict(_checked(name, value, isinstance(value, Mapping), "a string or a dict")))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{name} cannot be encoded as JSON: {error}") from None
+
+
 def as_list(name: str, things: Any) -> list[Any]:
     """Return one thing or several as a list; a single string or dict, which could be iterated over too, is one thing."""
     if isinstance(things, (str, Mapping)):
@@ -66,7 +100,8 @@ def _given(values: Mapping[str, object]) -> Iterable[tuple[str, Any]]:
     return ((name, value) for name, value in values.items() if value is not None)
 
 
-def _is_digits(value: object) -> bool:
+def is_digits(value: object) -> bool:
+    """Return whether a value is a whole number in digits, as settings and command lines have it."""
     return isinstance(value, str) and len(value) < 19 and value.isascii() and value.isdigit()
 
 

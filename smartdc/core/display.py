@@ -28,13 +28,16 @@ _ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 HTML_STYLE = """<style>
 .smartdc table { border-collapse: collapse; color: inherit; background: none; font-variant-numeric: tabular-nums; }
 .smartdc tr, .smartdc tbody tr:nth-child(n) { background: none; }
-.smartdc th, .smartdc td { text-align: left; padding: 0.3em 1.2em 0.3em 0; border: 0; color: inherit;
+.smartdc th, .smartdc td { text-align: left !important; vertical-align: top; padding: 0.3em 1.2em 0.3em 0; border: 0; color: inherit;
   background: none; white-space: pre; max-width: 40em; overflow: hidden; text-overflow: ellipsis;
   border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
 .smartdc thead th { font-weight: 600; border-bottom-color: color-mix(in srgb, currentColor 50%, transparent); }
 .smartdc p { opacity: 0.7; margin: 0.5em 0; }
 </style>"""
-"""Colours are the page's own, and lines a shade of its text, so that the table can be read in any theme."""
+"""Colours are the page's own, and lines a shade of its text, so that the table can be read in any theme.
+
+Notebooks have texts of any table at the right, by a selector that is stricter than these.
+"""
 
 
 def text_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, width: int | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, TypeVar
@@ -19,8 +20,11 @@ __all__ = ["known_to_users"]
 
 C = TypeVar("C", bound=type)
 
-WIDTH = 100
-"""Columns of the page."""
+MAX_WIDTH = 100
+"""Columns of the page, on a terminal that is as wide."""
+
+INDENT = 4
+"""Columns that ``help`` puts before each line of the page."""
 
 NOUNS = ("smartdc.datacenter", "smartdc.fleet", "smartdc.machine", "smartdc.resources")
 """Where methods are that users call; what they are built of is elsewhere."""
@@ -70,8 +74,8 @@ def _section(title: str, entries: list[tuple[str, str]]) -> Iterator[str]:
     """Yield the lines of a section, if there is anything in it."""
     if entries:
         yield from ("", title)
+    room = min(MAX_WIDTH, max(shutil.get_terminal_size().columns, 60)) - INDENT - 36
     for name, words in entries:
-        room = WIDTH - 36
         yield f"    {name:<30}  {words if len(words) <= room else words[: room - 1] + '…'}"
 
 

@@ -18,7 +18,7 @@ __all__ = ["MAX_DIGITS", "complete_id", "find", "id_of", "is_short_id", "is_uuid
 
 M = TypeVar("M", bound=Mapping[str, Any])
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SHORT_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*", re.IGNORECASE)
 
 MAX_DIGITS = 32
@@ -41,7 +41,8 @@ def id_of(thing: object, *keys: str) -> str:
         if found is None:
             raise InputError(f"missing {' or '.join(map(repr, keys))} in the given {type(thing).__name__}")
         return str(found)
-    if thing is None or isinstance(thing, (bytes, bool)) or not str(thing):
+    is_text = isinstance(thing, (str, int)) and not isinstance(thing, bool) and thing != ""
+    if not is_text and type(thing).__name__ not in ("UUID", "IPv4Address", "IPv6Address"):  # without importing them
         raise InputError(f"expected an id, a dict with {keys[0]!r}, or a resource, got {thing!r}")
     return str(thing)
 

@@ -1,13 +1,15 @@
-"""The mark on a method that says which of CloudAPI's operations it uses."""
+"""The mark on a method that says which of CloudAPI's operations it uses, and holds callers to its annotations."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from smartdc.core.annotations import checked
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def operation(*names: str, **of_owners: str) -> Callable[[F], F]:
-    """Mark a method with CloudAPI's operations.
+    """Mark a method with CloudAPI's operations, and make it refuse arguments of a wrong type: `InputError`.
 
     Args:
         names: the operations that it uses.
@@ -17,8 +19,9 @@ def operation(*names: str, **of_owners: str) -> Callable[[F], F]:
     """
 
     def mark(function: F) -> F:
-        vars(function)["__operations__"] = (names, of_owners)
-        return function
+        method = checked(function)
+        vars(method)["__operations__"] = (names, of_owners)
+        return method
 
     return mark
 

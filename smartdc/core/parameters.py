@@ -2,7 +2,8 @@
 
 Several methods take the same dozen filters, or the same ten fields of an address. Each list is a dataclass, and a
 method that is decorated with `parameters_of` has the dataclass's parameters (names, types, defaults and order) as
-its own, for type checkers, editors, ``help`` and Python itself; it is called with one object that holds them.
+its own, for type checkers, editors, ``help`` and Python itself; it is called with one object that holds them, after
+their types were checked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Concatenate, ParamSpec, TypeVar
+
+from smartdc.core.annotations import check_fields
 
 __all__ = ["parameters_of"]
 
@@ -30,6 +33,7 @@ def parameters_of(
     def decorate(method: Callable[[S, D], R]) -> Callable[Concatenate[S, P], R]:
         constructor = f"{dataclass.__qualname__}.__init__()"
         names = list(inspect.signature(dataclass).parameters)
+        check = check_fields(dataclass, f"{method.__name__}()")
 
         @functools.wraps(method)
         def wrapper(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -39,6 +43,7 @@ def parameters_of(
                 # The dataclass is nobody's business.
                 words = str(error).replace(constructor, f"{_class_of(self).__name__}.{method.__name__}()")
                 raise TypeError(words + _did_you_mean(words, names)) from None
+            check(parameters)
             return method(self, parameters)
 
         own = inspect.signature(method)

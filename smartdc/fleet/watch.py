@@ -17,7 +17,7 @@ from smartdc.core.paging import PAGE_SIZE, requests_for
 from smartdc.machine.body import NAME
 from smartdc.machine.machine import HasMachines, Machine
 
-__all__ = ["Watch", "in_common"]
+__all__ = ["Watch", "common_prefix", "in_common"]
 
 MARGIN = 100
 """How many others may come or go before a page that is read again, and it still holds all that were on it."""
@@ -84,13 +84,17 @@ def in_common(machines: Sequence[Machine]) -> dict[str, Any]:
     """Return the query of ``ListMachines`` that has all these machines and, as far as it can tell, few others."""
     if not machines:
         return {}
-    names = sorted(str(machine.get("name") or "") for machine in machines)
-    # What the first and the last in the alphabet have in common, those between have too.
-    same = [letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], zip(names[0], names[-1], strict=False))]
-    prefix = "".join(same)
+    prefix = common_prefix([str(machine.get("name") or "") for machine in machines])
     named = {"name": prefix} if NAME.fullmatch(prefix) else {}
     tags = set.intersection(*map(_plain_tags, machines))
     return {**named, **{f"tag.{key}": value for key, value in sorted(tags)}}
+
+
+def common_prefix(names: Sequence[str]) -> str:
+    """Return what all names begin with."""
+    # What the first and the last in the alphabet have in common, those between have too.
+    first, last = min(names), max(names)
+    return "".join(letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
 
 
 def _plain_tags(machine: Machine) -> set[tuple[str, str]]:

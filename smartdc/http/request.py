@@ -22,6 +22,9 @@ Params: TypeAlias = Mapping[str, Any]
 
 __all__ = [
     "checked_entries",
+    "checked_headers",
+    "checked_method",
+    "checked_params",
     "checked_path",
     "default_headers",
     "flat",
@@ -94,6 +97,8 @@ def _segment(text: str) -> str:
 
 def checked_path(path: str) -> str:
     """Check a ready-made path such as ``machines/…/tags``, and return it with a slash in front; '' is the account itself."""
+    if not isinstance(path, str):
+        raise InputError(f"request(): path must be a string, not {type(path).__name__}")
     if path and not path.startswith("/"):
         path = f"/{path}"
     if _PLAIN_PATH.fullmatch(path):
@@ -110,14 +115,23 @@ def query(params: Params | None) -> str:
     """Encode parameters as a query string; None means 'not given' and is dropped, booleans become true and false."""
     if not params:
         return ""
-    pairs = [(key, value) for key, value in params.items() if value is not None]
+    pairs = [(key, value) for key, value in checked_params(params).items() if value is not None]
     clash = PRESIGNED.intersection(key for key, _ in pairs)
     if clash:
         raise InputError(f"{', '.join(sorted(clash))} in a query would make it a pre-signed request")
-    for key, _ in pairs:
-        if "[" in key or "]" in key:
-            raise InputError(f"invalid parameter name {key!r}: CloudAPI parses brackets as lists")
     return "&".join(f"{_quoted(key)}={_quoted(text(item))}" for key, value in pairs for item in _each(value))
+
+
+def checked_params(params: Params) -> Params:
+    """Return the parameters of a query, after refusing what has no names, and names that CloudAPI would parse."""
+    if not isinstance(params, Mapping):
+        raise InputError(f"request(): params must be a dict, not {type(params).__name__}")
+    for name in params:
+        if not isinstance(name, str):
+            raise InputError(f"each name of params must be a string, not {type(name).__name__}")
+        if "[" in name or "]" in name:
+            raise InputError(f"invalid parameter name {name!r}: CloudAPI parses brackets as lists")
+    return params
 
 
 def with_roles(methods: str | Iterable[str], path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
@@ -126,8 +140,8 @@ def with_roles(methods: str | Iterable[str], path: str, params: Params | None, r
     if not names:
         return params
     verbs = [methods] if isinstance(methods, str) else methods
-    harm = any(ROLES_ARE_DATA.fullmatch(f"{verb.upper()} {path}") for verb in verbs)
-    return {**(params or {}), "as-role": names} if not harm else params
+    harm = any(ROLES_ARE_DATA.fullmatch(f"{checked_method(verb)} {path}") for verb in verbs)
+    return {**checked_params(params or {}), "as-role": names} if not harm else params
 
 
 def _each(value: object) -> Iterable[object]:
@@ -145,9 +159,9 @@ def text(value: object) -> str:
 
 def checked_method(method: str) -> str:
     """Return an HTTP verb in capitals."""
-    if method in VERBS:
+    if type(method) is str and method in VERBS:
         return method
-    if not (method.isascii() and method.isalpha()):
+    if not (isinstance(method, str) and method.isascii() and method.isalpha()):
         raise InputError(f"invalid HTTP method {method!r}")
     return method.upper()
 
@@ -172,7 +186,7 @@ def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
         )
     checked = {name: value for name, value in headers.items() if value is not None}
     for name, value in checked.items():
-        if not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name) or name.lower() in FRAMING:
             raise InputError(f"invalid header name {name!r}")
         # The value may be a secret, so it is not repeated.
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):

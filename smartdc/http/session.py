@@ -16,6 +16,7 @@ from requests.cookies import RequestsCookieJar
 
 from smartdc.errors import InputError
 from smartdc.http import request as encoding
+from smartdc.http import tracing
 from smartdc.http.call import Call
 from smartdc.http.deadline import Deadline
 from smartdc.http.failures import Damaged
@@ -83,8 +84,8 @@ class Session:
         self._verify = ca_bundle(settings.verify, os.environ)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
-        self.last_date: str | None = None
-        """The Date header of the newest response: by the server's clock, it is at least so late."""
+        self.last_date: tuple[str, float] | None = None
+        """The newest Date header, and when it came by our monotonic clock: by the server's, it is at least so late."""
         self._ids_echoed = False
         self._begin()
 
@@ -166,7 +167,8 @@ class Session:
             timeout=self._settings.timeout if timeout is None else checked_seconds(timeout),
             repeatable=repeatable,
         )
-        return call.run(through or self.transmit)
+        with tracing.span("call", call):
+            return call.run(through or self.transmit)
 
     def now(self) -> float:
         """Return the server's time as well as it is known, in epoch seconds."""

@@ -183,7 +183,7 @@ class HasLifecycle(HasJobs):
             self._raise_wait_failed(f"cannot become {either(states)}: it is {now}", self._failure_reason())
         if not audit or now not in STABLE_STATES:
             return False
-        return self._has_succeeded(self._last_job, f"did not become {either(states)}") and now in states
+        return self.has_succeeded(self._last_job, f"did not become {either(states)}") and now in states
 
     def take(self, data: Mapping[str, Any]) -> None:
         """Keep what a listing has just said of the machine, without a request."""
@@ -203,10 +203,13 @@ class HasLifecycle(HasJobs):
         now, job = self.look(), self._last_job
         if job is None or now != job.state_before or now not in STABLE_STATES:
             return now not in states
-        return self._has_succeeded(job, f"stays {now}") and now not in states
+        return self.has_succeeded(job, f"stays {now}") and now not in states
 
-    def _has_succeeded(self, job: RequestedJob | None, problem: str) -> bool:
-        """Return whether the audit shows that a job has worked; raise `WaitFailed` when it shows that it has not."""
+    def has_succeeded(self, job: RequestedJob | None, problem: str) -> bool:
+        """Return whether the audit shows that a job has worked; raise `WaitFailed` when it shows that it has not.
+
+        The error's text is the machine and the `problem`, such as ``is not running``, with the audit's reason.
+        """
         outcome = self._outcome_of(job)
         if outcome is not None and not outcome.succeeded:
             self._raise_wait_failed(f"{problem}: its {outcome.action} failed", outcome)

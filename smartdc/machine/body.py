@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAME",
+    "MachineDetails",
     "Networks",
     "NewMachine",
     "NewMachineAt",
@@ -42,18 +42,9 @@ Volumes = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class NewMachine:
-    """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
+class MachineDetails:
+    """What a machine is created with, beside what the original knew."""
 
-    name: str | None = None
-    package: str | Mapping[str, Any] | None = None
-    dataset: str | Mapping[str, Any] | None = None
-    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
-    tags: Mapping[str, Any] | None = None
-    boot_script: str | os.PathLike[str] | None = None
-    credentials: bool = False
-    image: str | Mapping[str, Any] | None = None
-    networks: Networks | None = None
     _: KW_ONLY
     default_networks: Iterable[str] | None = None
     affinity: Iterable[str] | None = None
@@ -68,6 +59,22 @@ class NewMachine:
     disks: Iterable[Mapping[str, Any]] | None = None
     bootrom: str | None = None
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class NewMachine(MachineDetails):
+    """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
+
+    name: str | None = None
+    package: str | Mapping[str, Any] | None = None
+    dataset: str | Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
+    tags: Mapping[str, Any] | None = None
+    boot_script: str | os.PathLike[str] | None = None
+    credentials: bool = False
+    image: str | Mapping[str, Any] | None = None
+    networks: Networks | None = None
+    _: KW_ONLY
     token: str | None = None
     settle: float | None = None
     wait: bool = False
@@ -135,7 +142,7 @@ def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Encode passwords by login as JSON, as CloudAPI takes them within the metadata."""
     if not isinstance(metadata.get("credentials"), Mapping):
         return metadata
-    return {**metadata, "credentials": json.dumps(dict(metadata["credentials"]))}
+    return {**metadata, "credentials": arguments.json_text("credentials", metadata["credentials"])}
 
 
 def mounts(volumes: Volumes) -> list[dict[str, Any]]:
@@ -143,7 +150,7 @@ def mounts(volumes: Volumes) -> list[dict[str, Any]]:
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
         mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
-        mounted = [arguments.dicts(volume=each)["volume"] for each in arguments.as_list("volumes", volumes)]
+        mounted = [arguments.entry("volumes", each) for each in arguments.as_list("volumes", volumes)]
     for each in mounted:
         place = each.get("mountpoint")
         if not each.get("name") or not isinstance(place, str) or not place.startswith("/"):

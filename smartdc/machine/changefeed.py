@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, get_args
 
+from smartdc.core import arguments
 from smartdc.core.literals import Subresource
 from smartdc.core.operation import operation
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
@@ -21,7 +22,7 @@ from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, checked_timeout
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -308,6 +309,8 @@ class HasChangefeed(HasMachines):
             timeout: the seconds after which the iteration ends; None never ends it.
             outage: the seconds for which reconnecting may fail before the last failure is raised; None tries for ever.
         """
+        checked_timeout(timeout)
+        checked_timeout(outage)
         parts = _checked(subresources)
         followed = None if machines is None else frozenset(self._ids(machines))
         if followed is not None and not followed:
@@ -323,7 +326,7 @@ def _checked(subresources: Iterable[str] | str | None) -> tuple[str, ...]:
     """Refuse names that CloudAPI does not know: it would silently ignore the whole registration."""
     if subresources is None:
         return SUBRESOURCES
-    names = tuple([subresources] if isinstance(subresources, str) else subresources)
+    names = tuple(arguments.as_list("subresources", subresources))
     unknown = [name for name in names if name not in SUBRESOURCES]
     if unknown or not names:
         raise InputError(f"subresources must be some of {', '.join(SUBRESOURCES)}, got {unknown or 'none'}")

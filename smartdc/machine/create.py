@@ -111,15 +111,18 @@ class CreatesMachines(HasMachines):
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
         """Build the body of a create; names ask CloudAPI for the ids, and a volume's id for its name."""
-        return machine_body(
-            new,
-            package=None if new.package is None else self._datacenter.package_id(new.package),
-            locality=None if new.locality is None else self._locality(new.locality),
-            image=self._image(new.dataset if new.image is None else new.image),
-            networks=None if new.networks is None else self._networks(new.networks),
-            volumes=None if new.volumes is None else self._mounts(new.volumes),
-            disks=None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
-        )
+        return machine_body(new, **self.resolved(new))
+
+    def resolved(self, new: NewMachine) -> dict[str, Any]:
+        """Return what of a create's body may be given by names, with the ids that they mean now."""
+        return {
+            "package": None if new.package is None else self._datacenter.package_id(new.package),
+            "locality": None if new.locality is None else self._locality(new.locality),
+            "image": self._image(new.dataset if new.image is None else new.image),
+            "networks": None if new.networks is None else self._networks(new.networks),
+            "volumes": None if new.volumes is None else self._mounts(new.volumes),
+            "disks": None if new.disks is None else list(map(self._disk, arguments.as_list("disks", new.disks))),
+        }
 
     def _image(self, image: str | Mapping[str, Any] | None) -> str | None:
         return None if image is None else self._datacenter.image_to_use(image)
@@ -137,7 +140,8 @@ class CreatesMachines(HasMachines):
         ]
 
     def _disk(self, disk: Mapping[str, Any]) -> dict[str, Any]:
-        return disk_spec(disk, self._image(arguments.dicts(disk=disk)["disk"].get("image")))
+        spec = arguments.entry("disks", disk)
+        return disk_spec(spec, self._image(spec.get("image")))
 
     def _mounts(self, volumes: Volumes) -> list[dict[str, Any]]:
         """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""

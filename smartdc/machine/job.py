@@ -141,6 +141,10 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         is_newer = len(entries) > job.seen and entries[0].time.timestamp() >= job.requested_at
         return entries[0] if is_newer else None
 
+    def fail(self, problem: str) -> NoReturn:
+        """Raise `WaitFailed` with a problem and the audit's reason: ``MachineAudit``."""
+        self._raise_wait_failed(problem, self._failure_reason())
+
     def _failure_reason(self) -> AuditEntry | None:
         """Return the audit's reason for a state of no return; a machine that is gone may have no audit."""
         try:

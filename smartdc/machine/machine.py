@@ -32,6 +32,7 @@ from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown, 
 from smartdc.machine.migration import HasMigration
 from smartdc.machine.nic import HasNics
 from smartdc.machine.snapshot import HasSnapshots, Snapshot
+from smartdc.machine.ssh import HasSSH
 from smartdc.machine.tag import HasTags, visible
 from smartdc.machine.vnc import HasVnc
 from smartdc.resources.firewall_rule import HasFirewallRules
@@ -55,6 +56,7 @@ class Machine(
     HasMigration,
     HasRoleTags,
     HasVnc,
+    HasSSH,
     HasLifecycle,
 ):
     """A machine, as CloudAPI last described it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -88,4 +87,4 @@ class HasServices(Addressable):
 
 
 def _delegated(auth_token: str | Mapping[str, Any]) -> dict[str, str]:
-    return {"X-Auth-Token": auth_token if isinstance(auth_token, str) else json.dumps(dict(auth_token))}
+    return {"X-Auth-Token": arguments.json_text("auth_token", auth_token)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -111,7 +110,7 @@ class HasVolumes(CreatesOnce):
         ``size``, ``state`` and ``type``, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``,
         as a dict or as JSON.
         """
-        condition = json.dumps(dict(predicate)) if isinstance(predicate, Mapping) else predicate
+        condition = None if predicate is None else arguments.json_text("predicate", predicate)
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
         params = {**words, **sizes(size=size)}
         if "name" in params and not _PATTERN.fullmatch(params["name"]):

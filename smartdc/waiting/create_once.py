@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
-from smartdc.http import status_line
+from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock
 from smartdc.waiting.progress import Progress, reporter
 
@@ -76,7 +76,7 @@ class Search:
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Report one look; the last one also says what came of it."""
         report = reporter(getattr(self.datacenter, "progress", None))
-        if report:
+        if report and not (done and self._is_shown()):  # the end is a line of its own below
             state = "found" if found else "not answered, looking for it"
             report(Progress(self.subject, state, elapsed, self.settle, done))
         if found:
@@ -88,12 +88,20 @@ class Search:
     def _named(self) -> str:
         return f"{self.subject} ({self.mark})" if self.mark else self.subject
 
+    def _is_shown(self) -> bool:
+        """Whether somebody sees the line of progress."""
+        return getattr(self.datacenter, "progress", None) is True and status_line.is_watched()
+
     def _say(self, level: int, text: str) -> None:
-        log.log(level, "%s", text)
-        if getattr(self.datacenter, "verbose", None):
+        verbose, shown = getattr(self.datacenter, "verbose", None), self._is_shown()
+        # Where nothing is set up for logs, `logging` itself prints warnings: they would stand there twice.
+        if log.hasHandlers() or not (verbose or shown):
+            log.log(level, "%s", text)
+        if verbose:
             moment = datetime.now().isoformat()  # noqa: DTZ005 (as the lines of requests have it)
             print(f"{moment}\t{text}", file=sys.stderr)  # noqa: T201 (what `verbose` is for)
-        elif getattr(self.datacenter, "progress", None) is True and status_line.is_watched():
+        elif shown:
+            status_line.clear()
             status_line.note(text)
 
 
@@ -108,6 +116,7 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
+@tracing.traced("create", lambda *_, watcher=NOBODY, **__: watcher)
 def create_once(
     send: Callable[[], T],
     find: Callable[[], list[T]],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from smartdc.errors import InputError, WaitTimeout
-from smartdc.http import status_line
+from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
@@ -25,10 +25,14 @@ DEFAULT_TIMEOUT = 600.0
 MIN_LAST_CHECK_SECONDS = 5.0
 """Seconds that even the last check may take; a wait can be late by so many, and by no more."""
 
+MAX_SECONDS = 1e15
+"""What clocks can count, some thirty million years."""
+
 LONGEST_PAUSE = 30.0
 """Seconds to which the pauses grow while checks keep failing."""
 
 
+@tracing.traced("wait", lambda resource, *_, **__: resource)
 def poll(
     resource: Waitable,
     check: Callable[[], T | None],
@@ -101,5 +105,6 @@ def checked_times(**seconds: float) -> None:
     Not-a-number is refused too: a wait would never be over.
     """
     for name, value in seconds.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        known = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not known or not (0 <= value <= MAX_SECONDS or value == float("inf")):
             raise InputError(f"{name} must be a non-negative number of seconds, got {value!r}")

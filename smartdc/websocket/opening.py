@@ -57,5 +57,5 @@ def _library() -> type[Handshake]:
     try:
         from smartdc.websocket.handshake import Handshake  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise ConfigError(f"WebSockets need the package {error.name}: pip install 'smartdc[changefeed]'") from None
+        raise ConfigError(f"WebSockets need the package {error.name}: pip install 'websockets>=15'") from None
     return Handshake

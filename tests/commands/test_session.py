@@ -145,7 +145,7 @@ def test_a_terminal_session(tmp_path: Path) -> None:
 
     try:
         answers("", ">>> ")
-        answers("from smartdc.emulator import AfterSeconds; cloud.transitions.policy = AfterSeconds(0.2)\n", ">>> ")
+        answers("from smartdc.emulator import AfterReads; cloud.transitions.policy = AfterReads(2)\n", ">>> ")
         answers("_ = cloud.populate(60)\n", ">>> ")
         answers("dc.machines()\n", r"name +state +address +package +image +age +id *\r\n", "machine-59", ">>> ")
         answers("machine = dc.machine('machine-1')\n", ">>> ")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from kits.tour_svg import PICTURE, picture
 from smartdc.commands import tour
 from smartdc.commands.tour import FastClock, Screen, TourStopped, play
 from smartdc.emulator import VirtualClock
@@ -98,9 +99,32 @@ def test_nothing_is_wider_than_80_columns(played: str) -> None:
     assert max(map(len, played.splitlines())) <= 80
 
 
-def test_the_last_line_can_be_typed_as_it_stands(played: str) -> None:
-    """What to do next is a command with the Python that runs the tour."""
-    assert played.splitlines()[-1] == "Try it yourself:  python3 -m smartdc shell --emulator"
+@pytest.mark.parametrize(
+    ("typed", "argv0", "shown"),
+    [
+        (["python3", "-m", "smartdc", "tour"], "/lib/smartdc/__main__.py", "python3 -m smartdc"),
+        (["/venv/bin/python", "venv/bin/smartdc", "tour"], "venv/bin/smartdc", "venv/bin/smartdc"),
+    ],
+)
+def test_the_last_line_can_be_typed_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], argv0: str, shown: str
+) -> None:
+    """What to do next begins as what was typed."""
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    monkeypatch.setattr(sys, "argv", [argv0, "tour"])
+    assert tour.main([], "Count.\n\n>>> dc.num_machines()\n0\n", VirtualClock()) == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == f"Try it yourself:  {shown} shell --emulator"
+
+
+def test_the_picture_shows_the_tour_as_it_is(played: str) -> None:
+    """A picture of a tour that has changed since is renewed; it is small and loads nothing."""
+    drawn = PICTURE.read_text(encoding="utf-8")
+
+    renew = "docs/tour.svg shows an older tour; renew it: PYTHONPATH=tests .venv/bin/python -m kits.tour_svg"
+    assert drawn == picture(played), renew
+    assert len(drawn.encode()) < 60_000
+    assert not re.search(r"<script|<image|href|url\(", drawn)
 
 
 def test_a_pipe_gets_plain_text(played: str) -> None:

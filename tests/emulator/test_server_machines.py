@@ -74,3 +74,22 @@ def test_nothing_remains_for_another_disk(inside: Asker, cloud: Emulator) -> Non
 
     assert refusal(answer) == (409, "ValidationFailed")
     assert answer.json()["errors"] == [{"field": "size", "code": "Invalid", "message": "Must be greater than zero"}]
+
+
+# Snapshots
+
+
+def test_second_snapshot_of_a_name(inside: Asker) -> None:
+    """Sdc-cloudapi's lib/snapshots.js: nothing is checked, so that the second job fails.
+
+    ``get`` takes the state of the newest job of that name; ``list`` that of the oldest, which comes last.
+    """
+    machine = inside.create()
+    path = f"/my/machines/{machine}/snapshots"
+    answers = [inside.post(path, {"name": "before"}) for _ in range(2)]
+
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (201, {"name": "before", "state": "queued"})
+    ] * 2
+    assert [snapshot["state"] for snapshot in inside.get(path).json()] == ["created"]
+    assert inside.get(f"{path}/before").json()["state"] == "failed"

@@ -201,7 +201,7 @@ def test_without_the_library_there_are_no_websockets(
     answer = ask(cloud, server.url, "/demo/changefeed", **UPGRADE)
 
     assert answer.status_code == 501
-    assert "pip install 'smartdc[changefeed]'" in answer.json()["message"]
+    assert "pip install 'websockets>=15'" in answer.json()["message"]
     assert ask(cloud, server.url, "/demo/machines").status_code == 200
 
 

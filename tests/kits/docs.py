@@ -16,6 +16,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import smartdc
+from peers.node_twins import MACHINE_TWINS
+from peers.node_twins_account import ACCOUNT_TWINS
 from smartdc.core.operation import operations_of
 from smartdc.core.resource import Resource
 from smartdc.emulator import app
@@ -37,9 +39,13 @@ _OPERATION = re.compile(r"``([A-Z][\w:*]+)``")
 _DIFFERENCE = re.compile(r"^(\d+)\. ((?:``[A-Z][\w:*]+``(?:, | and )?)+): ", re.MULTILINE)
 _TABLE = re.compile(r"(?<=<!-- begin: written by tests/kits/docs.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
+_COMMAND_WORDS = re.compile(r"(?:(?!second|ops|reads)[a-z][a-z-]*(?: |$))+")
+_TELLING_OPTIONS = ("--snapshot", "--all")
+"""Options without which a command of `triton` does something else."""
+
 _HEAD = [
-    "| operation | method and path | since | Python | emulated | differences |",
-    "| --- | --- | --- | --- | --- | --- |",
+    "| operation | method and path | since | Python | triton | emulated | differences |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
 ]
 _WITHOUT_METHODS = """\
 ## Without a method of their own
@@ -81,6 +87,11 @@ def blocks(page: Path) -> list[Block]:
         Block(match[2], dedent(match[3]), page, text.count("\n", 0, match.start(3)) + 1)
         for match in _BLOCK.finditer(text)
     ]
+
+
+def requests_on(page: Path) -> list[str]:
+    """Return the request lines of the account `demo` that a page shows by themselves."""
+    return re.findall(r"^((?:GET|HEAD|POST|PUT|DELETE) /demo/\S*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def prose(page: Path) -> str:
@@ -145,6 +156,24 @@ def _variable(owner: type) -> str:
     return "dc" if owner is smartdc.DataCenter else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", owner.__name__).lower()
 
 
+def triton_commands() -> dict[str, list[str]]:
+    """Return, for each operation, the commands of `triton` that tests have seen to send the same as this library."""
+    found: dict[str, dict[str, None]] = {}
+    for twin in (*MACHINE_TWINS, *ACCOUNT_TWINS):
+        if isinstance(twin.theirs, str) and not twin.theirs.startswith("-"):
+            found.setdefault(twin.operation, {})[_command(twin.theirs)] = None
+    return {name: list(several) for name, several in found.items()}
+
+
+def _command(line: str) -> str:
+    """Return the words of a command that say what it does, without what it is done to."""
+    words = _COMMAND_WORDS.match(line)
+    options = [word.partition("=")[0] for word in line.split() if word.startswith(_TELLING_OPTIONS)]
+    if line.startswith("rbac"):
+        options += re.findall(r" (-[ad])(?= )", line)
+    return " ".join(["triton", *(words[0].split() if words else []), *options])
+
+
 def differences() -> dict[str, list[str]]:
     """Return the numbers that the page gives to differences, by the operations that these name; a star is any text."""
     found: dict[str, list[str]] = {}
@@ -157,18 +186,22 @@ def differences() -> dict[str, list[str]]:
 
 def table() -> str:
     """Return both tables of operations: those with methods, and those that need none."""
-    known, numbers = calls(), differences()
-    rows = {name: _row(name, known.get(name) or [_request_call(name)], numbers.get(name, [])) for name in ROWS}
+    known, commands, numbers = calls(), triton_commands(), differences()
+    rows = {
+        name: _row(name, known.get(name) or [_request_call(name)], commands.get(name, []), numbers.get(name, []))
+        for name in ROWS
+    }
     built = [row for name, row in rows.items() if name in known]
     rest = [row for name, row in rows.items() if name not in known]
     return "\n".join(["", *_HEAD, *built, "", *_WITHOUT_METHODS, "", *_HEAD, *rest, "", ""])
 
 
-def _row(name: str, several: list[str], numbers: list[str]) -> str:
+def _row(name: str, several: list[str], commands: list[str], numbers: list[str]) -> str:
     route = ROWS[name]
     request = f"{route.method} {route.path}{f'?action={route.action}' if route.action else ''}"
     emulated = "yes" if name in EMULATED else "no"
-    return f"| ``{name}`` | `{request}` | {route.since or '-'} | {_code(several)} | {emulated} | {', '.join(numbers)} |"
+    cells = [f"``{name}``", f"`{request}`", route.since or "-", _code(several), _code(commands), emulated]
+    return f"| {' | '.join(cells)} | {', '.join(numbers)} |"
 
 
 def _request_call(name: str) -> str:

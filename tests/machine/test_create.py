@@ -271,7 +271,7 @@ def test_volumes_that_are_none(create: Creator, cloud: Emulator, volumes: Any) -
 )
 def test_disks_that_are_none(create: Creator, cloud: Emulator, disk: Any) -> None:
     """A disk that CloudAPI cannot make is refused, and the fault named, before ``CreateMachine``."""
-    with pytest.raises(InputError, match=r"disk must|size|boot"):
+    with pytest.raises(InputError, match=r"disks must|size|boot"):
         create(disks=[disk])
     assert not cloud.trace
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import pytest
 
-from kits.cloud import record
+from kits.cloud import image_id, record
 from smartdc import DataCenter, Machine, WaitFailed, WaitTimeout
 from smartdc.emulator import AfterSeconds, Emulator, Fault
 from smartdc.waiting.progress import Progress, reporter
@@ -118,3 +119,19 @@ def test_the_line_goes_on_while_checks_fail(cloud: Emulator, machine: Machine, m
     lines = terminal.getvalue().split("\r\x1b[K")[1:]
     assert sum("last check failed: ServerError [" in line for line in lines) > 10
     assert any("500 InternalError; attempt 2 in " in line for line in lines)
+
+
+def test_a_lost_answer_is_told_once(dc: DataCenter, cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a line, and what came of it another; no log that nobody has set up says the same again."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(logging.getLogger("smartdc"), "propagate", False)
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    dc.progress = True
+
+    dc.create_machine("web-1", package="g1-small", image=image_id(cloud, "base-64-lts"))
+
+    lost, found, *rest = [line.rpartition("\x1b[K")[2] for line in terminal.getvalue().split("\n")]
+    assert lost.startswith("lost the answer to the create of web-1 (token ")
+    assert found.startswith("found web-1 (token ")
+    assert rest == [""]

@@ -74,6 +74,6 @@ def _library() -> "type[WebSocket]":
     try:
         from smartdc.emulator.pipeline.websocket import WebSocket  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        message = f"WebSockets need the package {error.name}: pip install 'smartdc[changefeed]'"
+        message = f"WebSockets need the package {error.name}: pip install 'websockets>=15'"
         raise ApiError(501, "NotImplementedError", message) from error
     return WebSocket

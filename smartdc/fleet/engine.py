@@ -1,0 +1,305 @@
+"""Carry out the steps of a run: so many at once, until all are done, too many have failed or time is up.
+
+The thread that asked goes round a loop: it begins steps, hears what calls have returned, and sleeps until the next
+look is due. Calls are made in threads, at most eight at a time, since the account's throttle takes no more. All machines that are
+waited for are looked at together, with one listing.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from smartdc.errors import CreateOutcomeUnknown, SmartDCError, WaitTimeout
+from smartdc.fleet.options import Options
+from smartdc.fleet.progress import Display
+from smartdc.fleet.report import OutcomeUnknown, Report, name_of
+from smartdc.fleet.step import Call, Pause, Step, Until
+from smartdc.fleet.watch import Watch
+from smartdc.http.deadline import Deadline, ending_by
+from smartdc.http.failures import TRANSIENT_ERRORS
+from smartdc.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["CALLS_AT_ONCE", "LOOK_SECONDS", "Engine", "Interrupted"]
+
+log = logging.getLogger(__name__)
+
+CALLS_AT_ONCE = 8
+"""Calls that are under way at the same time, so that others who use the account come through, too."""
+LOOK_SECONDS = 2.0
+"""Seconds between two looks at the machines that are waited for."""
+PATIENCE_SECONDS = 0.5
+"""Real seconds after which the clock is read again while calls are under way."""
+
+
+class Interrupted(SmartDCError):
+    """Something was not sent, since the run was interrupted."""
+
+
+@dataclass(eq=False)
+class Task:
+    """A step that was begun."""
+
+    step: Step
+    began: float
+    deadline: Deadline
+    waits_for: Call | Until | Pause | None = None
+    wakes_at: float = 0.0
+    asking: bool = False
+    """Whether a call that `Until` has asked for is under way."""
+
+    def can_be_late(self) -> bool:
+        """Return whether its time counts now: calls of our own end by themselves when it has passed."""
+        if isinstance(self.waits_for, Call):
+            return self.waits_for.foreign
+        return not self.asking
+
+
+class Engine:
+    """One run of steps; `report` says at every moment how it stands."""
+
+    def __init__(self, datacenter: DataCenter, action: str, options: Options, at_once: int | None) -> None:
+        """Prepare a run with at most `at_once` machines under way; None is any number."""
+        self._dc, self._options, self._at_once = datacenter, options, at_once
+        self._clock = datacenter.clock
+        self.report = Report(action)
+        self._waiting: deque[Step] = deque()
+        self._tasks: list[Task] = []
+        self._calls: deque[tuple[Task | None, Callable[[], Any]]] = deque()
+        self._news: queue.SimpleQueue[tuple[Task | None, Any, BaseException | None]] = queue.SimpleQueue()
+        self._in_flight = 0
+        self._looking: list[Task] = []
+        self._watch = Watch(datacenter)
+        self._next_look = 0.0
+        self._next_step = 0.0
+        self._interrupted = False
+        self._done: list[tuple[int, Machine]] = []
+        self._deadline = Deadline(options.deadline, self._clock)
+        self._display = Display(self.report, options.progress, datacenter)
+
+    def permit(self) -> None:
+        """Raise `Interrupted` where nothing is to be sent any more."""
+        if self._interrupted:
+            raise Interrupted(f"{self.report.action}: not sent, since the run was interrupted")
+
+    def run(self, steps: Iterable[Step]) -> Report:
+        """Carry out steps in their order, and return what came of them; an interrupt carries the report."""
+        self._waiting.extend(steps)
+        self._order = {step: number for number, step in enumerate(self._waiting)}
+        self._may_fail = self._options.may_fail(len(self._waiting))
+        began = self._clock.monotonic()
+        try:
+            while True:
+                self._begin()
+                self._show(began)
+                if not self._tasks and (not self._waiting or not self._may_begin()):
+                    return self.report
+                self._hear()
+        except BaseException as stop:
+            self._interrupted = True
+            stop.report = self.report  # type: ignore[attr-defined]
+            raise
+        finally:
+            self._show(began, over=True)
+
+    def _show(self, began: float, *, over: bool = False) -> None:
+        """Bring the report up to date, and show it to whoever looks on."""
+        self.report.seconds = self._clock.monotonic() - began
+        self.report.under_way[:] = [task.step.subject for task in self._tasks]
+        self.report.untouched[:] = [step.subject for step in self._waiting]
+        self._display.show(over=over)
+
+    # Beginning
+
+    def _may_begin(self) -> bool:
+        """Return whether further machines may be touched."""
+        return len(self.report.failed) + len(self.report.unknown) <= self._may_fail and not self._deadline.passed()
+
+    def _begin(self) -> None:
+        """Begin as many steps as may be under way, and whose calls can be made soon."""
+        while self._waiting and self._may_begin() and self._has_room():
+            if (now := self._clock.monotonic()) < self._next_step:
+                return
+            step = self._waiting.popleft()
+            own = Deadline(self._options.timeout, self._clock)
+            task = Task(step, now, own.earlier(self._deadline))
+            self._tasks.append(task)
+            self._go_on(task)
+        self._make_calls()
+
+    def _has_room(self) -> bool:
+        if self._at_once is not None and len(self._tasks) >= self._at_once:
+            return False
+        return self._in_flight + len(self._calls) < CALLS_AT_ONCE
+
+    # Going on
+
+    def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
+        """Let a step go on to where it waits next, or to its end."""
+        task.asking = False
+        try:
+            waits_for = task.step.work.send(value) if error is None else task.step.work.throw(error)
+        except StopIteration as end:
+            insort(self._done, (self._order[task.step], end.value), key=itemgetter(0))
+            self.report.done[:] = [machine for _, machine in self._done]
+            self._finish(task, "done")
+            return
+        except Exception as problem:  # noqa: BLE001 (the user's own function may raise anything)
+            is_unknown = isinstance(problem, (OutcomeUnknown, CreateOutcomeUnknown))
+            into = self.report.unknown if is_unknown else self.report.failed
+            # A machine that has failed to come up is there, under more than its name.
+            into[_made_by(problem) or task.step.subject] = problem
+            self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {type(problem).__name__}: {problem}")
+            return
+        task.waits_for = waits_for
+        now = self._clock.monotonic()
+        if isinstance(waits_for, Call):
+            self._calls.append((task, waits_for.function))
+        elif isinstance(waits_for, Pause):
+            task.wakes_at = now + waits_for.seconds
+        elif not self._looking and self._next_look <= now:
+            self._next_look = now + LOOK_SECONDS
+
+    def _finish(self, task: Task, outcome: str) -> None:
+        self._tasks.remove(task)
+        self._next_step = self._clock.monotonic() + self._options.pause
+        log.info("%s of %s: %s", self.report.action, name_of(task.step.subject), outcome)
+
+    # Hearing
+
+    def _hear(self) -> None:
+        """Wait for the next event, and act upon it."""
+        self._look_if_due()
+        self._make_calls()
+        pause = self._seconds_to_the_next_event()
+        if self._in_flight:
+            try:
+                self._take(*self._news.get(timeout=min(max(pause, 0.001), PATIENCE_SECONDS)))
+                while True:
+                    self._take(*self._news.get_nowait())
+            except queue.Empty:
+                pass
+        elif pause > 0:
+            self._clock.sleep(self._display.longest_sleep(pause))
+        self._wake()
+
+    def _seconds_to_the_next_event(self) -> float:
+        """Return for how long nothing happens by itself."""
+        moments = [task.wakes_at for task in self._tasks if isinstance(task.waits_for, Pause)]
+        if any(isinstance(task.waits_for, Until) for task in self._tasks):
+            moments.append(self._next_look)
+        if self._waiting and self._may_begin() and (self._at_once is None or len(self._tasks) < self._at_once):
+            moments.append(self._next_step)
+        deadlines = [task.deadline for task in self._tasks if task.can_be_late()]
+        lefts = [left for deadline in (*deadlines, self._deadline) if (left := deadline.left()) is not None]
+        now = self._clock.monotonic()
+        return max(0.0, min([*(moment - now for moment in moments), *lefts], default=PATIENCE_SECONDS))
+
+    def _take(self, task: Task | None, value: Any, error: BaseException | None) -> None:
+        """Take what a call has returned or raised."""
+        self._in_flight -= 1
+        if task is None:
+            self._looked(error)
+        elif task not in self._tasks:
+            pass  # It was given up meanwhile.
+        elif isinstance(task.waits_for, Until):
+            self._asked(task, value, error)
+        else:
+            self._go_on(task, value, error)
+
+    def _wake(self) -> None:
+        """Let those go on whose pause is over, and those whose time has passed."""
+        now = self._clock.monotonic()
+        for task in list(self._tasks):
+            waits_for = task.waits_for
+            if task.can_be_late() and task.deadline.passed():
+                self._go_on(task, error=_too_late(waits_for, now - task.began))
+            elif isinstance(waits_for, Pause) and now >= task.wakes_at:
+                self._go_on(task)
+
+    # Looking
+
+    def _look_if_due(self) -> None:
+        """Look at all machines that are waited for, if it is time for that."""
+        due = [task for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
+        if not due or self._looking or self._clock.monotonic() < self._next_look:
+            return
+        self._looking = due
+        self._next_look = self._clock.monotonic() + LOOK_SECONDS
+        waits = [task.waits_for for task in due if isinstance(task.waits_for, Until)]
+        machines = {wait.machine.id: wait.machine for wait in waits if wait.is_listed}
+        if machines:
+            self._calls.appendleft((None, partial(self._watch.look, list(machines.values()))))
+        else:
+            self._looked(None)
+
+    def _looked(self, error: BaseException | None) -> None:
+        """Let those go on for whom a look has shown that they may, and ask for those where only that can tell."""
+        looking, self._looking = self._looking, []
+        if isinstance(error, TRANSIENT_ERRORS):
+            log.info("%s: could not look at %d machines: %s", self.report.action, len(looking), error)
+            return
+        for task in looking:
+            if task not in self._tasks or not isinstance(task.waits_for, Until):
+                continue
+            if error is not None:
+                self._go_on(task, error=error)
+                continue
+            found = task.waits_for.check()
+            if found:
+                self._go_on(task)
+            elif found is None:
+                task.asking = True
+                self._calls.append((task, task.waits_for.ask))
+
+    def _asked(self, task: Task, found: bool | None, error: BaseException | None) -> None:
+        """Let a step go on after it was asked whether what it waits for has come true."""
+        task.asking = False
+        if error is not None and not isinstance(error, TRANSIENT_ERRORS):
+            self._go_on(task, error=error)
+        elif error is None and found:
+            self._go_on(task)
+
+    # Calling
+
+    def _make_calls(self) -> None:
+        """Make as many of the calls as may be under way at the same time."""
+        while self._calls and self._in_flight < CALLS_AT_ONCE:
+            task, function = self._calls.popleft()
+            deadline = self._deadline if task is None else task.deadline
+            context = ending_by(deadline)
+            self._in_flight += 1
+            # A thread that an interrupt leaves behind does not keep the process alive.
+            Thread(target=context.run, args=(self._call, task, function), name="smartdc-fleet", daemon=True).start()
+
+    def _call(self, task: Task | None, function: Callable[[], Any]) -> None:
+        try:
+            self._news.put((task, function(), None))
+        except BaseException as error:  # noqa: BLE001 (raised in the step)
+            self._news.put((task, None, error))
+
+
+def _made_by(problem: Exception) -> Machine | None:
+    resource = getattr(problem, "resource", None)
+    return resource if isinstance(resource, Machine) else None
+
+
+def _too_late(waits_for: Call | Until | Pause | None, seconds: float) -> SmartDCError:
+    """Return the error of a step whose time has passed."""
+    if isinstance(waits_for, Until):
+        machine = waits_for.machine
+        return WaitTimeout(f"{machine.describe()} {waits_for.goal} after {seconds:.0f} s", resource=machine)
+    if isinstance(waits_for, Call):
+        return OutcomeUnknown(f"its function has not returned after {seconds:.0f} s")
+    return WaitTimeout(f"time was up after {seconds:.0f} s")

@@ -1,0 +1,176 @@
+"""Show how a run stands: a line or a live table on the terminal, a line in a notebook, lines in a log file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from smartdc.errors import printable
+from smartdc.fleet.report import Report, name_of
+from smartdc.http import status_line
+from smartdc.waiting.progress import BAR_WIDTH, REDRAW_SECONDS, Progress
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["Display", "FleetProgress", "FleetReporting"]
+
+LINE_SECONDS = 10.0
+"""Seconds between two lines where nobody looks on, such as in a log file."""
+MAX_NAMES = 3
+"""How many of the machines under way a line names."""
+MAX_ROWS = 10
+"""Rows of the live table."""
+
+
+@dataclass(frozen=True)
+class FleetProgress(Progress):
+    """How a run stands: `ended` of `total` machines are done or have failed, and `left` seconds are likely left."""
+
+    total: int = 0
+    ended: int = 0
+    failed: int = 0
+    under_way: tuple[str, ...] = ()
+    left: float | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of the machines that are done or have failed."""
+        return self.ended / self.total if self.total else 1.0
+
+    def __str__(self) -> str:
+        if self.done:
+            return f"{self.subject}: {self.state} after {in_time(self.elapsed)}"
+        bar = "#" * round(self.share * BAR_WIDTH)
+        left = "" if self.left is None else f", about {in_time(self.left)} left"
+        return f"{self.subject} [{bar:<{BAR_WIDTH}}] {self.state}{left}"
+
+
+FleetReporting: TypeAlias = Callable[[FleetProgress], object] | Callable[[Progress], object] | bool | None
+"""What ``progress`` may be: your own function, whether to show it on the terminal, or None for the data centre's own."""
+
+
+def progress_of(report: Report, *, over: bool) -> FleetProgress:
+    """Return how a run stands."""
+    failed = len(report.failed) + len(report.unknown)
+    done = len(report.done)
+    ended, total = done + failed, report.total
+    names = [name_of(subject) for subject in report.under_way]
+    listed = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
+    parts = [
+        f"{done} of {total} done",
+        f"{failed} failed" if failed else "",
+        f"{len(report.untouched)} untouched" if over and report.untouched else "",
+        f"{listed} under way" if names else "",
+    ]
+    # All that is known of the time is what those that are done have taken.
+    left = report.seconds / ended * (total - ended) if ended and not over else None
+    subject = f"{report.action} of {total} machine{'' if total == 1 else 's'}"
+    return FleetProgress(
+        subject,
+        ", ".join(part for part in parts if part),
+        report.seconds,
+        None,
+        over,
+        total,
+        ended,
+        failed,
+        tuple(names),
+        left,
+    )
+
+
+def in_time(seconds: float) -> str:
+    """Return a time as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class Display:
+    """What a run tells whoever asked for its progress."""
+
+    def __init__(self, report: Report, progress: FleetReporting, datacenter: DataCenter) -> None:
+        """Find out who looks on; None is the data centre's own setting."""
+        wanted = getattr(datacenter, "progress", None) if progress is None else progress
+        self._report = report
+        self._clock = datacenter.clock
+        self._shown: object = None
+        self._is_live = wanted is True and status_line.is_watched()
+        self._tell: Callable[[FleetProgress], object] | None = None
+        if callable(wanted):
+            self._tell = wanted
+        elif wanted:
+            self._tell = _live() if self._is_live else _Lines(self._clock.monotonic).tell
+
+    def show(self, *, over: bool = False) -> None:
+        """Tell how the run stands, if that is news, and for the last time when it is `over`."""
+        if self._tell is None:
+            return
+        now = progress_of(self._report, over=over)
+        news = (now.state, over, round(now.elapsed) if self._is_live else None)
+        if news != self._shown:
+            self._shown = news
+            self._tell(now)
+
+    def longest_sleep(self, seconds: float) -> float:
+        """Return for how long nothing need be shown: the time that is left changes under the eyes of who looks on."""
+        return min(seconds, REDRAW_SECONDS) if self._is_live else seconds
+
+
+class _Lines:
+    """Writes a line every ten seconds if there is news, for whoever reads it later."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic, self._next, self._failed = monotonic, 0.0, 0
+
+    def tell(self, progress: FleetProgress) -> None:
+        """Write a line, unless the last one is fresh and nothing has failed since."""
+        now = self._monotonic()
+        if progress.done or now >= self._next or progress.failed > self._failed:
+            self._next, self._failed = now + LINE_SECONDS, progress.failed
+            print(printable(str(progress)), file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
+
+
+def _line(progress: FleetProgress) -> None:
+    """Write one line over and over, and leave it when the run is over."""
+    (status_line.leave if progress.done else status_line.write)(str(progress))
+
+
+def _live() -> Callable[[FleetProgress], object]:
+    """Return what shows a live table where `rich` is installed and there is a terminal, and a line elsewhere."""
+    is_terminal = sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
+    return _LiveTable().tell if is_terminal and find_spec("rich") else _line
+
+
+class _LiveTable:
+    """A table of the machines under way below the line, drawn by `rich`."""
+
+    def __init__(self) -> None:
+        console = import_module("rich.console").Console(stderr=True)
+        self._live = import_module("rich.live").Live(console=console, auto_refresh=False, transient=True)
+        self._line = import_module("rich.text").Text
+
+    def tell(self, progress: FleetProgress) -> None:
+        """Draw it anew; at the end only the line is left."""
+        if progress.done:
+            self._live.stop()
+            status_line.leave(str(progress))
+            return
+        self._live.start()
+        self._live.update(self.drawn(progress), refresh=True)
+
+    def drawn(self, progress: FleetProgress) -> Any:
+        """Return the line and the table of machines under way."""
+        rows = list(progress.under_way[:MAX_ROWS])
+        more = len(progress.under_way) - len(rows)
+        grid = import_module("rich.table").Table.grid(padding=(0, 2))
+        for name in rows:
+            grid.add_row(self._line(printable(name), style="yellow"), self._line("under way", style="dim"))
+        if more > 0:
+            grid.add_row(self._line(f"and {more} more", style="dim"))
+        return import_module("rich.console").Group(self._line(printable(str(progress))), grid)

@@ -1,0 +1,115 @@
+"""What came of an action on many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smartdc.core.display import html_table, text_table
+from smartdc.errors import SmartDCError
+from smartdc.machine.machine import Machine
+
+__all__ = ["FleetFailed", "OutcomeUnknown", "Report"]
+
+Subject = Machine | str
+"""A machine, or the name of one that is not there yet."""
+
+MAX_NAMED = 5
+"""How many failures the text of an error names."""
+
+
+class OutcomeUnknown(SmartDCError):
+    """What was asked of a machine was not heard of again, and cannot be looked up."""
+
+
+@dataclass
+class Report:
+    """Which machines are done, which failed and why, and which were left alone; iterating goes over those done.
+
+    `done` has the machines in their order: of a replacement or a create, the new ones. In `failed` and `unknown` a
+    machine that is not there yet is known by its name. `under_way` is empty unless the run was interrupted.
+    """
+
+    action: str
+    done: list[Machine] = field(default_factory=list)
+    failed: dict[Subject, Exception] = field(default_factory=dict)
+    unknown: dict[Subject, Exception] = field(default_factory=dict)
+    under_way: list[Subject] = field(default_factory=list)
+    untouched: list[Subject] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """How many machines it is about."""
+        return sum(len(part) for part in self._parts().values())
+
+    def _parts(self) -> dict[str, Mapping[Subject, Exception] | list[Any]]:
+        return {
+            "done": self.done,
+            "failed": self.failed,
+            "unknown": self.unknown,
+            "under way": self.under_way,
+            "untouched": self.untouched,
+        }
+
+    def summary(self) -> str:
+        """Return the numbers in a line."""
+        numbers = ", ".join(f"{len(part)} {name}" for name, part in self._parts().items() if part)
+        return f"{self.action} of {self.total} machines: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return name, outcome and reason of each machine, those that need a look first."""
+        order = ("failed", "unknown", "under way", "untouched", "done")
+        parts = self._parts()
+        return [
+            (name_of(subject), outcome, _reason(part[subject]) if isinstance(part, Mapping) else "")
+            for outcome in order
+            for part in [parts[outcome]]
+            for subject in part
+        ]
+
+    def __iter__(self) -> Iterator[Machine]:
+        return iter(self.done)
+
+    def __str__(self) -> str:
+        return f"{self.summary()}\n{text_table(HEADINGS, self.rows())}"
+
+    def __repr__(self) -> str:
+        """Show the numbers."""
+        return f"<Report {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(HEADINGS, self.rows())
+
+
+HEADINGS = ("machine", "outcome", "reason")
+
+
+def name_of(subject: Subject) -> str:
+    """Return what people call a machine."""
+    return subject if isinstance(subject, str) else str(subject.get("name") or subject)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip(": ")
+
+
+class FleetFailed(SmartDCError):
+    """More machines failed than were allowed to, or it is unknown what became of some; `report` says which."""
+
+    def __init__(self, message: str, report: Report | None = None) -> None:
+        super().__init__(message)
+        self.report = report or Report("")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the text; the report holds live machines and errors, and stays behind."""
+        return type(self), (str(self),)
+
+
+def failure(report: Report) -> FleetFailed:
+    """Return the error for a report, which names the first few failures."""
+    bad = {**report.failed, **report.unknown}
+    named = [f"{name_of(subject)}: {_reason(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
+    more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []
+    return FleetFailed("; ".join([report.summary(), *named, *more]), report)

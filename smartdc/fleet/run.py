@@ -1,0 +1,268 @@
+"""A run: its journal, its engine, and the one way in which a step asks for something that must not happen twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from smartdc.core import literals
+from smartdc.errors import CallError, SmartDCError, WaitFailed, WaitTimeout
+from smartdc.fleet.engine import LOOK_SECONDS, Engine
+from smartdc.fleet.journal import Journal, Record
+from smartdc.fleet.options import Options
+from smartdc.fleet.report import OutcomeUnknown, Report, failure
+from smartdc.fleet.step import Call, Pause, Step, Until, Work
+from smartdc.http.dates import parse_http_date
+from smartdc.machine.action import STABLE_STATES
+from smartdc.machine.job import RequestedJob
+from smartdc.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["UNDONE", "Action", "Run", "Schedule", "server_time"]
+
+UNDONE = ("refused", "failed")
+"""What the journal says of what was asked for in vain, and may be asked for again."""
+
+FIRST_AUDIT_SECONDS = 16.0
+"""Seconds after which the audit is asked about a job whose outcome does not show; it is asked again after twice as many."""
+MAX_ATTEMPTS = 3
+"""How often something is asked for whose answer is lost each time."""
+
+
+def server_time(dc: DataCenter) -> float:
+    """Return the server's time, or a little less: the newest date it has sent, and what has passed since."""
+    date, heard_at = dc.session.last_date or (None, 0.0)
+    moment = parse_http_date(date)
+    return dc.session.now() if moment is None else moment + dc.clock.monotonic() - heard_at
+
+
+@dataclass
+class Action:
+    """Something to ask of a machine, and what shows that it has come about.
+
+    Args:
+        name: what the audit calls it.
+        machine: whose state shows it.
+        send: asks for it, once.
+        shows: whether the machine, as last seen, has got there; None where only the audit can tell.
+        goal: what is missing where time is up, such as ``is not running``.
+        repeatable: whether to ask for it twice does no harm.
+        dead_ends: states from which it never gets there.
+    """
+
+    name: literals.Action
+    machine: Machine
+    send: Callable[[], RequestedJob]
+    shows: Callable[[], bool] | None
+    goal: str
+    repeatable: bool = True
+    dead_ends: frozenset[str] = frozenset({"failed", "deleted"})
+
+
+@dataclass
+class Run:
+    """What the steps of one run share."""
+
+    datacenter: DataCenter
+    options: Options
+    journal: Journal
+    engine: Engine
+    known: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """What a listing said of machines when the run went on, by their ids."""
+
+    def carry_out(self, steps: Iterable[Step]) -> Report:
+        """Carry out the steps, and end the journal where nothing is left to do; raise `FleetFailed` if it is wanted."""
+        try:
+            report = self.engine.run(steps)
+            if not (report.failed or report.unknown or report.untouched):
+                self.journal.end(done=len(report.done))
+        finally:
+            self.journal.close()
+        too_many = len(report.failed) + len(report.unknown) > self.options.may_fail(report.total)
+        if self.options.check and (too_many or report.untouched):
+            raise failure(report)
+        return report
+
+    def step(self, machine: Machine, work: Callable[[], Work]) -> Step:
+        """Return the whole step of a machine that is there already."""
+        return Step(machine, self.whole(machine.id, work))
+
+    def whole(self, key: str, work: Callable[[], Work]) -> Work:
+        """Do the work on one machine, unless the journal says that it is done, and find the machine healthy."""
+        past = self.journal.past(key, "step")
+        if past:
+            return self.machine(past["id"], past["name"])
+        machine = yield from work()
+        yield from self.healthy(key, machine)
+        self.journal.write(key, "step", "done", id=machine.id, name=machine.get("name"))
+        return machine
+
+    def machine(self, identity: str, name: str | None) -> Machine:
+        """Return a machine that the journal knows, as it was listed when the run went on."""
+        return Machine(self.datacenter, data=self.known.get(identity) or {"id": identity, "name": name, "state": None})
+
+    # Parts of steps
+
+    def noted(self, key: str, part: str, function: Callable[[], Any]) -> Generator[Any, Any, None]:
+        """Call something that may be called twice, unless the journal says that it is done."""
+        if not _is_done(self.journal.past(key, part)):
+            yield Call(function)
+            self.journal.write(key, part, "done")
+
+    def acted(self, key: str, action: Action, part: str = "") -> Generator[Any, Any, None]:
+        """Carry out one action of the step `key`, unless the journal says that it is done.
+
+        Whatever is asked for is in the journal first. Where the answer is lost, or was lost when an earlier process was killed,
+        the machine and its audit tell what came of it before anything is asked for again.
+        """
+        part = part or action.name
+        past = self.journal.past(key, part)
+        if past and past["now"] == "done":
+            return
+        try:
+            past = yield from self._accepted(key, part, action, past)
+            yield self._until_over(action, past)
+        except WaitFailed:
+            self.journal.write(key, part, "failed")
+            raise
+        self.journal.write(key, part, "done")
+
+    def _accepted(self, key: str, part: str, action: Action, past: Record | None) -> Generator[Any, Any, Record]:
+        """Ask for an action until it is known that it was accepted, and return what the journal says of that."""
+        lost: CallError | None = None
+        for _ in range(MAX_ATTEMPTS):
+            if past and past["now"] == "accepted":
+                return past
+            if past and past["now"] == "sent" and (yield from self._was_applied(action, past)):
+                return past
+            try:
+                yield Call(partial(self._send, key, part, action))
+            except CallError as error:
+                if error.applied is False:
+                    raise
+                lost = error
+            past = self.journal.past(key, part)
+        if past and past["now"] == "accepted":
+            return past
+        raise OutcomeUnknown(f"{action.machine.describe()}: the answer to its {action.name} was lost") from lost
+
+    def _send(self, key: str, part: str, action: Action) -> None:
+        """Ask for an action, between two lines of the journal."""
+        self.engine.permit()
+        state = action.machine.get("state")
+        self.journal.write(key, part, "sent", at=server_time(self.datacenter), state=state)
+        try:
+            job = action.send()
+        except SmartDCError as error:
+            if not isinstance(error, CallError) or error.applied is False:
+                self.journal.write(key, part, "refused")
+            raise
+        self.journal.write(key, part, "accepted", at=job.requested_at, state=state)
+
+    def _until_over(self, action: Action, past: Record) -> Until:
+        """Return what an action that was accepted waits for."""
+        job = RequestedJob(action.name, float(past.get("at", 0.0)), past.get("state"), 0)
+        machine, updated = action.machine, action.machine.get("updated")
+        audits = Schedule(self.datacenter, FIRST_AUDIT_SECONDS)
+
+        def check() -> bool | None:
+            if action.shows and action.shows():
+                return True
+            if machine.state in action.dead_ends:
+                return None
+            # A job that has ended has changed the machine.
+            changed = action.shows is None and machine.state in STABLE_STATES and machine.get("updated") != updated
+            return None if audits.is_due() or changed else False
+
+        def ask() -> bool:
+            if machine.state in action.dead_ends:
+                machine.fail(f"cannot do its {action.name}: it is {machine.state}")
+            return machine.has_succeeded(job, action.goal) and action.shows is None
+
+        return Until(machine, check, ask, action.goal)
+
+    def _was_applied(self, action: Action, past: Record) -> Generator[Any, Any, bool]:
+        """Find out whether something that was asked for, and not heard of, was applied.
+
+        The state tells, or the audit, by the server's time. Where neither knows of it, it is asked for again: at once where that
+        does no harm, and else when it would have shown for sure.
+        """
+        machine, asked_at = action.machine, float(past["at"])
+        job = RequestedJob(action.name, asked_at, past.get("state"), 0)
+        settled_at = asked_at + self.datacenter.settle
+
+        def look() -> bool | None:
+            machine.look()
+            if action.shows and action.shows():
+                return True
+            if machine.state != past.get("state") and machine.state not in STABLE_STATES:
+                return True
+            if machine.has_succeeded(job, action.goal):
+                return True
+            return None if server_time(self.datacenter) < settled_at and not action.repeatable else False
+
+        while True:
+            try:
+                found = yield Call(look)
+            except CallError:
+                found = None
+            if found is not None:
+                return bool(found)
+            try:
+                yield Pause(max(settled_at - server_time(self.datacenter), LOOK_SECONDS))
+            except WaitTimeout:
+                raise OutcomeUnknown(f"unknown whether {machine.describe()} took its {action.name}") from None
+
+    def healthy(self, key: str, machine: Machine) -> Generator[Any, Any, None]:
+        """Ask the user's function about a machine until it says yes, or the step's time is up."""
+        function = self.options.healthy
+        if function is None or _is_done(self.journal.past(key, "healthy")):
+            return
+        reason = "the first check has not returned"
+        while True:
+            try:
+                if (yield Call(partial(function, machine), foreign=True)):
+                    break
+                reason = "the last check said no"
+            except OutcomeUnknown:
+                raise _unhealthy(machine, reason) from None
+            except Exception as error:  # noqa: BLE001 (the user's own function may raise anything)
+                reason = f"the last check raised {type(error).__name__}: {error}"
+            try:
+                yield Pause(LOOK_SECONDS)
+            except WaitTimeout:
+                raise _unhealthy(machine, reason) from None
+        self.journal.write(key, "healthy", "done")
+
+
+def _unhealthy(machine: Machine, reason: str) -> WaitTimeout:
+    return WaitTimeout(f"{machine.describe()} is {machine.state}, but not healthy in time: {reason}", resource=machine)
+
+
+class Schedule:
+    """When to ask about something: after some seconds, and again after twice as many."""
+
+    def __init__(self, dc: DataCenter, first: float) -> None:
+        self._clock = dc.clock
+        self._pause = first
+        self._next = self._clock.monotonic() + first
+
+    def check(self) -> Literal[False] | None:
+        """Return None, as `Until` takes it, when it is time to ask, and else False."""
+        return None if self.is_due() else False
+
+    def is_due(self) -> bool:
+        """Return whether it is time, once each time."""
+        if self._clock.monotonic() < self._next:
+            return False
+        self._pause *= 2
+        self._next = self._clock.monotonic() + self._pause
+        return True
+
+
+def _is_done(past: Record | None) -> bool:
+    return past is not None and past["now"] == "done"

@@ -1,0 +1,97 @@
+"""Which machines a fleet is made of: never all of them by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from smartdc.core import arguments
+from smartdc.errors import InputError
+from smartdc.fleet.watch import Watch
+from smartdc.machine.filters import MachineFilters
+from smartdc.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["Selection", "by_name"]
+
+
+def by_name(machine: Machine) -> str:
+    """Return what machines are ordered by unless something else is said."""
+    return str(machine.get("name") or machine)
+
+
+class Selection:
+    """The machines that fit filters, those that were given, or everything in the account.
+
+    A filter that is None or empty would select everything, which nobody means who gives one.
+    """
+
+    def __init__(self, machines: Iterable[Machine] | None, everything: bool, filters: Mapping[str, Any]) -> None:
+        if machines is not None and (filters or everything):
+            raise InputError("give machines, or filters, or everything=True: one of them")
+        if everything and filters:
+            raise InputError(f"everything=True takes no filter, got {', '.join(filters)}")
+        self._given = None if machines is None else _checked(machines)
+        self._filters = _without_blanks(filters)
+        self._everything = everything
+        if not (self._given or self._filters or everything):
+            raise InputError("select machines by a filter such as tags={'role': 'web'}; everything=True means them all")
+
+    def check(self, dc: DataCenter) -> None:
+        """Refuse machines of another data centre, before anything is sent."""
+        if foreign := [machine for machine in self._given or () if machine.datacenter is not dc]:
+            raise InputError(f"{foreign[0]!r} is in another data centre: take its fleet there")
+
+    def expect(self, wanted: int | None, found: int | None = None) -> None:
+        """Refuse to go on where the machines are not as many as were expected."""
+        arguments.integers(expect=wanted)
+        count = found if found is not None or self._given is None else len(self._given)
+        if wanted is not None and count is not None and wanted != count:
+            raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
+
+    def machines(self, dc: DataCenter, order: Callable[[Machine], Any] | None = None) -> list[Machine]:
+        """Return the machines as they are now, in order: by name, or by what `order` returns for each."""
+        if self._given is None:
+            found: list[Machine] = dc.machines(**self._filters)
+        else:
+            found = self._given
+            Watch(dc).look(found)
+        return sorted(found, key=order or by_name)
+
+    def wishes(self) -> dict[str, Any]:
+        """Return what recognises the same selection in a later run."""
+        given = None if self._given is None else sorted(machine.id for machine in self._given)
+        return {"machines": given, "everything": self._everything, "filters": self._filters}
+
+    def __str__(self) -> str:
+        if self._given is not None:
+            return f"of {len(self._given)} machines"
+        words = ", ".join(f"{name}={value!r}" for name, value in self._filters.items())
+        return f"of the machines with {words}" if words else "of all machines"
+
+
+def _checked(machines: Iterable[Machine]) -> list[Machine]:
+    """Return the machines, each once."""
+    given = arguments.as_list("machines", machines)
+    if strange := [each for each in given if not isinstance(each, Machine)]:
+        raise InputError(f"{strange[0]!r} is not a Machine, as machine(), machines() and create_machine() return")
+    if not given:
+        raise InputError("no machines are given; an empty list selects nothing")
+    return list(dict.fromkeys(given))
+
+
+def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filters, after a look at each: what is None, empty or unknown is refused."""
+    if filters:
+        MachineFilters(**filters)
+    for name, value in filters.items():
+        parts = {f"{name}[{key!r}]": part for key, part in value.items()} if isinstance(value, Mapping) else {}
+        for part, content in {**parts, name: value}.items():
+            if content is None or content in ("", {}, [], ()):
+                said = "None" if content is None else "empty"
+                raise InputError(f"{part} is {said}, which would select every machine")
+    if filters.get("tombstone"):
+        raise InputError("tombstone=True selects machines that are gone, for which nothing can be done")
+    return dict(filters)
