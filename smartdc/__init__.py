@@ -34,6 +34,7 @@ _NAMES_BY_MODULE = {
     "fleet.journal": ("JournalFinished",),
     "fleet.progress": ("FleetProgress",),
     "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
+    "fleet.together": ("CloudFleet",),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

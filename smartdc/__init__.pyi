@@ -59,6 +59,7 @@ from smartdc.fleet.progress import FleetProgress as FleetProgress
 from smartdc.fleet.report import FleetFailed as FleetFailed
 from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
 from smartdc.fleet.report import Report as Report
+from smartdc.fleet.together import CloudFleet as CloudFleet
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry
