@@ -8,6 +8,7 @@ Every failure of this library is a `SmartDCError`::
     ├── KeyFileError                 a private key that cannot be used
     │   └── PassphraseRequired       it is encrypted and no passphrase came with it
     ├── AgentError                   ssh-agent is missing, locked, empty or silent
+    ├── SSHError                     ssh could not connect or log in to a machine
     ├── TransportError               no complete response (also a requests.ConnectionError)
     │   ├── TLSError                 the certificate or the handshake was refused
     │   └── CallTimeout              the call's deadline passed (also requests.Timeout, TimeoutError)
@@ -51,12 +52,17 @@ Every failure of this library is a `SmartDCError`::
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from smartdc.machine.changefeed import Changefeed
+    from smartdc.waiting.progress import Waitable
+
+    Awaited: TypeAlias = Waitable | Changefeed | None
 
 __all__ = [
     "APIError",
@@ -92,6 +98,7 @@ __all__ = [
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",
+    "SSHError",
     "ServerError",
     "ServiceUnavailable",
     "SmartDCError",
@@ -160,6 +167,10 @@ class AgentError(SmartDCError):
     """The ssh-agent is missing, locked, empty or silent, or it refused to sign."""
 
 
+class SSHError(SmartDCError):
+    """OpenSSH could not connect or log in to a machine; the text has its own words."""
+
+
 class CallError(SmartDCError):
     """Base of the errors of one call: the request, its id and the number of attempts.
 
@@ -210,7 +221,7 @@ class BadResponse(CallError, requests.RequestException):
 class WaitError(SmartDCError):
     """A wait did not reach its goal; `resource` is what was waited for, as last seen."""
 
-    def __init__(self, message: str, *, resource: Any = None, reason: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, resource: Awaited = None, reason: Mapping[str, Any] | None = None) -> None:
         """`reason` is the entry of the audit that explains the failure, if there is one."""
         super().__init__(message)
         self.resource = resource

@@ -49,8 +49,11 @@ def flags(**values: object) -> dict[str, Any]:
 
     Numbers are taken as well, since ``tombstone`` once counted minutes.
     """
-    given = {name: _checked(name, value, isinstance(value, int), "True or False") for name, value in _given(values)}
-    return {name: True for name, value in given.items() if value}
+    return {
+        name: True
+        for name, value in values.items()
+        if value is not None and _checked(name, value, isinstance(value, int), "True or False")
+    }
 
 
 def lists(**values: object) -> dict[str, Any]:

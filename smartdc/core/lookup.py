@@ -18,7 +18,7 @@ __all__ = ["MAX_DIGITS", "complete_id", "find", "id_of", "is_short_id", "is_uuid
 
 M = TypeVar("M", bound=Mapping[str, Any])
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SHORT_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*", re.IGNORECASE)
 
 MAX_DIGITS = 32

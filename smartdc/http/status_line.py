@@ -67,11 +67,8 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def ticking(tell: Callable[[float], None] | None) -> Iterator[None]:
-    """Call `tell` every two seconds from another thread, with the seconds that have passed; None for nobody."""
-    if tell is None:
-        yield
-        return
+def ticking(tell: Callable[[float], None]) -> Iterator[None]:
+    """Call `tell` every two seconds from another thread, with the seconds that have passed."""
     over = Event()
 
     def tick() -> None:

@@ -37,6 +37,7 @@ SOUND: dict[str, Any] = {
     "size": 10240,
     "key": "ssh-ed25519 AAAA",
     "vlan_id": 5,
+    "count": 2,
     "mapping": {"a": "b"},
     "query": {},
 }
