@@ -48,12 +48,7 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 
 
 @known_to_users
-class DataCenter(
-    HasFleets,
-    HasChangefeed,
-    HasMigrations,
-    OwnsResources,
-):
+class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled

@@ -39,7 +39,9 @@ def _in_turn(method: Callable[Concatenate[Fleet, P], Report]) -> Callable[Concat
 
     @functools.wraps(method)
     def act(self: CloudFleet, /, *args: P.args, **kwargs: P.kwargs) -> Report:
-        return self._act(functools.partial(method, *args), method.__name__, kwargs)
+        call: Callable[..., Report] = method
+        name = method.__name__
+        return self._act(lambda fleet, **own: call(fleet, *args, **own), name, kwargs)
 
     return act
 
