@@ -5,7 +5,7 @@ Every failure of this library is a `SmartDCError`::
     SmartDCError
     ├── ConfigError                  location, account or key is missing or unusable
     ├── InputError                   invalid argument; nothing was sent (also a ValueError)
-    ├── KeyFileError                 a private key that cannot be used
+    ├── KeyFileError                 a key that cannot be used
     │   └── PassphraseRequired       it is encrypted and no passphrase came with it
     ├── AgentError                   ssh-agent is missing, locked, empty or silent
     ├── SSHError                     ssh could not connect or log in to a machine
@@ -156,7 +156,7 @@ class InputError(SmartDCError, ValueError):
 
 
 class KeyFileError(SmartDCError):
-    """A private key cannot be used; the text says why, and what to do."""
+    """A key cannot be used; the text says why, and what to do."""
 
 
 class PassphraseRequired(KeyFileError):
@@ -180,13 +180,7 @@ class CallError(SmartDCError):
     applied: bool | None = None
 
     def __init__(
-        self,
-        message: str,
-        *,
-        method: str = "",
-        path: str = "",
-        request_id: str | None = None,
-        attempts: int = 1,
+        self, message: str, *, method: str = "", path: str = "", request_id: str | None = None, attempts: int = 1
     ) -> None:
         """Keep the facts of the call; `message` is the whole text."""
         super().__init__(message)
