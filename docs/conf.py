@@ -27,12 +27,14 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "api_pages",
+    "operations_page",
 ]
 exclude_patterns = ["_build"]
 intersphinx_mapping = inventories.mapping(Path(__file__).parent / "_build" / "inventories")
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["operations.js"]
 html_show_sphinx = False
 # A prompt is not copied with what is typed after it, and nor is what it answers.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -41,7 +43,7 @@ html_title = f"smartdc {release}"
 
 # Single backticks in docstrings name things in the code.
 default_role = "py:obj"
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_default_options = {

@@ -19,6 +19,7 @@ _NAMES_BY_MODULE = {
     "auth.profile": ("Profile", "profiles"),
     "auth.signing": ("HTTPSignatureAuth", "Signer"),
     "cloud": ("Cloud", "CloudList"),
+    "core.export": ("as_dict", "to_json"),
     "commands.session": ("load_ipython_extension",),
     "datacenter": ("DataCenter", "KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "explain_auth"),
     "errors": (  # noqa: SIM905 (a column of forty names would say no more)
@@ -27,7 +28,7 @@ _NAMES_BY_MODULE = {
         "InvalidHeader InvalidParameters InvalidVersion KeyFileError KeyRequired MachineNotReady "
         "MethodNotAllowed MissingParameter NameTaken NotAuthorized NotSupported OutOfAddresses "
         "PassphraseRequired PayloadTooLarge PreconditionFailed Redirected RequestExpired ResourceNotFound "
-        "ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
+        "SSHError ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
     "fleet.fleet": ("Fleet",),

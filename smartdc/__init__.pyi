@@ -5,6 +5,8 @@ from smartdc.auth.signing import Signer as Signer
 from smartdc.cloud import Cloud as Cloud
 from smartdc.cloud import CloudList as CloudList
 from smartdc.commands.session import load_ipython_extension as load_ipython_extension
+from smartdc.core.export import as_dict as as_dict
+from smartdc.core.export import to_json as to_json
 from smartdc.datacenter import KNOWN_LOCATIONS as KNOWN_LOCATIONS
 from smartdc.datacenter import TELEFONICA_LOCATIONS as TELEFONICA_LOCATIONS
 from smartdc.datacenter import DataCenter as DataCenter
@@ -45,6 +47,7 @@ from smartdc.errors import ResourceNotFound as ResourceNotFound
 from smartdc.errors import ServerError as ServerError
 from smartdc.errors import ServiceUnavailable as ServiceUnavailable
 from smartdc.errors import SmartDCError as SmartDCError
+from smartdc.errors import SSHError as SSHError
 from smartdc.errors import Throttled as Throttled
 from smartdc.errors import TLSError as TLSError
 from smartdc.errors import TokenUsed as TokenUsed
@@ -98,7 +101,7 @@ __all__ = [
     "MethodNotAllowed", "Migration", "MissingParameter", "NameTaken", "Network", "NetworkIP", "Nic",
     "NotAuthorized", "NotSupported", "OutOfAddresses", "Package", "PassphraseRequired", "PayloadTooLarge", "Policy",
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
-    "Role", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
+    "Role", "SSHError", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
     "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncStream", "Volume", "WaitError",
-    "WaitFailed", "WaitTimeout", "Waited", "__version__", "explain_auth", "profiles",
+    "WaitFailed", "WaitTimeout", "Waited", "__version__", "as_dict", "explain_auth", "profiles", "to_json",
 ]

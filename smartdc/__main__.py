@@ -1,4 +1,4 @@
-"""Run a command: ``python -m smartdc tour``, ``shell``, ``doctor`` or ``emulator``."""
+"""Run a command: ``smartdc tour``, ``shell``, ``doctor`` and others, or ``python -m smartdc`` with the same words."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from smartdc import __version__
-from smartdc.commands import command_line, python
+from smartdc.commands import COMMANDS, command_line, python
 
-__all__ = ["main"]
-
-COMMANDS = {
-    "tour": "smartdc.commands.tour",
-    "shell": "smartdc.commands.shell",
-    "doctor": "smartdc.commands.doctor",
-    "emulator": "smartdc.emulator.__main__",
-}
-"""Command to the module whose ``main`` runs it."""
+__all__ = ["COMMANDS", "main", "run"]
 
 HELP = """smartdc {version}: Python client for CloudAPI, the API of Triton DataCenter
 
@@ -29,6 +21,8 @@ usage: {usage}
     shell --emulator  the same with an emulated data centre
     doctor            find out why requests are not accepted, and how to fix it
     emulator          serve an emulated data centre to other programs
+    inventory         write the machines as an inventory for Ansible or ssh
+    completion        write what makes your shell complete these commands
     --version         print the version
 
 An emulated data centre is a program on this computer: it needs no account,

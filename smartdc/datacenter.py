@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ import requests
 from smartdc.auth.explain import Explanation, examine, examine_settings
 from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
+from smartdc.auth.portable import portable
 from smartdc.auth.presign import presigned
 from smartdc.auth.profile import HOW_TO, Profile, chosen, from_environment
 from smartdc.core import arguments
@@ -39,20 +41,19 @@ if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
     from requests.auth import AuthBase
 
+    from smartdc.auth.private_key import KeySource
+    from smartdc.auth.signing import Signer
+
 __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_auth"]
 
 
 @known_to_users
-class DataCenter(
-    HasFleets,
-    HasChangefeed,
-    HasMigrations,
-    OwnsResources,
-):
+class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
     Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
-    one carries no key: it finds it again where it is unpickled, if it was named by a path or is in an agent.
+    one carries no key: it finds it again where it is unpickled. One whose key was given as text, or that has a clock,
+    adapter or foreign auth, refuses to be pickled; copies have all that.
 
     Args:
         location: a URL, a host, or a name in `known_locations`; None takes the profile's.
@@ -104,7 +105,7 @@ class DataCenter(
         self,
         location: str | None = None,
         key_id: str | None = None,
-        secret: Any = None,
+        secret: KeySource | Signer | None = None,
         headers: Mapping[str, str] | None = None,
         login: str | None = None,
         known_locations: Mapping[str, str] | None = None,
@@ -164,7 +165,9 @@ class DataCenter(
 
     @without_frames
     @checked
-    def authenticate(self, key_id: str | None = None, secret: Any = None, allow_agent: bool | None = None) -> None:
+    def authenticate(
+        self, key_id: str | None = None, secret: KeySource | Signer | None = None, allow_agent: bool | None = None
+    ) -> None:
         """Sign with another key from now on; what is not given is taken from the profile, as at the beginning.
 
         Without arguments nothing changes where there is a key already.
@@ -326,10 +329,17 @@ class DataCenter(
         """
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
-        other = type(self).__new__(type(self))  # a subclass may want other arguments, and nothing is left to find out
-        place = base_url(name, self.known_locations)
-        other.__setstate__({**vars(self), "settings": self.settings.elsewhere(name, place)})
+        return self._with(self.settings.elsewhere(name, base_url(name, self.known_locations)), self._added())
+
+    def _with(self, settings: Settings, added: Mapping[str, Any]) -> Self:
+        """Return another one of the same class: a subclass may want other arguments, and nothing is left to find out."""
+        other = type(self).__new__(type(self))
+        other.__setstate__({**added, "settings": settings})
         return other
+
+    def _added(self) -> dict[str, Any]:
+        """Return the attributes that others have set."""
+        return {name: value for name, value in vars(self).items() if name != "session"}
 
     def close(self) -> None:
         """Close every kept connection; a later call opens new ones."""
@@ -361,11 +371,17 @@ class DataCenter(
         user = getattr(self.auth, "user", None)
         return f"{account}{f'/{user}' if user else ''}@" if account else ""
 
+    def __copy__(self) -> Self:
+        """Return one with the same identity, settings and parts, and connections of its own."""
+        return self._with(self.settings.elsewhere(self.location, self.base_url), self._added())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return one with the same identity and parts: key, auth, adapter and clock are not copied."""
+        return self._with(self.settings.elsewhere(self.location, self.base_url), copy.deepcopy(self._added(), memo))
+
     def __getstate__(self) -> dict[str, Any]:
-        """Leave connections, key material, passphrases and credentials in headers behind."""
-        auth = self.auth if isinstance(self.auth, Identity) else None
-        added = {name: value for name, value in vars(self).items() if name != "session"}
-        return {**added, "settings": replace(self.settings.without_secrets(), auth=auth)}
+        """Leave connections, passphrases and credentials in headers behind; TypeError where a key would not be found."""
+        return {**self._added(), "settings": portable(self.settings)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         added = dict(state)

@@ -5,9 +5,10 @@ Every failure of this library is a `SmartDCError`::
     SmartDCError
     ├── ConfigError                  location, account or key is missing or unusable
     ├── InputError                   invalid argument; nothing was sent (also a ValueError)
-    ├── KeyFileError                 a private key that cannot be used
+    ├── KeyFileError                 a key that cannot be used
     │   └── PassphraseRequired       it is encrypted and no passphrase came with it
     ├── AgentError                   ssh-agent is missing, locked, empty or silent
+    ├── SSHError                     ssh could not connect or log in to a machine
     ├── TransportError               no complete response (also a requests.ConnectionError)
     │   ├── TLSError                 the certificate or the handshake was refused
     │   └── CallTimeout              the call's deadline passed (also requests.Timeout, TimeoutError)
@@ -51,12 +52,17 @@ Every failure of this library is a `SmartDCError`::
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from smartdc.machine.changefeed import Changefeed
+    from smartdc.waiting.progress import Waitable
+
+    Awaited: TypeAlias = Waitable | Changefeed | None
 
 __all__ = [
     "APIError",
@@ -92,6 +98,7 @@ __all__ = [
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",
+    "SSHError",
     "ServerError",
     "ServiceUnavailable",
     "SmartDCError",
@@ -149,7 +156,7 @@ class InputError(SmartDCError, ValueError):
 
 
 class KeyFileError(SmartDCError):
-    """A private key cannot be used; the text says why, and what to do."""
+    """A key cannot be used; the text says why, and what to do."""
 
 
 class PassphraseRequired(KeyFileError):
@@ -158,6 +165,10 @@ class PassphraseRequired(KeyFileError):
 
 class AgentError(SmartDCError):
     """The ssh-agent is missing, locked, empty or silent, or it refused to sign."""
+
+
+class SSHError(SmartDCError):
+    """OpenSSH could not connect or log in to a machine; the text has its own words."""
 
 
 class CallError(SmartDCError):
@@ -169,13 +180,7 @@ class CallError(SmartDCError):
     applied: bool | None = None
 
     def __init__(
-        self,
-        message: str,
-        *,
-        method: str = "",
-        path: str = "",
-        request_id: str | None = None,
-        attempts: int = 1,
+        self, message: str, *, method: str = "", path: str = "", request_id: str | None = None, attempts: int = 1
     ) -> None:
         """Keep the facts of the call; `message` is the whole text."""
         super().__init__(message)
@@ -210,7 +215,7 @@ class BadResponse(CallError, requests.RequestException):
 class WaitError(SmartDCError):
     """A wait did not reach its goal; `resource` is what was waited for, as last seen."""
 
-    def __init__(self, message: str, *, resource: Any = None, reason: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, resource: Awaited = None, reason: Mapping[str, Any] | None = None) -> None:
         """`reason` is the entry of the audit that explains the failure, if there is one."""
         super().__init__(message)
         self.resource = resource

@@ -14,6 +14,7 @@ from kits import thorough
 from kits.distribution import ScopeScheduling, put_longest_first
 from kits.doors import DOORS, SharedServer
 from kits.operations import CHECKED, Check
+from kits.sshd import SSHD, Sshd, running
 from smartdc import DataCenter, Machine
 from smartdc.emulator import Emulator, Server, VirtualClock
 
@@ -77,7 +78,14 @@ def pytest_testnodedown(node: Any) -> None:
 def is_whole(config: pytest.Config) -> bool:
     """Say whether all tests were to be run."""
     option = config.option
-    chosen = (option.keyword, option.markexpr, option.deselect, option.ignore, getattr(option, "lf", False), option.collectonly)
+    chosen = (
+        option.keyword,
+        option.markexpr,
+        option.deselect,
+        option.ignore,
+        getattr(option, "lf", False),
+        option.collectonly,
+    )
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(chosen)
 
 
@@ -173,3 +181,12 @@ def odd_server() -> Iterator[responses.RequestsMock]:
 def odd_dc(odd_server: responses.RequestsMock, cloud: Emulator) -> DataCenter:  # noqa: ARG001 (it is what answers)
     """A client of the odd server, on the cloud's clock."""
     return DataCenter("http://odd.test", clock=cloud.clock)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """Real servers on loopback addresses, started once."""
+    if SSHD is None:
+        pytest.skip("there is no sshd: it is in the package openssh-server")
+    with running(tmp_path_factory.mktemp("sshd")) as servers:
+        yield servers

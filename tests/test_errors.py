@@ -153,7 +153,7 @@ def test_an_error_survives_pickling_without_what_is_private() -> None:
 
 def test_a_wait_error_survives_pickling() -> None:
     """The reason travels, the live machine does not."""
-    error = errors.WaitFailed("no", resource=object(), reason={"action": "start", "success": "no"})
+    error = errors.WaitFailed("no", resource=object(), reason={"action": "start", "success": "no"})  # type: ignore[arg-type]
 
     twin = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
 

@@ -23,6 +23,7 @@ from smartdc.core.resource import Addressable, Resource
 __all__ = ["expand", "members_by_noun", "owners_of", "setup"]
 
 _COMMENT = re.compile(r"^<!-- (members|calls) of ([\w.]+)(?: by noun)? -->$", re.MULTILINE)
+_BACK_LINK = re.compile(r'(<a class="viewcode-back" href="[^"#]*)#([^"]*)(">\[docs\]</a>)')
 _FENCE = "```{{eval-rst}}\n{}\n```\n"
 
 TITLES = {
@@ -38,7 +39,18 @@ TITLES = {
 def setup(app: Any) -> dict[str, bool]:
     """Expand every page; Sphinx calls this."""
     app.connect("source-read", lambda _app, _page, source: source.__setitem__(0, expand(source[0])))
+    app.connect("html-page-context", _mend_links)
     return {"parallel_read_safe": True}
+
+
+def _mend_links(app: Any, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
+    """Have links from the source lead to the names that things are described under; drop those to members of mix-ins."""
+    if page.startswith("_modules/"):
+        known = app.env.domains["py"].objects
+        context["body"] = _BACK_LINK.sub(
+            lambda match: f"{match[1]}#{known[match[2]].node_id}{match[3]}" if match[2] in known else "",
+            context["body"],
+        )
 
 
 def expand(text: str) -> str:

@@ -11,11 +11,11 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from requests.auth import AuthBase
 
-from smartdc.auth.agent import Agent
+from smartdc.auth.agent import Agent, AgentKey
 from smartdc.auth.signing import HTTPSignatureAuth, Signer
 from smartdc.auth.ssh_key import is_fingerprint, matches, md5_fingerprint, sha256_fingerprint
 from smartdc.errors import AgentError, ConfigError, InputError, KeyFileError, PassphraseRequired
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from requests import PreparedRequest
+
+    from smartdc.auth.private_key import KeySource
 
 __all__ = ["Identity"]
 
@@ -96,7 +98,7 @@ class Identity(AuthBase):
         *,
         account: str | None = None,
         user: str | None = None,
-        secret: Any = None,
+        secret: KeySource | Signer | None = None,
         passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
         allow_agent: bool | None = None,
         sign_host: bool = True,
@@ -212,11 +214,11 @@ class Identity(AuthBase):
     def _given(self) -> Signer:
         path = _path_in(self._secret)
         self.origin = "secret, as given" if path is None else os.fspath(path)
-        return self._matching(self._load(self._secret))
+        return self._matching(self._load(cast("KeySource | Signer", self._secret)))
 
-    def _load(self, secret: Any) -> Signer:
+    def _load(self, secret: KeySource | Signer) -> Signer:
         if hasattr(secret, "sign"):
-            return secret  # type: ignore[no-any-return]
+            return cast("Signer", secret)
         # cryptography costs as much to import as all the rest, so it waits until somebody signs with a file.
         from smartdc.auth.private_key import load_private_key  # noqa: PLC0415
 
@@ -256,6 +258,11 @@ class Identity(AuthBase):
         """Return whether `secret` is what was given as the private key; None stands for a key that is looked for."""
         return self._secret is secret
 
+    @property
+    def is_found_again(self) -> bool:
+        """Whether another process can find the key: none was given, or its path, or one that is in an agent."""
+        return self._secret is None or _portable(self._secret) is not None
+
     def __repr__(self) -> str:
         """Show who signs, never with what."""
         user = f"/users/{self.user}" if self.user else ""
@@ -263,12 +270,17 @@ class Identity(AuthBase):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
-        kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _path_in(self._secret)}
+        kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _portable(self._secret)}
         return {name: value for name, value in {**vars(self), **kept}.items() if name not in LEFT_BEHIND}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._reset_lock()
+
+
+def _portable(secret: Any) -> str | os.PathLike[str] | AgentKey | None:
+    """Return what leads to a key and is no secret itself, and None for all else."""
+    return secret if isinstance(secret, AgentKey) else _path_in(secret)
 
 
 def _path_in(secret: Any) -> str | os.PathLike[str] | None:

@@ -15,7 +15,7 @@ import functools
 import logging
 import re
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
@@ -25,9 +25,11 @@ from smartdc.errors import ConfigError, InputError, KeyFileError
 from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from requests import PreparedRequest
+
+    from smartdc.auth.private_key import KeySource, PassphraseSource
 
 __all__ = [
     "HTTPSignatureAuth",
@@ -93,8 +95,8 @@ class HTTPSignatureAuth(AuthBase):
         signer: Signer | None = None,
         headers: Iterable[str] = SIGNED,
         *,
-        secret: Any = None,
-        passphrase: str | bytes | Callable[[str], str | bytes | None] | None = None,
+        secret: KeySource | Signer | None = None,
+        passphrase: PassphraseSource = None,
         host_covered: bool = True,
     ) -> None:
         """Raise ConfigError for a key id or headers that CloudAPI could not parse, KeyFileError for an unusable key."""
@@ -173,7 +175,7 @@ class HTTPSignatureAuth(AuthBase):
         )
 
 
-def _signer_of(secret: Any, passphrase: Any) -> Signer:
+def _signer_of(secret: KeySource | Signer | None, passphrase: PassphraseSource) -> Signer:
     """Return what signs with a private key, which is given as a path, as its text, or as a signer already."""
     if secret is None:
         raise ConfigError("no key to sign with: give secret= (a path, or the key's text) or signer=")

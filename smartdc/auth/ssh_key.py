@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
+from pathlib import Path
 
-from smartdc.errors import KeyFileError
+from smartdc.errors import InputError, KeyFileError
 
 __all__ = [
     "ALGORITHMS",
@@ -17,6 +19,7 @@ __all__ = [
     "matches",
     "md5_fingerprint",
     "public_blob_of",
+    "public_line",
     "read_string",
     "sha256_fingerprint",
 ]
@@ -32,8 +35,13 @@ ALGORITHMS = {
 }
 """SSH key type to the algorithm that CloudAPI verifies."""
 
+MAX_FILE_BYTES = 64 * 1024
+MAX_PATH = 4096
+
 _MD5 = re.compile(r"(?:MD5:)?([0-9a-f]{2}(?::[0-9a-f]{2}){15})", re.IGNORECASE)
 _SHA256 = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
+_PRIVATE = re.compile(r"PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE")
+"""What private keys have: PEM, PKCS#8, SSH1, ssh.com's; PuTTY's; and the beginning of OpenSSH's, without its first line."""
 _PUBLIC_LINE = re.compile(r"(?:ssh|ecdsa|sk)-\S+\s+([A-Za-z0-9+/]+={0,2})(?:\s.*)?")
 
 
@@ -59,6 +67,55 @@ def matches(blob: bytes, fingerprint: str) -> bool:
         return md5[1].lower() == md5_fingerprint(blob)
     sha256 = _SHA256.fullmatch(fingerprint)
     return bool(sha256) and fingerprint.rstrip("=") == sha256_fingerprint(blob)
+
+
+def public_line(source: str | bytes | os.PathLike[str]) -> str:
+    """Return the line of a public key, which is given as it is or by the path of its file.
+
+    A text is a path if it ends in ``.pub`` or there is such a file. Raises `KeyFileError` when it is no public key, and
+    never quotes what is in it: it may be a private one.
+    """
+    if not isinstance(source, (str, bytes, os.PathLike)):
+        raise InputError(f"key must be a public key or the path of its file, not a {type(source).__name__}")
+    path = _path(source)
+    text = _text(source if path is None else _content(path))
+    what = "this" if path is None else str(path)
+    if _PRIVATE.search(text):
+        advice = "" if path is None else f": {path}.pub, if it is there"
+        raise KeyFileError(f"{what} is a private key, which must not be shared; give its public key{advice}")
+    line = text.strip()
+    if len(line.splitlines()) > 1:
+        raise KeyFileError(f"{what} has several lines; a public key is one, such as 'ssh-ed25519 AAAA… comment'")
+    public_blob_of(line)
+    return line
+
+
+def _path(source: str | bytes | os.PathLike[str]) -> Path | None:
+    """Return the path that `source` is, or None if it is a key."""
+    if isinstance(source, bytes):
+        return None
+    if isinstance(source, str) and (len(source) > MAX_PATH or "\n" in source or "\0" in source):
+        return None
+    path = Path(source).expanduser()
+    return path if not isinstance(source, str) or source.endswith(".pub") or path.is_file() else None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise KeyFileError(f"{path} is no public key: it has more than {MAX_FILE_BYTES:,} bytes")
+    return content
+
+
+def _text(source: str | bytes | os.PathLike[str]) -> str:
+    try:
+        return source.decode() if isinstance(source, bytes) else str(source)
+    except UnicodeDecodeError:
+        raise KeyFileError("not a public key: these bytes are not UTF-8 text") from None
 
 
 def public_blob_of(text: str) -> bytes:

@@ -1,16 +1,15 @@
-"""What ``python -m smartdc`` can do."""
+"""What the command ``smartdc`` can do; ``python -m smartdc`` is the same."""
 
-import shlex
-import sys
+from smartdc.http.invocation import command_line, python
 
-__all__ = ["command_line", "python"]
+__all__ = ["COMMANDS", "command_line", "python"]
 
-
-def python() -> str:
-    """Return the Python that runs now as the user called it, such as ``.venv/bin/python``: not every system has ``python``."""
-    return sys.orig_argv[0] if sys.orig_argv else sys.executable
-
-
-def command_line(*arguments: str) -> str:
-    """Return the shell line that runs ``python -m smartdc`` with `arguments`, and with the Python that runs now."""
-    return shlex.join([python(), "-m", "smartdc", *arguments])
+COMMANDS = {
+    "tour": "smartdc.commands.tour",
+    "shell": "smartdc.commands.shell",
+    "doctor": "smartdc.commands.doctor",
+    "emulator": "smartdc.commands.emulator",
+    "inventory": "smartdc.commands.inventory",
+    "completion": "smartdc.commands.completion",
+}
+"""Command to the module whose ``main`` runs it, and whose ``options`` returns its parser."""

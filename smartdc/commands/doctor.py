@@ -1,4 +1,4 @@
-"""Find out why requests are not accepted: ``python -m smartdc doctor``.
+"""Find out why requests are not accepted: ``smartdc doctor``.
 
 It works also with settings from which no `DataCenter` can be made.
 """
@@ -11,11 +11,18 @@ from collections.abc import Sequence
 from smartdc import explain_auth
 from smartdc.commands import command_line
 
-__all__ = ["main"]
+__all__ = ["main", "options"]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print every check and its result, and return the exit status: 1 when one of them failed."""
+    explanation = explain_auth(profile=options().parse_args(arguments).profile)
+    print(explanation)  # noqa: T201 (a command prints)
+    return 0 if explanation.ok else 1
+
+
+def options() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         prog=command_line("doctor"),
         description="Check the settings, the key, the server and its answer, and say how to fix what fails.",
@@ -25,6 +32,4 @@ def main(arguments: Sequence[str]) -> int:
         metavar="NAME",
         help="check this profile of the triton command, or env for the environment variables",
     )
-    explanation = explain_auth(profile=parser.parse_args(arguments).profile)
-    print(explanation)  # noqa: T201 (a command prints)
-    return 0 if explanation.ok else 1
+    return parser

@@ -19,7 +19,7 @@ from smartdc.commands import command_line, line_editing
 from smartdc.commands.session import console_hooks
 from smartdc.emulator import AfterSeconds, Emulator, WallClock
 
-__all__ = ["banner", "main"]
+__all__ = ["banner", "interact", "interact_in_console", "main", "options"]
 
 THINGS = {
     "dc.info()": "your account at a glance",
@@ -45,24 +45,25 @@ JOB_SECONDS = 2.0
 
 def main(arguments: Sequence[str]) -> int:
     """Open a session and return the exit status when it ends."""
-    options = _options().parse_args(arguments)
+    chosen = options().parse_args(arguments)
     names: dict[str, Any] = {}
     try:
-        if options.emulator:
+        if chosen.emulator:
             names["cloud"] = Emulator(clock=WallClock(), transitions=AfterSeconds(JOB_SECONDS))
             names["dc"] = DataCenter(**names["cloud"].connection(), progress=True)
         else:
-            names["dc"] = DataCenter(profile=options.profile, progress=True)
+            names["dc"] = DataCenter(profile=chosen.profile, progress=True)
     except ConfigError as error:
         emulated = command_line("shell", "--emulator")
         print(f"smartdc: {error}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
         return 2
     with names["dc"]:
-        _interact(banner(names), names)
+        interact(banner(names), names)
     return 0
 
 
-def _options() -> argparse.ArgumentParser:
+def options() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
     about = "Open an interactive Python session in which `dc` is a data centre."
     parser = argparse.ArgumentParser(command_line("shell"), description=about)
     where = parser.add_mutually_exclusive_group()
@@ -106,16 +107,21 @@ class Console(code.InteractiveConsole):
         return line
 
 
-def _interact(text: str, names: dict[str, Any]) -> None:
+def interact(text: str, names: dict[str, Any]) -> None:
     """Run the session: IPython where there is one."""
     start = _ipython()
     if start is None:
-        line_editing.complete(names)
-        with console_hooks():
-            Console(names).interact(text, exitmsg="")
+        interact_in_console(text, names)
     else:
         print(text)  # noqa: T201 (IPython's own banner is about IPython)
         start(argv=["--no-banner", "--ext=smartdc"], user_ns=names)
+
+
+def interact_in_console(text: str, names: dict[str, Any]) -> None:
+    """Run the session in Python's own console; unlike IPython it may run several times in one process."""
+    line_editing.complete(names)
+    with console_hooks():
+        Console(names).interact(text, exitmsg="")
 
 
 def _ipython() -> Callable[..., object] | None:

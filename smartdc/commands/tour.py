@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from smartdc import DataCenter, __version__
-from smartdc.commands import command_line
+from smartdc.commands import command_line, shell
 from smartdc.emulator import AfterSeconds, Emulator, Server
 from smartdc.http.clock import Clock, SystemClock
 
-__all__ = ["FastClock", "Screen", "TourStopped", "main", "play"]
+__all__ = ["FastClock", "Guide", "Screen", "TourLeft", "TourStopped", "main", "options", "play"]
 
 TOUR = files("smartdc.commands").joinpath("tour.txt").read_text(encoding="utf-8")
 
@@ -49,6 +49,10 @@ _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 class TourStopped(Exception):
     """A step did not give the result that the tour shows."""
+
+
+class TourLeft(Exception):
+    """Somebody has seen enough."""
 
 
 class FastClock:
@@ -111,38 +115,96 @@ class Screen:
 
 def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) -> int:
     """Play the tour on standard output and return the exit status: 1 when a step does not give its result."""
-    about = "Play the whole life of a machine against an emulated data centre, and show every call and request."
-    argparse.ArgumentParser(command_line("tour"), description=about).parse_args(arguments)
+    chosen = options().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     screen = Screen(sys.stdout, os.environ)
     try:
-        play(screen, tour, real)
+        play(screen, tour, real, Guide(screen, step=chosen.step, shell=chosen.shell))
+    except TourLeft:
+        pass
     except TourStopped as stopped:
         screen.say()
         screen.say(f"The tour failed at this step: {stopped}", "bad")
         return 1
+    screen.say()
+    screen.say(f"Try it yourself:  {command_line('shell', '--emulator')}")
     return 0
 
 
-def play(screen: Screen, tour: str = TOUR, real: Clock | None = None) -> None:
+def options() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    about = "Play the whole life of a machine against an emulated data centre, and show every call and request."
+    parser = argparse.ArgumentParser(command_line("tour"), description=about)
+    parser.add_argument("--step", action="store_true", help="wait for Enter before each step, and offer a shell there")
+    parser.add_argument("--shell", action="store_true", help="end in a shell in the data centre of the tour")
+    return parser
+
+
+class Guide:
+    """Waits between steps where that was asked for, and opens a shell in the data centre of the tour."""
+
+    def __init__(self, screen: Screen, *, step: bool = False, shell: bool = False) -> None:
+        self._screen, self._step, self._shell = screen, step, shell
+
+    def pause(self, names: dict[str, Any], go_on: str = "for the next step") -> None:
+        """Wait for Enter; a shell may be opened first, and the tour be left."""
+        while self._step:
+            self._screen.say()
+            try:
+                answer = input(f"    Enter {go_on}, s for a shell here, q to leave: ").strip().lower()
+            except EOFError:
+                answer = "q"
+            if answer == "s":
+                self.open_shell(names)
+            elif answer == "q":
+                raise TourLeft
+            else:
+                return
+
+    def end(self, names: dict[str, Any]) -> None:
+        """Open the shell that was asked for."""
+        if self._shell:
+            self._screen.say()
+            shell.interact(shell.banner(names), names)
+        else:
+            self.pause(names, "to end")
+
+    def open_shell(self, names: dict[str, Any]) -> None:
+        """Open a shell with the names of the tour, and come back."""
+        self._screen.say()
+        with contextlib.suppress(SystemExit):
+            own = {**names, "exit": _leave, "quit": _leave}
+            there = ", ".join(sorted(name for name in names if not name.startswith("_")))
+            shell.interact_in_console(f"There are: {there}. exit() or Ctrl-D goes back to the tour.", own)
+
+
+def _leave() -> None:
+    """Leave a shell; Python's own ``exit`` would close the keyboard as well, and leave nobody to go on with the tour."""
+    raise SystemExit
+
+
+def play(screen: Screen, tour: str = TOUR, real: Clock | None = None, guide: Guide | None = None) -> None:
     """Play a tour, or raise `TourStopped` at the first step that does not give its result."""
+    guide = guide or Guide(screen)
     clock = FastClock(real or SystemClock(), watch=screen.wait)
     cloud = Emulator(clock=clock, transitions=AfterSeconds(USUAL_SECONDS))
     cloud.transitions.policies.update({action: AfterSeconds(seconds) for action, seconds in SECONDS.items()})
     with Server(cloud) as server, tempfile.TemporaryDirectory(prefix="smartdc-tour-") as folder:
         _show_opening(screen, server.url)
         with DataCenter(**{**cloud.connection(server.url), "clock": clock}) as dc:
-            _play(screen, cloud, tour, _names(dc, Path(folder)))
-    _check_state(cloud)
-    _show_closing(screen, cloud)
+            names = _names(cloud, dc, Path(folder))
+            _play(screen, cloud, tour, names, guide)
+            _check_state(cloud)
+            _show_closing(screen, cloud)
+            guide.end(names)
 
 
-def _names(dc: DataCenter, folder: Path) -> dict[str, Any]:
+def _names(cloud: Emulator, dc: DataCenter, folder: Path) -> dict[str, Any]:
     """Return the names that the calls of the tour use."""
     boot_sh = folder / "boot.sh"
     boot_sh.write_text(BOOT_SCRIPT)
-    return {"dc": dc, "boot_sh": boot_sh, "wrong_key": Emulator(seed=1).private_key}
+    return {"cloud": cloud, "dc": dc, "boot_sh": boot_sh, "wrong_key": Emulator(seed=1).private_key}
 
 
 def _show_opening(screen: Screen, url: str) -> None:
@@ -159,16 +221,16 @@ def _show_closing(screen: Screen, cloud: Emulator) -> None:
     operations = len(set(cloud.trace.operations()))
     screen.say()
     screen.say(f"{len(cloud.trace)} requests, {operations} CloudAPI operations. Nothing is left behind.", "good")
-    screen.say()
-    screen.say(f"Try it yourself:  {command_line('shell', '--emulator')}")
 
 
-def _play(screen: Screen, cloud: Emulator, tour: str, names: dict[str, Any]) -> None:
+def _play(screen: Screen, cloud: Emulator, tour: str, names: dict[str, Any], guide: Guide) -> None:
     step = 0
     for part in doctest.DocTestParser().parse(tour):
         if isinstance(part, doctest.Example):
             _run(screen, cloud, part, names)
         elif part.strip():
+            if step:
+                guide.pause(names)
             step += 1
             screen.say()
             title, *more = part.strip().splitlines()

@@ -164,13 +164,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     @classmethod
     def from_answer(cls, parent: Addressable, answer: dict[str, Any]) -> Self:
         """Make a resource of an answer that nobody else holds, which is therefore kept and not copied."""
-        return cls.from_answers(parent, [answer])[0]
+        [resource] = cls.from_answers(parent, [answer])
+        return resource
 
     @classmethod
     def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> ResourceList[Self]:
         """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
         # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
-        key, new, resources = cls.id_key, cls.__new__, []
+        key, new, resources = cls.id_key, cls.__new__, ResourceList[Self]()
         for answer in answers:
             resource = new(cls)
             resource._parent = parent  # noqa: SLF001 (its own kind)
@@ -179,7 +180,7 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
             if type(identity) is not str or not identity:
                 resource._identity_in(answer)  # noqa: SLF001
             resources.append(resource)
-        return ResourceList(resources)
+        return resources
 
     @property
     def path(self) -> str:
@@ -241,8 +242,8 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
-        # A subclass may leave secrets out of its pickles, but not out of its copies.
-        twin.__setstate__({**Resource.__getstate__(self), "_data": _copied(self._data)})
+        # Secrets are left out of pickles, but not out of copies.
+        twin.__setstate__({**self._attributes(), "_data": _copied(self._data)})
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -250,6 +251,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
+        """Leave what is secret behind when the resource is pickled."""
+        return {**self._attributes(), "_data": self._without_secrets()}
+
+    def _without_secrets(self) -> dict[str, Any]:
+        """Return the data without what is secret; it is not copied."""
+        return self._data
+
+    def _attributes(self) -> dict[str, Any]:
         """Return all attributes, whether they are kept in slots or in ``__dict__``."""
         attributes, slots = cast("tuple[dict[str, Any] | None, dict[str, Any]]", object.__getstate__(self))
         return {**(attributes or {}), **slots}
@@ -283,6 +292,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         """Return the data as a dict of its own, which can be changed."""
         return _copied(self._data)
 
+    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Return the data as plain data, to write it down or to send it on.
+
+        What is secret is left out unless `secrets` asks for it: a machine's passwords, boot script and user data, and
+        the secret of an access key. ``dict(resource)`` and `copy` always return everything.
+        """
+        return _copied(self._data if secrets else self._without_secrets())
+
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return {**self.copy(), **other} if isinstance(other, Mapping) else NotImplemented
 
@@ -312,6 +329,15 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash((type(self), self._identity.lower()))
 
+    def __lt__(self, other: object) -> bool:
+        """Come before those of the same class that have a greater name, or the same name and a greater id."""
+        if not isinstance(other, Resource) or type(other) is not type(self):
+            return NotImplemented
+        return self._sort_key() < other._sort_key()
+
+    def _sort_key(self) -> tuple[str, ...]:
+        return str(self.get("name") or self.get("login") or ""), self._identity
+
     def __str__(self) -> str:
         return printable(str(self._data[self.id_key]))
 
@@ -320,7 +346,9 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     def __repr__(self) -> str:
         """Show the kind and what people would recognise it by."""
-        return printable(f"<{type(self).__name__} {' '.join(map(str, self._summary()))}>")
+        # One whose fetching failed is in the frames that crash reporters show.
+        words = self._summary() if hasattr(self, "_data") else ["not fetched"]
+        return printable(f"<{type(self).__name__} {' '.join(map(str, words))}>")
 
     _repr_pretty_ = ShowsFields._repr_pretty_  # IPython looks for it beside `__repr__`
 

@@ -1,6 +1,9 @@
-"""Run an emulator until Ctrl-C or SIGTERM: ``python -m smartdc.emulator``.
+"""Run an emulator until Ctrl-C or SIGTERM, or for as long as a command runs: ``python -m smartdc.emulator``.
 
-It prints shell commands that, pasted into another terminal, let clients find the emulator.
+It prints the shell commands that, typed into another terminal, let clients find it; ``--write env.sh`` puts them into a
+file, to be read with ``. ./env.sh``. Since it serves until it is ended, ``eval "$(python -m smartdc.emulator)"`` would wait
+for ever. What is behind ``--`` is a command that runs with the emulator in its environment, and whose status is that
+of this program: ``python -m smartdc.emulator --machines 60 -- pytest -q``.
 """
 
 import argparse
@@ -10,37 +13,75 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from smartdc.emulator.app import Emulator
 from smartdc.emulator.core.clock import WallClock
 from smartdc.emulator.core.reply import ApiError
-from smartdc.emulator.doors.certificates import write_private
 from smartdc.emulator.doors.server import Server
+from smartdc.emulator.environment import export_lines, run_command, variables, written
 from smartdc.emulator.state.transitions import AfterSeconds
 
+PROGRAM = "python -m smartdc.emulator"
 
-def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
-    """Serve until a signal, or until ``stop`` is set if given, and return the exit status."""
-    options = _options().parse_args(arguments)
+
+def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None, program: str = PROGRAM) -> int:
+    """Serve until a signal, until ``stop`` is set, or while a command runs, and return the exit status."""
+    given, command = _split(sys.argv[1:] if arguments is None else arguments)
+    parser = options(program)
+    chosen = parser.parse_args(given)
+    if command == []:
+        parser.error("give a command after --")
     try:
-        _serve(options, stop or _stop_on_signal())
+        return _serve(chosen, command, stop)
     except (OSError, ValueError, ApiError) as error:
         print(f"smartdc.emulator: {error}", file=sys.stderr)  # noqa: T201  a command prints
         return 2
+
+
+def _serve(chosen: argparse.Namespace, command: list[str] | None, stop: threading.Event | None) -> int:
+    emulator = _emulator(chosen)
+    with (
+        tempfile.TemporaryDirectory(prefix="smartdc-emulator-") as folder,
+        Server(emulator, chosen.port, tls=chosen.tls) as server,
+    ):
+        found = variables(emulator, server, Path(folder))
+        lines = list(export_lines(emulator, found))
+        with written(chosen.write, lines) if chosen.write else nullcontext():
+            if command:
+                return run_command(command, found)
+            stop = stop or _stop_on_signal()
+            where = (
+                chosen.write
+                and f"# Serving {server.url} until Ctrl-C; in another terminal type: . {_sourced(chosen.write)}"
+            )
+            told = [where] if where else [*lines, "# Serving until Ctrl-C."]
+            print("\n".join(told), flush=True)  # noqa: T201  a command prints
+            stop.wait()
     return 0
 
 
-def _serve(options: argparse.Namespace, stop: threading.Event) -> None:
-    emulator = _emulator(options)
-    with (
-        tempfile.TemporaryDirectory(prefix="smartdc-emulator-") as folder,
-        Server(emulator, options.port, tls=options.tls) as server,
-    ):
-        for line in _lines(emulator, server, Path(folder)):
-            print(line, flush=True)  # noqa: T201  a command prints
-        stop.wait()
+def _emulator(chosen: argparse.Namespace) -> Emulator:
+    seed = secrets.randbits(64) if chosen.seed is None else chosen.seed
+    public_key = chosen.public_key.read_text() if chosen.public_key else None
+    emulator = Emulator(
+        seed,
+        clock=WallClock(),
+        transitions=AfterSeconds(chosen.seconds),
+        login=chosen.login,
+        public_key=public_key,
+    )
+    emulator.populate(chosen.machines)
+    if chosen.realistic:
+        emulator.realistic()
+    return emulator
+
+
+def _sourced(path: Path) -> str:
+    """Return a path as ``.`` needs it, which looks for names without a slash elsewhere."""
+    return shlex.quote(str(path) if "/" in str(path) else f"./{path}")
 
 
 def _stop_on_signal() -> threading.Event:
@@ -50,58 +91,41 @@ def _stop_on_signal() -> threading.Event:
     return stop
 
 
-def _options() -> argparse.ArgumentParser:
+def options(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser of what stands before ``--``."""
     about = (
-        "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print the shell commands that let clients find it."
+        "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print the shell commands that let clients find it; "
+        "or run COMMAND with it, and end with its status."
     )
-    parser = argparse.ArgumentParser("python -m smartdc emulator", description=about)
+    parser = argparse.ArgumentParser(program, usage="%(prog)s [options] [-- COMMAND ...]", description=about)
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--login", default="demo", help="login of the account (default: demo)")
     parser.add_argument(
         "--public-key", type=Path, metavar="FILE", help="public SSH key of the account (default: a new key)"
     )
+    parser.add_argument("--machines", type=int, default=0, metavar="N", help="begin with N machines (default: none)")
     parser.add_argument("--seed", type=int, help="seed that makes ids and addresses repeatable (default: random)")
     parser.add_argument("--seconds", type=float, default=2.0, help="seconds that jobs take (default: 2)")
     parser.add_argument(
         "--realistic", action="store_true", help="throttle and take time as a data centre does, in spite of --seconds"
     )
     parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate authority of its own")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write the shell commands into FILE as soon as it serves, and remove FILE at the end",
+    )
     return parser
 
 
-def _emulator(options: argparse.Namespace) -> Emulator:
-    seed = secrets.randbits(64) if options.seed is None else options.seed
-    public_key = options.public_key.read_text() if options.public_key else None
-    emulator = Emulator(
-        seed,
-        clock=WallClock(),
-        transitions=AfterSeconds(options.seconds),
-        login=options.login,
-        public_key=public_key,
-    )
-    if options.realistic:
-        emulator.realistic()
-    return emulator
-
-
-def _lines(emulator: Emulator, server: Server, folder: Path) -> Iterator[str]:
-    """Yield shell commands that let clients find the emulator, and hints as comments."""
-    fingerprint = emulator.key_id.rpartition("/")[2]
-    yield f"export TRITON_URL={server.url}"
-    yield f"export TRITON_ACCOUNT={shlex.quote(emulator.login)}"
-    yield f"export TRITON_KEY_ID={fingerprint}"
-    yield "export TRITON_PROFILE=env"
-    if server.ca:
-        yield f"export NODE_EXTRA_CA_CERTS={server.ca} REQUESTS_CA_BUNDLE={server.ca}"
-    if emulator.private_key:
-        path = folder / "id_emulator"
-        write_private(path, emulator.private_key.encode())
-        yield f"export TRITON_KEY_MATERIAL={path}"
-        yield "# The triton command needs the key in an SSH agent:"
-        yield f"#   ssh-add {path}"
-    yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
-    yield "# This is an emulator of CloudAPI: nothing that it makes is real."
-    yield "# Serving until Ctrl-C."
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """Return the arguments before ``--``, and the command after it."""
+    given = list(arguments)
+    if "--" not in given:
+        return given, None
+    place = given.index("--")
+    return given[:place], given[place + 1 :]
 
 
 if __name__ == "__main__":

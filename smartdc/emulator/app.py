@@ -16,6 +16,7 @@ from smartdc.emulator.doors.wsgi import StartResponse, read_environ, write_respo
 from smartdc.emulator.faults.answers import ANSWERS, AnswerContext
 from smartdc.emulator.faults.plan import BEFORE, ON_THE_WIRE, Fault, FaultPlan
 from smartdc.emulator.nouns import NOUNS
+from smartdc.emulator.page import page_data
 from smartdc.emulator.pipeline.call import Call
 from smartdc.emulator.pipeline.decode import parse_body, parse_query
 from smartdc.emulator.pipeline.render import render
@@ -149,6 +150,16 @@ class Emulator:
         """Count the machines by state, the addresses in use and the jobs by their outcome."""
         with self._lock:
             return summarize(self.state)
+
+    def page(self) -> dict[str, Any]:
+        """Return what the page for browsers shows, after jobs that are due have ended."""
+        with self._lock:
+            self.transitions.settle()
+            return page_data(self.state, self.trace, self.clock, self.login, len(self.faults.pending()))
+
+    def page_url(self, url: str) -> str:
+        """Return where the page for browsers is on the server that has this URL; its token is in it."""
+        return f"{url}{PREFIX}#{self.token}"
 
     def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
         """Answer a request; ``pause`` replaces the clock's ``sleep`` in delays."""

@@ -1,6 +1,7 @@
 """The emulator's own controls, for tests in other processes: on their own path, and protected by a token.
 
 A control is a request to ``/--emulator/<name>`` with the header ``X-Emulator-Token``; its arguments are the JSON body.
+``/--emulator/`` itself is the page for browsers, which needs no token, since it has nothing but a script that asks for it.
 """
 
 import json
@@ -14,6 +15,8 @@ from smartdc.emulator.core.message import Request
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument
 from smartdc.emulator.core.settings import Settings, Throttle
 from smartdc.emulator.faults.plan import Fault
+from smartdc.emulator.page import page_reply
+from smartdc.emulator.signature.host_check import check_origin
 from smartdc.emulator.state.transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript, Policy
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ _FAULT_FIELDS = frozenset(field.name for field in fields(Fault)) - {"where"}
 
 def answer_control(emulator: "Emulator", request: Request) -> Reply:
     """Execute a control; without the token it is a 403, with wrong arguments a 409."""
+    check_origin(request)
+    if request.path == PREFIX and request.method in ("GET", "HEAD"):
+        return page_reply()
     token = request.headers.get(TOKEN_HEADER.lower(), "")
     if not compare_digest(token.encode(), emulator.token.encode()):
         raise ApiError(403, "NotAuthorized", f"controls need the emulator's token in the header {TOKEN_HEADER}")
@@ -137,6 +143,10 @@ def _invariants(emulator: "Emulator") -> list[str]:
     return emulator.check_invariants()
 
 
+def _page(emulator: "Emulator") -> dict[str, Any]:
+    return emulator.page()
+
+
 def _summary(emulator: "Emulator") -> dict[str, Any]:
     return emulator.summary()
 
@@ -155,6 +165,7 @@ CONTROLS: dict[str, Callable[..., Any]] = {
     "POST settings": _update_settings,
     "GET settings": _show_settings,
     "GET trace": _trace,
+    "GET page": _page,
     "GET invariants": _invariants,
     "GET summary": _summary,
 }

@@ -17,9 +17,11 @@ from smartdc.fleet.actions import Verb, called, changed_state, rebooted, resized
 from smartdc.fleet.engine import Engine
 from smartdc.fleet.journal import Journal, Record, Wishes
 from smartdc.fleet.options import Options
+from smartdc.fleet.replacement import Replacement, check_losses, replaced
 from smartdc.fleet.report import Report
 from smartdc.fleet.run import Run
 from smartdc.fleet.selection import Selection
+from smartdc.fleet.snapshots import checked_name, rotated, snapshotted
 from smartdc.fleet.step import Work
 from smartdc.fleet.watch import Watch
 from smartdc.machine.machine import Machine
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fleet"]
 
-ONE, ANY_NUMBER = 1, None
+ONE, SEVERAL, ANY_NUMBER = 1, 8, None
 """How many machines at once: one for what interrupts them."""
 
 
@@ -52,6 +54,33 @@ class Tagging(Options):
     """The options of `Fleet.add_tags`."""
 
     tags: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NewSnapshot(Options):
+    """The options of `Fleet.create_snapshot`."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no name."""
+        super().__post_init__()
+        checked_name("name", self.name)
+
+
+@dataclass(frozen=True)
+class Rotation(Options):
+    """The options of `Fleet.rotate_snapshots`."""
+
+    keep: int = 7
+    prefix: str = "auto-"
+
+    def __post_init__(self) -> None:
+        """Refuse what would keep no snapshot, or take those of others for its own."""
+        super().__post_init__()
+        checked_name("prefix", self.prefix)
+        if arguments.integers(keep=self.keep)["keep"] < 1:
+            raise InputError(f"keep must be at least 1, got {self.keep}")
 
 
 @dataclass(frozen=True)
@@ -133,7 +162,7 @@ class Fleet(ShownAsTable):
         `package` is a name, id, dict or resource; a machine that has it already is left alone.
         """
 
-        def resolve() -> Record:
+        def resolve(_: Sequence[Machine]) -> Record:
             package = self.datacenter.package(options.package)
             return {"package": [str(package.id), str(package.name)]}
 
@@ -150,6 +179,54 @@ class Fleet(ShownAsTable):
         if not tags:
             raise InputError("give at least one tag")
         return self._act("add_tags", options, ANY_NUMBER, partial(tagged, tags), {"tags": tags})
+
+    @parameters_of(NewSnapshot)
+    @operation("CreateMachineSnapshot")
+    def create_snapshot(self, options: NewSnapshot) -> Report:
+        """Take a snapshot of every machine, and wait until it is there: ``CreateMachineSnapshot``."""
+        name = options.name
+        return self._act("create_snapshot", options, SEVERAL, partial(snapshotted, name), {"name": name})
+
+    @parameters_of(Rotation)
+    @operation("CreateMachineSnapshot", "DeleteMachineSnapshot", "ListMachineSnapshots")
+    def rotate_snapshots(self, options: Rotation) -> Report:
+        """Take a snapshot of every machine, and then delete all but the newest `keep` of those that were taken so.
+
+        ``CreateMachineSnapshot``, ``ListMachineSnapshots``, ``DeleteMachineSnapshot``. They are called `prefix` and
+        the time in UTC, such as ``auto-20260101T030000Z``. No other snapshot is ever deleted, and none at all where
+        the new one could not be taken.
+        """
+        keep, prefix = options.keep, options.prefix
+        work = partial(rotated, keep, prefix)
+        return self._act("rotate_snapshots", options, SEVERAL, work, {"keep": keep, "prefix": prefix})
+
+    @parameters_of(Replacement)
+    @operation("CreateMachine", "RenameMachine", "StopMachine", "DeleteMachine", "ListNics", "GetNetworkIP")
+    def replace(self, options: Replacement) -> Report:
+        """Put a new machine, made from `image`, in the place of every machine, one at a time: ``CreateMachine``.
+
+        Each is made like the old one, with its package, or `package`, and its networks, tags and metadata. When it
+        runs and is `healthy`, it takes the name: ``RenameMachine``. The old one stays, renamed and stopped:
+        ``StopMachine``; with `delete_old` it is deleted: ``DeleteMachine``. The report has the new machines.
+
+        Args:
+            losing: what need not be taken along: ``data`` (what is on the disks, which never is), ``dataset`` (a
+                delegated dataset) and ``addresses`` (that are reserved). Without it such a machine is refused.
+            expect: how many machines there must be.
+        """
+        dc = self.datacenter
+        wishes = {
+            "image": options.image,
+            "package": options.package,
+            "losing": sorted(options.losing),
+            "delete_old": options.delete_old,
+        }
+
+        def resolve(machines: Sequence[Machine]) -> Record:
+            check_losses(dc, machines, options)
+            return {"image": dc.image_id(options.image)}
+
+        return self._act("replace", options, ONE, partial(replaced, options), wishes, resolve)
 
     @parameters_of(Each)
     def each(self, options: Each) -> Report:
@@ -171,7 +248,7 @@ class Fleet(ShownAsTable):
         at_once: int | None,
         verb: Verb,
         wishes: Mapping[str, Any] | None = None,
-        resolve: Callable[[], Record] = dict,
+        resolve: Callable[[Sequence[Machine]], Record] = lambda _: {},
     ) -> Report:
         """Do something to all machines: those of the journal, or those that are selected now."""
         dc = self.datacenter
@@ -183,7 +260,10 @@ class Fleet(ShownAsTable):
         def plan() -> Record:
             found.update({machine.id: machine for machine in self._selection.machines(dc, options.order)})
             self._selection.expect(expect, len(found))
-            return {"machines": {machine.id: machine.get("name") for machine in found.values()}, **resolve()}
+            return {
+                "machines": {machine.id: machine.get("name") for machine in found.values()},
+                **resolve([*found.values()]),
+            }
 
         asked = Wishes(action, dc.account_url, selection=self._selection.wishes(), **(wishes or {}))
         journal = Journal(options.journal, asked, plan)

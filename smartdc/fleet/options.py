@@ -55,6 +55,8 @@ class Options:
             checked_times(deadline=self.deadline)
         if self.healthy is not None and not callable(self.healthy):
             raise InputError(f"healthy must be a function of a machine, got {self.healthy!r}")
+        if self.order is not None and not callable(self.order):
+            raise InputError(f"order must be a function of a machine, got {self.order!r}")
         self.may_fail(100)
 
     def may_fail(self, machines: int) -> int:

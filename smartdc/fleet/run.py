@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from smartdc.core import literals
 from smartdc.errors import CallError, SmartDCError, WaitFailed, WaitTimeout
@@ -22,7 +22,10 @@ from smartdc.machine.machine import Machine
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Action", "Run", "server_time"]
+__all__ = ["UNDONE", "Action", "Run", "Schedule", "server_time"]
+
+UNDONE = ("refused", "failed")
+"""What the journal says of what was asked for in vain, and may be asked for again."""
 
 FIRST_AUDIT_SECONDS = 16.0
 """Seconds after which the audit is asked about a job whose outcome does not show; it is asked again after twice as many."""
@@ -164,7 +167,7 @@ class Run:
         """Return what an action that was accepted waits for."""
         job = RequestedJob(action.name, float(past.get("at", 0.0)), past.get("state"), 0)
         machine, updated = action.machine, action.machine.get("updated")
-        audits = _Schedule(self.datacenter, FIRST_AUDIT_SECONDS)
+        audits = Schedule(self.datacenter, FIRST_AUDIT_SECONDS)
 
         def check() -> bool | None:
             if action.shows and action.shows():
@@ -240,7 +243,7 @@ def _unhealthy(machine: Machine, reason: str) -> WaitTimeout:
     return WaitTimeout(f"{machine.describe()} is {machine.state}, but not healthy in time: {reason}", resource=machine)
 
 
-class _Schedule:
+class Schedule:
     """When to ask about something: after some seconds, and again after twice as many."""
 
     def __init__(self, dc: DataCenter, first: float) -> None:
@@ -248,7 +251,12 @@ class _Schedule:
         self._pause = first
         self._next = self._clock.monotonic() + first
 
+    def check(self) -> Literal[False] | None:
+        """Return None, as `Until` takes it, when it is time to ask, and else False."""
+        return None if self.is_due() else False
+
     def is_due(self) -> bool:
+        """Return whether it is time, once each time."""
         if self._clock.monotonic() < self._next:
             return False
         self._pause *= 2

@@ -87,12 +87,11 @@ def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
     if filters:
         MachineFilters(**filters)
     for name, value in filters.items():
-        parts = value.items() if isinstance(value, Mapping) else ()
-        blank = [f"{name}[{key!r}]" for key, part in parts if part is None or part == ""]
-        if value is None or value in ("", {}, [], ()):
-            blank.append(name)
-        if blank:
-            raise InputError(f"{blank[0]} is {None if value is None else 'empty'}, which would select every machine")
+        parts = {f"{name}[{key!r}]": part for key, part in value.items()} if isinstance(value, Mapping) else {}
+        for part, content in {**parts, name: value}.items():
+            if content is None or content in ("", {}, [], ()):
+                said = "None" if content is None else "empty"
+                raise InputError(f"{part} is {said}, which would select every machine")
     if filters.get("tombstone"):
         raise InputError("tombstone=True selects machines that are gone, for which nothing can be done")
     return dict(filters)

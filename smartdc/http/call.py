@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from smartdc import errors
 from smartdc.http import request as encoding
-from smartdc.http import retry, status_line
+from smartdc.http import retry, status_line, tracing
 from smartdc.http.clock import corrected_offset
 from smartdc.http.dates import http_date, parse_http_date
 from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
@@ -51,6 +51,10 @@ class Call:
     """Whether the server's clock was taken over."""
     unsure = False
     """Whether an attempt may have been applied."""
+    response: requests.Response | None = None
+    """The answer to the newest attempt."""
+    failure: str | None = None
+    """The name of its error."""
     told_queue_at: float | None = None
     told_silence = False
     offset = 0.0
@@ -102,7 +106,9 @@ class Call:
                 raise error or self._never_sent()
             self.attempts += 1
             self.offset = self.session.clock_offset
-            error, outcome, pause = self._attempt(transmit)
+            with tracing.span("attempt", self):
+                error, outcome, pause = self._attempt(transmit)
+                self.failure = None if error is None else type(error).__name__
             if error is None:
                 return self._result
             self.unsure = self.unsure or outcome in {Outcome.UNKNOWN, Outcome.UNUSABLE}
@@ -151,7 +157,7 @@ class Call:
         """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
         date = http_date(self.settings.clock.time() + self.offset)
         own = {"date": ("Date", date), "x-request-id": ("X-Request-Id", self.request_id)}
-        headers = cast("Headers", self.settings.headers).with_values(own)
+        headers: Headers = self.settings.headers.with_values(own)  # type: ignore[attr-defined] # (which they are)
         if self.body is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-MD5"] = encoding.md5_of(self.body)
@@ -168,12 +174,14 @@ class Call:
         return ending_by(self.deadline).run(self.settings.auth, request)
 
     def _no_response(self, cause: Exception) -> Verdict:
+        self.response = None
         self._log(type(cause).__name__)
         outcome = failure_of(cause).outcome or Outcome.UNKNOWN
         error = transport_error(cause, self.timeout, self.settings.base_url, **self._facts())
         return error, outcome, None
 
     def _judge(self, response: requests.Response) -> Verdict:
+        self.response = response
         self._log(response.status_code)
         if date := response.headers.get("Date"):
             self.session.last_date = date, self.settings.clock.monotonic()

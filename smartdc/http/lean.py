@@ -26,7 +26,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 from urllib3.response import HTTPResponse
-from urllib3.util import SKIP_HEADER, Timeout
+from urllib3.util import SKIP_HEADER, Timeout, wait_for_read
 
 from smartdc.http.deadline import Deadline
 from smartdc.http.hooks import hooked
@@ -55,6 +55,7 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 """Methods of which `http.client` sends no Content-Length where there is no body."""
 _UNUSUAL = frozenset({"transfer-encoding", "content-encoding"})
 """Headers of a response that is not plain."""
+_ABSENT = ("", "")
 _STOPPED_READING = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 
 _SOCKETS = (socket.socket, ssl.SSLSocket)
@@ -74,7 +75,7 @@ class LeanPool:
 
     def urlopen(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> Any:
         """Send a request and return its response, as urllib3 does."""
-        request = self._plain_request(method, url, body, headers, options)
+        request = None if hooked() else self._plain_request(method, url, body, headers, options)
         kept = None if request is None else self._open_connection()
         if request is None or kept is None:
             return super().urlopen(method, url, body, headers, **options)  # type: ignore[misc]
@@ -120,7 +121,7 @@ class LeanPool:
         kept = self._newest_kept()
         if kept is None:
             return None
-        if type(kept.sock) in _SOCKETS and kept.is_connected and not kept.debuglevel:
+        if type(kept.sock) in _SOCKETS and not kept.debuglevel and not wait_for_read(kept.sock, 0.0):
             return kept
         self._put_conn(kept)  # type: ignore[attr-defined]
         return None
@@ -138,10 +139,9 @@ class LeanPool:
             or options.get("redirect", True)
             or options.get("chunked", False)
             or not _TARGET.fullmatch(target)
-            or hooked()
         ):
             return None
-        store: dict[str, tuple[str, Any]] = cast("Any", headers)._store  # noqa: SLF001 (lower-case names to both)
+        store: dict[str, tuple[str, Any]] = headers._store  # type: ignore[union-attr] # noqa: SLF001 (lower-case names to both)
         if not _is_complete(store, method, body):
             return None
         lines = [f"{method} {target} HTTP/1.1"]
@@ -284,7 +284,7 @@ def _plain_response(
     if end < 0 or first is None:
         return None
     store = _split(received[first.end() : end + 2].decode("latin-1"))
-    if store is None or not _UNUSUAL.isdisjoint(store) or "close" in _value(store, "connection").lower():
+    if store is None or not _UNUSUAL.isdisjoint(store) or "close" in store.get("connection", _ABSENT)[1].lower():
         return None
     status = int(first[1])
     size = _body_size(status, method, store)
@@ -322,16 +322,11 @@ def _split(head: str) -> dict[str, tuple[str, str]] | None:
     return store
 
 
-def _value(store: dict[str, tuple[str, str]], name: str) -> str:
-    pair = store.get(name)
-    return "" if pair is None else pair[1]
-
-
 def _body_size(status: int, method: str, store: dict[str, tuple[str, str]]) -> int | None:
     """Return the bytes of a body; None where the response does not give them in the usual way."""
     if status in {204, 304} or method == "HEAD":
         return 0
-    length = _value(store, "content-length")
+    length = store.get("content-length", _ABSENT)[1]
     return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smartdc import errors
 from smartdc.http.excerpt import MAX_SHOWN_BYTES, excerpt, first_items, without_tags
 from smartdc.http.failures import Damaged, Unusable, class_for, failure_of, layers, nothing_sent
+from smartdc.http.invocation import command_line
 from smartdc.http.light import LeanResponse
 
 if TYPE_CHECKING:
@@ -45,11 +46,15 @@ MAX_MESSAGE, MAX_REASON, MAX_CODE = 500, 200, 100
 
 def read_body(response: requests.Response, limit: int) -> None:
     """Read the whole body, at most `limit` bytes and as it was sent, or drop the connection."""
-    try:
-        content = _content(response, limit)
-    except BaseException:
-        response.raw.close()
-        raise
+    raw = response.raw
+    if type(raw) is LeanResponse:
+        content = raw.read()  # it has arrived already, as it was sent
+    else:
+        try:
+            content = _content(response, limit)
+        except BaseException:
+            raw.close()
+            raise
     if len(content) > limit:
         raise _too_large(limit)
     _check_md5(response, content)
@@ -59,8 +64,6 @@ def read_body(response: requests.Response, limit: int) -> None:
 
 def _content(response: requests.Response, limit: int) -> bytes:
     raw = response.raw
-    if type(raw) is LeanResponse:  # which is plain, and here already
-        return raw.read()
     if not hasattr(raw, "length_remaining"):  # not urllib3's: somebody's own adapter made it
         return response.content
     if response.status_code < 200:
@@ -109,11 +112,12 @@ def request_ids_agree(request: requests.PreparedRequest, response: requests.Resp
     Only what came over a connection of this library can be believed: mocks and recordings have ids of their own.
     """
     answered = response.headers.get("Request-Id")
-    if answered is None or not _is_own(response.raw):
+    if answered is None or not (type(response.raw) is LeanResponse or _is_own(response.raw)):
         return None
-    if answered == request.headers.get("X-Request-Id"):
+    asked = request.headers.get("X-Request-Id")
+    if answered == asked:
         return True
-    sent = {request.headers.get("X-Request-Id"), request.headers.get("Request-Id")}
+    sent = {asked, request.headers.get("Request-Id")}
     return answered in sent or any(part.strip() in sent for part in answered.split(","))
 
 
@@ -271,5 +275,5 @@ def _bare_words(response: requests.Response) -> str:
 def _sentence(error: errors.APIError) -> str:
     """Return the text of an error: the request, the response, and the id in the operator's logs."""
     code = f" {error.code}" if error.code else ""
-    hint = "; python -m smartdc doctor finds out why" if error.status == 401 else ""
+    hint = f"; {command_line('doctor')} finds out why" if error.status == 401 else ""
     return f"{error.method} {error.path}: {error.status}{code}: {error.message}{hint} [request {error.request_id}]"

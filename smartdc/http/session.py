@@ -16,6 +16,7 @@ from requests.cookies import RequestsCookieJar
 
 from smartdc.errors import InputError
 from smartdc.http import request as encoding
+from smartdc.http import tracing
 from smartdc.http.call import Call
 from smartdc.http.deadline import Deadline
 from smartdc.http.failures import Damaged
@@ -166,7 +167,8 @@ class Session:
             timeout=self._settings.timeout if timeout is None else checked_seconds(timeout),
             repeatable=repeatable,
         )
-        return call.run(through or self.transmit)
+        with tracing.span("call", call):
+            return call.run(through or self.transmit)
 
     def now(self) -> float:
         """Return the server's time as well as it is known, in epoch seconds."""

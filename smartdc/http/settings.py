@@ -140,8 +140,6 @@ class Settings:
             raise InputError(f"pool_size must be a whole number of at least 1, got {self.pool_size!r}")
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
-        if isinstance(self.settle, bool) or not isinstance(self.settle, (int, float)) or not self.settle >= 0:
-            raise InputError(f"settle must be a non-negative number of seconds, got {self.settle!r}")
         if not isinstance(self.headers, Headers):
             object.__setattr__(self, "headers", Headers(encoding.checked_headers(self.headers)))
         if isinstance(self.settle, bool) or not isinstance(self.settle, (int, float)) or not self.settle >= 0:
@@ -159,14 +157,10 @@ class Settings:
         )
 
     def without_secrets(self) -> Settings:
-        """Return what may leave the process: no passphrase, no credentials in headers, no foreign auth, and none of
-        the parts that belong to this process: clock, adapter and random numbers.
-        """
+        """Return what may leave the process: no passphrase, and no credentials in headers or profile."""
         kept = {name: value for name, value in self.headers.items() if name.lower() not in CREDENTIALS}
         profile = self.profile and replace(self.profile, key_material=None)
-        return replace(
-            self, headers=kept, profile=profile, passphrase=None, clock=SystemClock(), rng=None, adapter=None
-        )
+        return replace(self, headers=kept, profile=profile, passphrase=None, rng=None)
 
 
 class HasSettings(Protocol):

@@ -76,6 +76,6 @@ class HasAudit(Addressable):
     __slots__ = ()
 
     @operation("MachineAudit")
-    def audit(self) -> list[AuditEntry]:
+    def audit(self) -> ResourceList[AuditEntry]:
         """List the finished actions, newest first: ``MachineAudit``."""
         return ResourceList(AuditEntry(entry) for entry in self._list("audit"))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, get_args
 
+from smartdc.core import arguments
 from smartdc.core.literals import Subresource
 from smartdc.core.operation import operation
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
@@ -325,7 +326,7 @@ def _checked(subresources: Iterable[str] | str | None) -> tuple[str, ...]:
     """Refuse names that CloudAPI does not know: it would silently ignore the whole registration."""
     if subresources is None:
         return SUBRESOURCES
-    names = tuple([subresources] if isinstance(subresources, str) else subresources)
+    names = tuple(arguments.as_list("subresources", subresources))
     unknown = [name for name in names if name not in SUBRESOURCES]
     if unknown or not names:
         raise InputError(f"subresources must be some of {', '.join(SUBRESOURCES)}, got {unknown or 'none'}")

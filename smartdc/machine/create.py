@@ -152,7 +152,7 @@ class CreatesMachines(HasMachines):
         return str(self._datacenter.volume(name).name) if is_uuid(name) else name
 
     @operation("ListMachines")
-    def machines_by_token(self, token: str) -> list[Machine]:
+    def machines_by_token(self, token: str) -> ResourceList[Machine]:
         """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
 
         There is none or one. This is how to look again after `CreateOutcomeUnknown`.

@@ -15,6 +15,7 @@ from typing import Any, cast
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import Action, DiskState
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
@@ -137,7 +138,7 @@ class HasDisks(CreatesOnce, HasJobs):
     __slots__ = ()
 
     @operation("ListMachineDisks")
-    def disks(self) -> list[Disk]:
+    def disks(self) -> ResourceList[Disk]:
         """List the disks: ``ListMachineDisks``; only bhyve machines have any."""
         return Disk.from_answers(self, self._list("disks"))
 

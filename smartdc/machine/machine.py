@@ -12,6 +12,7 @@ from smartdc.core.addresses import is_private, is_public
 from smartdc.core.answers import MachineData
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import Brand, MachineState, MachineType
 from smartdc.core.lookup import find, id_of, is_short_id, is_uuid
 from smartdc.core.operation import operation
@@ -31,6 +32,7 @@ from smartdc.machine.metadata import BOOT_SCRIPT, HasMetadata, harmless, shown, 
 from smartdc.machine.migration import HasMigration
 from smartdc.machine.nic import HasNics
 from smartdc.machine.snapshot import HasSnapshots, Snapshot
+from smartdc.machine.ssh import HasSSH
 from smartdc.machine.tag import HasTags, visible
 from smartdc.machine.vnc import HasVnc
 from smartdc.resources.firewall_rule import HasFirewallRules
@@ -54,6 +56,7 @@ class Machine(
     HasMigration,
     HasRoleTags,
     HasVnc,
+    HasSSH,
     HasLifecycle,
 ):
     """A machine, as CloudAPI last described it.
@@ -212,12 +215,13 @@ class Machine(
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave passwords, the boot script and user data behind when the machine is pickled."""
-        state = super().__getstate__()
-        data = state["_data"]
-        if "metadata" in data:
-            metadata = data["metadata"]
-            state["_data"] = {**data, "metadata": harmless(metadata) if isinstance(metadata, dict) else {}}
-        return {**state, "_credentials": None}
+        return {**super().__getstate__(), "_credentials": None}
+
+    def _without_secrets(self) -> dict[str, Any]:
+        if "metadata" not in self._data:
+            return self._data
+        metadata = self._data["metadata"]
+        return {**self._data, "metadata": harmless(metadata) if isinstance(metadata, dict) else {}}
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]
@@ -229,7 +233,7 @@ class HasMachines(ListsInPages):
     @without_frames
     @parameters_of(MachineListing)
     @operation("ListMachines")
-    def machines(self, listing: MachineListing) -> list[Machine]:
+    def machines(self, listing: MachineListing) -> ResourceList[Machine]:
         """List the machines that equal what is given, all of them: ``ListMachines``.
 
         `name` and `package` may hold ``*`` and ``?``, as in ``web-*``; `package` is a name, an id, a dict or a
@@ -283,7 +287,7 @@ class HasMachines(ListsInPages):
         cut = arguments.integers(limit=limit, offset=offset)
         return unique(self._list("machines", params={**query, **cut}), "id")
 
-    def machines_from(self, entries: Iterable[dict[str, Any]]) -> list[Machine]:
+    def machines_from(self, entries: Iterable[dict[str, Any]]) -> ResourceList[Machine]:
         """Make machines of the entries of a listing; nothing is sent."""
         return Machine.from_answers(self._datacenter, entries)
 

@@ -17,6 +17,7 @@ from smartdc.core import arguments
 from smartdc.core.answers import MigrationEstimate, MigrationEvent
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import MigrationPhase, MigrationState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
@@ -271,7 +272,7 @@ class HasMigrations(Addressable):
     """Mix-in for owners of migrations."""
 
     @operation("ListMigrations")
-    def migrations(self) -> list[Migration]:
+    def migrations(self) -> ResourceList[Migration]:
         """List the migrations that are not finalized: ``ListMigrations``."""
         return Migration.from_answers(self, self._list("migrations"))
 

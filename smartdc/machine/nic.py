@@ -10,6 +10,7 @@ from typing import Any, cast
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import NicState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
@@ -78,7 +79,7 @@ class HasNics(HasJobs):
     __slots__ = ()
 
     @operation("ListNics")
-    def nics(self) -> list[Nic]:
+    def nics(self) -> ResourceList[Nic]:
         """List the network interfaces, those that are being added too: ``ListNics``.
 
         What the machine last said of them, without a request, is ``machine["nics"]``.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from smartdc.core.answers import SnapshotData
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import SnapshotState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
@@ -106,7 +107,7 @@ class HasSnapshots(CreatesOnce, HasJobs):
     @operation("ListMachineSnapshots")
     def snapshots(
         self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
-    ) -> list[Snapshot]:
+    ) -> ResourceList[Snapshot]:
         """List the snapshots: ``ListMachineSnapshots``.
 
         `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from smartdc.core import arguments
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import KeyStatus
 from smartdc.core.lookup import MAX_DIGITS, id_of, is_short_id, only
 from smartdc.core.operation import operation
@@ -62,10 +63,8 @@ class AccessKey(Resource):
         """Delete the access key: ``DeleteAccessKey``, ``DeleteUserAccessKey``."""
         self._delete()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the secret behind when the access key is pickled."""
-        harmless = {name: value for name, value in self._data.items() if name != SECRET}
-        return {**super().__getstate__(), "_data": harmless}
+    def _without_secrets(self) -> dict[str, Any]:
+        return {name: value for name, value in self._data.items() if name != SECRET}
 
 
 class HasAccessKeys(Addressable):
@@ -74,7 +73,7 @@ class HasAccessKeys(Addressable):
     __slots__ = ()
 
     @operation("ListAccessKeys", User="ListUserAccessKeys")
-    def access_keys(self, *, sync: bool = False) -> list[AccessKey]:
+    def access_keys(self, *, sync: bool = False) -> ResourceList[AccessKey]:
         """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
 
         With `sync` CloudAPI asks its directory, not its cache.

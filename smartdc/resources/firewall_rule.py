@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource
@@ -82,7 +83,7 @@ class FirewallRule(HasRoleTags, Resource):
         self._delete()
 
     @operation("ListFirewallRuleMachines")
-    def machines(self) -> list[Machine]:
+    def machines(self) -> ResourceList[Machine]:
         """List the machines that the rule is for: ``ListFirewallRuleMachines``."""
         return self.datacenter.machines_from(self._list("machines"))
 
@@ -98,7 +99,7 @@ class HasFirewallRules(Addressable):
     @operation("ListFirewallRules", Machine="ListMachineFirewallRules")
     def firewall_rules(
         self, *, search: str | None = None, fields: Iterable[str] = ("rule", "description")
-    ) -> list[FirewallRule]:
+    ) -> ResourceList[FirewallRule]:
         """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
 
         Those for a machine are listed whether they are enabled or not, the operator's among them. `search` is a

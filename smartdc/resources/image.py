@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, cast
 from warnings import warn
@@ -12,6 +11,7 @@ from smartdc.core import arguments
 from smartdc.core.answers import Export, ImageFile
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import ImageFilter, ImageState, ImageType
 from smartdc.core.lookup import find, id_of, is_uuid, not_found, only
 from smartdc.core.operation import operation
@@ -21,6 +21,7 @@ from smartdc.core.search import is_pattern, literal_part, select
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
+from smartdc.resources.image_body import ImageChanges, NewImage, NewImageOf, account_ids
 from smartdc.resources.image_choice import newest_of_one_owner
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
@@ -28,61 +29,6 @@ from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
 __all__ = ["HasImages", "HasImaging", "Image"]
-
-
-Accounts = Iterable[str | Mapping[str, Any]]
-"""Accounts by their UUIDs, or as dicts or resources that have them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageDetails:
-    """What an image says of itself besides its name and version."""
-
-    description: str | None = None
-    homepage: str | None = None
-    eula: str | None = None
-    acl: Accounts | None = None
-    tags: Mapping[str, Any] | None = None
-
-    def body(self, name: str | None, version: str | None) -> dict[str, Any]:
-        """Return what was given, as CloudAPI takes it."""
-        strings = arguments.strings(
-            name=name, version=version, description=self.description, homepage=self.homepage, eula=self.eula
-        )
-        acl = None if self.acl is None else _accounts(self.acl)
-        return {**strings, **arguments.mappings(tags=self.tags), **wire.given(acl=acl)}
-
-
-@dataclass(frozen=True)
-class ImageChanges(ImageDetails):
-    """What can be changed of an image."""
-
-    name: str | None = None
-    version: str | None = None
-
-
-@dataclass(frozen=True)
-class NewImage(ImageDetails):
-    """What an image is created with."""
-
-    name: str
-    version: str
-    _: KW_ONLY
-    wait: bool = False
-    timeout: float | None = DEFAULT_TIMEOUT
-
-
-@dataclass(frozen=True)
-class Source:
-    """What an image is made of."""
-
-    machine: str | Mapping[str, Any]
-
-
-# A dataclass takes the fields of its last base first.
-@dataclass(frozen=True)
-class NewImageOf(NewImage, Source):
-    """What an image of a machine is created with."""
 
 
 class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
@@ -146,7 +92,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
         the same time may undo each other's change, since CloudAPI only takes whole lists.
         """
         shared = self.refresh().acl or []
-        return self.update(acl=[*shared, *_accounts([account], shared)])
+        return self.update(acl=[*shared, *account_ids([account], shared)])
 
     @operation("GetImage", "UpdateImage")
     def unshare(self, account: str | Mapping[str, Any]) -> Self:
@@ -154,7 +100,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
 
         An account that it is not shared with is an `InputError`.
         """
-        [gone], shared = _accounts([account]), self.refresh().acl or []
+        [gone], shared = account_ids([account]), self.refresh().acl or []
         if gone not in shared:
             raise InputError(f"image {self.id} is not shared with the account {gone}")
         return self.update(acl=[known for known in shared if known != gone])
@@ -218,7 +164,7 @@ class HasImages(CreatesOnce):
         *,
         search: str | None = None,
         fields: Iterable[str] = ("name", "description"),
-    ) -> list[Image]:
+    ) -> ResourceList[Image]:
         """List the images that equal what is given: ``ListImages``.
 
         Only active ones are listed unless `state` says otherwise; ``all`` lists every state. `name` may hold ``*`` and
@@ -348,7 +294,9 @@ class HasImages(CreatesOnce):
         found = text if is_uuid(text) else only(self._images_named(text, state="all"), text, "image").id
         self._delete("images", found)
 
-    def datasets(self, search: str | None = None, fields: Iterable[str] = ("description", "name")) -> list[Image]:
+    def datasets(
+        self, search: str | None = None, fields: Iterable[str] = ("description", "name")
+    ) -> ResourceList[Image]:
         """List images under their former name: ``ListImages``.
 
         .. deprecated:: 1.0
@@ -380,16 +328,6 @@ class HasImaging(Resource):
         The arguments are those of `DataCenter.create_image_from_machine`.
         """
         return self.datacenter.create_image_from_machine(self, **vars(new))
-
-
-def _accounts(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
-    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
-    if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
-        raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
-    ids = [id_of(account) for account in accounts]
-    if wrong := next((text for text in ids if not is_uuid(text)), None):
-        raise InputError(f"each account of an acl must be a UUID, got {wrong!r}")
-    return [text for text in dict.fromkeys(ids) if text not in known]
 
 
 def _active(image: Image, timeout: float | None) -> Image:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, Page, unique
@@ -50,7 +51,9 @@ class HasIPs(ListsInPages, Resource):
     __slots__ = ()
 
     @operation("ListNetworkIPs")
-    def ips(self, *, paged: bool = False, limit: int | None = None, offset: int | None = None) -> list[NetworkIP]:
+    def ips(
+        self, *, paged: bool = False, limit: int | None = None, offset: int | None = None
+    ) -> ResourceList[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.
 
         On a network that is everybody's these are the account's own. Pools have none (`InvalidArgument`).

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from smartdc.auth.ssh_key import public_blob_of
+from smartdc.auth.ssh_key import public_blob_of, public_line
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.core.search import select
-from smartdc.errors import KeyFileError
+from smartdc.http.tracebacks import without_frames
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import CreatesOnce
 
@@ -56,7 +58,7 @@ class HasSSHKeys(CreatesOnce):
         name: str | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Key]:
+    ) -> ResourceList[Key]:
         """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache.
 
         `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
@@ -70,21 +72,33 @@ class HasSSHKeys(CreatesOnce):
         name = id_of(key_id, "name", "fingerprint")
         return Key.from_answer(self, self._get("keys", name, params=arguments.flags(sync=sync)))
 
+    @without_frames
     @operation("CreateKey", User="CreateUserKey")
-    def add_key(self, key_id: str, key: str | bytes, *, attestation: Sequence[str] | None = None) -> Key:
-        """Add the public key `key` (OpenSSH's one-line form, as text or bytes) as `key_id`: ``CreateKey``, ``CreateUserKey``.
+    def add_key(
+        self,
+        key_id: str | os.PathLike[str],
+        key: str | bytes | os.PathLike[str] | None = None,
+        *,
+        attestation: Sequence[str] | None = None,
+    ) -> Key:
+        """Add a public key: ``CreateKey``, ``CreateUserKey``; ``add_key("laptop", "~/.ssh/id_ed25519.pub")``.
 
         When the answer is lost, the key is looked for before it is added again. CloudAPI may need some seconds
-        before it accepts signatures by a new key. `attestation` are the certificates, in PEM, that a token which the
-        key lives on gives for it.
+        before it accepts signatures by a new key. A private key is refused, and nothing is sent.
+
+        Args:
+            key_id: the name of the key. It may be left out: CloudAPI then takes the comment in the key as its name.
+            key: the key in OpenSSH's one-line form, as text or bytes, or the path of its file.
+            attestation: the certificates, in PEM, that a token which the key lives on gives for it.
         """
-        line = _text(key)
-        body = {**arguments.strings(name=key_id, key=line), **arguments.lists(attestation=attestation)}
+        name, source = (None, key_id) if key is None else (key_id, key)
+        line = public_line(source)
+        body = {**arguments.strings(name=name, key=line), **arguments.lists(attestation=attestation)}
         blob = public_blob_of(line)
         return self._create_once(
             lambda: Key(self, data=self._post("keys", data=body)),
             self.ssh_keys,
-            lambda known: known.name == key_id and public_blob_of(known.public_key) == blob,
+            lambda known: name in {None, known.name} and public_blob_of(known.public_key) == blob,
         )
 
     @operation("DeleteKey", User="DeleteUserKey")
@@ -104,14 +118,6 @@ class HasKeys(HasSSHKeys):
         name: str | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Key]:
+    ) -> ResourceList[Key]:
         """List the SSH keys, as `ssh_keys` with the same arguments: ``ListKeys``."""
         return self.ssh_keys(sync=sync, name=name, search=search, fields=fields)
-
-
-def _text(key: str | bytes) -> str:
-    """Return a key as text, and never quote it: it may be a private one."""
-    try:
-        return key.decode() if isinstance(key, bytes) else key
-    except UnicodeDecodeError:
-        raise KeyFileError("not a public key: these bytes are not UTF-8 text") from None

@@ -8,6 +8,7 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
@@ -108,7 +109,7 @@ class HasNetworks(Addressable):
         *,
         fabric: bool = False,
         name: str | None = None,
-    ) -> list[Network]:
+    ) -> ResourceList[Network]:
         """List the networks and pools, or only the networks on the account's fabric: ``ListNetworks``.
 
         Pools look like networks; their members are not listed. `name` may hold ``*`` and ``?``, and `search` is a

@@ -9,6 +9,7 @@ from smartdc.core import arguments
 from smartdc.core.answers import PackageDisk
 from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import Brand
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
@@ -75,7 +76,7 @@ class HasPackages(Addressable):
         brand: Brand | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Package]:
+    ) -> ResourceList[Package]:
         """List the packages that equal what is given: ``ListPackages``.
 
         `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``, and `lwps` counts threads. `name` may hold

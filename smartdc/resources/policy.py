@@ -8,6 +8,7 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource, listed
@@ -58,7 +59,7 @@ class HasPolicies(CreatesOnce):
     @operation("ListPolicies")
     def policies(
         self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
-    ) -> list[Policy]:
+    ) -> ResourceList[Policy]:
         """List the policies: ``ListPolicies``.
 
         `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns, names_of
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import complete_id, id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource, listed
@@ -83,7 +84,7 @@ class HasRoles(CreatesOnce):
     @operation("ListRoles")
     def roles(
         self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
-    ) -> list[Role]:
+    ) -> ResourceList[Role]:
         """List the roles: ``ListRoles``.
 
         `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.

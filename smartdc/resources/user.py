@@ -10,6 +10,7 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import age, in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.parameters import parameters_of
@@ -116,7 +117,7 @@ class HasUsers(CreatesOnce):
     @operation("ListUsers")
     def users(
         self, *, login: str | None = None, search: str | None = None, fields: Iterable[str] = ("login",)
-    ) -> list[User]:
+    ) -> ResourceList[User]:
         """List the users: ``ListUsers``.
 
         `login` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.

@@ -8,6 +8,7 @@ from typing import Any, Self
 from smartdc.core import arguments
 from smartdc.core.cells import in_columns
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
@@ -54,7 +55,7 @@ class Vlan(CreatesOnce, Resource):
         self._delete()
 
     @operation("ListFabricNetworks")
-    def networks(self) -> list[Network]:
+    def networks(self) -> ResourceList[Network]:
         """List the networks on the VLAN: ``ListFabricNetworks``."""
         return Network.from_answers(self.datacenter, self._list("networks"))
 
@@ -130,7 +131,7 @@ class HasVlans(CreatesOnce):
     @operation("ListFabricVLANs")
     def vlans(
         self, *, name: str | None = None, search: str | None = None, fields: Iterable[str] = ("name",)
-    ) -> list[Vlan]:
+    ) -> ResourceList[Vlan]:
         """List the VLANs: ``ListFabricVLANs``.
 
         `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.

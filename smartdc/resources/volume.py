@@ -12,6 +12,7 @@ from smartdc.core import arguments
 from smartdc.core.answers import VolumeSize
 from smartdc.core.cells import age, in_columns, mebibytes
 from smartdc.core.field import Field
+from smartdc.core.listing import ResourceList
 from smartdc.core.literals import VolumeState, VolumeType
 from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
@@ -100,7 +101,7 @@ class HasVolumes(CreatesOnce):
         predicate: str | Mapping[str, Any] | None = None,
         search: str | None = None,
         fields: Iterable[str] = ("name",),
-    ) -> list[Volume]:
+    ) -> ResourceList[Volume]:
         """List the volumes that equal what is given: ``ListVolumes``.
 
         Failed ones are listed only where `state` or `predicate` asks for them. `name` may hold ``*`` and ``?``,

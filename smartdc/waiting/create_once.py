@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
-from smartdc.http import status_line
+from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock
 from smartdc.waiting.progress import Progress, reporter
 
@@ -116,6 +116,7 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
+@tracing.traced("create", lambda *_, watcher=NOBODY, **__: watcher)
 def create_once(
     send: Callable[[], T],
     find: Callable[[], list[T]],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from smartdc.errors import InputError, WaitTimeout
-from smartdc.http import status_line
+from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
@@ -29,6 +29,7 @@ LONGEST_PAUSE = 30.0
 """Seconds to which the pauses grow while checks keep failing."""
 
 
+@tracing.traced("wait", lambda resource, *_, **__: resource)
 def poll(
     resource: Waitable,
     check: Callable[[], T | None],

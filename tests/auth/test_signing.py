@@ -313,7 +313,7 @@ def test_auth_of_requests_alone(tmp_path: Path, form: str) -> None:
     cloud, path = Emulator(clock=WallClock()), tmp_path / "id_rsa"
     path.touch(0o600)
     path.write_text(str(cloud.private_key))
-    secret = {"path": str(path), "text": str(cloud.private_key), "signer": load_private_key(path)}[form]
+    secret: Any = {"path": str(path), "text": str(cloud.private_key), "signer": load_private_key(path)}[form]
     auth = HTTPSignatureAuth(key_id=cloud.key_id, secret=secret)
     with requests.Session() as session:
         session.mount("http://", EmulatorAdapter(cloud))

@@ -99,9 +99,22 @@ def test_nothing_is_wider_than_80_columns(played: str) -> None:
     assert max(map(len, played.splitlines())) <= 80
 
 
-def test_the_last_line_can_be_typed_as_it_stands(played: str) -> None:
-    """What to do next is a command with the Python that runs the tour."""
-    assert played.splitlines()[-1] == "Try it yourself:  python3 -m smartdc shell --emulator"
+@pytest.mark.parametrize(
+    ("typed", "argv0", "shown"),
+    [
+        (["python3", "-m", "smartdc", "tour"], "/lib/smartdc/__main__.py", "python3 -m smartdc"),
+        (["/venv/bin/python", "venv/bin/smartdc", "tour"], "venv/bin/smartdc", "venv/bin/smartdc"),
+    ],
+)
+def test_the_last_line_can_be_typed_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], argv0: str, shown: str
+) -> None:
+    """What to do next begins as what was typed."""
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    monkeypatch.setattr(sys, "argv", [argv0, "tour"])
+    assert tour.main([], "Count.\n\n>>> dc.num_machines()\n0\n", VirtualClock()) == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == f"Try it yourself:  {shown} shell --emulator"
 
 
 def test_the_picture_shows_the_tour_as_it_is(played: str) -> None:

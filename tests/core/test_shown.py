@@ -76,7 +76,7 @@ def test_ipython_shows_tables_but_not_within_something_else(dc: DataCenter, mach
     """`_repr_pretty_` is the table of a list and the fields of a resource."""
     machines = dc.machines()
 
-    assert pretty(machines) == machines.as_text()  # type: ignore[attr-defined]
+    assert pretty(machines) == machines.as_text()
     assert pretty(machine) == machine.as_text()
     assert pretty([machine]) == f"[{machine!r}]"
     assert pretty({"machines": machines}) == f"{{'machines': [{machine!r}]}}"
@@ -105,7 +105,7 @@ def test_rich_takes_nothing_for_markup(offline_machine: Callable[..., Machine]) 
 
 def test_a_notebook_shows_tables(dc: DataCenter, machine: Machine) -> None:
     """`_repr_html_` is the table of a list and the fields of a resource."""
-    assert "<th>address</th>" in (dc.machines()._repr_html_() or "")  # type: ignore[attr-defined]
+    assert "<th>address</th>" in (dc.machines()._repr_html_() or "")
     assert f"<th>primary_ip</th><td>{machine.primary_ip}</td>" in (machine._repr_html_() or "")
 
 

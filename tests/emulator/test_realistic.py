@@ -11,7 +11,7 @@ import pytest
 from kits.emulator_signer import Asker
 from smartdc import DataCenter
 from smartdc.emulator import AfterSeconds, Emulator
-from smartdc.emulator.__main__ import _emulator, _options
+from smartdc.emulator.__main__ import _emulator, options
 from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.state.transitions import SECONDS, USUAL_SECONDS
 
@@ -59,8 +59,8 @@ def test_marker_switches_it_off(cloudapi: Emulator) -> None:
 
 def test_command_can_be_realistic() -> None:
     """``--realistic`` throttles, and takes more time for some jobs than for others."""
-    realistic = _emulator(_options().parse_args(["--realistic"]))
-    usual = _emulator(_options().parse_args([]))
+    realistic = _emulator(options().parse_args(["--realistic"]))
+    usual = _emulator(options().parse_args([]))
     assert (realistic.state.settings.throttle, usual.state.settings.throttle) == (Throttle(30, 10), None)
     assert realistic.transitions.policies["provision"] == AfterSeconds(SECONDS["provision"])
     assert not usual.transitions.policies

@@ -13,7 +13,8 @@ EMULATOR = PACKAGE / "emulator"
 CLIENT_FLOORS = (
     "__main__",
     "commands",
-    "bridges cloud rehearsal",
+    "bridges",
+    "cloud rehearsal",
     "datacenter",
     "fleet",
     "machine",
@@ -26,11 +27,11 @@ CLIENT_FLOORS = (
 EMULATOR_FLOORS = (
     "__main__ pytest_plugin",
     "app",
-    "controls nouns",
+    "controls environment nouns",
     "resources",
     "machine",
     "pipeline",
-    "doors",
+    "doors page",
     "faults signature state",
     "grammar",
     "core __init__",

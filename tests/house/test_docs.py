@@ -27,12 +27,14 @@ from kits.docs import (
     documented_classes,
     prose,
     public_classes,
+    requests_on,
     table,
     written_table,
 )
 from smartdc import DataCenter, emulator
 from smartdc.emulator import Emulator, Server, VirtualClock
 
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -101,11 +103,14 @@ def run_tests(block: Block) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=relative)
 def test_the_code_on_a_page_runs(page: Path, names: dict[str, Any]) -> None:
-    """Every block of Python on a page does what the page says, from the first to the last."""
+    """Every block of Python on a page does what the page says, from the first to the last, and sends what it says."""
     found = [block for block in blocks(page) if block.reason is None]
     add_machine(names, found)
+    emulator = names["cloud"]  # a page may have another use for the name
     for block in found:
         run(block, names)
+    sent = {f"{asked.method} {re.sub(UUID, 'ID', asked.path)}" for asked in emulator.trace}
+    assert set(requests_on(page)) <= sent
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

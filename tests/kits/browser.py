@@ -45,10 +45,12 @@ _UNTIL = """new Promise(done => {
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run a browser with an empty profile while a with-block lasts."""
+def chromium(**addresses: str) -> Iterator[Browser]:
+    """Run a browser with an empty profile while a with-block lasts; it finds hosts at these addresses, and no others."""
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
+        rules = [f"MAP {host} {address}" for host, address in addresses.items()]
         arguments = [str(PROGRAM), *_ARGUMENTS, f"--user-data-dir={profile}"]
+        arguments.append(f"--host-resolver-rules={', '.join([*rules, 'MAP * ~NOTFOUND', 'EXCLUDE 127.0.0.1'])}")
         if os.geteuid() == 0:  # Chromium has no sandbox for root
             arguments.append("--no-sandbox")
         with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -137,10 +139,19 @@ class Page:
         """Return the text that can be seen of the first element that a selector finds."""
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
 
-    def press(self, key: str, *, code: int = 0) -> None:
-        """Press a key."""
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+    def text_of_frame(self) -> str:
+        """Return the text of the first frame in the page, which may be of another origin."""
+        frame = self.call("Page.getFrameTree")["frameTree"]["childFrames"][0]["frame"]["id"]
+        world = self.call("Page.createIsolatedWorld", frameId=frame)["executionContextId"]
+        found = self.call("Runtime.evaluate", expression="document.body.innerText", contextId=world)
+        return str(found["result"]["value"])
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other: characters, or names such as ``Escape``."""
+        for key in keys:
+            text = {"text": key} if len(key) == 1 else {}
+            self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+            self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def complaints(self) -> list[str]:
         """Return what the page's console has as errors: violations of a content security policy among them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kits.campaign import CREATE, Harness, Injection, Operation, Target
-from smartdc import CreateOutcomeUnknown, SmartDCError
+from smartdc import CreateOutcomeUnknown, SmartDCError, Throttled
 
 GRACE = 0.25
 """Seconds by which a call may miss its deadline: what a busy machine needs to notice."""
@@ -19,6 +19,7 @@ VIOLATIONS = {
     "late": "a call went on past its deadline",
     "false success": "reported as done, and was not",
     "false refusal": "reported as not done, and was",
+    "throttled": "CloudAPI's throttle cost a call",
     "lost": "a machine is not in hand, though a careful client would have it",
     "next call wrong": "the next call on the same client did not show what is there",
 }
@@ -117,6 +118,7 @@ class Outcome:
             "foreign exception": self.failed and not isinstance(self.result, SmartDCError),
             "false success": not self.failed and not self._done(),
             "false refusal": self.failed and self._denied(),
+            "throttled": isinstance(self.result, Throttled) and all(mode.times for mode in self.injections),
             "lost": create_failed and self._was_attainable(),
         }
 

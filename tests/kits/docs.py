@@ -89,6 +89,11 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
+def requests_on(page: Path) -> list[str]:
+    """Return the request lines of the account `demo` that a page shows by themselves."""
+    return re.findall(r"^((?:GET|HEAD|POST|PUT|DELETE) /demo/\S*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def prose(page: Path) -> str:
     """Return the text of a page without its fenced blocks."""
     return _FENCED.sub("", page.read_text(encoding="utf-8"))

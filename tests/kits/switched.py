@@ -1,19 +1,29 @@
-"""A server whose answers belong to other requests, and signals that come at random moments."""
+"""A server that answers what it should not, and signals that come at random moments."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 from kits.campaign import FailureMode, Harness, Injection, ShortPauses, Target, TimedDataCenter
 from kits.http import Line, RawServer
 from kits.mutation import parsed, written
+from smartdc.emulator.core.message import Response
 
-__all__ = ["SIGNALS", "SWITCHED", "Alarm", "SwitchedHarness", "interrupted"]
+__all__ = [
+    "SIGNALS",
+    "SWITCHED",
+    "UNLISTED",
+    "Alarm",
+    "SwitchedHarness",
+    "interrupted",
+]
 
 SWITCHED = [
     FailureMode("the answer to the request before", "swapped"),
@@ -21,9 +31,15 @@ SWITCHED = [
 ]
 """What a proxy that mixes up its connections does."""
 
+UNLISTED = [
+    FailureMode("lost, and listed after 10 s", "unlisted", options={"seconds": 10.0}),
+    FailureMode("lost, and not listed", "unlisted", fatal=True, options={"seconds": 1e6}),
+]
+"""What a create may meet whose machine is made: no answer, and listings that lag behind."""
+
 
 class SwitchedHarness(Harness):
-    """A harness whose server answers a request with what belongs to the one before it."""
+    """A harness whose server answers a request with what belongs to the one before it, or hides what it made."""
 
     def __init__(self) -> None:
         super().__init__("adapter")
@@ -31,6 +47,7 @@ class SwitchedHarness(Harness):
         self._mode: Injection | None = None
         self._left = 0
         self._before = b""
+        self._hidden_until = 0.0
 
     def __enter__(self) -> Self:
         """Open the door."""
@@ -58,19 +75,37 @@ class SwitchedHarness(Harness):
             yield
         finally:
             self._mode = None
+            self._hidden_until = 0.0
 
     def _act(self, line: Line) -> bool:
-        """Answer a request; a swapped answer loses its own, and a copy comes before it."""
-        mine = written(self.cloud.handle(parsed(line.request)))
+        """Answer a request; a swapped answer loses its own, a copy comes before it, and a hidden machine is left out."""
+        answer = self.cloud.handle(parsed(line.request))
+        operation, mode = self.cloud.trace[-1].operation, self._mode
+        if mode and mode.mode.kind == "unlisted":
+            if operation == "CreateMachine" and answer.status == 201 and not self._hidden_until:
+                self._hidden_until = self.clock.time() + mode.mode.options["seconds"]
+                return False
+            if operation == "ListMachines" and self.clock.time() < self._hidden_until:
+                answer = without_created(answer)
+            line.send(written(answer))
+            return True
+        mine = written(answer)
         before, self._before = self._before, mine
-        mode = self._mode
-        chosen = mode and mode.operation in {"*", self.cloud.trace[-1].operation}
+        chosen = mode and mode.operation in {"*", operation}
         if mode and chosen and before and self._left > 0:
             self._left -= 1
             line.send(before if mode.mode.kind == "swapped" else before + mine)
         else:
             line.send(mine)
         return True
+
+
+def without_created(answer: Response) -> Response:
+    """Return a listing without the second machines."""
+    body = json.dumps([machine for machine in json.loads(answer.body) if machine["name"] != "web-2"]).encode()
+    own = {"content-length": str(len(body)), "x-resource-count": str(len(json.loads(body)))}
+    kept = [(name, own.get(name.lower(), value)) for name, value in answer.headers if name.lower() != "content-md5"]
+    return replace(answer, headers=kept, body=body)
 
 
 class Alarm(Exception):

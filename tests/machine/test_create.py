@@ -304,6 +304,7 @@ def test_wait_ends_with_the_timeout(create: Creator, cloud: Emulator) -> None:
     cloud.transitions.policy = AfterSeconds(30)
     with pytest.raises(WaitTimeout, match=r"web-1.*is not running after 10 s") as caught:
         create(wait=True, timeout=10)
+    assert isinstance(caught.value.resource, Machine)
     assert caught.value.resource.state == "provisioning"
 
 

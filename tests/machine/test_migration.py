@@ -298,6 +298,7 @@ def test_phase_that_fails(machine: Machine, cloud: Emulator, phase: str) -> None
     with pytest.raises(WaitFailed, match=f"is failed: failed to {phase} migration instance - no space left") as caught:
         all_of_it()
     failed = caught.value.resource
+    assert isinstance(failed, Migration)
     assert (failed.state, failed.progress_history[-1]["error"]) == ("failed", "no space left")
     assert failed.phase == {"begin": "begin", "sync": "sync", "switch": "sync"}[phase]
     if phase == "begin":

@@ -10,6 +10,7 @@ import gc
 import itertools
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,8 @@ import pytest
 from kits.campaign import CREATE, FAILURE_MODES, OPERATIONS, FailureMode, Harness, Injection, Operation, Target
 from kits.campaign_report import Report, run_operation, run_scenario
 from kits.limits import descriptors, join_all_but
-from kits.switched import SIGNALS, SWITCHED, Alarm, SwitchedHarness, interrupted
+from kits.silent_agent import SILENT, SilentAgentHarness
+from kits.switched import SIGNALS, SWITCHED, UNLISTED, Alarm, SwitchedHarness, interrupted
 from kits.thorough import THOROUGH, amount
 from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.faults.plan import KINDS
@@ -40,6 +42,9 @@ EXCEPTIONS: dict[signal.Signals, type[BaseException]] = {
     signal.SIGTERM: SystemExit,
     signal.SIGALRM: Alarm,
 }
+
+THROTTLE = Throttle(burst=30, rate=10)
+"""CloudAPI's own."""
 
 PARALLEL = 8
 """How many scenarios run at the same time where all they do is wait."""
@@ -100,8 +105,10 @@ def run_random_sequence(harness: Harness, chance: random.Random) -> Report:
     last = [operation for operation in OPERATIONS if operation.name == "delete"]
     order = [operation for operation in chance.sample(OPERATIONS, len(OPERATIONS)) if operation not in last] + last
     with harness.target() as target:
-        # Half of them under CloudAPI's throttle, by real deadlines; a call that this costs is a violation.
-        target.cloud.state.settings.throttle = chance.choice([None, Throttle(burst=30, rate=10)])
+        # Half of them under CloudAPI's throttle, its burst spent, by real deadlines; a call that this costs is a violation.
+        target.cloud.state.settings.throttle = chance.choice([None, THROTTLE])
+        for _ in range(THROTTLE.burst if target.cloud.state.settings.throttle else 0):
+            target.client.num_machines()
         for operation in order:
             injections = tuple(
                 Injection(
@@ -221,6 +228,23 @@ def test_over_the_wire_whatever_is_answered_to_others(report: Report) -> None:
             report.add(run_scenario(harness, operation, Injection(mode, "*", times)))
 
 
+@pytest.mark.parametrize("mode", UNLISTED, ids=lambda mode: mode.name)
+def test_over_the_wire_whatever_is_not_listed(report: Report, mode: FailureMode) -> None:
+    """A machine that lists do not show when the answer to its create is lost is found, or told with its token."""
+    with SwitchedHarness() as harness:
+        report.add(run_scenario(harness, CREATE, Injection(mode, "*")))
+    assert report.ends == {"CreateOutcomeUnknown" if mode.fatal else "success": 1}
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no Unix sockets")
+def test_over_the_wire_whatever_the_agent_does_not_say(report: Report) -> None:
+    """An agent that falls silent costs a call its deadline and no more; nothing is sent, and the next one works."""
+    with SilentAgentHarness() as harness:
+        for operation, times in zip(OPERATIONS, itertools.cycle([1, None]), strict=False):
+            report.add(run_scenario(harness, operation, Injection(SILENT, "*", times)))
+    assert report.ends == {"AgentError": len(OPERATIONS)}
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -247,6 +271,11 @@ def test_random_failures(report: Report, request: pytest.FixtureRequest) -> None
     """The same with random failures two at a time, one operation after the other with the same client."""
     calls = request.config.getoption("--campaign")
     chance = random.Random(calls)  # noqa: S311 (a seed, so that a run can be repeated)
-    with Harness("adapter") as adapter, Harness("http") as http:
+    with Harness("adapter") as adapter, Harness("http") as http, SwitchedHarness() as switched:
         while report.calls < calls:
             report.add(run_random_sequence(chance.choice([adapter, http]), chance))
+            operation, mode = chance.choice(
+                [*itertools.product(OPERATIONS, SWITCHED), *((CREATE, m) for m in UNLISTED)]
+            )
+            times = 1 if mode in UNLISTED else chance.choice([1, 2, 3])
+            report.add(run_scenario(switched, operation, Injection(mode, "*", times)))

@@ -29,6 +29,7 @@ from smartdc import (
     WaitError,
 )
 from smartdc.emulator import Emulator, Fault, VirtualClock
+from smartdc.http.invocation import command_line
 
 AFTER = ("reset", "close", "truncate", "empty", "garbage", "html", "status")
 BEFORE = ("reset", "close", "html", "status")
@@ -216,6 +217,7 @@ def test_what_fails_after_a_create_names_the_machine(cloud: Emulator, dc: DataCe
     with pytest.raises(WaitError, match="was created, but then") as caught:
         dc.create_machine(**SPEC, **more)
 
+    assert isinstance(caught.value.resource, Machine)
     assert [caught.value.resource.id] == list(cloud.state.machines)
 
 
@@ -524,5 +526,5 @@ def test_what_surely_never_left_is_sent_again_at_once(cloud: Emulator, dc: DataC
 def test_a_401_names_the_doctor(cloud: Emulator, dc: DataCenter) -> None:
     """Whoever is refused is told of the command that finds out why."""
     cloud.faults.add(Fault(status=401, code="InvalidCredentials", message="The signature is wrong", times=None))
-    with pytest.raises(InvalidCredentials, match="The signature is wrong; python -m smartdc doctor finds out why"):
+    with pytest.raises(InvalidCredentials, match=f"The signature is wrong; {command_line('doctor')} finds out why"):
         dc.account()

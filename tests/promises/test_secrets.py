@@ -489,17 +489,20 @@ def test_pickles(setup: Setup, tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text(str(setup.cloud.private_key))
     path.chmod(0o600)
-    clients = [
-        setup.client(secret=secret, passphrase=PASSPHRASE, clock=setup.cloud.clock)
-        for secret in (str(setup.cloud.private_key), path, str(setup.cloud.private_key).encode(), setup.signer)
-    ]
-    for client in clients:
-        client.account()
+    client = setup.client(secret=path, passphrase=PASSPHRASE, clock=None, adapter=None)
+    used = setup.client(secret=path, passphrase=PASSPHRASE)
+    used.account()
+    for secret in (str(setup.cloud.private_key), str(setup.cloud.private_key).encode(), setup.signer):
+        with pytest.raises(TypeError, match="the path of the key's file") as refused:
+            pickle.dumps(setup.client(secret=secret))
+        assert setup.secrets.seen_in(shown_by(refused.value)) == set()
     with pytest.raises(SmartDCError) as caught:
         setup.create(name="web-1")
     key = setup.dc.create_access_key()
     setup.secrets.texts.add(str(key.secret))
-    for thing in [*clients, setup.machine(), clients[0].machine("web-1", credentials=True), key, caught.value]:
+    machine = Machine(client, data=setup.machine())
+    key._parent = client
+    for thing in [client, used.auth, machine, key, caught.value]:
         pickled = pickle.dumps(thing)
         assert setup.secrets.seen_in(pickled.decode("latin-1")) == set()
         assert setup.secrets.seen_in(pickled.decode("utf-8", "replace")) == set()

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from kits.cloud import account, sent
 from smartdc import DataCenter, InvalidArgument, InvalidCredentials, Key, KeyFileError
@@ -76,6 +85,71 @@ def test_bytes_that_are_no_text(dc: DataCenter, cloud: Emulator) -> None:
     with pytest.raises(KeyFileError, match="not a public key: these bytes are not UTF-8 text"):
         dc.add_key("laptop", b"\xff\xfesecret")
     assert not cloud.trace
+
+
+@pytest.mark.parametrize("given", ["path", "text", "home"])
+def test_add_key_from_its_file(dc: DataCenter, cloud: Emulator, tmp_path: Path, given: str) -> None:
+    """The path of a public key's file does as well; without a name CloudAPI takes the comment."""
+    line = public_line("bob-laptop")
+    folder = Path.home() if given == "home" else tmp_path
+    file = folder / "id_ed25519.pub"
+    file.write_text(f"{line}\n")
+    source: Any = {"path": file, "text": str(file), "home": "~/id_ed25519.pub"}[given]
+
+    assert dc.add_key(source).name == "bob-laptop"
+    assert sent(cloud, "CreateKey")[2] == {"key": line}
+    dc.delete_key("bob-laptop")
+    assert dc.add_key("laptop", source).public_key == line
+    file.unlink()
+
+
+def private_keys() -> dict[str, bytes]:
+    """Return private keys in the formats that people have them in."""
+    key, none = Ed25519PrivateKey.generate(), NoEncryption()
+    rsa_key = rsa.generate_private_key(65537, 2048)
+    pem = {name: (Encoding.PEM, getattr(PrivateFormat, name)) for name in ("OpenSSH", "PKCS8", "TraditionalOpenSSL")}
+    found = {name: rsa_key.private_bytes(*how, none) for name, how in pem.items()}
+    found["encrypted"] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    found["DER"] = rsa_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, none)
+    found["PuTTY"] = b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPrivate-Lines: 1\nAAAAIC\n"
+    found["SSH2"] = b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----\n"
+    found["SSH1"] = b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0\0"
+    body = b"".join(found["OpenSSH"].splitlines()[1:-1])
+    found["without its first line"] = body
+    found["behind a public key"] = public_line().encode() + b"\n" + body
+    found["in a comment"] = public_line().encode() + b" " + body
+    found["in two lines"] = public_line().encode() + b"\n" + found["PKCS8"].splitlines()[1]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret"), private_keys().items(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_private_key_is_refused(dc: DataCenter, cloud: Emulator, tmp_path: Path, kind: str, secret: bytes) -> None:
+    """Its text, its bytes and its file, before a byte is sent; the error quotes nothing of it."""
+    file = tmp_path / "id_rsa"
+    file.write_bytes(secret)
+    sources: list[Any] = [secret, file, str(file)]
+    if kind != "DER":
+        sources.append(secret.decode())
+    for source in sources:
+        with pytest.raises(KeyFileError) as refusal:
+            dc.add_key("laptop", source)
+        text = "".join(traceback.format_exception(refusal.value))
+        assert not any(line.decode("latin-1") in text for line in secret.split() if len(line) > 20)
+    assert not cloud.trace
+
+
+def test_a_private_key_is_told_from_other_nonsense(dc: DataCenter, tmp_path: Path) -> None:
+    """Whoever forgot the ending is told so, and so is who mistyped it."""
+    file = tmp_path / "id_rsa"
+    file.write_bytes(private_keys()["OpenSSH"])
+    with pytest.raises(KeyFileError, match=rf"{file} is a private key, .* give its public key: {file}\.pub"):
+        dc.add_key(file)
+    with pytest.raises(KeyFileError, match=r"id_dsa\.pub cannot be read: No such file"):
+        dc.add_key(str(tmp_path / "id_dsa.pub"))
+    with pytest.raises(KeyFileError, match="more than 65,536 bytes"):
+        dc.add_key(Path("/dev/zero"))
 
 
 def test_add_key_a_second_time(dc: DataCenter, laptop: Key) -> None:

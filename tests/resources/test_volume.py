@@ -115,6 +115,7 @@ def test_create_volume_that_fails(dc: DataCenter, cloud: Emulator) -> None:
     cloud.transitions.fail("create_volume")
     with pytest.raises(WaitFailed, match=r"volume data \(.*\) cannot become ready: it is failed") as caught:
         dc.create_volume("data", wait=True)
+    assert isinstance(caught.value.resource, Volume)
     assert caught.value.resource.state == "failed"
     assert (dc.volumes(), names(dc.volumes(state="failed"))) == ([], ["data"])
 
@@ -124,6 +125,7 @@ def test_create_volume_waits_no_longer_than_that(dc: DataCenter, cloud: Emulator
     cloud.transitions.policy = ByScript()
     with pytest.raises(WaitTimeout, match=r"volume data \(.*\) is not ready after 20 s") as caught:
         dc.create_volume("data", wait=True, timeout=20)
+    assert isinstance(caught.value.resource, Volume)
     assert caught.value.resource.name == "data"
     assert 20 <= cloud.clock.monotonic() < 21
 

@@ -1,6 +1,7 @@
-"""The check of the Host header: only requests to a loopback name are answered.
+"""The checks of Host and Origin: only requests to a loopback name are answered, and controls only to pages of ours.
 
-This protects from DNS rebinding, by which a web page makes a browser send requests here under the page's own host name.
+The first protects from DNS rebinding, by which a web page makes a browser send requests here under the page's own host
+name, and the second from what a page sends here as such.
 """
 
 from smartdc.emulator.core.message import IN_PROCESS_HOST, Request
@@ -20,3 +21,10 @@ def check_host(request: Request) -> None:
             "MisdirectedRequestError",
             f"unknown host {request.host!r}; expected one of {', '.join(sorted(HOSTS))}",
         )
+
+
+def check_origin(request: Request) -> None:
+    """Refuse what a browser sends for a page of another origin with a 403; other programs say nothing of origins."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
+    if origin not in (None, f"{request.scheme}://{request.host}") or site not in ("none", "same-origin"):
+        raise ApiError(403, "NotAuthorized", "this is for no pages of other origins")

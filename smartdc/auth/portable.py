@@ -1,0 +1,36 @@
+"""Say what of a data centre can go to another process, and refuse what could not work there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smartdc.auth.identity import Identity
+from smartdc.http.clock import SystemClock
+
+if TYPE_CHECKING:
+    from smartdc.http.settings import Settings
+
+__all__ = ["portable"]
+
+
+def portable(settings: Settings) -> Settings:
+    """Return settings without secrets, for a pickle; TypeError where a data centre with these could not make a call.
+
+    A key that is named by a path, or is in the ssh-agent, is found again where it is unpickled.
+    """
+    if reason := _why_not(settings):
+        raise TypeError(f"this DataCenter cannot be pickled: {reason}")
+    return settings.without_secrets()
+
+
+def _why_not(settings: Settings) -> str | None:
+    auth = settings.auth
+    if auth is not None and not isinstance(auth, Identity):
+        return "its auth= would not come along; make it where it is needed, or give key_id= and the path of a key"
+    if auth is not None and not auth.is_found_again:
+        return "its key was given as text or as an object; give the path of the key's file as secret=, or use the ssh-agent"
+    if settings.adapter is not None:
+        return "its adapter= belongs to this process; make the DataCenter where it is needed"
+    if not isinstance(settings.clock, SystemClock):
+        return "its clock= belongs to this process; make the DataCenter where it is needed"
+    return None

@@ -1,0 +1,1 @@
+"""What speaks to other tools, in their own formats."""

@@ -1,0 +1,1 @@
+"""Plugins that Ansible loads from this folder by itself; nothing here imports them."""

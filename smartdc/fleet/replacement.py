@@ -1,0 +1,120 @@
+"""Replace machines: a new one like each is made, found healthy, and takes its name; the old one stays, stopped.
+
+Nothing happens to the old machine before the new one runs and is healthy. What is not taken along has to be named by
+whoever wants to lose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from smartdc.core import arguments
+from smartdc.errors import APIError, InputError
+from smartdc.fleet.actions import changing_state, renaming
+from smartdc.fleet.creation import created
+from smartdc.fleet.options import Options
+from smartdc.fleet.run import Run
+from smartdc.fleet.step import Work
+from smartdc.machine.body import NewMachine, machine_body
+from smartdc.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["LOSSES", "Replacement", "check_losses", "replaced"]
+
+LOSSES = {
+    "data": "what is on its disks",
+    "dataset": "its delegated dataset",
+    "addresses": "an address that is reserved for it",
+}
+"""What cannot be taken along, by the words that `losing` takes."""
+
+NOT_COPIED = ("credentials", "root_authorized_keys")
+"""Metadata that CloudAPI makes itself."""
+
+
+@dataclass(frozen=True)
+class Replacement(Options):
+    """The options of `Fleet.replace`."""
+
+    image: str | Mapping[str, Any]
+    package: str | Mapping[str, Any] | None = None
+    losing: Iterable[str] = ()
+    delete_old: bool = False
+    expect: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would lose something that was not named, before a byte is sent."""
+        super().__post_init__()
+        losing = set(arguments.lists(losing=self.losing)["losing"])
+        if unknown := losing - LOSSES.keys():
+            raise InputError(f"losing takes {', '.join(LOSSES)}, got {', '.join(sorted(unknown))}")
+        if "data" not in losing:
+            raise InputError(
+                "the new machine begins with an empty disk: what is on the old one's disks is not taken along; "
+                "say losing={'data'} where nothing there is needed"
+            )
+        if self.delete_old and self.healthy is None:
+            raise InputError("delete_old needs healthy=, which finds out whether the new machine does its work")
+
+
+def check_losses(dc: DataCenter, machines: Iterable[Machine], options: Replacement) -> None:
+    """Refuse to replace machines with what is not named in `losing`, before any of them is replaced."""
+    losing = set(options.losing)
+    for machine in machines:
+        if machine.get("delegate_dataset") and "dataset" not in losing:
+            raise _refusal(machine, "dataset")
+        if "addresses" not in losing and any(_is_reserved(dc, nic) for nic in machine.nics()):
+            raise _refusal(machine, "addresses")
+        if options.delete_old and machine.get("deletion_protection"):
+            raise InputError(f"{machine.describe()} has deletion protection, and delete_old would delete it")
+
+
+def _refusal(machine: Machine, loss: str) -> InputError:
+    return InputError(
+        f"{machine.describe()} has {LOSSES[loss]}, which is not taken along: nothing was done; "
+        f"say losing={{'{loss}'}} where that is not needed"
+    )
+
+
+def _is_reserved(dc: DataCenter, nic: Mapping[str, Any]) -> bool:
+    """Return whether an address was reserved; on networks that are everybody's none can be."""
+    try:
+        return bool(dc.network(nic["network"]).ip(nic["ip"]).reserved)
+    except APIError:
+        return False
+
+
+def replaced(options: Replacement, run: Run, old: Machine) -> Work:
+    """Replace one machine; every part is in the journal, and the old machine is touched last."""
+    name = str(run.journal.header["machines"][old.id])
+    key = old.id
+    networks = list(old.networks or ()) or None
+    body = machine_body(_like(old, options.package), image=run.journal.header["image"], networks=networks)
+    new: Machine = yield from created(run, key, {**body, "name": f"{name}-new-{old.id[:8]}"})
+    yield from run.healthy(key, new)
+    yield from run.acted(key, renaming(old, f"{name}-old-{old.id[:8]}"), "rename old")
+    yield from run.acted(key, renaming(new, name), "rename new")
+    if old.state != "stopped" or run.journal.past(key, "stop"):
+        yield from run.acted(key, changing_state("stop", old))
+    if options.delete_old:
+        yield from run.acted(key, changing_state("destroy", old))
+    return new
+
+
+def _like(old: Machine, package: str | Mapping[str, Any] | None) -> NewMachine:
+    """Return what makes a machine like another; the token and the cloud's own tags belong to the old one."""
+    tags = {tag: value for tag, value in old.tags.items() if not tag.startswith("triton.")}
+    metadata = {key: value for key, value in (old.get("metadata") or {}).items() if key not in NOT_COPIED}
+    return NewMachine(
+        package=package or old.package or None,
+        tags=tags,
+        metadata=metadata,
+        firewall_enabled=old.firewall_enabled,
+        deletion_protection=old.deletion_protection or None,
+        delegate_dataset=old.delegate_dataset or None,
+        brand=old.brand if old.brand in ("kvm", "bhyve") else None,
+    )

@@ -1,0 +1,48 @@
+"""Name the command that works for the person who runs this program, for hints in messages.
+
+A hint that cannot be pasted is no help: not every system has a ``python``, and a command that is installed into a
+virtual environment is on nobody's path until it is activated.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+__all__ = ["command_line", "python"]
+
+NAME = "smartdc"
+
+
+def command_line(*arguments: str) -> str:
+    """Return the shell line that runs ``smartdc`` with `arguments`: with the Python that runs now, as the user called it."""
+    return shlex.join([*_program(), *arguments])
+
+
+def python() -> str:
+    """Return the Python that runs now as the user called it, such as ``.venv/bin/python``: not every system has ``python``."""
+    called = sys.orig_argv[0] if sys.orig_argv else ""
+    # A program that embeds Python, such as a web server, was called by its own name.
+    return called if Path(called).name.startswith(("python", "pypy")) else sys.executable
+
+
+def _program() -> list[str]:
+    typed = sys.argv[0] if sys.argv else ""
+    if Path(typed).name == NAME:
+        return [NAME if _is_same(shutil.which(NAME), typed) else typed]
+    as_module = ("-m", NAME) in pairwise(sys.orig_argv)
+    beside = os.path.join(os.path.dirname(sys.executable), NAME)  # noqa: PTH118, PTH120 (links are to be kept)
+    if not as_module and _is_same(shutil.which(NAME), beside):
+        return [NAME]
+    return [python(), "-m", NAME]
+
+
+def _is_same(found: str | None, path: str) -> bool:
+    try:
+        return found is not None and Path(found).samefile(path)
+    except OSError:
+        return False

@@ -1,0 +1,161 @@
+"""Log in to a machine, or run a command in it, with the OpenSSH of this computer."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from smartdc.core.resource import Resource
+from smartdc.errors import ConfigError, InputError, ResourceNotFound, SSHError, WaitTimeout
+from smartdc.machine.ssh_target import Target, find_target
+
+if TYPE_CHECKING:
+    from smartdc.datacenter import DataCenter
+
+__all__ = ["HasSSH", "LookUps", "command_words", "run_ssh"]
+
+CONNECTION = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+"""What ``triton ssh`` has it: a shared connection may lose output."""
+
+UNATTENDED = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
+"""Nobody is there to be asked, and a connection that says nothing for 45 seconds is dead."""
+
+OWN_FAILURE = 255
+"""The exit status of ssh where it is not the command's."""
+
+DEFAULT_TIMEOUT_SECONDS = 3600.0
+
+
+class LookUps:
+    """Finds what targets depend on in a data centre, each thing once."""
+
+    def __init__(self, datacenter: DataCenter) -> None:
+        self.image_tags = cache(self._image_tags)
+        self.machine_called = cache(self._machine_called)
+        self._datacenter = datacenter
+
+    def target(self, machine: Mapping[str, Any], *, user: str | None = None, proxy: bool = True) -> Target:
+        """Return how ssh reaches a machine."""
+        return find_target(
+            machine, image_tags=self.image_tags, machine_called=self.machine_called, user=user, proxy=proxy
+        )
+
+    def _image_tags(self, image: str) -> Mapping[str, Any]:
+        """Return the tags of an image; none where it is there no longer."""
+        try:
+            return self._datacenter.image(image).get("tags") or {}
+        except ResourceNotFound:
+            return {}
+
+    def _machine_called(self, name: str) -> Mapping[str, Any]:
+        return self._datacenter.machine(name)
+
+
+def command_words(target: Target, command: str | Sequence[str] | None, options: Sequence[str]) -> list[str]:
+    """Return the words of a command line; nothing behind ``--`` can be an option."""
+    jump = ("-o", f"ProxyJump={target.proxy.jump}") if target.proxy else ()
+    # The first value of an option counts, so that those given can change ours.
+    words = ["ssh", *options, *CONNECTION, *jump, "-p", str(target.port), "-l", target.user, "--", target.address]
+    return words if command is None else [*words, _remote(command)]
+
+
+def run_ssh(
+    name: str,
+    words: Sequence[str],
+    *,
+    input: str | None = None,  # noqa: A002 (as subprocess has it)
+    timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the machine called `name`, and return its output and status; raise `SSHError` where ssh fails."""
+    stdin: Any = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+    try:
+        result = subprocess.run(  # noqa: S603 (words, and no shell)
+            words, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout, check=False, **stdin
+        )
+    except subprocess.TimeoutExpired:
+        raise WaitTimeout(f"the command in {name} did not end within {timeout:g} s; it may go on there") from None
+    except FileNotFoundError:
+        raise _no_ssh() from None
+    if result.returncode == OWN_FAILURE:
+        said = "; ".join(result.stderr.split("\n")).strip("; \r")
+        raise SSHError(f"ssh to {name}: {said or 'it failed without a word'}")
+    return result
+
+
+def _no_ssh() -> ConfigError:
+    return ConfigError("there is no ssh on this computer: install OpenSSH's client")
+
+
+def _remote(command: str | Sequence[str]) -> str:
+    """Return a command for the shell of the machine; words are quoted for it."""
+    line = command if isinstance(command, str) else shlex.join(command)
+    if not line.strip():
+        raise InputError("an empty command; leave it out to log in")
+    return line
+
+
+class HasSSH(Resource):
+    """Mix-in for what can be logged in to."""
+
+    __slots__ = ()
+
+    def ssh_command(
+        self,
+        command: str | Sequence[str] | None = None,
+        *,
+        user: str | None = None,
+        proxy: bool = True,
+        options: Sequence[str] = (),
+    ) -> list[str]:
+        """Return the words of the ssh command line that logs in to the machine, or runs a command there.
+
+        It is made by the rules of ``triton ssh``. The address is the primary one, or that of the tag
+        ``tritoncli.ssh.ip``; the port is 22, or that of ``tritoncli.ssh.port``; the user is `user`, or the one that
+        the tag ``default_user`` of the image names, or root. The tag ``tritoncli.ssh.proxy`` names a machine to
+        connect through, unless `proxy` is False, and ``tritoncli.ssh.proxyuser`` of that machine its user.
+
+        Args:
+            command: a line for the machine's shell, or words, which are quoted for it.
+            user: whom to log in as.
+            proxy: whether to connect through another machine where a tag says so.
+            options: further options of ssh, such as ``["-i", "~/.ssh/id_work"]``.
+
+        The image, and the machine to connect through, are looked up: ``GetImage``, ``GetMachine``, ``ListMachines``.
+        Raises `InputError` where the machine has no address, or a tag is not what it must be.
+        """
+        target = LookUps(self.datacenter).target(self, user=user, proxy=proxy)
+        return command_words(target, command, options)
+
+    def ssh(
+        self,
+        command: str | Sequence[str] | None = None,
+        *,
+        user: str | None = None,
+        proxy: bool = True,
+        options: Sequence[str] = (),
+        input: str | None = None,  # noqa: A002 (as subprocess has it)
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+    ) -> subprocess.CompletedProcess[str]:
+        """Log in to the machine, or run a command there, with OpenSSH; the arguments are those of `ssh_command`.
+
+        Without a command it is a session at this terminal, and returns when that ends. With a command it returns
+        ``stdout``, ``stderr`` and ``returncode``; a command that fails is no exception. ssh asks for nothing then: the
+        host's key must be known, and the key to log in with be in an agent or without a passphrase.
+
+        Args:
+            input: what the command reads; nothing by default.
+            timeout: the most seconds that the command may take; None for ever.
+
+        Raises `SSHError` with ssh's own words where it could not connect or log in.
+        """
+        if command is not None:
+            words = self.ssh_command(command, user=user, proxy=proxy, options=[*options, *UNATTENDED])
+            return run_ssh(str(self.get("name")), words, input=input, timeout=timeout)
+        words = self.ssh_command(user=user, proxy=proxy, options=options)
+        try:
+            return subprocess.run(words, text=True, check=False)  # noqa: S603 (words, and no shell)
+        except FileNotFoundError:
+            raise _no_ssh() from None

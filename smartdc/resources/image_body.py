@@ -1,0 +1,79 @@
+"""Say what an image is created or changed with, and build the bodies of these calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+from smartdc.core import arguments
+from smartdc.core.lookup import id_of, is_uuid
+from smartdc.errors import InputError
+from smartdc.http import request as wire
+from smartdc.waiting.poll import DEFAULT_TIMEOUT
+
+__all__ = ["Accounts", "ImageChanges", "NewImage", "NewImageOf", "account_ids"]
+
+Accounts = Iterable[str | Mapping[str, Any]]
+"""Accounts by their UUIDs, or as dicts or resources that have them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDetails:
+    """What an image says of itself besides its name and version."""
+
+    description: str | None = None
+    homepage: str | None = None
+    eula: str | None = None
+    acl: Accounts | None = None
+    tags: Mapping[str, Any] | None = None
+
+    def body(self, name: str | None, version: str | None) -> dict[str, Any]:
+        """Return what was given, as CloudAPI takes it."""
+        strings = arguments.strings(
+            name=name, version=version, description=self.description, homepage=self.homepage, eula=self.eula
+        )
+        acl = None if self.acl is None else account_ids(self.acl)
+        return {**strings, **arguments.mappings(tags=self.tags), **wire.given(acl=acl)}
+
+
+@dataclass(frozen=True)
+class ImageChanges(ImageDetails):
+    """What can be changed of an image."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class NewImage(ImageDetails):
+    """What an image is created with."""
+
+    name: str
+    version: str
+    _: KW_ONLY
+    wait: bool = False
+    timeout: float | None = DEFAULT_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an image is made of."""
+
+    machine: str | Mapping[str, Any]
+
+
+# A dataclass takes the fields of its last base first.
+@dataclass(frozen=True)
+class NewImageOf(NewImage, Source):
+    """What an image of a machine is created with."""
+
+
+def account_ids(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
+    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
+    if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
+        raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
+    ids = [id_of(account) for account in accounts]
+    if wrong := next((text for text in ids if not is_uuid(text)), None):
+        raise InputError(f"each account of an acl must be a UUID, got {wrong!r}")
+    return [text for text in dict.fromkeys(ids) if text not in known]

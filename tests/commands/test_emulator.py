@@ -1,0 +1,151 @@
+"""``smartdc emulator``: for other programs, and for one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from smartdc import __main__ as command
+from smartdc.emulator.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+PYTHON = sys.executable
+
+
+@pytest.fixture
+def temporary(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the emulator puts files; nothing may be left there."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environment.setattr("tempfile.tempdir", None)
+    environment.setenv("TMPDIR", str(folder))
+    environment.setenv("PYTHONPATH", str(ROOT))
+    return folder
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """A project's script that counts its machines, and ends with a status of its own."""
+    path = tmp_path / "count.py"
+    path.write_text(
+        "import sys\nfrom smartdc import DataCenter\n"
+        "with DataCenter() as dc:\n    print(dc.num_machines(), dc.account().login)\nsys.exit(7)\n"
+    )
+    return path
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_command_finds_the_emulator_and_its_status_is_passed_on(
+    script: Path, environment: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It needs no settings; those for another data centre do not count, nor do proxies; its output is all there is."""
+    environment.setenv("TRITON_USER", "somebody")
+    environment.setenv("SDC_TESTING", "yes")
+    environment.setenv("TRITON_URL", "https://elsewhere.invalid")
+    environment.setenv("http_proxy", "http://127.0.0.1:1")
+    status = command.main(["emulator", "--machines", "60", "--", PYTHON, str(script)])
+
+    assert status == 7
+    assert capfd.readouterr().out == "60 demo\n"
+
+
+@pytest.mark.parametrize(("words", "status"), [("exit 3", 3), ("kill -TERM $$", 143)])
+def test_the_status_is_the_one_that_a_shell_would_give(temporary: Path, words: str, status: int) -> None:
+    """A command that a signal ended counts as 128 and the signal; no file stays behind."""
+    assert main(["--", "sh", "-c", words]) == status
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_command_that_does_not_exist_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    """With the status that a shell has for that."""
+    assert main(["--", "command-that-is-not-there"]) == 127
+    assert capfd.readouterr().err == "smartdc.emulator: command-that-is-not-there: No such file or directory\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(temporary: Path, tmp_path: Path, number: int) -> None:
+    """The command has ended, and so has the emulator with its files."""
+    told = tmp_path / "told"
+    words = (
+        f"import os, time; open({str(told)!r} + '.new', 'w').write(f\"{{os.getpid()}} {{os.environ['TRITON_URL']}}\"); "
+    )
+    words += f"os.rename({str(told)!r} + '.new', {str(told)!r}); time.sleep(60)"
+    with subprocess.Popen(
+        [PYTHON, "-m", "smartdc", "emulator", "--", PYTHON, "-c", words],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        watch = threading.Event()
+        while not told.exists():
+            assert process.poll() is None
+            watch.wait(0.02)
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text().split()[0]), 0)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_shell_reads_what_is_written(temporary: Path, script: Path, tmp_path: Path) -> None:
+    """The file is there as soon as the emulator serves, nobody else may read it, and it is gone at the end."""
+    file = tmp_path / "env.sh"
+    line = f"stat -c %a {file}; . {file}; {PYTHON} {script}"
+    result = subprocess.run(
+        [PYTHON, "-m", "smartdc", "emulator", "--machines", "2", "--write", str(file), "--", "sh", "-c", line],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (result.returncode, result.stdout, result.stderr) == (7, "600\n2 demo\n", "")
+    assert not file.exists()
+    assert list(temporary.iterdir()) == []
+
+
+def test_where_the_file_is_written_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In a line that can be typed."""
+    stop = threading.Event()
+    stop.set()
+    assert main(["--write", str(tmp_path / "my env.sh")], stop) == 0
+
+    assert capsys.readouterr().out.endswith(f"in another terminal type: . '{tmp_path}/my env.sh'\n")
+
+
+@pytest.mark.usefixtures("temporary")
+def test_pytest_runs_with_the_emulator(tmp_path: Path) -> None:
+    """The tests of a small project, which know nothing of the emulator, find their machines; a failure is one."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "test_machines.py").write_text(
+        "from smartdc import DataCenter\n\n"
+        "def test_sixty():\n    with DataCenter() as dc:\n        assert len(dc.machines()) == 60\n\n"
+        "def test_none():\n    with DataCenter() as dc:\n        assert not dc.machines()\n"
+    )
+    line = ["emulator", "--machines", "60", "--", PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(project)]
+    result = subprocess.run([PYTHON, "-m", "smartdc", *line], capture_output=True, text=True, check=False, cwd=project)
+
+    assert result.returncode == 1
+    assert "1 failed, 1 passed" in result.stdout
+
+
+def test_what_is_behind_the_dashes_must_be_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """A forgotten command is told of at once."""
+    with pytest.raises(SystemExit):
+        main(["--"])
+
+    assert "give a command after --" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("temporary")
+def test_an_inventory_of_the_emulator(capfd: pytest.CaptureFixture[str]) -> None:
+    """The commands work together."""
+    status = command.main(["emulator", "--machines", "2", "--", PYTHON, "-m", "smartdc", "inventory", "ansible"])
+
+    assert status == 0
+    assert json.loads(capfd.readouterr().out)["all"]["hosts"] == ["machine-0", "machine-1"]

@@ -1,0 +1,90 @@
+"""Rotation deletes what it has taken itself, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from smartdc import DataCenter, Fleet, FleetFailed, InputError
+from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+
+OTHERS = {
+    "auto-before-upgrade",
+    "auto-20250101",
+    "auto-20250101T030000Z.bak",
+    "my-auto-20250101T030000Z",
+    "auto-20250101t030000z",
+    "20250101T030000Z",
+    "automatic",
+}
+
+
+@pytest.fixture
+def cloud() -> Emulator:
+    """A cloud in which every job takes five seconds."""
+    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
+
+
+@pytest.fixture
+def fleet(dc: DataCenter, cloud: Emulator) -> Fleet:
+    """Two machines; the first has snapshots that somebody took by hand."""
+    first, _ = cloud.populate(2, name="db-{n}")
+    machine = dc.machine(first.id)
+    for name in OTHERS:
+        machine.create_snapshot(name, wait=True)
+    return dc.fleet([machine, dc.machine("db-1")])
+
+
+def snapshots(fleet: Fleet, name: str) -> list[str]:
+    """Return the names of the snapshots of a machine."""
+    machine = fleet.datacenter.machine(name)
+    return sorted(snapshot.name for snapshot in machine.snapshots() if snapshot.state == "created")
+
+
+def test_every_machine_gets_a_snapshot(fleet: Fleet) -> None:
+    """``CreateMachineSnapshot``: it is there when the report is."""
+    assert len(fleet.create_snapshot("before-upgrade").done) == 2
+    assert "before-upgrade" in snapshots(fleet, "db-0")
+    assert "before-upgrade" in snapshots(fleet, "db-1")
+
+
+def test_the_oldest_of_its_own_are_deleted(cloud: Emulator, fleet: Fleet) -> None:
+    """``DeleteMachineSnapshot``: as many stay as are to be kept, and all that others have taken."""
+    for _ in range(5):
+        fleet.rotate_snapshots(keep=3)
+        cloud.clock.sleep(86_400)
+
+    kept = ["auto-20260103", "auto-20260104", "auto-20260105"]
+    assert [name[:13] for name in snapshots(fleet, "db-1")] == kept
+    assert {*snapshots(fleet, "db-0")} == OTHERS | {*snapshots(fleet, "db-0")} - OTHERS
+    assert [name[:13] for name in snapshots(fleet, "db-0") if name not in OTHERS] == kept
+
+
+def test_nothing_is_deleted_where_the_new_one_fails(cloud: Emulator, fleet: Fleet) -> None:
+    """``CreateMachineSnapshot``: the last that there is stays until there is a better one."""
+    fleet.rotate_snapshots(keep=1)
+    cloud.clock.sleep(86_400)
+    before = snapshots(fleet, "db-0")
+    cloud.transitions.fail("create_snapshot", times=2)
+
+    with pytest.raises(FleetFailed, match="has no snapshot auto-20260102T"):
+        fleet.rotate_snapshots(keep=1)
+    assert snapshots(fleet, "db-0") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"keep": 0}, "keep must be at least 1"),
+        ({"keep": True}, "keep must be a whole number"),
+        ({"prefix": ""}, "prefix must be letters"),
+        ({"prefix": "../"}, "prefix must be letters"),
+    ],
+)
+def test_a_rotation_that_keeps_nothing_is_refused(
+    cloud: Emulator, fleet: Fleet, options: dict[str, int], words: str
+) -> None:
+    """Before a byte is sent."""
+    before = len(cloud.trace)
+    with pytest.raises(InputError, match=words):
+        fleet.rotate_snapshots(**options)  # type: ignore[arg-type]
+    assert len(cloud.trace) == before
