@@ -36,6 +36,7 @@ _NAMES_BY_MODULE = {
     "fleet.progress": ("FleetProgress",),
     "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
     "fleet.ssh": ("SSHOutput", "SSHOutputs"),
+    "fleet.together": ("CloudFleet",),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

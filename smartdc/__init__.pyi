@@ -63,6 +63,7 @@ from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
 from smartdc.fleet.report import Report as Report
 from smartdc.fleet.ssh import SSHOutput as SSHOutput
 from smartdc.fleet.ssh import SSHOutputs as SSHOutputs
+from smartdc.fleet.together import CloudFleet as CloudFleet
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry

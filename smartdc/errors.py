@@ -58,10 +58,10 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from smartdc.core.resource import Resource
     from smartdc.machine.changefeed import Changefeed
-    from smartdc.waiting.progress import Waitable
 
-    Awaited: TypeAlias = Waitable | Changefeed | None
+    Awaited: TypeAlias = Resource | Changefeed | None
 
 __all__ = [
     "APIError",

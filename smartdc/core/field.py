@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, Self, TypeVar, cast, overload
 
 from smartdc.errors import BadResponse
 from smartdc.http.tracebacks import let_pass
@@ -50,5 +50,5 @@ class Field(Generic[T]):
             let_pass(error)
             raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
 
-    def __set__(self, resource: Resource, value: T) -> None:
+    def __set__(self, resource: Resource, value: Never) -> NoReturn:
         raise AttributeError(f"{self._name} is read-only: it shows what the server sent")

@@ -226,7 +226,8 @@ class Fleet(ShownAsTable):
 
         def resolve(machines: Sequence[Machine]) -> Record:
             check_losses(dc, machines, options)
-            return {"image": dc.image_id(options.image)}
+            package = None if options.package is None else dc.package_id(options.package)
+            return {"resolved": {"image": dc.image_to_use(options.image), "package": package}}
 
         return self._act("replace", options, ONE, partial(replaced, options), wishes, resolve)
 
