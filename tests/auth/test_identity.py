@@ -155,6 +155,22 @@ def test_it_shows_who_and_never_with_what(key_text: str) -> None:
     assert repr(identity) == "<Identity /demo/users/alice/keys/laptop>"
 
 
+@pytest.mark.parametrize(
+    ("sign_host", "covered"), [(True, "(request-target) host date"), (False, "(request-target) date")]
+)
+def test_a_signature_without_the_host_still_covers_what_is_asked(
+    cloud: Emulator, sign_host: bool, covered: str
+) -> None:
+    """For proxies that rewrite Host; method and path are never left out, and CloudAPI accepts either."""
+    with DataCenter(**cloud.connection(), sign_host=sign_host) as dc:
+        signed = requests.Request("GET", f"{dc.url}machines", headers={"Date": "Thu, 01 Jan 2026 00:00:00 GMT"})
+        assert dc.auth
+        headers = dc.auth(signed.prepare()).headers
+
+        assert f'headers="{covered}"' in headers["Authorization"]
+        assert dc.account().login == "demo"
+
+
 def test_a_pickled_identity_has_lost_its_secrets(tmp_path: Path, key_text: str) -> None:
     """A path comes along, the key's text and the passphrase stay."""
     text = pickle.dumps(Identity("/demo/keys/laptop", secret=key_text, passphrase="hush-hush"))
