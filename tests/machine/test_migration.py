@@ -442,11 +442,11 @@ def test_raw_watch_ends_with_the_server() -> None:
     cloud = Emulator(clock=WallClock(), transitions=ByScript())
     cloud.state.settings.user_migrations = True
     [there] = cloud.populate(1)
-    with Server(cloud) as server, DataCenter(**cloud.connection(server.url), timeout=5) as dc:
+    with Server(cloud) as server, DataCenter(**cloud.connection(server.url)) as dc:
         migration = dc.machine(there.id).migrate()
-        threading.Timer(0.2, server.__exit__, (None, None, None)).start()
+        threading.Timer(0.1, server.__exit__, (None, None, None)).start()
         with pytest.raises(TransportError):
-            migration.raw_watch()
+            migration.raw_watch(timeout=0.5)
 
 
 def test_raw_watch_of_a_failure(migration: Migration, cloud: Emulator) -> None:

@@ -164,7 +164,7 @@ CALLS: dict[str, tuple[Callable[[Any, Any], object], str]] = {
         lambda _, machine: machine.create_snapshot(["x"]),
         r"create_snapshot\(\): name must be a string",
     ),
-    "add_key": (lambda dc, _: dc.add_key("k", 5), "key must be a public key or the path of its file, not a int"),
+    "add_key": (lambda dc, _: dc.add_key("k", 5), r"add_key\(\): key must be a string or bytes or a path, not int"),
     "presign str": (
         lambda dc, _: dc.presign("GET", "x", expires="5"),
         r"presign\(\): expires must be a number or a datetime",
