@@ -163,6 +163,8 @@ class Engine:
             self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {type(problem).__name__}: {problem}")
             return
         task.waits_for = waits_for
+        if isinstance(waits_for, Until) and isinstance(task.step.subject, str):
+            task.step.subject = waits_for.machine
         now = self._clock.monotonic()
         if isinstance(waits_for, Call):
             self._calls.append((task, waits_for.function))
