@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from smartdc.errors import printable
 from smartdc.fleet.report import Report, Subject, name_of
 from smartdc.http import status_line
-from smartdc.waiting.progress import BAR_WIDTH, REDRAW_SECONDS, Progress
+from smartdc.waiting.progress import REDRAW_SECONDS, Progress
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -41,19 +41,13 @@ class FleetProgress(Progress):
     report: Report | None = None
     """The report as it stands; it changes while the run goes on."""
 
-    @property
-    def share(self) -> float:
-        """The share of the machines that are done or have failed."""
-        return self.ended / self.total if self.total else 1.0
-
     def __str__(self) -> str:
         if self.done:
             return f"{self.subject}: {self.state} after {in_time(self.elapsed)}"
-        bar = "#" * round(self.share * BAR_WIDTH)
         left = "" if self.left is None else f", about {in_time(self.left)} left"
         more = len(self.under_way) - MAX_NAMES
         names = ", ".join(self.under_way[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
-        return f"{self.subject} [{bar:<{BAR_WIDTH}}] {self.state}{left}{names and f'; {names}'}"
+        return f"{self.subject} [{self.bar()}] {self.state}{left}{names and f'; {names}'}"
 
 
 FleetReporting: TypeAlias = Callable[[FleetProgress], object] | Callable[[Progress], object] | bool | None
@@ -80,6 +74,7 @@ def progress_of(report: Report, *, over: bool) -> FleetProgress:
         report.seconds,
         None,
         over,
+        ended / total if total else 1.0,
         total,
         ended,
         failed,
