@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kits.campaign import FastClock
 from smartdc import (
     DataCenter,
     Fleet,
@@ -206,6 +207,27 @@ def test_a_function_that_was_not_heard_of_is_not_called_again(fleet: Fleet, tmp_
 
     assert len(run(repeatable=True).done) == 20
     assert seen == ["web-0", "web-1", *(f"web-{n}" for n in range(1, 20))]
+
+
+def test_functions_that_hang_hold_up_nobody() -> None:
+    """They are left to themselves when the time of their machine is over, however many they are."""
+    clock, never = FastClock(), threading.Event()
+    cloud = Emulator(clock=clock)
+    cloud.populate(12, name="web-{n}")
+
+    def healthy(machine: Machine) -> bool:
+        return number(machine) > 9 or never.wait()
+
+    try:
+        report = (
+            DataCenter(**cloud.connection())
+            .fleet(everything=True)
+            .start(healthy=healthy, timeout=0.2, budget=10, order=number)
+        )
+    finally:
+        never.set()
+    assert [machine.name for machine in report] == ["web-10", "web-11"]
+    assert "not healthy in time: the first check has not returned" in str(next(iter(report.failed.values())))
 
 
 def test_what_is_no_function_is_refused(cloud: Emulator, fleet: Fleet) -> None:
