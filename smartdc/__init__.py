@@ -28,13 +28,15 @@ _NAMES_BY_MODULE = {
         "InvalidHeader InvalidParameters InvalidVersion KeyFileError KeyRequired MachineNotReady "
         "MethodNotAllowed MissingParameter NameTaken NotAuthorized NotSupported OutOfAddresses "
         "PassphraseRequired PayloadTooLarge PreconditionFailed Redirected RequestExpired ResourceNotFound "
-        "SSHError ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
+        "ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
     "fleet.fleet": ("Fleet",),
     "fleet.journal": ("JournalFinished",),
     "fleet.progress": ("FleetProgress",),
     "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
+    "fleet.ssh": ("SSHOutput", "SSHOutputs"),
+    "fleet.together": ("CloudFleet",),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),
@@ -44,7 +46,9 @@ _NAMES_BY_MODULE = {
     "machine.migration": ("Migration",),
     "machine.nic": ("Nic",),
     "machine.snapshot": ("Snapshot",),
+    "machine.ssh": ("SSHError",),
     "machine.vnc": ("VncStream",),
+    "machine.vnc_port": ("VncPort",),
     "resources.access_key": ("AccessKey",),
     "resources.account": ("Account",),
     "resources.firewall_rule": ("FirewallRule",),

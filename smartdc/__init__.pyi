@@ -47,7 +47,6 @@ from smartdc.errors import ResourceNotFound as ResourceNotFound
 from smartdc.errors import ServerError as ServerError
 from smartdc.errors import ServiceUnavailable as ServiceUnavailable
 from smartdc.errors import SmartDCError as SmartDCError
-from smartdc.errors import SSHError as SSHError
 from smartdc.errors import Throttled as Throttled
 from smartdc.errors import TLSError as TLSError
 from smartdc.errors import TokenUsed as TokenUsed
@@ -62,6 +61,9 @@ from smartdc.fleet.progress import FleetProgress as FleetProgress
 from smartdc.fleet.report import FleetFailed as FleetFailed
 from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
 from smartdc.fleet.report import Report as Report
+from smartdc.fleet.ssh import SSHOutput as SSHOutput
+from smartdc.fleet.ssh import SSHOutputs as SSHOutputs
+from smartdc.fleet.together import CloudFleet as CloudFleet
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry
@@ -72,7 +74,9 @@ from smartdc.machine.machine import Machine as Machine
 from smartdc.machine.migration import Migration as Migration
 from smartdc.machine.nic import Nic as Nic
 from smartdc.machine.snapshot import Snapshot as Snapshot
+from smartdc.machine.ssh import SSHError as SSHError
 from smartdc.machine.vnc import VncStream as VncStream
+from smartdc.machine.vnc_port import VncPort as VncPort
 from smartdc.resources.access_key import AccessKey as AccessKey
 from smartdc.resources.account import Account as Account
 from smartdc.resources.firewall_rule import FirewallRule as FirewallRule
@@ -101,7 +105,7 @@ __all__ = [
     "MethodNotAllowed", "Migration", "MissingParameter", "NameTaken", "Network", "NetworkIP", "Nic",
     "NotAuthorized", "NotSupported", "OutOfAddresses", "Package", "PassphraseRequired", "PayloadTooLarge", "Policy",
     "PreconditionFailed", "Profile", "Progress", "Redirected", "RequestExpired", "ResourceNotFound", "Retry",
-    "Role", "SSHError", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
-    "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncStream", "Volume", "WaitError",
+    "Role", "SSHError", "SSHOutput", "SSHOutputs", "ServerError", "ServiceUnavailable", "Signer", "SmartDCError", "Snapshot", "TLSError", "Throttled",
+    "TokenUsed", "TransportError", "User", "ValidationFailed", "Vlan", "VncPort", "VncStream", "Volume", "WaitError",
     "WaitFailed", "WaitTimeout", "Waited", "__version__", "as_dict", "explain_auth", "profiles", "to_json",
 ]

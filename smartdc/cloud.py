@@ -10,13 +10,18 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import copy_context
+from itertools import islice
 from threading import Thread
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from smartdc.auth.profile import HOW_TO, profiles
+from smartdc.core.cells import Columns, cell
+from smartdc.core.display import one_line
 from smartdc.core.resource import Resource
+from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
 from smartdc.datacenter import DataCenter
 from smartdc.errors import ConfigError, InputError, SmartDCError
+from smartdc.fleet.together import CloudFleet
 from smartdc.http.deadline import Deadline, ending_by
 
 __all__ = ["Cloud", "CloudList"]
@@ -28,8 +33,10 @@ R = TypeVar("R", bound=Resource)
 P = ParamSpec("P")
 
 
-class CloudList(list[R], Generic[R]):
+class CloudList(ShownAsTable, list[R], Generic[R]):
     """The resources of several data centres: those of the first, of the second and so on.
+
+    Its table says where each of them is, and which data centres are missing.
 
     Public images and packages have the same UUID in every data centre, and are equal then: tell them apart by the key
     that `by_key` has.
@@ -55,6 +62,26 @@ class CloudList(list[R], Generic[R]):
             for name, resources in self.by_datacenter.items()
             for resource in resources
         }
+
+    def __repr__(self) -> str:
+        """Show the table in the console, and a list anywhere else."""
+        return self.as_text() if is_typed_at_a_prompt(1) and self._table() else super().__repr__()
+
+    _repr_pretty_ = ShownAsTable._repr_pretty_
+
+    def _table(self) -> Table | None:
+        """Return the table of all lists, and a row for each data centre that did not answer."""
+        columns: Columns = getattr(self[0], "columns", {}) if self else {"error": ""}
+
+        def rows(most: int) -> Iterator[list[str]]:
+            for name, error in self.errors.items():
+                yield [name, f"no answer: {one_line(error)}", *[""] * (len(columns) - 1)]
+            for name, resources in self.by_datacenter.items():
+                for resource in resources[:most]:
+                    yield [name, *(cell(resource, column) for column in columns.values())]
+
+        total = len(self) + len(self.errors)
+        return Table(["data centre", *columns], lambda most: islice(rows(most), most), total) if total else None
 
 
 def _everywhere(method: Callable[Concatenate[DataCenter, P], list[R]]) -> Callable[Concatenate[Cloud, P], CloudList[R]]:
@@ -127,6 +154,15 @@ class Cloud(Mapping[str, DataCenter]):
     users = _everywhere(DataCenter.users)
     roles = _everywhere(DataCenter.roles)
     policies = _everywhere(DataCenter.policies)
+
+    def fleet(self, *, partial: bool = False, everything: bool = False, **filters: Any) -> CloudFleet:
+        """Select machines in all data centres, to do something with all of them; nothing is sent before that.
+
+        `everything` and the filters are those of `DataCenter.fleet`. Where a data centre does not answer, nothing is
+        done anywhere, unless `partial` says that those that answer are enough.
+        """
+        fleets = {name: dc.fleet(everything=everything, **filters) for name, dc in self.items()}
+        return CloudFleet(fleets, lambda: self.machines(**filters), partial=partial)
 
     def ask(self, function: Callable[[DataCenter], T]) -> tuple[dict[str, T], dict[str, SmartDCError]]:
         """Call a function with every data centre, at the same time; return what it returned, and the errors, by name.

@@ -8,7 +8,6 @@ Every failure of this library is a `SmartDCError`::
     ├── KeyFileError                 a key that cannot be used
     │   └── PassphraseRequired       it is encrypted and no passphrase came with it
     ├── AgentError                   ssh-agent is missing, locked, empty or silent
-    ├── SSHError                     ssh could not connect or log in to a machine
     ├── TransportError               no complete response (also a requests.ConnectionError)
     │   ├── TLSError                 the certificate or the handshake was refused
     │   └── CallTimeout              the call's deadline passed (also requests.Timeout, TimeoutError)
@@ -59,10 +58,10 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from smartdc.core.resource import Resource
     from smartdc.machine.changefeed import Changefeed
-    from smartdc.waiting.progress import Waitable
 
-    Awaited: TypeAlias = Waitable | Changefeed | None
+    Awaited: TypeAlias = Resource | Changefeed | None
 
 __all__ = [
     "APIError",
@@ -98,7 +97,6 @@ __all__ = [
     "Redirected",
     "RequestExpired",
     "ResourceNotFound",
-    "SSHError",
     "ServerError",
     "ServiceUnavailable",
     "SmartDCError",
@@ -165,10 +163,6 @@ class PassphraseRequired(KeyFileError):
 
 class AgentError(SmartDCError):
     """The ssh-agent is missing, locked, empty or silent, or it refused to sign."""
-
-
-class SSHError(SmartDCError):
-    """OpenSSH could not connect or log in to a machine; the text has its own words."""
 
 
 class CallError(SmartDCError):

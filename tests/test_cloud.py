@@ -12,7 +12,17 @@ from threading import Barrier
 
 import pytest
 
-from smartdc import Cloud, ConfigError, DataCenter, InputError, InvalidCredentials, Retry, TransportError
+from smartdc import (
+    Cloud,
+    ConfigError,
+    DataCenter,
+    FleetFailed,
+    InputError,
+    InvalidCredentials,
+    JournalFinished,
+    Retry,
+    TransportError,
+)
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
 
 SLOW_SECONDS = 0.4
@@ -189,3 +199,63 @@ def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
         Cloud({"a": offline}).name_of("web-1")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="is in none of the data centres a"):
         Cloud({"a": offline}).name_of(stranger)
+
+
+# Fleets
+
+
+def test_a_fleet_goes_through_all_data_centres(cloud: Cloud, tmp_path: Path) -> None:
+    """``StopMachine``: in every data centre, each with a journal of its own."""
+    fleet = cloud.fleet(name="web")
+    report = fleet.stop(journal=tmp_path / "stop")
+
+    assert [cloud.name_of(machine) for machine in report] == ["a", "b", "c"]
+    assert {machine.state for machine in cloud.machines()} == {"stopped"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stop.a", "stop.b", "stop.c"]
+    with pytest.raises(JournalFinished):
+        fleet.stop(journal=tmp_path / "stop")
+    assert {machine.package for machine in fleet.resize("g1-medium")} == {"g1-medium"}
+
+
+def test_a_fleet_refuses_to_act_where_some_may_be_missing(
+    cloud: Cloud, servers: dict[str, Server], emulators: dict[str, Emulator]
+) -> None:
+    """``DeleteMachine``: a data centre that is dead is no reason to believe that it has no machines."""
+    servers["b"].__exit__(None, None, None)
+
+    with pytest.raises(InputError, match=r"not all data centres have answered \(b: .*nothing was done; partial=True"):
+        cloud.fleet(name="web").delete()
+    assert {entry.method for each in emulators.values() for entry in each.trace} == {"GET"}
+
+    assert len(cloud.fleet(name="web", partial=True).delete(expect=2).done) == 2
+
+
+def test_a_fleet_of_another_size_is_refused(cloud: Cloud, emulators: dict[str, Emulator]) -> None:
+    """``expect`` counts the machines of all data centres together."""
+    with pytest.raises(InputError, match="expected 1 machines, but 3 are selected: nothing was done"):
+        cloud.fleet(name="web").delete(expect=1)
+    with pytest.raises(InputError, match="name is None"):
+        cloud.fleet(name=None)
+    assert {entry.method for each in emulators.values() for entry in each.trace} == {"GET"}
+
+
+def test_a_budget_is_for_all_data_centres_together(cloud: Cloud, emulators: dict[str, Emulator]) -> None:
+    """``StopMachine``: the second failure leaves the third data centre alone."""
+    for name in ("a", "b"):
+        emulators[name].faults.add(Fault("StopMachine", status=409, code="InvalidArgument"))
+
+    with pytest.raises(FleetFailed, match="stop of 3 machines: 2 failed, 1 untouched"):
+        cloud.fleet(name="web").stop(budget=1)
+    assert "StopMachine" not in [entry.operation for entry in emulators["c"].trace]
+
+
+def test_the_table_names_who_is_missing(cloud: Cloud, servers: dict[str, Server]) -> None:
+    """What is not there is the first thing that is read."""
+    servers["b"].__exit__(None, None, None)
+    machines = cloud.machines()
+
+    head, first, *rest = machines.as_text(width=200).splitlines()
+    assert head.split()[:3] == ["data", "centre", "name"]
+    assert first.startswith("b            no answer: ")
+    assert [line.split()[:2] for line in rest] == [["a", "web"], ["c", "web"]]
+    assert "no answer" in str(machines._repr_html_())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from smartdc.http.tracebacks import let_pass
+
 __all__ = ["is_private", "is_public"]
 
 PRIVATE = tuple(
@@ -36,5 +38,6 @@ def is_public(text: str) -> bool:
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)
-    except ValueError:
+    except ValueError as error:
+        let_pass(error)
         return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, Self, TypeVar, cast, overload
 
 from smartdc.errors import BadResponse
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.core.resource import Resource
@@ -46,7 +47,8 @@ class Field(Generic[T]):
         try:
             return self._read(value)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            let_pass(error)
             raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
 
-    def __set__(self, resource: Resource, value: T) -> None:
+    def __set__(self, resource: Resource, value: Never) -> NoReturn:
         raise AttributeError(f"{self._name} is read-only: it shows what the server sent")

@@ -12,11 +12,13 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 from smartdc.core.field import Field
 
 __all__ = ["known_to_users"]
+
+C = TypeVar("C", bound=type)
 
 MAX_WIDTH = 100
 """Columns of the page, on a terminal that is as wide."""
@@ -31,7 +33,7 @@ _MARKUP = re.compile(r"(?::? ``[A-Z]\w+``.*|[`.:]+$)", re.DOTALL)
 """What a first sentence has for readers of the reference: CloudAPI's operations at its end."""
 
 
-def known_to_users(cls: type) -> type:
+def known_to_users(cls: C) -> C:
     """Give the methods of `cls` its name, and its instances a page for ``help``."""
     for base in cls.__mro__[1:]:
         if base.__module__.startswith("smartdc."):

@@ -55,6 +55,7 @@ def export_lines(emulator: Emulator, found: Mapping[str, str]) -> Iterator[str]:
     if key := found.get("TRITON_KEY_MATERIAL"):
         yield "# The triton command needs the key in an SSH agent:"
         yield f"#   ssh-add {shlex.quote(key)}"
+    yield f"# To look on: {emulator.page_url(found['TRITON_URL'])}"
     yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
     yield "# This is an emulator of CloudAPI: nothing that it makes is real."
 

@@ -22,9 +22,11 @@ from smartdc.fleet.report import Report
 from smartdc.fleet.run import Run
 from smartdc.fleet.selection import Selection
 from smartdc.fleet.snapshots import checked_name, rotated, snapshotted
+from smartdc.fleet.ssh import SSHOutputs, run_on
 from smartdc.fleet.step import Work
 from smartdc.fleet.watch import Watch
 from smartdc.machine.machine import Machine
+from smartdc.machine.ssh import DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -224,7 +226,8 @@ class Fleet(ShownAsTable):
 
         def resolve(machines: Sequence[Machine]) -> Record:
             check_losses(dc, machines, options)
-            return {"image": dc.image_id(options.image)}
+            package = None if options.package is None else dc.package_id(options.package)
+            return {"resolved": {"image": dc.image_to_use(options.image), "package": package}}
 
         return self._act("replace", options, ONE, partial(replaced, options), wishes, resolve)
 
@@ -240,6 +243,24 @@ class Fleet(ShownAsTable):
         name = getattr(options.function, "__qualname__", type(options.function).__qualname__)
         work = partial(called, options.function, options.repeatable)
         return self._act("each", options, ONE, work, {"function": name})
+
+    def ssh(
+        self,
+        command: str | Sequence[str],
+        *,
+        at_once: int = SEVERAL,
+        user: str | None = None,
+        proxy: bool = True,
+        options: Sequence[str] = (),
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+    ) -> SSHOutputs:
+        """Run a command in every machine with OpenSSH, `at_once` at a time, and return what each wrote.
+
+        The rest is as in `Machine.ssh`. A machine that cannot be reached, or where the command fails, is no exception:
+        it is among `failed`, and the others are not kept from running theirs.
+        """
+        machines = self.machines()
+        return run_on(machines, command, concurrency=at_once, user=user, proxy=proxy, options=options, timeout=timeout)
 
     def _act(
         self,

@@ -92,8 +92,13 @@ def replaced(options: Replacement, run: Run, old: Machine) -> Work:
     """Replace one machine; every part is in the journal, and the old machine is touched last."""
     name = str(run.journal.header["machines"][old.id])
     key = old.id
-    networks = list(old.networks or ()) or None
-    body = machine_body(_like(old, options.package), image=run.journal.header["image"], networks=networks)
+    resolved = run.journal.header["resolved"]
+    body = machine_body(
+        _like(old),
+        image=resolved["image"],
+        package=resolved["package"] or old.package or None,
+        networks=list(old.networks or ()) or None,
+    )
     new: Machine = yield from created(run, key, {**body, "name": f"{name}-new-{old.id[:8]}"})
     yield from run.healthy(key, new)
     yield from run.acted(key, renaming(old, f"{name}-old-{old.id[:8]}"), "rename old")
@@ -105,12 +110,11 @@ def replaced(options: Replacement, run: Run, old: Machine) -> Work:
     return new
 
 
-def _like(old: Machine, package: str | Mapping[str, Any] | None) -> NewMachine:
-    """Return what makes a machine like another; the token and the cloud's own tags belong to the old one."""
+def _like(old: Machine) -> NewMachine:
+    """Return what makes a machine like another, but for what has ids; the token and the cloud's own tags belong to the old one."""
     tags = {tag: value for tag, value in old.tags.items() if not tag.startswith("triton.")}
     metadata = {key: value for key, value in (old.get("metadata") or {}).items() if key not in NOT_COPIED}
     return NewMachine(
-        package=package or old.package or None,
         tags=tags,
         metadata=metadata,
         firewall_enabled=old.firewall_enabled,

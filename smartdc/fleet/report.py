@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.core.display import html_table, text_table
+from smartdc.core.shown import is_typed_at_a_prompt
 from smartdc.errors import SmartDCError
 from smartdc.machine.machine import Machine
 
@@ -53,6 +55,15 @@ class Report:
             "untouched": self.untouched,
         }
 
+    def add(self, other: Report) -> None:
+        """Take in what came of the same action elsewhere."""
+        self.done += other.done
+        self.failed |= other.failed
+        self.unknown |= other.unknown
+        self.under_way += other.under_way
+        self.untouched += other.untouched
+        self.seconds += other.seconds
+
     def summary(self) -> str:
         """Return the numbers in a line."""
         numbers = ", ".join(f"{len(part)} {name}" for name, part in self._parts().items() if part)
@@ -76,11 +87,15 @@ class Report:
         return f"{self.summary()}\n{text_table(HEADINGS, self.rows())}"
 
     def __repr__(self) -> str:
-        """Show the numbers."""
-        return f"<Report {self.summary()}>"
+        """Show the table in the console, and the numbers anywhere else."""
+        return str(self) if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Show the table in IPython, or one line within something else."""
+        printer.text(str(self) if len(printer.stack) < 2 else repr(self))
 
     def _repr_html_(self) -> str:
-        return html_table(HEADINGS, self.rows())
+        return f"<p>{html.escape(self.summary())}</p>{html_table(HEADINGS, self.rows())}"
 
 
 HEADINGS = ("machine", "outcome", "reason")

@@ -15,9 +15,12 @@ from smartdc.fleet.options import Options
 from smartdc.fleet.report import OutcomeUnknown, Report, failure
 from smartdc.fleet.step import Call, Pause, Step, Until, Work
 from smartdc.http.dates import parse_http_date
+from smartdc.http.deadline import Deadline
+from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.action import STABLE_STATES
 from smartdc.machine.job import RequestedJob
 from smartdc.machine.machine import Machine
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -125,7 +128,8 @@ class Run:
             return
         try:
             past = yield from self._accepted(key, part, action, past)
-            yield self._until_over(action, past)
+            if past["now"] != "over":
+                yield self._until_over(action, past)
         except WaitFailed:
             self.journal.write(key, part, "failed")
             raise
@@ -137,12 +141,16 @@ class Run:
         for _ in range(MAX_ATTEMPTS):
             if past and past["now"] == "accepted":
                 return past
-            if past and past["now"] == "sent" and (yield from self._was_applied(action, past)):
-                return past
+            if past and (yield from self._was_applied(action, past)):
+                return {
+                    **past,
+                    "now": "accepted" if action.shows or action.machine.state not in STABLE_STATES else "over",
+                }
             try:
                 yield Call(partial(self._send, key, part, action))
             except CallError as error:
-                if error.applied is False:
+                # It may be refused because it was done before.
+                if error.applied is False and not (past and (yield from self._shows_now(action))):
                     raise
                 lost = error
             past = self.journal.past(key, part)
@@ -153,20 +161,20 @@ class Run:
     def _send(self, key: str, part: str, action: Action) -> None:
         """Ask for an action, between two lines of the journal."""
         self.engine.permit()
-        state = action.machine.get("state")
-        self.journal.write(key, part, "sent", at=server_time(self.datacenter), state=state)
+        before = {"state": action.machine.get("state"), "updated": action.machine.get("updated")}
+        self.journal.write(key, part, "sent", at=server_time(self.datacenter), **before)
         try:
             job = action.send()
         except SmartDCError as error:
             if not isinstance(error, CallError) or error.applied is False:
                 self.journal.write(key, part, "refused")
             raise
-        self.journal.write(key, part, "accepted", at=job.requested_at, state=state)
+        self.journal.write(key, part, "accepted", at=job.requested_at, **before)
 
     def _until_over(self, action: Action, past: Record) -> Until:
         """Return what an action that was accepted waits for."""
         job = RequestedJob(action.name, float(past.get("at", 0.0)), past.get("state"), 0)
-        machine, updated = action.machine, action.machine.get("updated")
+        machine = action.machine
         audits = Schedule(self.datacenter, FIRST_AUDIT_SECONDS)
 
         def check() -> bool | None:
@@ -175,8 +183,8 @@ class Run:
             if machine.state in action.dead_ends:
                 return None
             # A job that has ended has changed the machine.
-            changed = action.shows is None and machine.state in STABLE_STATES and machine.get("updated") != updated
-            return None if audits.is_due() or changed else False
+            changed = machine.get("updated") != past.get("updated") and machine.state in STABLE_STATES
+            return None if audits.is_due() or (action.shows is None and changed) else False
 
         def ask() -> bool:
             if machine.state in action.dead_ends:
@@ -186,36 +194,46 @@ class Run:
         return Until(machine, check, ask, action.goal)
 
     def _was_applied(self, action: Action, past: Record) -> Generator[Any, Any, bool]:
-        """Find out whether something that was asked for, and not heard of, was applied.
+        """Find out whether something that was asked for, and not heard of, or not with success, has come about.
 
-        The state tells, or the audit, by the server's time. Where neither knows of it, it is asked for again: at once where that
-        does no harm, and else when it would have shown for sure.
+        The state tells, or the audit, by the server's time. Where neither knows of it when it would have shown for
+        sure, it was not applied.
         """
-        machine, asked_at = action.machine, float(past["at"])
-        job = RequestedJob(action.name, asked_at, past.get("state"), 0)
-        settled_at = asked_at + self.datacenter.settle
+        machine = action.machine
+        if past["now"] in UNDONE:
+            return (yield from self._shows_now(action))
+        if _has_begun(action, past):
+            return True
+        job = RequestedJob(action.name, float(past["at"]), past.get("state"), 0)
+        settle = self.datacenter.settle
+        if action.repeatable:
+            settle = min(settle, JOB_SETTLE_SECONDS)
+        settled = Deadline(max(job.requested_at + settle - server_time(self.datacenter), 0.0), self.datacenter.clock)
+        ask = partial(machine.has_succeeded, job, action.goal)
+        try:
+            if action.shows is None and (yield from self._insisted(ask)):
+                return True
+            if not settled.passed():
+                yield Pause(settled.left() or 0.0)
+            yield Until(machine, lambda: True, ask, action.goal)
+            return _has_begun(action, past) or (yield from self._insisted(ask))
+        except WaitTimeout:
+            raise OutcomeUnknown(f"unknown whether {machine.describe()} took its {action.name}") from None
 
-        def look() -> bool | None:
-            machine.look()
-            if action.shows and action.shows():
-                return True
-            if machine.state != past.get("state") and machine.state not in STABLE_STATES:
-                return True
-            if machine.has_succeeded(job, action.goal):
-                return True
-            return None if server_time(self.datacenter) < settled_at and not action.repeatable else False
+    def _shows_now(self, action: Action) -> Generator[Any, Any, bool]:
+        """Fetch the machine, and return whether it is where the action leads; False where that cannot be seen."""
+        if action.shows is None:
+            return False
+        yield from self._insisted(lambda: bool(action.machine.look()))
+        return action.shows()
 
+    def _insisted(self, look: Callable[[], bool]) -> Generator[Any, Any, bool]:
+        """Look until a look succeeds: what cannot be seen must not be taken for what has not happened."""
         while True:
             try:
-                found = yield Call(look)
-            except CallError:
-                found = None
-            if found is not None:
-                return bool(found)
-            try:
-                yield Pause(max(settled_at - server_time(self.datacenter), LOOK_SECONDS))
-            except WaitTimeout:
-                raise OutcomeUnknown(f"unknown whether {machine.describe()} took its {action.name}") from None
+                return bool((yield Call(look)))
+            except TRANSIENT_ERRORS:
+                yield Pause(LOOK_SECONDS)
 
     def healthy(self, key: str, machine: Machine) -> Generator[Any, Any, None]:
         """Ask the user's function about a machine until it says yes, or the step's time is up."""
@@ -262,6 +280,12 @@ class Schedule:
         self._pause *= 2
         self._next = self._clock.monotonic() + self._pause
         return True
+
+
+def _has_begun(action: Action, past: Record) -> bool:
+    """Return whether a machine, as last seen, is where an action leads, or on its way there."""
+    state = action.machine.state
+    return state not in (None, past.get("state"), *STABLE_STATES) or bool(action.shows and action.shows())
 
 
 def _is_done(past: Record | None) -> bool:

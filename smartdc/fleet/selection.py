@@ -92,6 +92,8 @@ def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
             if content is None or content in ("", {}, [], ()):
                 said = "None" if content is None else "empty"
                 raise InputError(f"{part} is {said}, which would select every machine")
+    if set(filters.get("name") or "") == {"*"} or filters.keys() == {"fields"}:
+        raise InputError("that selects every machine; say everything=True where they are all meant")
     if filters.get("tombstone"):
         raise InputError("tombstone=True selects machines that are gone, for which nothing can be done")
     return dict(filters)

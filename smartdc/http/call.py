@@ -19,7 +19,7 @@ from smartdc.http.excerpt import excerpt
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
 from smartdc.http.ids import new_uuid
 from smartdc.http.light import LightRequest, is_from_a_server, without_signature
-from smartdc.http.response import MAX_CODE, api_error, decode, transport_error
+from smartdc.http.response import MAX_CODE, InvalidJSON, api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 from smartdc.http.status_line import NOTICEABLE_SECONDS
 
@@ -203,7 +203,7 @@ class Call:
             return self._bad(response, f"unexpected status {response.status_code}; CloudAPI answers a DELETE with 204")
         try:
             self._result = decode(response), response
-        except ValueError as problem:
+        except InvalidJSON as problem:
             return self._bad(response, str(problem))
         self.session.budget.succeeded()
         return None, Outcome.FINAL, None

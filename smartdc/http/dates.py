@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
+from smartdc.http.tracebacks import let_pass
+
 __all__ = ["format_date", "http_date", "parse_date", "parse_http_date"]
 
 
@@ -35,6 +37,7 @@ def parse_http_date(text: str | None) -> float | None:
     """Parse the value of an HTTP date header as epoch seconds; None when it is missing or not a date."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError) as error:
+        let_pass(error)
         return None
     return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()

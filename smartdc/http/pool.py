@@ -6,10 +6,11 @@ of it, as that of Ctrl-C does, the lock may stay taken, and the next call would 
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from queue import Empty, Full, SimpleQueue
 from typing import Any
+
+from smartdc.http.tracebacks import let_pass
 
 __all__ = ["Slots", "Stack"]
 
@@ -57,14 +58,16 @@ class Stack:
         """Take what was put last; None where there is nothing."""
         try:
             return self._kept.pop()
-        except IndexError:
+        except IndexError as error:
+            let_pass(error)
             return None
 
     def get(self, block: bool = False, timeout: float | None = None) -> Any:  # noqa: ARG002 (urllib3 passes them)
         """Take what was put last, or raise `queue.Empty`."""
         try:
             return self._kept.pop()
-        except IndexError:
+        except IndexError as error:
+            let_pass(error)
             raise Empty from None
 
     def put(self, item: Any, block: bool = False) -> None:  # noqa: ARG002 (urllib3 passes it)
@@ -80,11 +83,13 @@ class Stack:
         """
         if not self._kept:
             return
-        with contextlib.suppress(IndexError):
+        try:
             while (oldest := self._kept.popleft()) is None or oldest.used_at < moment:
                 if oldest is not None:
                     oldest.close()
             self._kept.appendleft(oldest)
+        except IndexError as error:
+            let_pass(error)
 
     def qsize(self) -> int:
         """Return how many there are."""

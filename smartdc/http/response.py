@@ -14,6 +14,7 @@ from smartdc.http.excerpt import MAX_SHOWN_BYTES, excerpt, first_items, without_
 from smartdc.http.failures import Damaged, Unusable, class_for, failure_of, layers, nothing_sent
 from smartdc.http.invocation import command_line
 from smartdc.http.light import LeanResponse
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_CODE",
+    "InvalidJSON",
     "Unusable",
     "api_error",
     "bad_response",
@@ -126,8 +128,12 @@ def _is_own(raw: Any) -> bool:
     return getattr(parsed, "is_own", False) is True
 
 
+class InvalidJSON(ValueError):
+    """A response says that it is JSON, and is none."""
+
+
 def decode(response: requests.Response) -> Any:
-    """Return JSON as Python values, text as str, and an empty body as None; ValueError for invalid JSON.
+    """Return JSON as Python values, text as str, and an empty body as None; InvalidJSON for what is none.
 
     Without a Content-Type, as mocks send it, what can be parsed as JSON is JSON.
     """
@@ -142,11 +148,13 @@ def decode(response: requests.Response) -> Any:
     try:
         return _parsed(content)
     except ValueError as error:
+        let_pass(error)
         if not kind:
             return content.decode("utf-8", "replace")
-        raise ValueError(f"invalid JSON in the response: {error}") from None
-    except RecursionError:
-        raise ValueError("invalid JSON in the response: nested too deeply") from None
+        raise InvalidJSON(f"invalid JSON in the response: {error}") from None
+    except RecursionError as error:
+        let_pass(error)
+        raise InvalidJSON("invalid JSON in the response: nested too deeply") from None
 
 
 def _parsed(content: bytes) -> Any:
@@ -154,7 +162,8 @@ def _parsed(content: bytes) -> Any:
     try:
         text = content.decode()
         value, end = _DECODER.raw_decode(text)
-    except ValueError:
+    except ValueError as error:
+        let_pass(error)
         return json.loads(content)
     return value if end == len(text) else json.loads(content)
 
@@ -193,7 +202,7 @@ def _error_body(response: requests.Response) -> Any:
     While a body is parsed no other thread runs, and whoever sends megabytes in place of an error has nothing to say.
     """
     if len(response.content) <= MAX_PARSED_ERROR_BYTES:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(InvalidJSON):
             body = decode(response)
             return errors.printable(body, MAX_SHOWN_BYTES) if isinstance(body, str) else body
     return errors.printable(response.content[:MAX_SHOWN_BYTES].decode("utf-8", "replace"), MAX_SHOWN_BYTES)

@@ -54,8 +54,7 @@ class Headers(CaseInsensitiveDict[str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a header's value, or `default` where there is none."""
-        pair = self._store.get(name.lower())
-        return default if pair is None else pair[1]
+        return self._store.get(name.lower(), (name, default))[1]
 
     def copy(self) -> Headers:
         """Return the same headers in a new dict."""

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from smartdc.errors import SmartDCError
 
-__all__ = ["from_signal_handler", "without_frames"]
+__all__ = ["from_signal_handler", "let_pass", "without_frames"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +72,15 @@ def from_signal_handler(error: BaseException) -> bool:
     handlers = set(_handlers())
     frames = traceback.walk_tb(error.__traceback__)
     return bool(handlers) and any(frame.f_code in handlers for frame, _ in frames)
+
+
+def let_pass(error: BaseException) -> None:
+    """Raise an error again that a signal handler of the program has raised.
+
+    Whoever takes a `ValueError` for what it says about an answer asks this first: it may be the program's own.
+    """
+    if from_signal_handler(error):
+        raise error
 
 
 SIGNALS = tuple(signal.valid_signals())

@@ -14,6 +14,7 @@ from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable
 from smartdc.errors import BadResponse, printable
 from smartdc.http.dates import parse_date
+from smartdc.http.tracebacks import let_pass
 
 __all__ = ["AuditEntry", "HasAudit"]
 
@@ -59,7 +60,8 @@ class AuditEntry(dict[str, Any]):
         """When it finished."""
         try:
             return parse_date(self["time"])
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            let_pass(error)
             raise BadResponse(
                 f"cannot parse 'time' of the audit entry for {self.action}: {self.get('time')!r}"
             ) from None

@@ -20,6 +20,7 @@ from smartdc.core.operation import operation
 from smartdc.errors import BadResponse, CallTimeout, InputError, SmartDCError, TransportError, WaitError, WaitTimeout
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
+from smartdc.http.tracebacks import let_pass
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, checked_timeout
@@ -179,7 +180,8 @@ class Changefeed(Iterator[Change]):
             report = json.loads(message)
             change = self._read(report)
             key = (report["published"], change.machine.id, change.raw_state, change.changed)
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, BadResponse):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, BadResponse) as error:
+            let_pass(error)
             log.warning("the changefeed sent a message that is not a change of a machine; it is passed over")
             self._recheck = self._recheck.earlier(self._within(RECHECK_SECONDS))
             return

@@ -26,6 +26,7 @@ from smartdc.errors import BadResponse, CallError, CallTimeout, ResourceNotFound
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.http.deadline import Deadline
+from smartdc.http.tracebacks import let_pass
 from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.websocket.opening import open_websocket
@@ -177,7 +178,8 @@ class Migration(Resource):
         )
         try:
             return [json.loads(line) for line in str(answer or "").splitlines() if line.strip()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
+            let_pass(error)
             raise BadResponse(f"POST {response.request.path_url}: invalid JSON in the stream: {error}") from None
 
     @operation("WatchMigration")
@@ -348,7 +350,8 @@ def _event(message: str | bytes, path: str) -> dict[str, Any]:
     """Return the JSON object of a message of the server's stream of events."""
     try:
         event = json.loads(message)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        let_pass(error)
         event = None
     if not isinstance(event, dict):
         raise BadResponse(f"GET {path}: expected a JSON object in the stream", method="GET", path=path)

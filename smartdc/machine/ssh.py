@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from smartdc.core.resource import Resource
-from smartdc.errors import ConfigError, InputError, ResourceNotFound, SSHError, WaitTimeout
+from smartdc.errors import ConfigError, InputError, ResourceNotFound, SmartDCError, WaitTimeout
 from smartdc.machine.ssh_target import Target, find_target
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["HasSSH", "LookUps", "command_words", "run_ssh"]
+__all__ = ["HasSSH", "LookUps", "SSHError", "command_words", "run_ssh"]
 
 CONNECTION = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 """What ``triton ssh`` has it: a shared connection may lose output."""
@@ -27,6 +27,10 @@ OWN_FAILURE = 255
 """The exit status of ssh where it is not the command's."""
 
 DEFAULT_TIMEOUT_SECONDS = 3600.0
+
+
+class SSHError(SmartDCError):
+    """OpenSSH could not connect or log in to a machine; the text has its own words."""
 
 
 class LookUps:
@@ -68,21 +72,32 @@ def run_ssh(
     *,
     input: str | None = None,  # noqa: A002 (as subprocess has it)
     timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+    started: Callable[[subprocess.Popen[str]], None] = lambda _: None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in the machine called `name`, and return its output and status; raise `SSHError` where ssh fails."""
-    stdin: Any = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+    """Run a command in the machine called `name`, and return its output and status; raise `SSHError` where ssh fails.
+
+    `started` is called with the process.
+    """
+    stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+    pipes: dict[str, Any] = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
-        result = subprocess.run(  # noqa: S603 (words, and no shell)
-            words, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout, check=False, **stdin
-        )
-    except subprocess.TimeoutExpired:
-        raise WaitTimeout(f"the command in {name} did not end within {timeout:g} s; it may go on there") from None
+        process = subprocess.Popen(words, encoding="utf-8", errors="replace", **pipes)  # noqa: S603 (words, and no shell)
     except FileNotFoundError:
         raise _no_ssh() from None
-    if result.returncode == OWN_FAILURE:
-        said = "; ".join(result.stderr.split("\n")).strip("; \r")
+    with process:
+        try:
+            started(process)
+            stdout, stderr = process.communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise WaitTimeout(f"the command in {name} did not end within {timeout:g} s; it may go on there") from None
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode == OWN_FAILURE:
+        said = "; ".join(stderr.split("\n")).strip("; \r")
         raise SSHError(f"ssh to {name}: {said or 'it failed without a word'}")
-    return result
+    return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
 
 def _no_ssh() -> ConfigError:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse, ServerError, TransportError
+from smartdc.http.tracebacks import let_pass
+from smartdc.machine.vnc_port import VncPort
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -106,12 +108,13 @@ def _problem(reason: str) -> str | None:
     """Return the error in the reason of a close frame, which then is JSON; None if there is none."""
     try:
         report = json.loads(reason)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        let_pass(error)
         return None
     if not isinstance(report, dict) or report.get("type") != "error":
         return None
-    error = report.get("error")
-    return str((error.get("message") if isinstance(error, dict) else error) or "the connection failed")
+    problem = report.get("error")
+    return str((problem.get("message") if isinstance(problem, dict) else problem) or "the connection failed")
 
 
 class HasVnc(Resource):
@@ -129,3 +132,13 @@ class HasVnc(Resource):
         """
         path = f"/{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)
+
+    def vnc_port(self, port: int = 0) -> VncPort:
+        """Open a port on 127.0.0.1 for VNC clients that leads to the machine's screen until it is closed.
+
+        ``with machine.vnc_port() as screen: print(screen.address)``. `port` 0 takes a free one. Each client gets a
+        connection of its own. One is made and closed at once, so that what `vnc` would raise is raised here. Everybody
+        on this computer may connect.
+        """
+        self.vnc().close()
+        return VncPort(self.vnc, str(self.get("name")), port)

@@ -15,6 +15,7 @@ from smartdc.core.operation import operation
 from smartdc.core.paging import ListsInPages, Page, unique
 from smartdc.core.resource import Resource
 from smartdc.errors import BadResponse
+from smartdc.http.tracebacks import let_pass
 
 __all__ = ["HasIPs", "NetworkIP"]
 
@@ -104,4 +105,5 @@ class HasIPs(ListsInPages, Resource):
         try:
             return ip_network(self._string("subnet"))
         except ValueError as error:
+            let_pass(error)
             raise BadResponse(f"{self}: invalid subnet: {error}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from smartdc.errors import InputError, WaitTimeout
 from smartdc.http import status_line, tracing
@@ -11,6 +11,9 @@ from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.waiting.progress import Announcer, Reporting, Waitable
+
+if TYPE_CHECKING:
+    from smartdc.core.resource import Resource
 
 __all__ = ["DEFAULT_TIMEOUT", "checked_timeout", "checked_times", "poll"]
 
@@ -78,7 +81,9 @@ def poll(
         if found:
             return found
         if elapsed >= limit:
-            raise WaitTimeout(f"{resource.describe()} {goal} after {limit:g} s", resource=resource) from failure
+            raise WaitTimeout(
+                f"{resource.describe()} {goal} after {limit:g} s", resource=cast("Resource", resource)
+            ) from failure
         rest = min(pause, limit - elapsed)
 
 

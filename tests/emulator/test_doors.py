@@ -496,7 +496,8 @@ def test_command_prints_what_clients_need(capsys: pytest.CaptureFixture[str]) ->
     assert given["TRITON_KEY_ID"] == Emulator(3).key_id.rpartition("/")[2]
     assert f"ssh-add {given['TRITON_KEY_MATERIAL']}" in text
     assert not Path(given["TRITON_KEY_MATERIAL"]).exists()
-    assert "X-Emulator-Token: " in text
+    [token] = re.findall("X-Emulator-Token: (.*)", text)
+    assert f"# To look on: {given['TRITON_URL']}/--emulator/#{token}\n" in text
 
 
 def test_command_speaks_tls(capsys: pytest.CaptureFixture[str]) -> None:

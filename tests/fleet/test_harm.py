@@ -41,6 +41,9 @@ def fleet(dc: DataCenter, cloud: Emulator) -> Fleet:
         (lambda dc: dc.fleet(["web-1"]), "'web-1' is not a Machine"),
         (lambda dc: dc.fleet([], everything=True), "one of them"),
         (lambda dc: dc.fleet(everything=True, tags=WEB), "takes no filter"),
+        (lambda dc: dc.fleet(name="*"), "that selects every machine"),
+        (lambda dc: dc.fleet(search=""), "search is empty"),
+        (lambda dc: dc.fleet(fields=["name"]), "that selects every machine"),
         (lambda dc: dc.fleet(tombstone=True), "machines that are gone"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,9 +12,13 @@ from typing import Any
 __all__ = ["interrupt"]
 
 
+def _interrupted() -> None:
+    raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def interrupt(count: int, where: Collection[str]) -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt in this thread after so many steps of Python's in the files named."""
+def interrupt(count: int, where: Collection[str], act: Callable[[], object] = _interrupted) -> Iterator[list[int]]:
+    """Raise KeyboardInterrupt, or do something else, in this thread after so many steps of Python's in the files named."""
     left = [count]
     before = sys.gettrace()
 
@@ -25,7 +29,7 @@ def interrupt(count: int, where: Collection[str]) -> Iterator[list[int]]:
         if event == "opcode":
             left[0] -= 1
             if left[0] == 0:
-                raise KeyboardInterrupt
+                act()
         return step
 
     sys.settrace(step)

@@ -38,13 +38,13 @@ def say(number: int) -> None:
 
 
 def carry_out(order: dict[str, Any]) -> None:
-    """Create a machine, log to a file, and end the process; an exception goes to the log as a crash reporter has it."""
+    """Do what is asked for, log to a file, and end the process; an exception goes to the log as a crash reporter has it."""
     code = 1
     with open(order["log"], "w") as log:  # noqa: PTH123 (a file that is written to at once)
         try:
             logging.basicConfig(stream=log, level=logging.INFO)
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-            create(order)
+            act(order)
             code = 0
         except SystemExit as stop:
             code = int(str(stop.code))
@@ -56,12 +56,16 @@ def carry_out(order: dict[str, Any]) -> None:
             os._exit(code)
 
 
-def create(order: dict[str, Any]) -> None:
-    """Create the machine, and wait until it runs."""
+def act(order: dict[str, Any]) -> None:
+    """Create the machine, and wait until it runs; or call what the order names, of the data centre or of a fleet."""
     key = load_private_key(order["secret"])
     place = {"location": order["url"], "login": "demo", "key_id": order["key_id"], "secret": key}
     with DataCenter(**place, clock=FastClock(), timeout=10, settle=20) as dc:
-        dc.create_machine(**order["machine"], wait=True)
+        if "machine" in order:
+            dc.create_machine(**order["machine"], wait=True)
+        else:
+            owner = dc.fleet(**order["fleet"]) if "fleet" in order else dc
+            getattr(owner, order["call"])(**order["arguments"])
 
 
 def report(error: BaseException, log: Any) -> None:

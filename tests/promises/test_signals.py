@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import re
 import signal
 import threading
@@ -16,7 +17,9 @@ import requests
 from requests.adapters import BaseAdapter
 
 from kits.cloud import image_id
+from kits.interrupts import interrupt
 from kits.signing import KeyShelf
+from kits.thorough import amount
 from smartdc import CallTimeout, DataCenter, KeyFileError
 from smartdc.auth.private_key import load_private_key
 from smartdc.emulator import Emulator, Fault, Server
@@ -120,6 +123,61 @@ def test_a_timeout_of_the_program_s_own_is_not_the_network_s(cloud: Emulator, al
         assert error.__cause__ is None
         assert dc.account().login == "demo"
         assert [entry.operation for entry in cloud.trace].count(operation) <= 2
+
+
+class Answers(BaseAdapter):
+    """An adapter that always answers the same."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__()
+        self.status, self.body = status, body
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+        """Answer."""
+        response = requests.Response()
+        response.request, response.status_code, response.raw = request, self.status, io.BytesIO(self.body)
+        response.headers["Content-Type"] = "application/json"
+        return response
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+LIKE_OURS: list[Exception] = [
+    ValueError("the program's own"),
+    RecursionError("the program's own"),
+    IndexError("the program's own"),
+    UnicodeDecodeError("utf-8", b"", 0, 0, "the program's own"),
+]
+
+
+@pytest.mark.parametrize("error", LIKE_OURS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(("status", "body"), [(200, b'{"id": "x", "created": "2026-01-01"}'), (409, b'{"code": "x"}')])
+def test_no_exception_of_a_handler_is_taken_for_a_bad_answer(error: Exception, status: int, body: bytes) -> None:
+    """At whatever step of reading an answer it comes, it comes out as it is, and not as a `BadResponse` or nothing."""
+
+    def handler(*_: object) -> None:
+        raise error
+
+    step, files = LIKE_OURS.index(error), {"response.py", "decoder.py", "dates.py", "field.py"}
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with DataCenter("https://cloud.invalid", adapter=Answers(status, body)) as dc:
+            while True:
+                step += amount(4, 1)
+                error.__traceback__ = error.__context__ = error.__cause__ = None
+                result: object = None
+                with interrupt(step, files, handler) as left:
+                    try:
+                        result = dc.account().created
+                    except Exception as raised:  # noqa: BLE001 (that is what is looked at)
+                        result = raised
+                if left[0] > 0:
+                    break
+                assert result is error, step
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert step > 100
 
 
 class SaysTimeout(BaseAdapter):

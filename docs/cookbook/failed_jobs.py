@@ -1,0 +1,17 @@
+"""Print what has failed on any machine within the last days, and who asked for it: from the audit logs.
+
+python failed_jobs.py 1
+
+It takes one request for each machine.
+"""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+from smartdc import DataCenter
+
+since = datetime.now(UTC) - timedelta(days=float(sys.argv[1]))
+for machine in DataCenter().iter_machines():
+    for entry in machine.audit():
+        if not entry.succeeded and entry.time > since:
+            print(f"{machine.name}: {entry.describe()}")

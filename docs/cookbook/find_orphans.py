@@ -1,0 +1,29 @@
+"""List volumes that no machine uses, and own images that no machine was made from. With --delete they are deleted.
+
+python find_orphans.py
+python find_orphans.py --delete
+
+Look at the list first: an image may be waiting for its next machine.
+"""
+
+import sys
+
+from smartdc import DataCenter, MethodNotAllowed, SmartDCError
+
+dc = DataCenter()
+used = {machine.image for machine in dc.machines()}
+me = dc.account().id
+try:
+    volumes = dc.volumes()
+except MethodNotAllowed:  # this data centre has none
+    volumes = []
+
+orphans = [volume for volume in volumes if not volume.refs]
+orphans += [image for image in dc.images(owner=me) if image.id not in used]
+for orphan in orphans:
+    print(type(orphan).__name__, orphan.name, orphan.id)
+    if "--delete" in sys.argv:
+        try:
+            orphan.delete()
+        except SmartDCError as error:
+            print("   stays:", error)

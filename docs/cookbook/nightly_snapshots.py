@@ -1,0 +1,15 @@
+"""Take a snapshot of every machine with the tag backup=daily, and keep the newest seven of each. Run it from cron.
+
+python nightly_snapshots.py
+
+Only snapshots that this script took are ever deleted, and only when the new one is there.
+"""
+
+import sys
+
+from smartdc import DataCenter
+
+dc = DataCenter()
+report = dc.fleet(tags={"backup": "daily"}).rotate_snapshots(keep=7, prefix="nightly-", check=False)
+print(report)
+sys.exit(1 if report.failed or report.unknown else 0)

@@ -1,0 +1,17 @@
+"""Switch on deletion protection for all machines with the tag env=production, as often as you like.
+
+python protect.py
+"""
+
+from smartdc import DataCenter, Machine
+
+
+def protect(machine: Machine) -> None:
+    """Protect a machine that is not protected yet."""
+    if not machine.deletion_protection:
+        machine.enable_deletion_protection(wait=True)
+        print("protected", machine.name)
+
+
+report = DataCenter().fleet(tags={"env": "production"}).each(protect, at_once=8, budget="100%")
+print(report.summary())

@@ -1,0 +1,22 @@
+"""Fail when the account uses more memory than it should, and say who uses most: for a check in monitoring.
+
+python quota.py 64
+
+The argument is in GiB. Machines are counted by their tag owner. The exit status is 0, or 2 when it is too much.
+"""
+
+import sys
+from collections import Counter
+
+from smartdc import DataCenter
+
+limit = float(sys.argv[1])
+used: Counter[str] = Counter()
+for machine in DataCenter().machines(state="running"):
+    used[str(machine.tags.get("owner", "nobody"))] += machine.memory
+
+total = sum(used.values()) / 1024
+print(f"{total:.1f} GiB of {limit:g} GiB")
+for owner, memory in used.most_common(5):
+    print(f"  {owner}: {memory / 1024:.1f} GiB")
+sys.exit(2 if total > limit else 0)

@@ -1,0 +1,134 @@
+"""`CloudFleet`: the fleets of several data centres as one, and what can be done to all of their machines."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
+
+from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
+from smartdc.errors import InputError, SmartDCError
+from smartdc.fleet.fleet import Fleet
+from smartdc.fleet.journal import JournalFinished
+from smartdc.fleet.options import Options
+from smartdc.fleet.report import Report, failure
+from smartdc.machine.machine import Machine
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["CloudFleet", "Found"]
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+
+class Found(Protocol):
+    """The machines that data centres have listed, and the errors of those that did not answer."""
+
+    by_datacenter: dict[str, list[Machine]]
+    errors: dict[str, SmartDCError]
+
+    def _table(self) -> Table | None: ...
+
+
+def _in_turn(method: Callable[Concatenate[Fleet, P], Report]) -> Callable[Concatenate[CloudFleet, P], Report]:
+    """Make what is done to a fleet be done to those of several data centres, with the same parameters."""
+
+    @functools.wraps(method)
+    def act(self: CloudFleet, /, *args: P.args, **kwargs: P.kwargs) -> Report:
+        call: Callable[..., Report] = method
+        name = method.__name__
+        return self._act(lambda fleet, **own: call(fleet, *args, **own), name, kwargs)
+
+    return act
+
+
+class CloudFleet(ShownAsTable):
+    """The machines that are selected in several data centres; `Fleet` says what can be done to them.
+
+    Every action lists all data centres first, and does nothing where one of them does not answer, unless the fleet is
+    `partial`. Then it goes through the data centres one after the other. `budget` and `expect` are for all
+    of them together; each data centre has a journal of its own, with its name behind the path that is given.
+    """
+
+    def __init__(self, fleets: Mapping[str, Fleet], find: Callable[[], Found], *, partial: bool = False) -> None:
+        self._fleets, self._find, self._partial = dict(fleets), find, partial
+
+    def machines(self) -> Any:
+        """List the machines that are selected now: ``ListMachines`` in every data centre."""
+        return self._find()
+
+    def __iter__(self) -> Iterator[Machine]:
+        return (machine for machines in self._find().by_datacenter.values() for machine in machines)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        """Show the machines in the console, and the data centres anywhere else, where nothing is asked for."""
+        return self.as_text() if is_typed_at_a_prompt(1) else f"<CloudFleet in {', '.join(self._fleets)}>"
+
+    _repr_pretty_ = ShownAsTable._repr_pretty_
+
+    def _table(self) -> Table | None:
+        return self._find()._table()  # noqa: SLF001 (shown as that list is)
+
+    start = _in_turn(Fleet.start)
+    stop = _in_turn(Fleet.stop)
+    reboot = _in_turn(Fleet.reboot)
+    resize = _in_turn(Fleet.resize)
+    delete = _in_turn(Fleet.delete)
+    add_tags = _in_turn(Fleet.add_tags)
+    create_snapshot = _in_turn(Fleet.create_snapshot)
+    rotate_snapshots = _in_turn(Fleet.rotate_snapshots)
+    replace = _in_turn(Fleet.replace)
+    each = _in_turn(Fleet.each)
+
+    def _act(self, method: Callable[..., Report], name: str, options: Mapping[str, Any]) -> Report:
+        """Do something in one data centre after the other, until all is done or too much has failed."""
+        given = {key: options[key] for key in ("budget", "check") if key in options}
+        shared = Options(**given)
+        found = self._complete(options.get("expect"))
+        total = Report(name)
+        may_fail = shared.may_fail(sum(map(len, found.by_datacenter.values())))
+        finished: list[JournalFinished] = []
+        for datacenter, machines in found.by_datacenter.items():
+            left = may_fail - len(total.failed) - len(total.unknown)
+            if left < 0:
+                total.untouched += machines
+                continue
+            own = {**options, "budget": left, "check": False, "journal": _journal(options.get("journal"), datacenter)}
+            own.pop("expect", None)
+            try:
+                total.add(method(self._fleets[datacenter], **own))
+            except JournalFinished as error:
+                log.info("%s in %s was done before: %s", name, datacenter, error)
+                finished.append(error)
+            except BaseException as stop:
+                if isinstance(report := getattr(stop, "report", None), Report):
+                    total.add(report)
+                stop.report = total  # type: ignore[attr-defined]
+                raise
+        if finished and len(finished) == len(found.by_datacenter):
+            raise finished[0]
+        if shared.check and (len(total.failed) + len(total.unknown) > may_fail or total.untouched):
+            raise failure(total)
+        return total
+
+    def _complete(self, expect: int | None) -> Found:
+        """List all machines, and refuse to go on where some may be missing, or are more or fewer than expected."""
+        found = self._find()
+        if found.errors and not self._partial:
+            missing = "; ".join(f"{name}: {error}" for name, error in found.errors.items())
+            raise InputError(f"not all data centres have answered ({missing}): nothing was done; partial=True goes on")
+        count = sum(map(len, found.by_datacenter.values()))
+        if expect is not None and expect != count:
+            raise InputError(f"expected {expect} machines, but {count} are selected: nothing was done")
+        return found
+
+
+def _journal(path: str | os.PathLike[str] | None, datacenter: str) -> str | None:
+    return None if path is None else f"{path}.{datacenter}"

@@ -1,0 +1,120 @@
+"""A port of this computer behind which the screen of a machine is, for the VNC clients that people have."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Self
+
+from smartdc.errors import SmartDCError
+
+if TYPE_CHECKING:
+    from smartdc.machine.vnc import VncStream
+
+__all__ = ["VncPort"]
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+CHUNK = 65536
+
+
+class VncPort:
+    """A port on 127.0.0.1 that leads to a machine's screen until it is closed; whoever is on this computer may connect.
+
+    Each connection gets one of its own to the machine. It is a context manager.
+    """
+
+    def __init__(self, connect: Callable[[], VncStream], name: str, port: int = 0) -> None:
+        self._connect, self._name = connect, name
+        self._lock = Lock()
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self._listener = socket.create_server((HOST, port))
+        self.port: int = self._listener.getsockname()[1]
+        """The number of the port."""
+        self._threads = [self._start(self._accept)]
+
+    @property
+    def address(self) -> str:
+        """What VNC clients are given: ``127.0.0.1::5901``, with the two colons that most of them have for ports."""
+        return f"{HOST}::{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The same as a URL, ``vnc://127.0.0.1:5901``."""
+        return f"vnc://{HOST}:{self.port}"
+
+    def close(self) -> None:
+        """Close the port and every connection through it; it may be closed already."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            viewers = list(self._open)
+        with suppress(OSError):
+            socket.create_connection((HOST, self.port)).close()  # which wakes the thread that accepts
+        self._threads[0].join()
+        self._listener.close()
+        for viewer in viewers:
+            _hang_up(viewer)
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        """Show the machine, and where its screen is."""
+        return f"<VncPort {self._name} {'closed' if self._closed else self.url}>"
+
+    def _start(self, function: Callable[..., None], *arguments: object) -> Thread:
+        thread = Thread(target=function, args=arguments, name="smartdc-vnc", daemon=True)
+        thread.start()
+        return thread
+
+    def _accept(self) -> None:
+        while True:
+            viewer, _ = self._listener.accept()
+            with self._lock:
+                if self._closed:
+                    viewer.close()
+                    return
+                self._open.add(viewer)
+                self._threads = [thread for thread in self._threads if thread.is_alive()]  # the first one is this
+                self._threads.append(self._start(self._serve, viewer))
+
+    def _serve(self, viewer: socket.socket) -> None:
+        """Relay bytes both ways until the viewer or the machine hangs up."""
+        with viewer:
+            try:
+                screen = self._connect()
+            except SmartDCError as error:
+                log.warning("no connection to the screen of %s: %s", self._name, error)
+            else:
+                with screen:
+                    back = self._start(_to_viewer, screen, viewer)
+                    with suppress(OSError, ValueError, SmartDCError):
+                        while data := viewer.recv(CHUNK):
+                            screen.write(data)
+                back.join()
+        with self._lock:
+            self._open.discard(viewer)
+
+
+def _to_viewer(screen: VncStream, viewer: socket.socket) -> None:
+    with suppress(OSError, ValueError, SmartDCError):  # ValueError: the stream was closed
+        while data := screen.read(CHUNK):
+            viewer.sendall(data)
+    _hang_up(viewer)
+
+
+def _hang_up(viewer: socket.socket) -> None:
+    with suppress(OSError):
+        viewer.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,447 @@
+"""Every script of the cookbook does what it says, also when answers are lost, calls are throttled and jobs are slow.
+
+A script runs as it is, with its arguments, against an emulated data centre. Where the answer to the first call of every
+operation is lost, a script may end with an error: it is run again then, as people and cron do, and the end is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+
+import smartdc
+from kits.docs import ROOT, ROWS
+from smartdc import Changefeed, Cloud, DataCenter, Machine, SmartDCError
+from smartdc.emulator import AfterSeconds, Emulator, EmulatorAdapter, Fault, Server, VirtualClock
+from smartdc.emulator.core.settings import Throttle
+from smartdc.http.clock import SystemClock
+
+COOKBOOK = ROOT / "docs" / "cookbook"
+SCRIPTS = sorted(path.name for path in COOKBOOK.glob("*.py"))
+PAGES = sorted(COOKBOOK.glob("*.md"))
+
+MONTH = 30 * 86_400.0
+RUNS = 4
+"""How often a script is run at most when answers are lost: each operation loses one."""
+
+CALM, LOST, THROTTLED, SLOW = "calm", "an answer is lost", "throttled", "slow jobs"
+
+
+class Kitchen(NamedTuple):
+    """An emulated cloud whose clock began a month ago, a client of it, and how scripts are run there."""
+
+    cloud: Emulator
+    dc: DataCenter
+    run: Callable[..., str]
+
+
+@pytest.fixture(params=[CALM, LOST, THROTTLED, SLOW])
+def weather(request: pytest.FixtureRequest) -> str:
+    """What is wrong while a script runs."""
+    return str(request.param)
+
+
+def spoil(cloud: Emulator, weather: str) -> None:
+    """Let something be wrong from now on."""
+    if weather == LOST:
+        for operation in ROWS:
+            cloud.faults.add(Fault(operation, "reset", "after"))
+    elif weather == THROTTLED:
+        cloud.state.settings.throttle = Throttle(burst=2, rate=0.5)
+    elif weather == SLOW:
+        cloud.transitions.policy = AfterSeconds(120)
+
+
+@pytest.fixture
+def kitchen(
+    environment: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], weather: str
+) -> Iterator[Kitchen]:
+    """A cloud with machines of different age, where `DataCenter()` leads to it."""
+    cloud = Emulator(clock=VirtualClock(time.time() - MONTH))
+    environment.chdir(tmp_path)
+    environment.setattr(smartdc, "DataCenter", partial(DataCenter, **cloud.connection()))
+
+    def run(script: str, *arguments: str) -> str:
+
+        environment.setattr(sys, "argv", [script, *arguments])
+        printed = ""
+        for _ in range(RUNS if weather == LOST else 1):
+            with suppress(*[SmartDCError] * (weather == LOST)):
+                status = _status(COOKBOOK / script)
+                printed = capsys.readouterr().out
+                if status == 0 or weather != LOST:
+                    assert status == 0, printed
+                    return printed
+        raise AssertionError(f"{script} did not end well in {RUNS} runs")
+
+    with DataCenter(**cloud.connection()) as dc:
+        yield Kitchen(cloud, dc, run)
+    assert cloud.check_invariants() == []
+
+
+def _status(script: Path) -> int:
+    """Run a script in this process, and return its exit status."""
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def names_of(cloud: Emulator, state: str) -> list[str]:
+    """Return the names of the machines in a state, when every job that is due has ended."""
+    cloud.transitions.settle()
+    return sorted(machine.name for machine in cloud.state.machines.values() if machine.state == state)
+
+
+def test_machines_as_a_table(kitchen: Kitchen, weather: str) -> None:
+    """The one with the most memory is the first, in a table and in lines for a spreadsheet."""
+    kitchen.cloud.populate(1, name="small", package="g1-nano")
+    kitchen.cloud.populate(1, name="large", package="g1-large")
+    spoil(kitchen.cloud, weather)
+
+    assert [line.split()[0] for line in kitchen.run("machines_as_table.py").splitlines()] == ["name", "large", "small"]
+    assert kitchen.run("machines_as_table.py", "--csv").splitlines()[1].startswith("large,running,")
+
+
+def test_twenty_machines_are_created_once(kitchen: Kitchen, weather: str) -> None:
+    """Each runs, and has its name; a second run with the same journal creates none."""
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("create_many.py", "web.journal")
+
+    assert len(printed.splitlines()) == 20
+    assert names_of(kitchen.cloud, "running") == [f"web-{n:02}" for n in range(1, 21)]
+    with pytest.raises(SmartDCError, match="journal"):
+        runpy.run_path(str(COOKBOOK / "create_many.py"), run_name="__main__")
+    assert len(kitchen.cloud.state.machines) == 20
+
+
+def test_old_machines_are_stopped(kitchen: Kitchen, weather: str) -> None:
+    """Those with the tag that are old enough, and none without --really."""
+    kitchen.cloud.populate(2, name="old-{n}", tags={"temporary": True})
+    kitchen.cloud.populate(1, name="other")
+    kitchen.cloud.clock.sleep(20 * 86_400)
+    kitchen.cloud.populate(1, name="young", tags={"temporary": True})
+    spoil(kitchen.cloud, weather)
+
+    assert kitchen.run("stop_old.py", "temporary", "14").count("would stop old-") == 2
+    assert names_of(kitchen.cloud, "stopped") == []
+    kitchen.run("stop_old.py", "temporary", "14", "--really")
+    assert names_of(kitchen.cloud, "stopped") == ["old-0", "old-1"]
+
+
+def test_a_rolling_resize_checks_each_machine(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every machine of the role is larger, and was asked whether it is back."""
+    kitchen.cloud.populate(3, name="web-{n}", tags={"role": "web"})
+    kitchen.cloud.populate(1, name="db", tags={"role": "db"})
+    asked = []
+
+    def urlopen(url: str, timeout: float) -> nullcontext[SimpleNamespace]:
+        asked.append((url, timeout))
+        return nullcontext(SimpleNamespace(status=200))
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    spoil(kitchen.cloud, weather)
+    kitchen.run("rolling_resize.py", "web", "g1-medium")
+
+    kitchen.cloud.transitions.settle()
+    memory = {machine.name: machine.memory for machine in kitchen.cloud.state.machines.values()}
+    assert memory == {"web-0": 4096, "web-1": 4096, "web-2": 4096, "db": 1024}
+    assert len({url for url, _ in asked}) == 3
+
+
+def test_firewall_rules_are_copied(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were missing, once, and none that is about a single machine."""
+    target = Emulator(seed=2, clock=kitchen.cloud.clock, public_key=kitchen.cloud.public_key)
+    there = DataCenter(**{**kitchen.cloud.connection(), "adapter": EmulatorAdapter(target)})
+    [machine] = kitchen.cloud.populate(1)
+    web = "FROM any TO tag role = web ALLOW tcp PORT 80"
+    for rule in (web, "FROM any TO all vms ALLOW icmp TYPE 8", f"FROM any TO vm {machine.id} ALLOW tcp PORT 22"):
+        kitchen.dc.create_firewall_rule(rule, enabled=True, description="ours")
+    there.create_firewall_rule(web, enabled=True, description="ours")
+    clients = {"us-east": kitchen.dc, "us-west": there}
+    monkeypatch.setattr(smartdc, "DataCenter", lambda profile: clients[profile])
+    for cloud in (kitchen.cloud, target):
+        spoil(cloud, weather)
+    printed = kitchen.run("copy_firewall_rules.py", "us-east", "us-west")
+
+    target.faults.clear()
+    assert sorted(rule.rule for rule in there.firewall_rules()) == [
+        "FROM any TO all vms ALLOW icmp TYPE 8",
+        'FROM any TO tag "role" = "web" ALLOW tcp PORT 80',
+    ]
+    assert printed.count("skipped") == 1
+
+
+def test_a_report_over_three_data_centres(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its line with the numbers of machines and their memory."""
+    clouds = [
+        kitchen.cloud,
+        *(Emulator(seed=n, clock=kitchen.cloud.clock, public_key=kitchen.cloud.public_key) for n in (2, 3)),
+    ]
+    clients = {}
+    for number, (name, cloud) in enumerate(zip(("east", "north", "west"), clouds, strict=True), 1):
+        cloud.populate(number, package="g1-medium")
+        clients[name] = DataCenter(**{**kitchen.cloud.connection(), "adapter": EmulatorAdapter(cloud)})
+        spoil(cloud, weather)
+    monkeypatch.setattr(Cloud, "from_profiles", lambda **_: Cloud(clients))
+    rows = [line.split() for line in kitchen.run("report_by_data_centre.py").splitlines()[1:]]
+
+    assert rows == [["east", "1", "1", "4.0"], ["north", "2", "2", "8.0"], ["west", "3", "3", "12.0"]]
+
+
+def test_a_machine_that_stops_is_started_again(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is always on runs again; the other one stays stopped."""
+    always, other = (
+        kitchen.cloud.populate(1, name=name, tags=tags)[0] for name, tags in (("on", {"always": "on"}), ("off", {}))
+    )
+    feeds = []
+
+    def opened(
+        dc: DataCenter, changefeed: Callable[..., Changefeed] = DataCenter.changefeed, **choice: Any
+    ) -> Changefeed:
+        feeds.append(changefeed(dc, **choice))
+        for machine in (other, always):
+            kitchen.dc.machine(machine.id).stop()
+        kitchen.cloud.changefeed.drop()
+        spoil(kitchen.cloud, weather)
+        return feeds[0]
+
+    def started(machine: Machine, start: Callable[[Machine], None] = Machine.start) -> None:
+        feeds[0].close()  # which ends the loop
+        start(machine)
+
+    monkeypatch.setattr(DataCenter, "changefeed", opened)
+    monkeypatch.setattr(Machine, "start", started)
+    with Server(kitchen.cloud) as server:
+        arguments = {**kitchen.cloud.connection(server.url), "clock": SystemClock()}
+        monkeypatch.setattr(smartdc, "DataCenter", partial(DataCenter, **arguments))
+        printed = kitchen.run("react_to_changes.py")
+
+    assert "starting on\n" in printed
+    kitchen.cloud.clock.sleep(600)
+    assert names_of(kitchen.cloud, "stopped") == ["off"]
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, environment: pytest.MonkeyPatch) -> Path:
+    """A program ssh that writes down how it was called, and says so."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "ssh"
+    program.write_text('#!/bin/sh\necho "$@" >> "$0.log"\necho "said $*"\n')
+    program.chmod(0o755)
+    environment.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder / "ssh.log"
+
+
+def test_a_command_runs_on_every_machine(kitchen: Kitchen, weather: str, ssh: Path) -> None:
+    """Those of the role that run, each at its own address."""
+    machines = kitchen.cloud.populate(3, name="web-{n}", tags={"role": "web"})
+    kitchen.cloud.populate(1, name="db", tags={"role": "db"})
+    kitchen.cloud.populate(1, name="off", tags={"role": "web"}, state="stopped")
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("run_everywhere.py", "web", "uptime")
+
+    assert [line.split()[0] for line in printed.splitlines()] == ["web-0", "web-1", "web-2"]
+    assert all(f"root@{machine.nics[0].ip} uptime" in ssh.read_text() for machine in machines)
+
+
+def test_the_configuration_of_ssh_has_an_entry_for_each_machine(kitchen: Kitchen, weather: str, tmp_path: Path) -> None:
+    """OpenSSH itself reads address and user out of it."""
+    [debian] = kitchen.cloud.populate(1, name="web-1", image="debian-12")
+    kitchen.cloud.populate(1, name="zone")
+    spoil(kitchen.cloud, weather)
+    path = tmp_path / "config"
+    path.write_text(kitchen.run("ssh_config.py"))
+    command = ["ssh", "-G", "-F", str(path), "web-1"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    assert {f"hostname {debian.nics[0].ip}", "user debian"} <= set(said)
+    assert "Host zone\n" in path.read_text()
+
+
+def test_orphans_are_found_and_deleted(kitchen: Kitchen, weather: str) -> None:
+    """A volume without machines, and an image that none was made from; what is used stays."""
+    kitchen.cloud.state.settings.volumes = True
+    kitchen.dc.create_volume("orphan", wait=True)
+    machine = kitchen.dc.create_machine("web-1", image="base-64-lts@24.4.1", package="g1-small", wait=True)
+    machine.stop(wait=True)
+    machine.create_image("unused", "1.0.0", wait=True)
+    used = machine.create_image("used", "1.0.0", wait=True)
+    kitchen.dc.create_machine("web-2", image=used, package="g1-small", wait=True)
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("find_orphans.py")
+    assert [line.split()[:2] for line in printed.splitlines()] == [["Volume", "orphan"], ["Image", "unused"]]
+
+    kitchen.run("find_orphans.py", "--delete")
+    kitchen.cloud.transitions.policy = AfterSeconds(0)
+    assert kitchen.dc.volumes() == []
+    assert [image.name for image in kitchen.dc.images(owner=kitchen.dc.account().id)] == ["used"]
+
+
+def test_no_volumes_are_no_failure(kitchen: Kitchen, weather: str) -> None:
+    """A data centre without volumes may have images without machines."""
+    spoil(kitchen.cloud, weather)
+
+    assert kitchen.run("find_orphans.py") == ""
+
+
+def test_failed_jobs_are_told(kitchen: Kitchen, weather: str) -> None:
+    """The one that failed lately, and who asked for it, and none that is older or that worked."""
+    machine = kitchen.dc.machine(kitchen.cloud.populate(1, name="web-1")[0].id)
+    for days in (20, 9.9):
+        kitchen.cloud.transitions.fail("reboot", "the disk is full")
+        with suppress(smartdc.WaitFailed):
+            machine.reboot(wait=True)
+        kitchen.cloud.clock.sleep(days * 86_400)
+    spoil(kitchen.cloud, weather)
+    [line] = kitchen.run("failed_jobs.py", "10.5").splitlines()
+
+    assert line.startswith("web-1: reboot failed at ")
+
+
+def test_an_inventory_tells_what_has_changed(kitchen: Kitchen, weather: str, tmp_path: Path) -> None:
+    """What is new, what is gone, and what is different."""
+    first, second = kitchen.cloud.populate(2, name="web-{n}")
+    spoil(kitchen.cloud, weather)
+    assert kitchen.run("inventory.py", "machines.json").count("+ web-") == 2
+
+    kitchen.cloud.faults.clear()
+    kitchen.dc.machine(first.id).stop(wait=True)
+    kitchen.dc.machine(second.id).delete(wait=True)
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("inventory.py", "machines.json")
+    assert sorted(printed.splitlines()) == [f"- web-1 {second.id}", "~ web-0 state: running -> stopped"]
+    assert list(json.loads((tmp_path / "machines.json").read_text())) == [first.id]
+
+
+def test_a_machine_gets_its_cloud_config(kitchen: Kitchen, weather: str) -> None:
+    """There is one machine, and what cloud-init reads is in its metadata."""
+    spoil(kitchen.cloud, weather)
+    kitchen.run("cloud_init.py", "web-1")
+
+    [machine] = kitchen.cloud.state.machines.values()
+    assert machine.metadata["cloud-init:user-data"].startswith("#cloud-config\n")
+    assert machine.state == "running"
+
+
+def test_asyncio_asks_for_several_things_at_once(kitchen: Kitchen, weather: str) -> None:
+    """The machines of the role have rebooted."""
+    machines = kitchen.cloud.populate(3, name="web-{n}", tags={"role": "web"})
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("from_asyncio.py")
+
+    assert printed.startswith("3 machines, ")
+    if weather != LOST:  # a reboot of which no answer came is reported, and not asked for again
+        assert printed.count("has rebooted") == 3
+        assert all("reboot" in [entry.action for entry in kitchen.dc.machine(each.id).audit()] for each in machines)
+
+
+def test_pandas_sums_up(kitchen: Kitchen, weather: str) -> None:
+    """A line for each package, the largest sum first."""
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    kitchen.cloud.populate(3, name="small-{n}", package="g1-small")
+    kitchen.cloud.populate(1, name="large", package="g1-large")
+    spoil(kitchen.cloud, weather)
+    rows = [line.split()[:3] for line in kitchen.run("with_pandas.py").splitlines()[2:]]
+
+    assert rows == [["g1-large", "1", "8.0"], ["g1-small", "3", "3.0"]]
+
+
+def test_outdated_images_are_listed(kitchen: Kitchen, weather: str) -> None:
+    """A machine of an older version, and none of the newest."""
+    old = kitchen.dc.create_machine("old", image="base-64-lts@23.4.0", package="g1-small", wait=True)
+    kitchen.dc.create_machine("new", image="base-64-lts@24.4.1", package="g1-small", wait=True)
+    spoil(kitchen.cloud, weather)
+
+    assert kitchen.run("outdated_images.py").splitlines() == [f"{old.name} has base-64-lts@23.4.0, and 24.4.1 is there"]
+
+
+def test_production_is_protected(kitchen: Kitchen, weather: str) -> None:
+    """Every machine with the tag, and no other."""
+    kitchen.cloud.populate(2, name="live-{n}", tags={"env": "production"})
+    kitchen.cloud.populate(1, name="test", tags={"env": "test"})
+    spoil(kitchen.cloud, weather)
+    kitchen.run("protect.py")
+
+    kitchen.cloud.transitions.settle()
+    protected = {machine.name: machine.deletion_protection for machine in kitchen.cloud.state.machines.values()}
+    assert protected == {"live-0": True, "live-1": True, "test": False}
+
+
+def test_a_key_is_replaced(kitchen: Kitchen, weather: str, tmp_path: Path) -> None:
+    """The new one is there and the old one is gone, and the account could sign at every moment."""
+    other = Emulator(seed=5)
+    (tmp_path / "id_new").touch(0o600)
+    (tmp_path / "id_new").write_text(other.private_key or "")
+    (tmp_path / "id_new.pub").write_text(other.public_key)
+    kitchen.dc.add_key("old", Emulator(seed=6).public_key)
+    spoil(kitchen.cloud, weather)
+    kitchen.run("new_key.py", "old", "new", "id_new")
+
+    keys = kitchen.dc.keys()
+    assert {key.name for key in keys} == {"emulator", "new"}
+
+
+def test_a_quota_is_watched(kitchen: Kitchen, weather: str) -> None:
+    """The sum, and who uses most."""
+    kitchen.cloud.populate(2, name="a-{n}", package="g1-medium", tags={"owner": "ann"})
+    kitchen.cloud.populate(1, name="b", package="g1-small")
+    spoil(kitchen.cloud, weather)
+
+    assert kitchen.run("quota.py", "10").splitlines() == ["9.0 GiB of 10 GiB", "  ann: 8.0 GiB", "  nobody: 1.0 GiB"]
+    assert _over_quota(kitchen, "8") == 2
+
+
+def _over_quota(kitchen: Kitchen, limit: str) -> int:
+    sys.argv[1:] = [limit]
+    kitchen.cloud.faults.clear()
+    return _status(COOKBOOK / "quota.py")
+
+
+def test_the_test_of_a_script_passes() -> None:
+    """It is run as it is."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "smartdc.emulator.pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
+    result = subprocess.run(
+        [*command, str(COOKBOOK / "test_script.py"), "--rootdir", str(COOKBOOK)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "3 passed" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_is_shown_and_tested(script: str) -> None:
+    """A script that is on no page is found by nobody."""
+    shown = [page for page in PAGES if f"{{literalinclude}} {script}\n" in page.read_text(encoding="utf-8")]
+
+    assert shown, f"show docs/cookbook/{script} on a page of the cookbook"
+    assert f'"{script}"' in Path(__file__).read_text(encoding="utf-8"), f"test docs/cookbook/{script} here"
