@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -266,7 +267,7 @@ def test_a_silent_agent_is_not_asked_again_at_once(
         with pytest.raises(TimeoutError):
             silent_agent.accept()
         later = time.monotonic() + REMEMBERED_SECONDS
-        monkeypatch.setattr("smartdc.auth.identity.time.monotonic", lambda: later)
+        monkeypatch.setattr("smartdc.auth.identity.time", SimpleNamespace(monotonic=lambda: later))
         together(1, dc.account)
         silent_agent.accept()[0].close()
 
