@@ -8,6 +8,7 @@ from typing import Any
 
 from smartdc.core.literals import Action
 from smartdc.core.operation import operation
+from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.machine.entries import ChangesEntries, Patience, Timeout, Wait, includes, patience
 from smartdc.waiting.poll import DEFAULT_TIMEOUT
@@ -74,7 +75,7 @@ class HasTags(ChangesEntries):
         after `timeout` seconds: ``ListMachineTags``, ``MachineAudit``.
         """
         waits = patience(wait, timeout, tags, "tag")
-        data = wire.form_names(mapping, tags, RESERVED, "tag")
+        data = _checked(mapping, tags)
         before = self.count_entry_jobs(SETS, waits)
         self._keep_tags(self._post("tags", data=data, repeatable=True))
         self.wait_for_entries(self._read_tags, partial(includes, data), SETS, before, waits)
@@ -96,7 +97,7 @@ class HasTags(ChangesEntries):
         `wait` and `timeout` are those of `add_tags`.
         """
         waits = patience(wait, timeout, tags, "tag")
-        data = wire.form_names(mapping, tags, RESERVED, "tag")
+        data = _checked(mapping, tags)
         if "tags" not in self:
             self.get_tags()
         data = {**wire.given(**{TOKEN_TAG: self.token}), **data}
@@ -136,6 +137,16 @@ class HasTags(ChangesEntries):
         """Remember the tags, and return those that users have set."""
         self._data["tags"] = tags
         return visible(tags)
+
+
+def _checked(mapping: Mapping[str, Tag] | None, tags: Mapping[str, Tag]) -> dict[str, Any]:
+    """Return the tags that were given; the one by which a create is recognised is not for others to set."""
+    data = wire.form_names(mapping, tags, RESERVED, "tag")
+    if TOKEN_TAG in data:
+        raise InputError(
+            f"the tag {TOKEN_TAG!r} is kept for create_machine(token=...), by which a machine is found again"
+        )
+    return data
 
 
 def visible(tags: Mapping[str, Any]) -> dict[str, Tag]:

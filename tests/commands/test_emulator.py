@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -117,35 +116,9 @@ def test_where_the_file_is_written_is_told(capsys: pytest.CaptureFixture[str], t
     assert capsys.readouterr().out.endswith(f"in another terminal type: . '{tmp_path}/my env.sh'\n")
 
 
-@pytest.mark.usefixtures("temporary")
-def test_pytest_runs_with_the_emulator(tmp_path: Path) -> None:
-    """The tests of a small project, which know nothing of the emulator, find their machines; a failure is one."""
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "test_machines.py").write_text(
-        "from smartdc import DataCenter\n\n"
-        "def test_sixty():\n    with DataCenter() as dc:\n        assert len(dc.machines()) == 60\n\n"
-        "def test_none():\n    with DataCenter() as dc:\n        assert not dc.machines()\n"
-    )
-    line = ["emulator", "--machines", "60", "--", PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(project)]
-    result = subprocess.run([PYTHON, "-m", "smartdc", *line], capture_output=True, text=True, check=False, cwd=project)
-
-    assert result.returncode == 1
-    assert "1 failed, 1 passed" in result.stdout
-
-
 def test_what_is_behind_the_dashes_must_be_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     """A forgotten command is told of at once."""
     with pytest.raises(SystemExit):
         main(["--"])
 
     assert "give a command after --" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("temporary")
-def test_an_inventory_of_the_emulator(capfd: pytest.CaptureFixture[str]) -> None:
-    """The commands work together."""
-    status = command.main(["emulator", "--machines", "2", "--", PYTHON, "-m", "smartdc", "inventory", "ansible"])
-
-    assert status == 0
-    assert json.loads(capfd.readouterr().out)["all"]["hosts"] == ["machine-0", "machine-1"]

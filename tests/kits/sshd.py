@@ -70,6 +70,14 @@ class Sshd:
         machine.tags = {**machine.tags, "tritoncli.ssh.port": self.port}
         cloud.state.images[machine.image].tags = {"default_user": self.user}
 
+    def command(self, folder: Path) -> Path:
+        """Return a folder with an ``ssh`` that has these options, as one has whose configuration names keys and hosts."""
+        path = folder / "bin" / "ssh"
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {" ".join(self.options)} "$@"\n')
+        path.chmod(0o755)
+        return path.parent
+
 
 def free_port() -> int:
     """Return a port that is free at every address."""
