@@ -99,7 +99,8 @@ def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
         if number != signal.SIGINT or not _has_the_terminal():
             child.send_signal(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is not known everywhere
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     former = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         yield

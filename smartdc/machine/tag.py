@@ -7,6 +7,7 @@ from typing import Any
 
 from smartdc.core.operation import operation
 from smartdc.core.resource import Resource
+from smartdc.errors import InputError
 from smartdc.http import request as wire
 
 __all__ = ["TOKEN_TAG", "HasTags"]
@@ -55,9 +56,7 @@ class HasTags(Resource):
 
         Names that are no Python identifiers go into `mapping`.
         """
-        return self._keep_tags(
-            self._post("tags", data=wire.form_names(mapping, tags, RESERVED, "tag"), repeatable=True)
-        )
+        return self._keep_tags(self._post("tags", data=_checked(mapping, tags), repeatable=True))
 
     @operation("ReplaceMachineTags", "ListMachineTags")
     def replace_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
@@ -65,7 +64,7 @@ class HasTags(Resource):
 
         The machine's `token` stays; where nothing is known of its tags they are fetched first: ``ListMachineTags``.
         """
-        data = wire.form_names(mapping, tags, RESERVED, "tag")
+        data = _checked(mapping, tags)
         if "tags" not in self:
             self.get_tags()
         return self._keep_tags(self._put("tags", data={**wire.given(**{TOKEN_TAG: self.token}), **data}))
@@ -89,6 +88,16 @@ class HasTags(Resource):
         """Remember the tags, and return those that users have set."""
         self._data["tags"] = tags
         return visible(tags)
+
+
+def _checked(mapping: Mapping[str, Tag] | None, tags: Mapping[str, Tag]) -> dict[str, Any]:
+    """Return the tags that were given; the one by which a create is recognised is not for others to set."""
+    data = wire.form_names(mapping, tags, RESERVED, "tag")
+    if TOKEN_TAG in data:
+        raise InputError(
+            f"the tag {TOKEN_TAG!r} is kept for create_machine(token=...), by which a machine is found again"
+        )
+    return data
 
 
 def visible(tags: Mapping[str, Any]) -> dict[str, Tag]:
