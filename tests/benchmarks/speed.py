@@ -39,6 +39,7 @@ from email.utils import formatdate
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 from urllib.parse import urlsplit
 
 import certifi
@@ -51,6 +52,7 @@ from requests.adapters import BaseAdapter
 from smartdc import DataCenter
 from smartdc.auth.private_key import load_private_key
 from smartdc.auth.signing import HTTPSignatureAuth
+from smartdc.http import call as call_module
 from smartdc.http.ids import new_uuid
 
 KEY_ID = "/bench/keys/bench"
@@ -330,6 +332,7 @@ def measure_tls(site: Site, rounds: int) -> None:
         Row("smartdc, kept", "http.client, kept", "goal 1.15"),
         Row("smartdc, new connection", "http.client, new connection", "goal 1.5"),
         Row("py-smartdc's way", "smartdc, kept", "goal 40 or more"),
+        Row("py-smartdc's way", "http.client, kept"),
     ]
     table("Over TLS, RSA", measures, rows, rounds * SHORT)
 
@@ -376,20 +379,24 @@ def measure_objects(rounds: int) -> None:
     """Compare what objects cost beyond the JSON of which they are made, in time and memory."""
     body = json.dumps([{**MACHINE, "id": f"00000000-0000-4000-8000-{n:012x}"} for n in range(OBJECTS)]).encode()
     dc = canned_client(body)
-    parse = timed(lambda: json.loads(body), 1)
-    listing = timed(lambda: dc.machines(limit=OBJECTS, offset=0, paged=True), 1)
-    asking = timed(lambda: dc.request("GET", "/machines", params={"limit": OBJECTS, "offset": 0}), 1)
-
-    def beyond() -> Cost:
-        whole, before = listing(), asking()
-        return Cost(*(max(a - b, 0.0) for a, b in zip(whole, before, strict=True)))
-
-    measures = {"10,000 objects": beyond, "their JSON": parse}
-    table("Objects", measures, [Row("10,000 objects", "their JSON", "goal 0.10")], rounds)
+    parsed = json.loads(body)
+    measures = {
+        "10,000 objects": least(lambda: dc.machines(limit=OBJECTS, offset=0, paged=True)),
+        "their JSON": least(lambda: json.loads(body)),
+    }
+    # What the parsing takes is no part of what comes beyond it.
+    with mock.patch.object(call_module, "decode", return_value=parsed):
+        table("Objects", measures, [Row("10,000 objects", "their JSON", "goal 0.10")], rounds)
     objects = memory(lambda: dc.machines(limit=OBJECTS, offset=0, paged=True))
     print(
         f"  {'10,000 objects, memory':<34} {objects / memory(lambda: json.loads(body)):>7.2f}  over their dicts; goal 1.05"
     )
+
+
+def least(call: Call, times: int = 5) -> Measure:
+    """Return what measures the least of several times: what comes in between is longer than what is measured."""
+    once = timed(call, 1)
+    return lambda: Cost(*map(min, zip(*(once() for _ in range(times)), strict=True)))
 
 
 def canned_client(body: bytes) -> DataCenter:
