@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import responses
+from coverage import Coverage
 
 from kits import thorough
 from kits.distribution import ScopeScheduling, put_longest_first
 from kits.doors import DOORS, SharedServer
+from kits.measured import Measure
 from kits.operations import CHECKED, Check
 from kits.sshd import SSHD, Sshd, running
 from smartdc import DataCenter, Machine
@@ -40,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Decide how much is done, before any test is imported."""
     thorough.THOROUGH = config.option.thorough
+    config.pluginmanager.register(Measure(Coverage.current()))
     for name, amounts in AMOUNTS.items():
         if getattr(config.option, name) is None:
             setattr(config.option, name, thorough.amount(*amounts))
