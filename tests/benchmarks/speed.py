@@ -5,7 +5,7 @@
 Everything in a group is measured once in every round, in turns, in this process, against a server in another one that
 answers at once. A ratio is formed in each round, and what is printed is the median of these ratios and their quartiles:
 a busy machine makes times longer and leaves ratios alone. A is `http.client` with one kept connection, one RSA-2048
-signature by `cryptography` and one `json.loads` for each call. It takes about a minute.
+signature by `cryptography` and one `json.loads` for each call. It takes one to two minutes.
 
 Single calls are measured with client and server on one core. On two, each call wakes a core that sleeps, twice, which
 takes a virtual machine anything from nothing to the time of a whole call.
@@ -339,14 +339,13 @@ def measure_tls(site: Site, rounds: int) -> None:
 
 def measure_pages(site: Site, rounds: int) -> None:
     """Compare a list of ten pages with ten requests one after the other."""
-    measures: dict[str, Measure] = {}
-    rows = []
-    for delay, goal in ((150, "goal 0.45"), (0, "goal 1.6")):
+    for delay, goal, times in ((150, "goal 0.45", rounds), (0, "goal 1.6", rounds * SHORT)):
+        measures: dict[str, Measure] = {}
         dc = DataCenter(f"{site.http}/after{delay}", auth=ECDSA.auth(), headers=HEADERS)
         measures[f"list of ten pages, {delay} ms"] = timed(lambda dc=dc: dc.machines(limit=100), 1)  # type: ignore[misc]
         measures[f"ten requests, {delay} ms"] = timed(lambda dc=dc: sequential(dc), 1)  # type: ignore[misc]
-        rows.append(Row(f"list of ten pages, {delay} ms", f"ten requests, {delay} ms", goal))
-    table("Lists", measures, rows, max(rounds // 2, 3))
+        row = Row(f"list of ten pages, {delay} ms", f"ten requests, {delay} ms", goal)
+        table(f"Lists, {delay} ms", measures, [row], times)
 
 
 def sequential(dc: DataCenter) -> list[Any]:
