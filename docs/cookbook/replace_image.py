@@ -23,7 +23,9 @@ if __name__ == "__main__":
     role, image, journal = sys.argv[1:]
     dc = DataCenter(progress=True)
     fleet = dc.fleet(tags={"role": role})
-    report = fleet.replace(image, losing={"data"}, healthy=healthy, timeout=600, journal=journal)
+    report = fleet.replace(
+        image, losing={"data"}, healthy=healthy, timeout=600, journal=journal
+    )
     print(report.summary())
     for machine in report:
         print(machine.name, machine.primary_ip)
