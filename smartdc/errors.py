@@ -366,7 +366,10 @@ class InvalidParameters(APIError):
 
 
 class Throttled(APIError):
-    """429 or 420: too many requests; nothing was done."""
+    """429 or 420: too many requests for a while; nothing was done.
+
+    It is raised where the request was throttled until the call's time was up: until then it is sent again.
+    """
 
 
 class ServerError(APIError):

@@ -23,7 +23,7 @@ PROFILES = {
 def main(arguments: Sequence[str]) -> int:
     """Print the script and return the exit status."""
     shell = options().parse_args(arguments).shell
-    print(shtab.complete(_whole(), shell, preamble=PROFILES[shell]))  # noqa: T201 (a command prints)
+    print(shtab.complete(_whole(), shell, preamble=PROFILES.get(shell, "")))  # noqa: T201 (a command prints)
     return 0
 
 

@@ -42,7 +42,7 @@ def options() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     about = "Write the machines of one or several data centres as an inventory for other tools."
     parser = argparse.ArgumentParser(command_line("inventory"), description=about)
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    kinds = parser.add_subparsers(dest="kind", required=True)
     common = _common_options()
     kind = kinds.add_parser(
         "ansible",

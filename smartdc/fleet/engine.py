@@ -11,7 +11,7 @@ import logging
 import queue
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -76,9 +76,11 @@ class Engine:
         self.report = Report(action)
         self._waiting: deque[Step] = deque()
         self._tasks: list[Task] = []
-        self._calls: deque[tuple[Task | None, Callable[[], Any]]] = deque()
-        self._news: queue.SimpleQueue[tuple[Task | None, Any, BaseException | None]] = queue.SimpleQueue()
+        self._calls: deque[tuple[Task | None, Call]] = deque()
+        self._news: queue.SimpleQueue[tuple[Task | None, Call, Any, BaseException | None]] = queue.SimpleQueue()
         self._in_flight = 0
+        self._with_the_user: set[Task] = set()
+        """Those for whom a function of the user's is at work, which may never return."""
         self._looking: list[Task] = []
         self._watch = Watch(datacenter)
         self._next_look = 0.0
@@ -163,9 +165,11 @@ class Engine:
             self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {type(problem).__name__}: {problem}")
             return
         task.waits_for = waits_for
+        if isinstance(waits_for, Until) and isinstance(task.step.subject, str):
+            task.step.subject = waits_for.machine
         now = self._clock.monotonic()
         if isinstance(waits_for, Call):
-            self._calls.append((task, waits_for.function))
+            self._calls.append((task, waits_for))
         elif isinstance(waits_for, Pause):
             task.wakes_at = now + waits_for.seconds
         elif not self._looking and self._next_look <= now:
@@ -173,6 +177,7 @@ class Engine:
 
     def _finish(self, task: Task, outcome: str) -> None:
         self._tasks.remove(task)
+        self._with_the_user.discard(task)
         self._next_step = self._clock.monotonic() + self._options.pause
         log.info("%s of %s: %s", self.report.action, name_of(task.step.subject), outcome)
 
@@ -183,7 +188,7 @@ class Engine:
         self._look_if_due()
         self._make_calls()
         pause = self._seconds_to_the_next_event()
-        if self._in_flight:
+        if self._in_flight or self._with_the_user:
             try:
                 self._take(*self._news.get(timeout=min(max(pause, 0.001), PATIENCE_SECONDS)))
                 while True:
@@ -206,16 +211,15 @@ class Engine:
         now = self._clock.monotonic()
         return max(0.0, min([*(moment - now for moment in moments), *lefts], default=PATIENCE_SECONDS))
 
-    def _take(self, task: Task | None, value: Any, error: BaseException | None) -> None:
-        """Take what a call has returned or raised."""
-        self._in_flight -= 1
+    def _take(self, task: Task | None, call: Call, value: Any, error: BaseException | None) -> None:
+        """Take what a call has returned or raised; one that was given up meanwhile has nothing to say any more."""
+        self._in_flight -= not call.foreign
         if task is None:
             self._looked(error)
-        elif task not in self._tasks:
-            pass  # It was given up meanwhile.
-        elif isinstance(task.waits_for, Until):
+        elif task.asking and task in self._tasks:
             self._asked(task, value, error)
-        else:
+        elif task.waits_for is call and task in self._tasks:
+            self._with_the_user.discard(task)
             self._go_on(task, value, error)
 
     def _wake(self) -> None:
@@ -224,6 +228,7 @@ class Engine:
         for task in list(self._tasks):
             waits_for = task.waits_for
             if task.can_be_late() and task.deadline.passed():
+                self._with_the_user.discard(task)
                 self._go_on(task, error=_too_late(waits_for, now - task.began))
             elif isinstance(waits_for, Pause) and now >= task.wakes_at:
                 self._go_on(task)
@@ -240,7 +245,7 @@ class Engine:
         waits = [task.waits_for for task in due if isinstance(task.waits_for, Until)]
         machines = {wait.machine.id: wait.machine for wait in waits if wait.is_listed}
         if machines:
-            self._calls.appendleft((None, partial(self._watch.look, list(machines.values()))))
+            self._calls.appendleft((None, Call(partial(self._watch.look, list(machines.values())))))
         else:
             self._looked(None)
 
@@ -261,7 +266,7 @@ class Engine:
                 self._go_on(task)
             elif found is None:
                 task.asking = True
-                self._calls.append((task, task.waits_for.ask))
+                self._calls.append((task, Call(task.waits_for.ask)))
 
     def _asked(self, task: Task, found: bool | None, error: BaseException | None) -> None:
         """Let a step go on after it was asked whether what it waits for has come true."""
@@ -274,20 +279,24 @@ class Engine:
     # Calling
 
     def _make_calls(self) -> None:
-        """Make as many of the calls as may be under way at the same time."""
-        while self._calls and self._in_flight < CALLS_AT_ONCE:
-            task, function = self._calls.popleft()
-            deadline = self._deadline if task is None else task.deadline
-            context = ending_by(deadline)
-            self._in_flight += 1
-            # A thread that an interrupt leaves behind does not keep the process alive.
-            Thread(target=context.run, args=(self._call, task, function), name="smartdc-fleet", daemon=True).start()
+        """Make as many of the calls as may be under way at the same time; the user's own functions do not count."""
+        for task, call in list(self._calls):
+            if not call.foreign and self._in_flight >= CALLS_AT_ONCE:
+                continue
+            self._calls.remove((task, call))
+            if not call.foreign:
+                self._in_flight += 1
+            elif task:
+                self._with_the_user.add(task)
+            context = ending_by(self._deadline if task is None else task.deadline)
+            # A thread that is left behind does not keep the process alive.
+            Thread(target=context.run, args=(self._call, task, call), name="smartdc-fleet", daemon=True).start()
 
-    def _call(self, task: Task | None, function: Callable[[], Any]) -> None:
+    def _call(self, task: Task | None, call: Call) -> None:
         try:
-            self._news.put((task, function(), None))
+            self._news.put((task, call, call.function(), None))
         except BaseException as error:  # noqa: BLE001 (raised in the step)
-            self._news.put((task, None, error))
+            self._news.put((task, call, None, error))
 
 
 def _made_by(problem: Exception) -> Machine | None:

@@ -238,8 +238,6 @@ class Fleet(ShownAsTable):
         With a journal, a call that was begun when the process was killed is reported as unknown, and not made again
         unless the function is `repeatable`.
         """
-        if not callable(options.function):
-            raise InputError(f"each needs a function of a machine, got {options.function!r}")
         name = getattr(options.function, "__qualname__", type(options.function).__qualname__)
         work = partial(called, options.function, options.repeatable)
         return self._act("each", options, ONE, work, {"function": name})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from smartdc.errors import printable
-from smartdc.fleet.report import Report, name_of
+from smartdc.fleet.report import Report, Subject, name_of
 from smartdc.http import status_line
-from smartdc.waiting.progress import BAR_WIDTH, REDRAW_SECONDS, Progress
+from smartdc.waiting.progress import REDRAW_SECONDS, Progress
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -35,19 +36,18 @@ class FleetProgress(Progress):
     ended: int = 0
     failed: int = 0
     under_way: tuple[str, ...] = ()
+    """The names of the machines that are under way."""
     left: float | None = None
-
-    @property
-    def share(self) -> float:
-        """The share of the machines that are done or have failed."""
-        return self.ended / self.total if self.total else 1.0
+    report: Report | None = None
+    """The report as it stands; it changes while the run goes on."""
 
     def __str__(self) -> str:
         if self.done:
             return f"{self.subject}: {self.state} after {in_time(self.elapsed)}"
-        bar = "#" * round(self.share * BAR_WIDTH)
         left = "" if self.left is None else f", about {in_time(self.left)} left"
-        return f"{self.subject} [{bar:<{BAR_WIDTH}}] {self.state}{left}"
+        more = len(self.under_way) - MAX_NAMES
+        names = ", ".join(self.under_way[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+        return f"{self.subject} [{self.bar()}] {self.state}{left}{names and f'; {names}'}"
 
 
 FleetReporting: TypeAlias = Callable[[FleetProgress], object] | Callable[[Progress], object] | bool | None
@@ -59,13 +59,11 @@ def progress_of(report: Report, *, over: bool) -> FleetProgress:
     failed = len(report.failed) + len(report.unknown)
     done = len(report.done)
     ended, total = done + failed, report.total
-    names = [name_of(subject) for subject in report.under_way]
-    listed = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
     parts = [
         f"{done} of {total} done",
         f"{failed} failed" if failed else "",
         f"{len(report.untouched)} untouched" if over and report.untouched else "",
-        f"{listed} under way" if names else "",
+        f"{len(report.under_way)} under way" if report.under_way else "",
     ]
     # All that is known of the time is what those that are done have taken.
     left = report.seconds / ended * (total - ended) if ended and not over else None
@@ -76,11 +74,13 @@ def progress_of(report: Report, *, over: bool) -> FleetProgress:
         report.seconds,
         None,
         over,
+        ended / total if total else 1.0,
         total,
         ended,
         failed,
-        tuple(names),
+        tuple(name_of(subject) for subject in report.under_way),
         left,
+        report,
     )
 
 
@@ -138,7 +138,11 @@ class _Lines:
 
 def _line(progress: FleetProgress) -> None:
     """Write one line over and over, and leave it when the run is over."""
-    (status_line.leave if progress.done else status_line.write)(str(progress))
+    if progress.done:
+        status_line.leave(str(progress))
+    else:
+        # A line that is too long would be written below itself.
+        status_line.write(str(progress)[: max(shutil.get_terminal_size().columns - 1, 20)])
 
 
 def _live() -> Callable[[FleetProgress], object]:
@@ -153,7 +157,7 @@ class _LiveTable:
     def __init__(self) -> None:
         console = import_module("rich.console").Console(stderr=True)
         self._live = import_module("rich.live").Live(console=console, auto_refresh=False, transient=True)
-        self._line = import_module("rich.text").Text
+        self._text = import_module("rich.text").Text
 
     def tell(self, progress: FleetProgress) -> None:
         """Draw it anew; at the end only the line is left."""
@@ -165,12 +169,21 @@ class _LiveTable:
         self._live.update(self.drawn(progress), refresh=True)
 
     def drawn(self, progress: FleetProgress) -> Any:
-        """Return the line and the table of machines under way."""
-        rows = list(progress.under_way[:MAX_ROWS])
-        more = len(progress.under_way) - len(rows)
+        """Return the line, and a table of the machines that have failed and of those under way."""
+        report = progress.report or Report("")
+        bad = [(name_of(subject), f"{type(error).__name__}: {error}", "red") for subject, error in report.bad.items()]
+        busy = [(name_of(subject), _state_of(subject), "yellow") for subject in report.under_way]
         grid = import_module("rich.table").Table.grid(padding=(0, 2))
-        for name in rows:
-            grid.add_row(self._line(printable(name), style="yellow"), self._line("under way", style="dim"))
-        if more > 0:
-            grid.add_row(self._line(f"and {more} more", style="dim"))
-        return import_module("rich.console").Group(self._line(printable(str(progress))), grid)
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+        for name, words, style in [*bad[-MAX_ROWS:], *busy[:MAX_ROWS]]:
+            grid.add_row(self._text(printable(name)), self._text(printable(words), style=style))
+        if (more := len(busy) - MAX_ROWS) > 0:
+            grid.add_row(self._text(f"and {more} more", style="dim"))
+        line = self._text(printable(str(progress).partition(";")[0]), no_wrap=True, overflow="ellipsis")
+        return import_module("rich.console").Group(line, grid)
+
+
+def _state_of(subject: Subject) -> str:
+    """Return the state that a machine was last seen in."""
+    return "asked for" if isinstance(subject, str) else str(subject.get("state") or "under way")

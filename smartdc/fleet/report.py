@@ -46,6 +46,11 @@ class Report:
         """How many machines it is about."""
         return sum(len(part) for part in self._parts().values())
 
+    @property
+    def bad(self) -> dict[Subject, Exception]:
+        """Those that failed, and those of which nothing is known, with the reason."""
+        return {**self.failed, **self.unknown}
+
     def _parts(self) -> dict[str, Mapping[Subject, Exception] | list[Any]]:
         return {
             "done": self.done,
@@ -124,7 +129,7 @@ class FleetFailed(SmartDCError):
 
 def failure(report: Report) -> FleetFailed:
     """Return the error for a report, which names the first few failures."""
-    bad = {**report.failed, **report.unknown}
+    bad = report.bad
     named = [f"{name_of(subject)}: {_reason(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
     more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []
     return FleetFailed("; ".join([report.summary(), *named, *more]), report)

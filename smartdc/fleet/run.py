@@ -138,14 +138,16 @@ class Run:
     def _accepted(self, key: str, part: str, action: Action, past: Record | None) -> Generator[Any, Any, Record]:
         """Ask for an action until it is known that it was accepted, and return what the journal says of that."""
         lost: CallError | None = None
-        for _ in range(MAX_ATTEMPTS):
+        attempt = 0
+        while True:
             if past and past["now"] == "accepted":
                 return past
             if past and (yield from self._was_applied(action, past)):
-                return {
-                    **past,
-                    "now": "accepted" if action.shows or action.machine.state not in STABLE_STATES else "over",
-                }
+                is_over = action.shows is None and action.machine.state in STABLE_STATES
+                return {**past, "now": "over" if is_over else "accepted"}
+            if lost and attempt == MAX_ATTEMPTS:
+                lost.applied = False
+                raise lost
             try:
                 yield Call(partial(self._send, key, part, action))
             except CallError as error:
@@ -153,10 +155,7 @@ class Run:
                 if error.applied is False and not (past and (yield from self._shows_now(action))):
                     raise
                 lost = error
-            past = self.journal.past(key, part)
-        if past and past["now"] == "accepted":
-            return past
-        raise OutcomeUnknown(f"{action.machine.describe()}: the answer to its {action.name} was lost") from lost
+            past, attempt = self.journal.past(key, part), attempt + 1
 
     def _send(self, key: str, part: str, action: Action) -> None:
         """Ask for an action, between two lines of the journal."""

@@ -88,6 +88,11 @@ class _Group:
         self.failed: dict[Machine, WaitFailed] = {}
 
     @property
+    def share(self) -> float:
+        """The share of the machines that have arrived, or have failed to."""
+        return 1 - len(self.waiting) / self.total if self.total else 1.0
+
+    @property
     def label(self) -> str:
         """How many have arrived."""
         return f"{len(self.arrived)} of {self.total} machines"

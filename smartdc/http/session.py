@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import random
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -91,6 +93,7 @@ class Session:
 
     def _begin(self) -> None:
         """Make the parts that a forked child must not share with its parent: sockets, locks and random numbers."""
+        self._changing = threading.Lock()
         self._slots = Slots(self._settings.pool_size)
         self.budget = Budget(self._settings.retry.budget, self._settings.clock)
         self.paces = Paces(self._settings.clock)
@@ -124,6 +127,12 @@ class Session:
             self.http = self._new_http()
             replaced.close()
 
+    def change(self, **settings: Any) -> None:
+        """Replace single settings; of what several threads change at the same moment nothing is lost."""
+        self._leave_parent()
+        with self._changing:
+            self.settings = replace(self._settings, **settings)
+
     @property
     def base_url(self) -> str:
         """Where CloudAPI is; paths are appended to it."""
@@ -153,10 +162,7 @@ class Session:
             repeatable: whether doing a POST twice is doing it once.
             through: sends each attempt in place of `transmit`.
         """
-        if self._pid != os.getpid():
-            if self._settings.adapter is not None:
-                self._settings.adapter.close()
-            self._begin()
+        self._leave_parent()
         call = Call(
             self,
             encoding.checked_method(method),
@@ -169,6 +175,13 @@ class Session:
         )
         with tracing.span("call", call):
             return call.run(through or self.transmit)
+
+    def _leave_parent(self) -> None:
+        """Begin anew in a forked child."""
+        if self._pid != os.getpid():
+            if self._settings.adapter is not None:
+                self._settings.adapter.close()
+            self._begin()
 
     def now(self) -> float:
         """Return the server's time as well as it is known, in epoch seconds."""

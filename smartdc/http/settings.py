@@ -163,7 +163,7 @@ class Settings:
 
 
 class HasSettings(Protocol):
-    """Whatever has `settings` that can be replaced."""
+    """Whatever has `settings` that can be replaced: a session, or what has one."""
 
     settings: Settings
 
@@ -188,4 +188,6 @@ class Setting(Generic[T]):
 
     def __set__(self, instance: HasSettings, value: T) -> None:
         changed: Any = {self._name: value}
-        instance.settings = replace(instance.settings, **changed)
+        # A session knows how to change one of them while other threads change others.
+        session: Any = getattr(instance, "session", instance)
+        session.change(**changed)

@@ -269,7 +269,7 @@ class Changefeed(Iterator[Change]):
         # Noted last: should an interrupt come between, a change is reported twice rather than never.
         self._found.extend(change for change in found if change.changed)
         self._relisted = {change.machine.id for change in self._found if change.relisted}
-        self._last_seen.note(machines)
+        self._last_seen.renew(machines)
 
     def _differences(self, machine: Machine) -> tuple[str, ...]:
         return tuple(name for name in self._last_seen.differences(machine) if name in self._subresources)

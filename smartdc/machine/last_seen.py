@@ -28,11 +28,20 @@ CHANGE_DETECTORS: dict[str, Callable[[Data], Any]] = {
 """CloudAPI's names for what can change, each with the value that shows it; nothing shows ``owner_uuid``."""
 
 
+MAX_UNLISTED = 10_000
+"""How many machines are remembered of which only messages told, and no list."""
+
+
 class LastSeen:
-    """Machines by id, each as it was last seen; those that are deleted are forgotten."""
+    """Machines by id, each as it was last seen; those that are deleted are forgotten.
+
+    Memory is bounded by what was listed, whatever messages tell of: a machine that finds no room is not remembered,
+    and is reported once more by the next comparison with a list.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[str, Data] = {}
+        self._room = MAX_UNLISTED
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._seen)
@@ -48,10 +57,15 @@ class LastSeen:
             return [name for name, value in CHANGE_DETECTORS.items() if value(before) != value(machine)]
         return [] if machine.get("state") == "deleted" else [name for name in CHANGE_DETECTORS if name != "destroyed"]
 
+    def renew(self, machines: Iterable[Data]) -> None:
+        """Remember these machines as they are now, and no others."""
+        self._seen = {machine["id"]: dict(machine) for machine in machines if machine.get("state") != "deleted"}
+        self._room = len(self._seen) + MAX_UNLISTED
+
     def note(self, machines: Iterable[Data]) -> None:
         """Remember machines as they are now."""
         for machine in machines:
             if machine.get("state") == "deleted":
                 self._seen.pop(machine["id"], None)
-            else:
+            elif machine["id"] in self._seen or len(self._seen) < self._room:
                 self._seen[machine["id"]] = dict(machine)

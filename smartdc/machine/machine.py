@@ -127,7 +127,7 @@ class Machine(
             super().__init__(datacenter, machine_id, data)
             return
         answer = datacenter.raw_machine_data(machine_id, credentials=credentials)
-        self._parent, self._data = datacenter, {**answer, "id": id_of(machine_id)}
+        self._parent, self._data = datacenter, {"id": id_of(machine_id), **answer}
 
     @classmethod
     @without_frames

@@ -30,7 +30,7 @@ def newest_of_one_owner(images: Sequence[M], name: str, account_id: Callable[[],
     if not usable:
         shown = ", ".join(map(repr, images))
         raise InputError(f"image {name!r} is only shared with this account; to use it, give the id of {shown}")
-    if len({image.get("owner") for image in usable}) > 1:
+    if len({str(image.get("owner")) for image in usable}) > 1:
         return only(usable, name, "image", f"named {name!r} have different owners; give the id")
     newest = max(_published(image) for image in usable)
     image = only([image for image in usable if _published(image) == newest], name, "image")

@@ -18,7 +18,7 @@ from smartdc.core.lookup import find, id_of, is_uuid
 from smartdc.core.operation import operation
 from smartdc.core.search import select
 from smartdc.core.size import Size, sizes
-from smartdc.errors import InputError
+from smartdc.errors import Conflict, InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
@@ -64,7 +64,14 @@ class Volume(Stateful[VolumeState]):
     @operation("UpdateVolume")
     def update(self, *, name: str) -> Self:
         """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
-        return self._change("POST", data=arguments.strings(name=name), repeatable=True)
+        data = arguments.strings(name=name)
+        try:
+            return self._change("POST", data=data, repeatable=True)
+        except Conflict as error:
+            # The name may be taken by this volume itself, when the answer to an earlier attempt was lost.
+            if error.attempts > 1 and self.refresh().name == name:
+                return self
+            raise
 
     @operation("UpdateVolume")
     def rename(self, name: str) -> Self:

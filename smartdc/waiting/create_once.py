@@ -68,7 +68,7 @@ class Search:
 
     def lost(self, error: CallError, settle: float) -> None:
         """Say at once that the answer was lost, and for how long the thing will be looked for."""
-        self.subject = self.subject or f"a new entry of {error.path}"
+        self.subject = self.subject or (f"a new entry of {error.path}" if error.path else "something new")
         self.settle = settle
         text = f"lost the answer to the create of {self._named()}; looking for it for up to {settle:g} s: {error}"
         self._say(logging.WARNING, text)
@@ -175,11 +175,13 @@ def _after_failure(
     again: bool,
 ) -> list[T]:
     """Return what a failed attempt has made; nothing where the create may be sent again, and else raise the error."""
+    # Whoever refuses a request for now may have done it all the same, and then it conflicts with itself.
+    repeated = again or error.attempts > 1
     refused = isinstance(error, Conflict) or (again and error.applied is False)
     if again:
         error.applied = None
     if refused:
-        return _find_after_refusal(error, find, may_be_ours=unique or again)
+        return _find_after_refusal(error, find, may_be_ours=unique or repeated)
     made = _find_until_settled(error, find, clock, settle, watcher)
     if again and not made:
         raise error

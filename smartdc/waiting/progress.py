@@ -49,13 +49,18 @@ class Progress:
     elapsed: float
     timeout: float | None
     done: bool
+    share: float | None = None
+    """The share of what is waited for that has come, where that is known; the bar shows it, and else that of the time."""
 
     def __str__(self) -> str:
         if self.done:
             return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
-        share = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
-        bar = "#" * round(share * BAR_WIDTH)
-        return f"{self.subject} {self.state} [{bar:<{BAR_WIDTH}}] {self.elapsed:.0f} s"
+        return f"{self.subject} {self.state} [{self.bar()}] {self.elapsed:.0f} s"
+
+    def bar(self) -> str:
+        """Return the bar."""
+        passed = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
+        return f"{'#' * round((passed if self.share is None else self.share) * BAR_WIDTH):<{BAR_WIDTH}}"
 
 
 Reporter = Callable[[Progress], None]
@@ -90,7 +95,8 @@ class Announcer:
         if self._report:
             elapsed = self._clock.monotonic() - self._started
             state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
-            self._report(Progress(self._resource.label, state, elapsed, self._timeout, done))
+            share = getattr(self._resource, "share", None)
+            self._report(Progress(self._resource.label, state, elapsed, self._timeout, done, share))
 
     def sleep(self, seconds: float, failure: Exception | None) -> None:
         """Sleep between two checks; a line that somebody looks at goes on meanwhile, and says why after a failure."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kits.docs import ROOT
 from kits.sshd import BASTION, TARGETS, Sshd
 from smartdc import Cloud, DataCenter
 from smartdc.bridges.ansible import PLUGINS, groups_of, inventory, marked
@@ -23,28 +25,12 @@ ANSIBLE = BIN / "ansible-playbook"
 
 HOSTILE = "{{ lookup('pipe', 'touch pwned') }}"
 
-PLAYBOOK = """\
-- hosts: tag_role_web
-  gather_facts: false
-  tasks:
-    - raw: echo "$SSH_CONNECTION"
-      register: answer
-    - debug:
-        msg: "{{ triton_name }} {{ answer.stdout.split()[2] }} {{ triton_tags.note | default('none') }}"
-"""
-
-PLUGIN = """\
-plugin: smartdc
-profiles: [env]
-keyed_groups:
-  - key: triton_package
-    prefix: size
-compose:
-  gibibytes: triton_memory / 1024
-cache: true
-cache_plugin: jsonfile
-cache_connection: cache
-"""
+GUIDE = (ROOT / "docs" / "guides" / "ansible.md").read_text(encoding="utf-8")
+SCRIPT, PLAYBOOK, PLUGIN = (
+    re.findall(rf"^```{kind}\n({begin}.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)[0]
+    for kind, begin in (("sh", "#!/bin/sh"), ("yaml", "- hosts"), ("yaml", "plugin:"))
+)
+"""What the guide shows is what is run."""
 
 Tool = Callable[..., str]
 
@@ -80,7 +66,7 @@ def tool(cloud: Emulator, sshd: Sshd, tmp_path: Path) -> Iterator[Tool]:
     key.touch(0o600)
     key.write_text(cloud.private_key or "")
     script = tmp_path / "triton"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m smartdc inventory ansible "$@"\n')
+    script.write_text(SCRIPT.replace("exec smartdc", f"exec {sys.executable} -m smartdc"))
     script.chmod(0o755)
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     (tmp_path / "my.smartdc.yml").write_text(PLUGIN)
@@ -135,9 +121,10 @@ def test_what_looks_like_a_template_is_marked() -> None:
 
 def test_ansible_draws_the_inventory_of_the_script(tool: Tool) -> None:
     """``ansible-inventory --graph`` has the hosts in their groups."""
-    graph = tool("ansible-inventory", "-i", "triton", "--graph", "tag_role_web")
+    graph = tool("ansible-inventory", "-i", "triton", "--graph", "tag_role")
 
-    assert graph == "@tag_role_web:\n  |--web-1\n  |--web-2\n"
+    assert graph == "@tag_role:\n  |--web-1\n  |--web-2\n"
+    assert graph in GUIDE
 
 
 def test_a_playbook_reaches_the_machines(tool: Tool, sshd: Sshd, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import shtab
 
 from smartdc.commands import completion
 
@@ -65,3 +66,10 @@ def test_bash_completes_profiles(script: Path) -> None:
 
     assert completed(script, "smartdc shell --profile ") == {"east", "env", "west"}
     assert completed(script, "smartdc inventory ansible --profile w") == {"west"}
+
+
+@pytest.mark.parametrize("shell", shtab.SUPPORTED_SHELLS)
+def test_other_shells_have_a_script_too(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that the library knows."""
+    assert completion.main([shell]) == 0
+    assert "inventory" in capsys.readouterr().out

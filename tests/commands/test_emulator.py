@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 from smartdc import __main__ as command
 from smartdc.emulator.__main__ import main
+from smartdc.emulator.environment import MARK
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -117,21 +117,17 @@ def test_where_the_file_is_written_is_told(capsys: pytest.CaptureFixture[str], t
     assert capsys.readouterr().out.endswith(f"in another terminal type: . '{tmp_path}/my env.sh'\n")
 
 
-@pytest.mark.usefixtures("temporary")
-def test_pytest_runs_with_the_emulator(tmp_path: Path) -> None:
-    """The tests of a small project, which know nothing of the emulator, find their machines; a failure is one."""
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "test_machines.py").write_text(
-        "from smartdc import DataCenter\n\n"
-        "def test_sixty():\n    with DataCenter() as dc:\n        assert len(dc.machines()) == 60\n\n"
-        "def test_none():\n    with DataCenter() as dc:\n        assert not dc.machines()\n"
-    )
-    line = ["emulator", "--machines", "60", "--", PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(project)]
-    result = subprocess.run([PYTHON, "-m", "smartdc", *line], capture_output=True, text=True, check=False, cwd=project)
+def test_a_file_of_yours_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is neither written nor removed; one that an emulator left behind is replaced."""
+    file = tmp_path / "env.sh"
+    file.write_text("mine\n")
+    assert main(["--write", str(file), "--", "true"]) == 2
+    assert "no emulator has written it" in capsys.readouterr().err
+    assert file.read_text() == "mine\n"
 
-    assert result.returncode == 1
-    assert "1 failed, 1 passed" in result.stdout
+    file.write_text(f"{MARK}\n")
+    assert main(["--write", str(file), "--", "true"]) == 0
+    assert not file.exists()
 
 
 def test_what_is_behind_the_dashes_must_be_a_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,12 +136,3 @@ def test_what_is_behind_the_dashes_must_be_a_command(capsys: pytest.CaptureFixtu
         main(["--"])
 
     assert "give a command after --" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("temporary")
-def test_an_inventory_of_the_emulator(capfd: pytest.CaptureFixture[str]) -> None:
-    """The commands work together."""
-    status = command.main(["emulator", "--machines", "2", "--", PYTHON, "-m", "smartdc", "inventory", "ansible"])
-
-    assert status == 0
-    assert json.loads(capfd.readouterr().out)["all"]["hosts"] == ["machine-0", "machine-1"]

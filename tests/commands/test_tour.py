@@ -217,3 +217,54 @@ def test_the_command_fails_when_a_step_does_not_do_what_it_says(capsys: pytest.C
 
     assert status == 1
     assert "The tour failed at this step: dc.num_machines()" in capsys.readouterr().out
+
+
+SHORT = "Count.\n\n>>> dc.num_machines()\n0\n\nCount packages.\n\n>>> len(dc.packages()) > 5\nTrue\n"
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """Type lines, and after the last one the end of the input."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_step_by_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each step waits for Enter, and the last one too."""
+    type_in(monkeypatch, "", "")
+
+    assert tour.main(["--step"], SHORT, VirtualClock()) == 0
+    out = capsys.readouterr().out
+    assert out.count("Enter for the next step, s for a shell here, q to leave: ") == 1
+    assert out.count("Enter to end, s for a shell here, q to leave: ") == 1
+    assert "Try it yourself" in out.splitlines()[-1]
+
+
+def test_a_step_offers_a_shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the names of the tour, leaving it leads back, and it may be opened again."""
+    type_in(monkeypatch, "s", "print('operations', cloud.trace.operations())", "exit()", "", "s", "print(dc)", "quit()")
+
+    assert tour.main(["--step"], SHORT, VirtualClock()) == 0
+    out = capsys.readouterr().out
+    assert "operations ['HeadMachines']\n" in out
+    assert out.index("operations") < out.index("Count packages.") < out.index("<DataCenter: demo@")
+
+
+@pytest.mark.parametrize("lines", [["q"], []], ids=["q", "end of input"])
+def test_a_tour_may_be_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lines: list[str]
+) -> None:
+    """That is no failure, and what to do next is told."""
+    type_in(monkeypatch, *lines)
+
+    assert tour.main(["--step"], SHORT, VirtualClock()) == 0
+    out = capsys.readouterr().out
+    assert "Count packages." not in out
+    assert "Try it yourself" in out.splitlines()[-1]
+
+
+def test_it_may_end_in_a_shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the data centre of the tour, which is still there."""
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    type_in(monkeypatch, "print(len(cloud.trace), dc.ping()['ping'])")
+
+    assert tour.main(["--shell"], SHORT, VirtualClock()) == 0
+    assert "2 pong\n" in capsys.readouterr().out

@@ -142,6 +142,29 @@ def test_old_machines_are_stopped(kitchen: Kitchen, weather: str) -> None:
     assert names_of(kitchen.cloud, "stopped") == ["old-0", "old-1"]
 
 
+def test_snapshots_are_taken_every_night(kitchen: Kitchen, weather: str) -> None:
+    """Of the machines with the tag; after nine nights there are the newest seven, and those of others stay."""
+    saved, other = (
+        kitchen.dc.machine(kitchen.cloud.populate(1, name=name, tags=tags)[0].id)
+        for name, tags in (("db", {"backup": "daily"}), ("web", {}))
+    )
+    saved.create_snapshot("nightly-by-hand", wait=True)
+    for _ in range(8):
+        kitchen.run("nightly_snapshots.py")
+        kitchen.cloud.clock.sleep(86_400)
+    first = min(snapshot.name for snapshot in saved.snapshots())
+    spoil(kitchen.cloud, weather)
+    kitchen.run("nightly_snapshots.py")
+
+    kitchen.cloud.faults.clear()
+    kitchen.cloud.clock.sleep(600)
+    names = {snapshot.name for snapshot in saved.snapshots()}
+    assert "nightly-by-hand" in names
+    assert len(names) == 8
+    assert first not in names
+    assert other.snapshots() == []
+
+
 def test_a_rolling_resize_checks_each_machine(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every machine of the role is larger, and was asked whether it is back."""
     kitchen.cloud.populate(3, name="web-{n}", tags={"role": "web"})
@@ -160,6 +183,21 @@ def test_a_rolling_resize_checks_each_machine(kitchen: Kitchen, weather: str, mo
     memory = {machine.name: machine.memory for machine in kitchen.cloud.state.machines.values()}
     assert memory == {"web-0": 4096, "web-1": 4096, "web-2": 4096, "db": 1024}
     assert len({url for url, _ in asked}) == 3
+
+
+def test_machines_are_replaced_by_those_of_another_image(
+    kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every machine of the role is a new one, and the old ones are kept."""
+    old = {machine.id for machine in kitchen.cloud.populate(2, name="web-{n}", tags={"role": "web"})}
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: nullcontext(SimpleNamespace(status=200)))
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("replace_image.py", "web", "base-64-lts@24.4.1", "web.journal")
+
+    assert printed.startswith("replace of 2 machines: 2 done, in ")
+    assert names_of(kitchen.cloud, "running") == ["web-0", "web-1"]
+    assert [name[:10] for name in names_of(kitchen.cloud, "stopped")] == ["web-0-old-", "web-1-old-"]
+    assert {machine.id for machine in kitchen.cloud.state.machines.values() if machine.state == "stopped"} == old
 
 
 def test_firewall_rules_are_copied(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,21 +294,8 @@ def test_a_command_runs_on_every_machine(kitchen: Kitchen, weather: str, ssh: Pa
     printed = kitchen.run("run_everywhere.py", "web", "uptime")
 
     assert [line.split()[0] for line in printed.splitlines()] == ["web-0", "web-1", "web-2"]
-    assert all(f"root@{machine.nics[0].ip} uptime" in ssh.read_text() for machine in machines)
-
-
-def test_the_configuration_of_ssh_has_an_entry_for_each_machine(kitchen: Kitchen, weather: str, tmp_path: Path) -> None:
-    """OpenSSH itself reads address and user out of it."""
-    [debian] = kitchen.cloud.populate(1, name="web-1", image="debian-12")
-    kitchen.cloud.populate(1, name="zone")
-    spoil(kitchen.cloud, weather)
-    path = tmp_path / "config"
-    path.write_text(kitchen.run("ssh_config.py"))
-    command = ["ssh", "-G", "-F", str(path), "web-1"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-
-    assert {f"hostname {debian.nics[0].ip}", "user debian"} <= set(said)
-    assert "Host zone\n" in path.read_text()
+    assert ssh.read_text().count("uptime") == 3
+    assert all(machine.nics[0].ip in ssh.read_text() for machine in machines)
 
 
 def test_orphans_are_found_and_deleted(kitchen: Kitchen, weather: str) -> None:

@@ -31,6 +31,7 @@ from kits.docs import (
     table,
     written_table,
 )
+from kits.sshd import BASTION, TARGETS, Sshd
 from smartdc import DataCenter, emulator
 from smartdc.emulator import Emulator, Server, VirtualClock
 
@@ -65,6 +66,15 @@ def add_machine(names: dict[str, Any], page: list[Block]) -> None:
         names["machine"] = names["dc"].create_machine(
             name="web-1", image="base-64-lts@24.4.1", package="g1-small", tags={"role": "web"}, wait=True
         )
+
+
+def make_reachable(names: dict[str, Any], sshd: Sshd) -> None:
+    """Put real servers behind `machine`, and behind another one called bastion."""
+    cloud = names["cloud"]
+    sshd.inhabit(cloud, cloud.state.machines[names["machine"].id], TARGETS[0])
+    [bastion] = cloud.populate(1, name="bastion")
+    sshd.inhabit(cloud, bastion, BASTION)
+    names["machine"].refresh()
 
 
 def run(block: Block, names: dict[str, Any]) -> None:
@@ -102,10 +112,20 @@ def run_tests(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=relative)
-def test_the_code_on_a_page_runs(page: Path, names: dict[str, Any]) -> None:
+def test_the_code_on_a_page_runs(
+    page: Path,
+    names: dict[str, Any],
+    request: pytest.FixtureRequest,
+    environment: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     """Every block of Python on a page does what the page says, from the first to the last, and sends what it says."""
     found = [block for block in blocks(page) if block.reason is None]
     add_machine(names, found)
+    if any(".ssh(" in block.source for block in found):
+        sshd = request.getfixturevalue("sshd")
+        environment.setenv("PATH", f"{sshd.command(tmp_path)}:{os.environ['PATH']}")
+        make_reachable(names, sshd)
     emulator = names["cloud"]  # a page may have another use for the name
     for block in found:
         run(block, names)

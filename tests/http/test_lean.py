@@ -24,6 +24,7 @@ from urllib3.util import SKIP_HEADER
 
 from kits.http import Act, Clock, Line, RawServer, close, dribble, first_line, raw, reply, silence
 from kits.interrupts import interrupt
+from kits.ways import LEAN, LONG, PUSHED_BACK
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import CallTimeout, SmartDCError, TransportError
 from smartdc.http import connections, lean
@@ -33,39 +34,10 @@ from smartdc.http.request import default_headers
 from smartdc.http.session import Session
 from smartdc.http.settings import Settings
 
+pytest_plugins = ("kits.ways_fixtures",)
+
 HASTE = 0.25
 ENOUGH = 5.0
-
-LEAN = "lean"
-"""The request was written and the response read here."""
-PUSHED_BACK = "pushed back"
-"""The request was written here, and the response read by `http.client`."""
-LONG = "long"
-"""All went through urllib3."""
-
-
-@pytest.fixture
-def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The way that each request took."""
-    taken: list[str] = []
-    urlopen, exchange, long_way = lean.LeanPool.urlopen, lean.LeanPool._exchange, lean.LeanPool._long_way
-
-    def asked(*args: Any, **kwargs: Any) -> Any:
-        taken.append(LONG)
-        return urlopen(*args, **kwargs)
-
-    def exchanged(*args: Any, **kwargs: Any) -> Any:
-        taken[-1] = LEAN
-        return exchange(*args, **kwargs)
-
-    def handed_over(*args: Any, **kwargs: Any) -> Any:
-        taken[-1] = PUSHED_BACK
-        return long_way(*args, **kwargs)
-
-    monkeypatch.setattr(lean.LeanPool, "urlopen", asked)
-    monkeypatch.setattr(lean.LeanPool, "_exchange", exchanged)
-    monkeypatch.setattr(lean.LeanPool, "_long_way", handed_over)
-    return taken
 
 
 def settings(server: RawServer, **more: Any) -> Settings:
@@ -217,7 +189,7 @@ RESPONSES: dict[str, tuple[Act, str]] = {
     "body that just fits": (reply(body=b"[" + b" " * (lean.MAX_BODY - 2) + b"]"), LEAN),
     "wrong digest": (keep(head("Content-MD5: AAAA")), LEAN),
     "broken JSON": (reply(body=b"[2"), LEAN),
-    "compressed": (keep(head("Content-Encoding: gzip")), PUSHED_BACK),
+    "compressed": (keep(head("Content-Encoding: gzip")), LEAN),
     "more than it says": (keep(head() + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[9]"), LEAN),
     "large body": (reply(body=b"[" + b" " * lean.MAX_BODY + b"]"), PUSHED_BACK),
     "many headers": (keep(head(*(f"X-{n}: {n}" for n in range(90)))), PUSHED_BACK),

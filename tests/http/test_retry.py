@@ -8,6 +8,7 @@ import random
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from email.utils import formatdate
 from typing import Any
 
@@ -93,6 +94,8 @@ UNKNOWN = [
     LOST,
     requests.ReadTimeout("late"),
     (500, OWN),
+    (500, {**OWN, "Retry-After": "0"}),
+    (502, {**OWN, "Retry-After": "0"}),
     (502, {}),
     (503, {}),
     (503, OWN),
@@ -518,3 +521,9 @@ def test_a_budget_does_not_grow_beyond_its_size() -> None:
 def test_the_longest_pause_is_longer_than_any_backoff() -> None:
     """A call without a deadline is not ended by its own backoff."""
     assert Retry().max_retry_after > Retry().max_pause
+
+
+def test_a_policy_cannot_be_changed() -> None:
+    """Data centres may share one, so that none changes it for the others."""
+    with pytest.raises(FrozenInstanceError):
+        Retry().attempts = 3  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -109,6 +110,31 @@ def test_a_call_ends_by_the_settings_that_it_began_with() -> None:
     assert (len(first.dates), len(second.dates)) == (2, 0)
     session.request("GET", "/my")
     assert (len(first.dates), len(second.dates)) == (2, 1)
+
+
+def test_settings_that_threads_change_at_the_same_moment_are_all_kept(offline: DataCenter) -> None:
+    """A thread that sets one of them while another is set loses neither."""
+
+    def settle() -> None:
+        offline.settle = 7
+
+    other = threading.Thread(target=settle)
+
+    class Meeting(float):
+        """A number that lets the other thread set something at the moment when it is checked."""
+
+        __slots__ = ()
+
+        def __gt__(self, bound: float) -> bool:
+            if other.ident is None:
+                other.start()
+                other.join(0.05)
+            return super().__gt__(bound)
+
+    offline.timeout = Meeting(5)
+    other.join()
+
+    assert (offline.timeout, offline.settle) == (5.0, 7.0)
 
 
 @pytest.mark.parametrize("size", [0, -1, True, 2.5, "5", None])

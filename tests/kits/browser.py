@@ -31,6 +31,7 @@ SECONDS = 30.0
 _ARGUMENTS = (
     "--headless",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # a container has little of it
     "--hide-scrollbars",
     "--no-first-run",
     "--disable-background-networking",

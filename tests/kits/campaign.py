@@ -298,10 +298,12 @@ class Harness:
         door: ``adapter`` or ``http``.
         slow: go by the real time, with short time-outs; otherwise time passes only by sleeping.
         tls: speak TLS; only at the door ``http``.
+        kept: begin each operation over a connection that has been used, where faults come after connecting.
     """
 
-    def __init__(self, door: str, *, slow: bool = False, tls: bool = False) -> None:
+    def __init__(self, door: str, *, slow: bool = False, tls: bool = False, kept: bool = False) -> None:
         self.alone = not slow
+        self.kept = kept
         self.timeout = 0.3 if slow and door == "http" else 60.0
         self.clock = FastClock()
         self.cloud = Emulator(clock=self.clock)

@@ -70,7 +70,8 @@ def run_operation(
     harness: Harness, target: Target, operation: Operation, injections: tuple[Injection, ...], report: Report
 ) -> None:
     """Run one operation under injected faults, and add to the report."""
-    target.client.close()
+    if not harness.kept or any(injection.mode.connecting for injection in injections):
+        target.client.close()
     target.client.took.clear()
     target.client.session.timeout = harness.timeout
     result: Any = None

@@ -18,6 +18,11 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["broken_links", "main", "unanswered", "unlinked_calls"]
 
 ANSWERS = {
+    "async": "cookbook/asyncio",
+    "parallel": "cookbook/parallel",
+    "retry": "guides/errors",
+    "ssh": "reference/machine/ssh",
+    "throttle": "reference/errors",
     "wait_for": "reference/datacenter",
 }
 """What people search for, and the page that answers it."""

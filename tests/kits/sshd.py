@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,14 @@ class Sshd:
         machine.tags = {**machine.tags, "tritoncli.ssh.port": self.port}
         cloud.state.images[machine.image].tags = {"default_user": self.user}
 
+    def command(self, folder: Path) -> Path:
+        """Return a folder with an ``ssh`` that has these options, as one has whose configuration names keys and hosts."""
+        path = folder / "bin" / "ssh"
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {" ".join(self.options)} "$@"\n')
+        path.chmod(0o755)
+        return path.parent
+
 
 def free_port() -> int:
     """Return a port that is free at every address."""
@@ -111,10 +120,12 @@ def running(folder: Path) -> Iterator[Sshd]:
 
 def wait_for(host: str, port: int, processes: list[subprocess.Popen[bytes]]) -> None:
     """Wait until a server listens, or fail when one has ended."""
+    pause = threading.Event()
     while all(process.poll() is None for process in processes):
         try:
             socket.create_connection((host, port), 5).close()
         except ConnectionRefusedError:
+            pause.wait(0.01)
             continue
         return
     pytest.fail("sshd has ended")

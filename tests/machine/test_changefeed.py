@@ -26,7 +26,7 @@ from smartdc import (
 )
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
 from smartdc.machine.changefeed import SUBRESOURCES
-from smartdc.machine.last_seen import LastSeen
+from smartdc.machine.last_seen import MAX_UNLISTED, LastSeen
 from smartdc.websocket import heartbeat, inbox
 
 HASTE = 0.05
@@ -319,6 +319,13 @@ def test_waiting_has_a_time_of_its_own(changes: Changefeed, cloud: Emulator, mac
     change(cloud, machine.id, name="web-2")
 
     assert changes.wait(PATIENCE).machine.name == "web-2"
+
+
+def test_a_feed_ends_with_its_block(dc: DataCenter) -> None:
+    """Nobody has to close it by hand."""
+    with dc.changefeed() as changes:
+        assert not changes.closed
+    assert changes.closed
 
 
 def test_a_closed_feed_tells_no_more(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
@@ -668,6 +675,19 @@ def test_jobs_are_told_of_though_nobody_asks() -> None:
 
     assert (stopping.machine.state, stopped.machine.state) == ("stopping", "stopped")
     assert (stopped.published - stopping.published).total_seconds() == pytest.approx(0.05, abs=0.002)
+
+
+def test_a_server_that_makes_machines_up_takes_no_memory() -> None:
+    """Machines that no list has shown are remembered in some number; those that one has are never forgotten for them."""
+    ledger = LastSeen()
+    ledger.renew([{"id": str(number), "state": "running"} for number in range(20_000)])
+    for number in range(15_000):
+        ledger.note([{"id": f"new {number}", "state": "running"}])
+
+    assert len(list(ledger)) == 20_000 + MAX_UNLISTED
+    assert ledger.differences({"id": "0", "state": "running"}) == []
+    ledger.renew([{"id": "0", "state": "running"}, {"id": "1", "state": "deleted"}])
+    assert list(ledger) == ["0"]
 
 
 @pytest.mark.parametrize("nics", [None, "none", 5, [None], ["one"]])

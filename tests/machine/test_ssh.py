@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from kits.sshd import BASTION, TARGETS, Sshd
-from smartdc import DataCenter, SSHError, WaitTimeout
+from smartdc import ConfigError, DataCenter, SSHError, WaitTimeout
 from smartdc.emulator import Emulator
 
 
@@ -63,3 +66,30 @@ def test_a_command_that_does_not_end_is_left(servers: Sshd, dc: DataCenter) -> N
     """The time is up after `timeout` seconds."""
     with pytest.raises(WaitTimeout, match=r"web-1 did not end within 0\.2 s"):
         dc.machine("web-1").ssh("sleep 30", options=servers.options, timeout=0.2)
+
+
+def test_without_a_command_it_is_a_session(servers: Sshd, dc: DataCenter, tmp_path: Path) -> None:
+    """What is typed goes there, and what comes back is seen, not returned; the status is that of the session."""
+    (tmp_path / "typed").write_text("echo said > " + str(tmp_path / "said") + "; exit 5\n")
+    with (tmp_path / "typed").open() as keyboard:
+        former = os.dup(0)
+        os.dup2(keyboard.fileno(), 0)
+        try:
+            result = dc.machine("web-1").ssh(options=servers.options)
+        finally:
+            os.dup2(former, 0)
+            os.close(former)
+
+    assert result.returncode == 5
+    assert not result.stdout
+    assert (tmp_path / "said").read_text() == "said\n"
+
+
+def test_without_openssh_it_says_what_to_install(
+    servers: Sshd, dc: DataCenter, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In one line, for a command and for a session."""
+    environment.setenv("PATH", str(tmp_path))
+    for command in ("true", None):
+        with pytest.raises(ConfigError, match="there is no ssh on this computer: install OpenSSH's client"):
+            dc.machine("web-1").ssh(command, options=servers.options)

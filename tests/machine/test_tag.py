@@ -188,6 +188,16 @@ def test_replaced_tags_keep_the_token(made: Machine, dc: DataCenter, cloud: Emul
     assert [found.id for found in dc.machines_by_token("deploy-42")] == [made.id]
 
 
+@pytest.mark.parametrize("change", ["add_tags", "replace_tags"])
+def test_token_cannot_be_overwritten(made: Machine, cloud: Emulator, change: str) -> None:
+    """A machine that bears the token of another would be taken for it."""
+    cloud.trace.clear()
+    with pytest.raises(InputError, match=r"'smartdc_token'.*token="):
+        getattr(made, change)(smartdc_token="another", role="db")
+
+    assert cloud.trace.operations() == []
+
+
 def test_token_goes_with_all_tags(made: Machine, dc: DataCenter) -> None:
     """``DeleteMachineTags`` deletes the token too, so that nothing is found by it any more."""
     made.delete_all_tags()

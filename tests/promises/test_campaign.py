@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,9 +27,12 @@ from kits.limits import descriptors, join_all_but
 from kits.silent_agent import SILENT, SilentAgentHarness
 from kits.switched import SIGNALS, SWITCHED, UNLISTED, Alarm, SwitchedHarness, interrupted
 from kits.thorough import THOROUGH, amount
+from kits.ways import LEAN, LONG, PUSHED_BACK, the_long_way
 from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.faults.plan import KINDS
 from smartdc.errors import CallError
+
+pytest_plugins = ("kits.ways_fixtures",)
 
 Scenario = tuple[Operation, Injection]
 
@@ -164,6 +168,47 @@ def test_over_the_wire_whatever_takes_its_time(report: Report) -> None:
     with ExitStack() as stack:
         harnesses = [stack.enter_context(Harness("http", slow=True)) for _ in range(PARALLEL)]
         report.add(run_parallel(harnesses, scenarios(turn=1, slow=True)))
+
+
+def kept(*, slow: bool) -> list[Scenario]:
+    """Return what may go wrong over a connection that is open: of each kind of call one, in all modes."""
+    chosen = {"create machine", "action", "list"}
+    return [
+        (operation, injection)
+        for operation, injection in scenarios(turn=2, slow=slow, tls=False)
+        if operation.name in chosen
+        and not injection.mode.connecting
+        and (operation is not CREATE or injection.times == 1)
+    ]
+
+
+def test_over_a_kept_connection_both_ways_end_alike(report: Report, ways: list[str]) -> None:
+    """Whatever fails, the lean way and the long one keep the same promises, with the same ends."""
+    with Harness("http", kept=True) as harness:
+        lean = run_all(harness, kept(slow=False))
+        taken = Counter(ways)
+        ways.clear()
+        with the_long_way():
+            long = run_all(harness, kept(slow=False))
+    report.add(lean)
+    report.add(long)
+
+    assert lean.ends == long.ends
+    assert lean.calls == long.calls
+    assert set(ways) == {LONG}
+    assert taken[LEAN] > len(kept(slow=False))
+    assert taken[PUSHED_BACK] > 0
+
+
+@pytest.mark.parametrize("way", [LEAN, LONG])
+def test_over_a_kept_connection_whatever_takes_its_time(report: Report, ways: list[str], way: str) -> None:
+    """No call outlives its deadline, whichever way it goes."""
+    with ExitStack() as stack:
+        if way == LONG:
+            stack.enter_context(the_long_way())
+        harnesses = [stack.enter_context(Harness("http", slow=True, kept=True)) for _ in range(PARALLEL)]
+        report.add(run_parallel(harnesses, kept(slow=True)))
+    assert (LEAN in ways) == (way == LEAN)
 
 
 def test_over_tls_whatever_is_wrong_with_it(report: Report) -> None:

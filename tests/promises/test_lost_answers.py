@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -329,6 +330,9 @@ TWICE_IS_ONCE = {
     "UpdatePolicy": Change(lambda dc: dc.policy("all"), lambda policy: policy.update(name="other"), "name", "other"),
     "UpdateFabricVLAN": Change(lambda dc: dc.vlan(7), lambda vlan: vlan.update(name="www"), "name", "www"),
     "UpdateFabricNetwork": Change(lambda dc: dc.network(FABRIC), lambda net: net.update(name="net"), "name", "net"),
+    "UpdateVolume": Change(
+        lambda dc: dc.create_volume("data", 10_240, wait=True), lambda volume: volume.rename("data-2"), "name", "data-2"
+    ),
     "UpdateNetworkIP": Change(
         lambda dc: dc.network(FABRIC).ip("192.168.128.77"), lambda ip: ip.update(reserved=True), "reserved", True
     ),
@@ -347,6 +351,9 @@ TWICE_IS_ONCE = {
     "DeleteMachineTag": Change(guarded, lambda machine: machine.delete_tag("role"), "tags", {}),
     "DeleteMachineTags": Change(guarded, Machine.delete_all_tags, "tags", {}),
     "UpdateMachineMetadata": Change(web, lambda machine: machine.update_metadata(a="b"), "metadata", {"a": "b"}),
+    "set_boot_script": Change(
+        web, lambda machine: machine.set_boot_script(__file__), "metadata", {"user-script": Path(__file__).read_text()}
+    ),
     "EnableMachineFirewall": Change(web, Machine.enable_firewall, "firewall_enabled", True),
     "DisableMachineFirewall": Change(guarded, Machine.disable_firewall, "firewall_enabled", False),
     "EnableMachineDeletionProtection": Change(web, Machine.enable_deletion_protection, "deletion_protection", True),
@@ -362,12 +369,47 @@ def test_a_change_that_may_be_made_twice_is_sent_again(dc: DataCenter, cloud: Em
     """What twice is the same as once is asked for again when its answer is lost, and then it is so."""
     case = TWICE_IS_ONCE[operation]
     thing = case.of(dc)
+    operation = {"set_boot_script": "UpdateMachineMetadata"}.get(operation, operation)
     cloud.faults.add(Fault(operation, "reset", "after"))
 
     case.change(thing)
 
     assert cloud.trace.operations().count(operation) == 2
     assert thing.refresh()[case.entry] == case.value
+
+
+def test_a_name_that_somebody_else_has_is_refused_though_the_request_was_sent_twice(
+    dc: DataCenter, cloud: Emulator
+) -> None:
+    """``UpdateVolume``: only a conflict with our own first request is none."""
+    volume = dc.create_volume("data", 10_240, wait=True)
+    dc.create_volume("other", 10_240, wait=True)
+    cloud.faults.add(Fault("UpdateVolume", "reset", "before"))
+
+    with pytest.raises(Conflict):
+        volume.rename("other")
+    assert volume.refresh().name == "data"
+
+
+REFUSED_AND_DONE: dict[str, Any] = {
+    "headers": {"Retry-After": "0"},
+    "status": 503,
+    "code": "ServiceUnavailableError",
+    "message": "This Triton data center is being upgraded",
+}
+
+
+@pytest.mark.parametrize("name", ["key", "snapshot"])
+def test_what_maintenance_has_refused_and_yet_done_is_found(dc: DataCenter, cloud: Emulator, name: str) -> None:
+    """The conflict of a request that went out twice may be with itself: the thing is looked for before it is refused."""
+    case = CREATES[name]
+    before = set(case.kept(cloud))
+    cloud.faults.add(Fault(case.operation, "status", "after", **REFUSED_AND_DONE))
+
+    made = case.create(dc)
+
+    assert cloud.trace.operations().count(case.operation) == 2
+    assert [made["name"]] == [getattr(thing, "name", thing) for thing in case.kept(cloud) if thing not in before]
 
 
 NEVER_TWICE: dict[str, Callable[[DataCenter], object]] = {

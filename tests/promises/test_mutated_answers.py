@@ -14,14 +14,17 @@ from kits.http import Act, Line, RawServer, reply
 from kits.limits import MIB, forget_peak, peak
 from kits.mutation import KINDS, Mutant
 from kits.thorough import Deck, amount
+from kits.ways import LEAN, LONG, PUSHED_BACK, the_long_way
 from smartdc import BadResponse, DataCenter, Machine, SmartDCError
 from smartdc.core.field import Field
 from smartdc.core.resource import Resource
 from smartdc.emulator import Emulator
 from smartdc.emulator.faults.answers import packed_blanks
 
-ANSWERS = amount(2_000, 10_000)
-"""How many wrong answers are given; 500 have every kind of them, and 200 go to every call."""
+pytest_plugins = ("kits.ways_fixtures",)
+
+ANSWERS = amount(1_000, 10_000)
+"""How many wrong answers are given on each way; 500 have every kind of them, and 200 go to every call."""
 TIMEOUT = 0.25
 """Seconds that a call may take here."""
 GRACE = 0.25
@@ -127,7 +130,21 @@ def dc(cloud: Emulator, mutant: Mutant) -> Iterator[TimedDataCenter]:
             yield client
 
 
+@pytest.fixture(params=[LEAN, LONG])
+def way(request: pytest.FixtureRequest, ways: list[str]) -> Iterator[str]:
+    """The way that requests over an open connection take; afterwards it is seen whether they did."""
+    if request.param == LONG:
+        with the_long_way():
+            yield LONG
+        assert set(ways) == {LONG}
+    else:
+        yield LEAN
+        assert PUSHED_BACK in ways
+
+
 def test_mutated_answers_end_in_results_or_errors_of_ours(
+    way: str,
+    ways: list[str],
     dc: TimedDataCenter,
     mutant: Mutant,
     record_property: Callable[[str, object], None],
@@ -159,6 +176,7 @@ def test_mutated_answers_end_in_results_or_errors_of_ours(
 
     assert not strangers
     assert not late
+    assert (LEAN in ways) == (way == LEAN)
     assert growth <= 64 * MIB
     assert {each.id for each in dc.machines()} >= {machine.id}
 
@@ -224,9 +242,12 @@ FLOODS: dict[str, Act] = {
 
 @pytest.mark.parametrize("flood", FLOODS)
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.usefixtures("way")
 def test_a_flood_adds_little_to_the_memory(flood: str, method: str) -> None:
     """300 MiB, on the wire or unpacked, end in an error of ours before they are kept."""
-    with RawServer(FLOODS[flood], reply(body=[])) as server, DataCenter(server.url, clock=FastClock()) as dc:
+    acts = (reply(body=[]), FLOODS[flood], reply(body=[]))
+    with RawServer(*acts) as server, DataCenter(server.url, clock=FastClock()) as dc:
+        assert dc.machines() == []
         before = forget_peak()
         for _ in range(2):
             try:

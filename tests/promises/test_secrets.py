@@ -14,6 +14,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ from requests.structures import CaseInsensitiveDict
 from kits.agent import SSHAgent
 from kits.cloud import image_id
 from kits.signing import PASSPHRASE, KeyShelf
+from kits.ways import LEAN, LONG, PUSHED_BACK, the_long_way
 from smartdc import DataCenter, KeyFileError, Machine, Signer, SmartDCError, explain_auth
 from smartdc.auth.agent import Agent
 from smartdc.auth.identity import Identity
@@ -35,7 +37,7 @@ from smartdc.auth.profile import from_environment
 from smartdc.auth.signing import HTTPSignatureAuth
 from smartdc.emulator import Emulator, Fault, Server
 
-pytest_plugins = ("kits.signing_fixtures",)
+pytest_plugins = ("kits.signing_fixtures", "kits.ways_fixtures")
 
 USER_DATA = "hush-user-data"
 SCRIPT = "#!/bin/sh hush-script"
@@ -282,17 +284,24 @@ def test_traceback(setup: Setup, call: str) -> None:
     assert setup.secrets.seen_in("".join(traceback.format_exception(caught.value))) == set()
 
 
-WIRE = ("reset", "close", "truncate", "garbage", "html", "throttled", "maintenance", "unavailable", "stall")
+WIRE = {
+    **dict.fromkeys(("reset", "close", "truncate", "garbage", "throttled", "maintenance", "stall"), LEAN),
+    **dict.fromkeys(("html", "unavailable"), PUSHED_BACK),
+}
+"""What may happen to a request, and the way that it takes over an open connection."""
 
 
 @pytest.mark.parametrize("kind", WIRE)
-def test_traceback_of_the_wire(setup: Setup, kind: str) -> None:
+@pytest.mark.parametrize("hooked", [False, True])
+def test_traceback_of_the_wire(setup: Setup, door: str, kind: str, hooked: bool, ways: list[str]) -> None:
     """Whatever happens to a request under way, its signature, its body and the answer are in no variable."""
     machine = setup.machine()
+    ways.clear()
     setup.dc.session.timeout = 0.5
     setup.cloud.faults.add(Fault("UpdateMachineMetadata", kind=kind, times=None, seconds=2))
-    with pytest.raises(SmartDCError) as caught:
+    with pytest.raises(SmartDCError) as caught, the_long_way() if hooked else nullcontext():
         machine.update_metadata({"user-data": USER_DATA})
+    assert ways[:1] == ([LONG if hooked else WIRE[kind]] if door == "http" else [])
     assert setup.secrets.seen_in(shown_by(caught.value)) == set()
     assert caught.value.__cause__ is None or caught.value.__cause__.__traceback__ is None
 

@@ -12,6 +12,7 @@ from smartdc import DataCenter, InputError, ResourceNotFound
 from smartdc.emulator import Emulator
 from smartdc.emulator.core.clock import START
 from smartdc.emulator.core.ids import fixed_uuid
+from smartdc.resources.image_choice import newest_of_one_owner
 
 STRANGER = fixed_uuid("stranger")
 
@@ -150,3 +151,13 @@ def test_delete_image_of_no_name(dc: DataCenter) -> None:
     """A name that nobody has is not found, and what is like it is told."""
     with pytest.raises(ResourceNotFound, match="did you mean 'debian-12'"):
         dc.delete_image("debian-21")
+
+
+@pytest.mark.parametrize("owner", [[{}], {"id": "x"}, None, 5])
+def test_owners_that_are_no_ids_are_compared_all_the_same(owner: object) -> None:
+    """Whatever a server says of an owner, two that differ are two, and one is one."""
+    image = {"id": "1", "name": "web", "public": True, "owner": owner}
+
+    assert newest_of_one_owner([image], "web", str) is image
+    with pytest.raises(InputError, match="different owners"):
+        newest_of_one_owner([image, {**image, "owner": "somebody"}], "web", str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -243,6 +244,37 @@ def test_a_second_attempt_that_cannot_be_signed_leaves_the_outcome_open(clock: V
 
     assert isinstance(caught.value.__cause__, errors.AgentError)
     assert caught.value.applied is None
+
+
+def test_a_create_that_cannot_be_signed_is_not_sent_again(clock: VirtualClock) -> None:
+    """Without an agent or a key nothing was sent, and nothing is looked for."""
+    attempts: list[int] = []
+
+    def send() -> str:
+        assert not attempts
+        attempts.append(1)
+        raise errors.AgentError("gone")
+
+    with pytest.raises(errors.AgentError):
+        create_once(send, list, clock, 10.0)
+
+
+@pytest.mark.parametrize(("status", "looks_on"), [(302, False), (399, False), (400, True)])
+def test_only_where_everything_is_redirected_there_is_nothing_to_wait_for(
+    clock: VirtualClock, status: int, looks_on: bool
+) -> None:
+    """The same error of the create and of the look says that nobody can look only where both lead elsewhere."""
+    error = errors.APIError("no")
+    error.status, error.applied = status, None
+    began = clock.monotonic()
+
+    def fail() -> NoReturn:
+        raise error
+
+    with pytest.raises(errors.APIError):
+        create_once(fail, fail, clock, 10.0)
+
+    assert (clock.monotonic() > began) is looks_on
 
 
 def test_looks_back_off(clock: VirtualClock) -> None:

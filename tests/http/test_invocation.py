@@ -1,0 +1,68 @@
+"""Hints name the command that works for the person who reads them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from smartdc.http.invocation import command_line, python
+
+
+@pytest.fixture
+def folder(tmp_path: Path, environment: pytest.MonkeyPatch) -> Path:
+    """The folder of a Python, with the command beside it; the person's path does not have it."""
+    for name in ("python", "smartdc"):
+        (tmp_path / name).touch(0o755)
+    environment.setattr(sys, "executable", str(tmp_path / "python"))
+    environment.setenv("PATH", "/nowhere")
+    return tmp_path
+
+
+def called(environment: pytest.MonkeyPatch, *words: str, argv0: str) -> str:
+    """Return the hint in a program that was called so."""
+    environment.setattr(sys, "orig_argv", list(words))
+    environment.setattr(sys, "argv", [argv0])
+    return command_line("doctor")
+
+
+def test_who_types_the_name_is_told_the_name(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    """The system passes the path that it has found."""
+    environment.setenv("PATH", str(folder))
+    path = str(folder / "smartdc")
+
+    assert called(environment, str(folder / "python"), path, "shell", argv0=path) == "smartdc doctor"
+
+
+def test_who_types_a_path_is_told_the_path(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    """The command is not on the path, or another one is."""
+    environment.chdir(folder)
+
+    assert called(environment, "/x/python", "./smartdc", "shell", argv0="./smartdc") == "./smartdc doctor"
+
+
+def test_who_types_the_module_is_told_the_module(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    """With the Python that was typed, even where the command is there as well."""
+    environment.setenv("PATH", str(folder))
+    words = ("python3", "-W", "error", "-m", "smartdc", "shell")
+
+    assert called(environment, *words, argv0="/x/smartdc/__main__.py") == "python3 -m smartdc doctor"
+
+
+def test_a_script_names_the_command_of_its_own_python(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    """If that is what the name means where the person is; else the module, with the Python that runs the script."""
+    words = (".venv/bin/python", "my script.py")
+    assert called(environment, *words, argv0="my script.py") == ".venv/bin/python -m smartdc doctor"
+
+    environment.setenv("PATH", str(folder))
+    assert called(environment, *words, argv0="my script.py") == "smartdc doctor"
+
+
+def test_a_program_that_embeds_python_names_python(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    """What it was called by is no Python."""
+    environment.setattr(sys, "orig_argv", ["/usr/sbin/webserver"])
+    assert python() == str(folder / "python")
+
+    environment.setattr(sys, "orig_argv", [])
+    assert python() == str(folder / "python")
