@@ -74,9 +74,13 @@ def _address(machine: Mapping[str, Any]) -> str:
     if not address:
         raise InputError(f"{_name(machine)} has no address yet")
     try:
-        return str(ipaddress.ip_address(address))
+        known = ipaddress.ip_address(address)
     except ValueError:
-        raise InputError(f"{_name(machine)} has an address that is none: {address!r}") from None
+        known = None
+    # What stands behind a per cent sign may be anything, and ssh gives it to a shell where it connects through a proxy.
+    if known is None or getattr(known, "scope_id", None) is not None:
+        raise InputError(f"{_name(machine)} has an address that is none: {address!r}")
+    return str(known)
 
 
 def _user(machine: Mapping[str, Any], given: Any, image_tags: Callable[[str], Mapping[str, Any]]) -> str:

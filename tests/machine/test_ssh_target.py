@@ -68,6 +68,7 @@ def test_the_proxys_own_tags_count_before_the_user_that_is_given() -> None:
         ({**machine(), "primaryIp": "-oProxyCommand=x"}, {}, "an address that is none: '-oProxyCommand=x'"),
         ({**machine(), "primaryIp": "198.18.0.5 -x"}, {}, "an address that is none"),
         ({**machine(_ip="-x"), "ips": ["-x"]}, {}, "an address that is none: '-x'"),
+        ({**machine(), "primaryIp": "fe80::1%`id`"}, {}, "an address that is none: 'fe80::1%`id`'"),
         (machine(_port="22 -x"), {}, "tritoncli.ssh.port of web-1 is '22 -x', which is not a port"),
         (machine(_port=70000), {}, "not a port"),
         (machine(_port=True), {}, "not a port"),
