@@ -204,6 +204,12 @@ def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
 # Fleets
 
 
+def test_a_fleet_does_nothing_twice(cloud: Cloud) -> None:
+    """``RebootMachine``: one data centre under two names has each of its machines only once."""
+    with pytest.raises(InputError, match="again is the same account and data centre as another one"):
+        Cloud({**cloud, "again": cloud["a"]}).fleet(name="web").reboot()
+
+
 def test_a_fleet_goes_through_all_data_centres(cloud: Cloud, tmp_path: Path) -> None:
     """``StopMachine``: in every data centre, each with a journal of its own."""
     fleet = cloud.fleet(name="web")
