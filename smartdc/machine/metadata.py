@@ -15,6 +15,7 @@ from smartdc.http.tracebacks import without_frames
 
 if TYPE_CHECKING:
     import os
+import re
 
 __all__ = ["HasMetadata", "boot_script_from", "checked_key", "harmless", "shown"]
 
@@ -26,6 +27,11 @@ RESERVED = frozenset(
 BOOT_SCRIPT = "user-script"
 HIDDEN = frozenset({BOOT_SCRIPT, "credentials"})
 UNDELETABLE = frozenset({"administrator_pw", "root_authorized_keys"})
+
+SECRET = re.compile(
+    r"user[-_]?data$|_pw$|passw|passphrase|secret|token|credential|(?:api|access|private)[-_.]?key", re.IGNORECASE
+)
+"""Names of what is likely to be secret, such as ``user-data``, ``cloud-init:user-data`` and ``root_pw``."""
 
 Value = str | int | float | bool
 
@@ -135,8 +141,8 @@ def shown(entries: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
-    """Return metadata without what is likely to be secret: passwords, boot script and user data."""
-    return {key: value for key, value in shown(entries).items() if key != "user-data" and not key.endswith("_pw")}
+    """Return metadata without what is likely to be secret: passwords, tokens, boot script and user data."""
+    return {key: value for key, value in shown(entries).items() if not SECRET.search(key)}
 
 
 def boot_script_from(filename: str | os.PathLike[str]) -> str:
