@@ -94,3 +94,10 @@ def test_a_screen_that_is_gone_hangs_up(port: VncPort, virtual: Machine, caplog:
         assert client.recv(1) == b""
 
     assert "no connection to the screen of screen-1" in caplog.text
+
+
+@pytest.mark.parametrize("number", [-1, 65536, True])
+def test_a_port_that_there_cannot_be_is_refused(virtual: Machine, number: int) -> None:
+    """Before anything is opened."""
+    with pytest.raises(InputError, match="port must be"):
+        virtual.vnc_port(number)
