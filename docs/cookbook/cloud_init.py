@@ -2,8 +2,9 @@
 
 python cloud_init.py web-1
 
-The image must have cloud-init, as the cloud images of Debian, Ubuntu and others have. It reads its configuration from
-the metadata, at the first boot. Do not put secrets there: everybody who may read the account's machines can read it.
+The image must have cloud-init, as the cloud images of Debian, Ubuntu and others have. It
+reads its configuration from the metadata, at the first boot. Do not put secrets there:
+everybody who may read the account's machines can read it.
 """
 
 import sys

@@ -1,9 +1,10 @@
-"""Copy the firewall rules of one data centre to another. Rules that are there already are left alone.
+"""Copy the firewall rules of one data centre to another. Rules that are there already are
+left alone.
 
 python copy_firewall_rules.py us-east us-west
 
-The arguments are profiles of the triton command. A rule about a single machine (VM ...) is skipped: its id means
-nothing in the other data centre.
+The arguments are profiles of the triton command. A rule about a single machine (VM ...) is
+skipped: its id means nothing in the other data centre.
 """
 
 import re
@@ -19,5 +20,7 @@ for rule in source.firewall_rules():
     elif (rule.rule, rule.description) in there:
         print("is there", rule.rule)
     else:
-        target.create_firewall_rule(rule.rule, enabled=rule.enabled, description=rule.description)
+        target.create_firewall_rule(
+            rule.rule, enabled=rule.enabled, description=rule.description
+        )
         print("copied  ", rule.rule)

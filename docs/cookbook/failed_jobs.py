@@ -1,4 +1,5 @@
-"""Print what has failed on any machine within the last days, and who asked for it: from the audit logs.
+"""Print what has failed on any machine within the last days, and who asked for it: from the
+audit logs.
 
 python failed_jobs.py 1
 

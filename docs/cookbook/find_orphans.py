@@ -1,4 +1,5 @@
-"""List volumes that no machine uses, and own images that no machine was made from. With --delete they are deleted.
+"""List volumes that no machine uses, and own images that no machine was made from. With
+--delete they are deleted.
 
 python find_orphans.py
 python find_orphans.py --delete

@@ -2,8 +2,8 @@
 
 python from_asyncio.py
 
-The library is synchronous, and threads may share a DataCenter. So each call runs in a thread (asyncio.to_thread), and
-the event loop stays free for everything else.
+The library is synchronous, and threads may share a DataCenter. So each call runs in a
+thread (asyncio.to_thread), and the event loop stays free for everything else.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from smartdc import DataCenter, SmartDCError
 
 
 async def main() -> None:
-    """Print three numbers, and reboot the machines of a role without waiting for one after the other."""
+    """Print three numbers, and reboot the machines of a role at the same time."""
     dc = DataCenter()
     machines, images, networks = await asyncio.gather(
         asyncio.to_thread(dc.machines, tags={"role": "web"}),

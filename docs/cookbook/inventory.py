@@ -1,4 +1,5 @@
-"""Write an inventory of all machines to a file, and print what has changed since it was written last.
+"""Write an inventory of all machines to a file, and print what has changed since it was
+written last.
 
 python inventory.py machines.json
 """
@@ -13,7 +14,10 @@ FIELDS = ("name", "state", "package", "image", "primaryIp", "tags")
 
 path = Path(sys.argv[1])
 before = json.loads(path.read_text()) if path.exists() else {}
-now = {machine.id: {field: machine.get(field) for field in FIELDS} for machine in DataCenter().machines()}
+now = {
+    machine.id: {field: machine.get(field) for field in FIELDS}
+    for machine in DataCenter().machines()
+}
 
 for id in sorted(before.keys() | now.keys()):
     old, new = before.get(id), now.get(id)

@@ -1,8 +1,10 @@
-"""Replace an SSH key of the account: add the new one, see that it works, and only then delete the old one.
+"""Replace an SSH key of the account: add the new one, see that it works, and only then
+delete the old one.
 
 python new_key.py old-laptop new-laptop ~/.ssh/id_ed25519
 
-The last argument is the private key; its public half must be in the same folder, with the ending .pub.
+The last argument is the private key; its public half must be in the same folder, with the
+ending .pub.
 """
 
 import sys

@@ -1,4 +1,5 @@
-"""Take a snapshot of every machine with the tag backup=daily, and keep the newest seven of each. Run it from cron.
+"""Take a snapshot of every machine with the tag backup=daily, and keep the newest seven of
+each. Run it from cron.
 
 python nightly_snapshots.py
 
@@ -10,6 +11,8 @@ import sys
 from smartdc import DataCenter
 
 dc = DataCenter()
-report = dc.fleet(tags={"backup": "daily"}).rotate_snapshots(keep=7, prefix="nightly-", check=False)
+report = dc.fleet(tags={"backup": "daily"}).rotate_snapshots(
+    keep=7, prefix="nightly-", check=False
+)
 print(report)
 sys.exit(1 if report.failed or report.unknown else 0)

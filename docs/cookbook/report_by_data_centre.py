@@ -2,7 +2,8 @@
 
 python report_by_data_centre.py
 
-All data centres are asked at the same time. One that does not answer costs at most 20 seconds, and is named at the end.
+All data centres are asked at the same time. One that does not answer costs at most 20
+seconds, and is named at the end.
 """
 
 import sys

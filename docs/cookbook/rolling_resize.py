@@ -1,4 +1,5 @@
-"""Move all machines of a role to another package, one after the other, and stop at the first that does not come back.
+"""Move all machines of a role to another package, one after the other, and stop at the
+first that does not come back.
 
 python rolling_resize.py web g1-medium
 

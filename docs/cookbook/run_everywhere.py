@@ -1,8 +1,10 @@
-"""Run a command over SSH on every running machine of a role, eight at a time, and print what each said.
+"""Run a command over SSH on every running machine of a role, eight at a time, and print
+what each said.
 
 python run_everywhere.py web uptime
 
-The program ssh must be able to log in without a question: with a key in the ssh-agent, and to hosts that it knows.
+The program ssh must be able to log in without a question: with a key in the ssh-agent, and
+to hosts that it knows.
 """
 
 import sys

@@ -1,4 +1,5 @@
-"""Stop the machines that have a tag and are older than some days. It only says which, unless --really is given.
+"""Stop the machines that have a tag and are older than some days. It only says which,
+unless --really is given.
 
 python stop_old.py temporary 14
 python stop_old.py temporary 14 --really
@@ -17,8 +18,16 @@ options = parser.parse_args()
 
 dc = DataCenter()
 limit = datetime.now(UTC) - timedelta(days=options.days)
-old = [machine for machine in dc.machines(state="running") if options.tag in machine.tags and machine.created < limit]
+old = [
+    machine
+    for machine in dc.machines(state="running")
+    if options.tag in machine.tags and machine.created < limit
+]
 for machine in old:
-    print("stopping" if options.really else "would stop", machine.name, f"of {machine.created:%Y-%m-%d}")
+    print(
+        "stopping" if options.really else "would stop",
+        machine.name,
+        f"of {machine.created:%Y-%m-%d}",
+    )
 if options.really:
     print(dc.fleet(old).stop(at_once=8, budget="10%").summary())

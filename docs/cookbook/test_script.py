@@ -2,8 +2,8 @@
 
 pytest test_script.py
 
-The fixture cloudapi comes with the library. It is an emulated CloudAPI, fresh for each test, whose clock advances only
-when the script waits.
+The fixture cloudapi comes with the library. It is an emulated CloudAPI, fresh for each
+test, whose clock advances only when the script waits.
 """
 
 import pytest
@@ -14,7 +14,9 @@ from smartdc.emulator import Emulator, Fault
 
 def deploy(dc: DataCenter, name: str) -> Machine:
     """Create a web server. This is what is tested; import it from your script instead."""
-    return dc.create_machine(name, image="base-64-lts@24.4.1", package="g1-small", tags={"role": "web"}, wait=True)
+    return dc.create_machine(
+        name, image="base-64-lts@24.4.1", package="g1-small", tags={"role": "web"}, wait=True
+    )
 
 
 def test_it_runs(cloudapi: Emulator) -> None:

@@ -56,6 +56,8 @@ def _mend_links(app: Any, page: str, _template: str, context: dict[str, Any], _t
 def expand(text: str) -> str:
     """Return the text of a page with its comments replaced by what they ask for."""
     writers: dict[str, Callable[[type], str]] = {"members": _members, "calls": _calls}
+    # To inherit members is our default, and would show them where the class is to have none.
+    text = text.replace(":no-members:\n", ":no-members:\n   :no-inherited-members:\n")
     return _COMMENT.sub(lambda match: writers[match[1]](_class(match[2])), text)
 
 

@@ -21,7 +21,7 @@ from smartdc.emulator.app import Emulator
 from smartdc.emulator.core.clock import WallClock
 from smartdc.emulator.core.reply import ApiError
 from smartdc.emulator.doors.server import Server
-from smartdc.emulator.environment import export_lines, run_command, variables, written
+from smartdc.emulator.environment import ENDING, export_lines, run_command, variables, written
 from smartdc.emulator.state.transitions import AfterSeconds
 
 PROGRAM = "python -m smartdc.emulator"
@@ -86,7 +86,7 @@ def _sourced(path: Path) -> str:
 
 def _stop_on_signal() -> threading.Event:
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, lambda *_: stop.set())
     return stop
 

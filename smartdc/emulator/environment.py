@@ -19,12 +19,17 @@ from smartdc.emulator.doors.server import Server
 if TYPE_CHECKING:
     from smartdc.emulator.app import Emulator
 
-__all__ = ["export_lines", "run_command", "variables", "written"]
+__all__ = ["ENDING", "MARK", "export_lines", "run_command", "variables", "written"]
 
 MISLEADING = tuple(
     prefix + name for prefix in ("TRITON_", "SDC_") for name in ("USER", "ROLE", "ACT_AS", "TLS_INSECURE", "TESTING")
 )
 """Variables for somebody's own data centre, which would count here too."""
+
+MARK = "# This is an emulator of CloudAPI: nothing that it makes is real."
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals that end a program; the last one, of a terminal that is closed, is not known everywhere."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses that shells give a command that cannot be run."""
@@ -57,12 +62,17 @@ def export_lines(emulator: Emulator, found: Mapping[str, str]) -> Iterator[str]:
         yield f"#   ssh-add {shlex.quote(key)}"
     yield f"# To look on: {emulator.page_url(found['TRITON_URL'])}"
     yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
-    yield "# This is an emulator of CloudAPI: nothing that it makes is real."
+    yield MARK
 
 
 @contextmanager
 def written(path: Path, lines: Sequence[str]) -> Iterator[None]:
-    """Write a file that appears whole and that nobody else may read, and remove it at the end."""
+    """Write a file that appears whole and that nobody else may read, and remove it at the end.
+
+    One that is there and is not an emulator's is somebody's, and is left alone.
+    """
+    if path.exists() and MARK not in path.read_text(errors="replace"):
+        raise ValueError(f"{path} is there already, and no emulator has written it: give another name")
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         write_private(draft, "".join(f"{line}\n" for line in lines).encode())
@@ -99,9 +109,7 @@ def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
         if number != signal.SIGINT or not _has_the_terminal():
             child.send_signal(number)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is not known everywhere
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    former = {number: signal.signal(number, pass_on) for number in numbers}
+    former = {number: signal.signal(number, pass_on) for number in ENDING}
     try:
         yield
     finally:

@@ -53,8 +53,6 @@ _TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]++|%[0-9A-F]{2})*")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 """Methods of which `http.client` sends no Content-Length where there is no body."""
-_UNUSUAL = frozenset({"transfer-encoding", "content-encoding"})
-"""Headers of a response that is not plain."""
 _ABSENT = ("", "")
 _STOPPED_READING = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 
@@ -276,15 +274,15 @@ def _plain_response(
 ) -> tuple[LeanResponse, bool] | None:
     """Return the response, and whether nothing came after it; None for one that is not plain.
 
-    Plain is: HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body that is
-    not encoded, whose length is given by one Content-Length. Nothing more is read of any other, so that the long way can read it.
+    Plain is: HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body whose
+    length is given by one Content-Length. Nothing more is read of any other, so that the long way can read it.
     """
     end = received.find(b"\r\n\r\n")
     first = _STATUS.match(received)
     if end < 0 or first is None:
         return None
     store = _split(received[first.end() : end + 2].decode("latin-1"))
-    if store is None or not _UNUSUAL.isdisjoint(store) or "close" in store.get("connection", _ABSENT)[1].lower():
+    if store is None or "transfer-encoding" in store or "close" in store.get("connection", _ABSENT)[1].lower():
         return None
     status = int(first[1])
     size = _body_size(status, method, store)

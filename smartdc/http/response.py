@@ -48,15 +48,11 @@ MAX_MESSAGE, MAX_REASON, MAX_CODE = 500, 200, 100
 
 def read_body(response: requests.Response, limit: int) -> None:
     """Read the whole body, at most `limit` bytes and as it was sent, or drop the connection."""
-    raw = response.raw
-    if type(raw) is LeanResponse:
-        content = raw.read()  # it has arrived already, as it was sent
-    else:
-        try:
-            content = _content(response, limit)
-        except BaseException:
-            raw.close()
-            raise
+    try:
+        content = _content(response, limit)
+    except BaseException:
+        response.raw.close()
+        raise
     if len(content) > limit:
         raise _too_large(limit)
     _check_md5(response, content)

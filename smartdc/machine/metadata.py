@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from smartdc.core import arguments
+from smartdc.core.literals import Action
 from smartdc.core.operation import operation
-from smartdc.core.resource import Resource
 from smartdc.errors import InputError
 from smartdc.http import request as wire
 from smartdc.http.tracebacks import without_frames
+from smartdc.machine.entries import ChangesEntries, Patience, Timeout, Wait, includes, patience
+from smartdc.waiting.poll import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     import os
-import re
 
 __all__ = ["HasMetadata", "boot_script_from", "checked_key", "harmless", "shown"]
 
@@ -27,6 +30,13 @@ RESERVED = frozenset(
 BOOT_SCRIPT = "user-script"
 HIDDEN = frozenset({BOOT_SCRIPT, "credentials"})
 UNDELETABLE = frozenset({"administrator_pw", "root_authorized_keys"})
+SERVERS_OWN = frozenset({"uuid", "owner_uuid", "credentials"})
+"""Entries that CloudAPI adds by itself."""
+
+SETS: tuple[Action, ...] = ("set_metadata",)
+REPLACES: tuple[Action, ...] = ("replace_metadata", "set_metadata")
+REMOVES: tuple[Action, ...] = ("remove_metadata",)
+"""What the audit calls the jobs that change metadata."""
 
 SECRET = re.compile(
     r"user[-_]?data$|_pw$|passw|passphrase|secret|token|credential|(?:api|access|private)[-_.]?key", re.IGNORECASE
@@ -36,11 +46,11 @@ SECRET = re.compile(
 Value = str | int | float | bool
 
 
-class HasMetadata(Resource):
+class HasMetadata(ChangesEntries):
     """Mix-in for owners of metadata; passwords show nowhere but in `credentials`.
 
-    Changes are jobs: what the methods return is what the metadata will be. What they return is also what `metadata`
-    is from then on, with the boot script, until the machine is fetched again.
+    Changes are jobs: what the methods return is what the metadata will be, and with `wait` what it is. What they return
+    is also what `metadata` is from then on, with the boot script, until the machine is fetched again.
     """
 
     __slots__ = ()
@@ -68,49 +78,99 @@ class HasMetadata(Resource):
         return self._keep_metadata(self._get("metadata", params=arguments.flags(credentials=credentials)))
 
     @without_frames
-    @operation("UpdateMachineMetadata")
-    def update_metadata(self, mapping: Mapping[str, Value] | None = None, /, **entries: Value) -> dict[str, Value]:
+    @operation("UpdateMachineMetadata", "ListMachineMetadata", "MachineAudit")
+    def update_metadata(
+        self,
+        mapping: Mapping[str, Value] | None = None,
+        /,
+        *,
+        wait: Wait = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        **entries: Value,
+    ) -> dict[str, Value]:
         """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
 
-        Keys that are no Python identifiers go into `mapping`.
+        Keys that are no Python identifiers go into `mapping`, and so do entries that are called wait or timeout. With
+        ``wait=True`` it returns when the entries show, and raises `WaitFailed` when the job has failed or
+        `WaitTimeout` after `timeout` seconds: ``ListMachineMetadata``, ``MachineAudit``.
         """
+        waits = patience(wait, timeout, entries, "metadata entry")
         data = wire.form_names(mapping, entries, RESERVED, "metadata entry")
         for key in data:
             checked_key(key)
-        return self._keep_metadata(self._post("metadata", data=data, repeatable=True))
+        before = self.count_entry_jobs(SETS, waits)
+        answer = self._keep_metadata(self._post("metadata", data=data, repeatable=True))
+        return self._metadata_once(answer, partial(includes, data), SETS, before, waits)
 
-    @operation("DeleteMachineMetadata", "ListMachineMetadata")
-    def delete_metadata_at_key(self, key: str) -> dict[str, Value]:
-        """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``."""
+    @operation("DeleteMachineMetadata", "ListMachineMetadata", "MachineAudit")
+    def delete_metadata_at_key(
+        self, key: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> dict[str, Value]:
+        """Delete the entry at `key` and return the rest: ``DeleteMachineMetadata``, ``ListMachineMetadata``.
+
+        `wait` and `timeout` are those of `update_metadata`.
+        """
+        waits = Patience.checked(wait, timeout)
+        before = self.count_entry_jobs(REMOVES, waits)
         self._delete("metadata", checked_key(key))
         rest = self._get("metadata")
         rest.pop(key, None)
-        return self._keep_metadata(rest)
+        return self._metadata_once(self._keep_metadata(rest), lambda now: key not in now, REMOVES, before, waits)
 
-    @operation("DeleteAllMachineMetadata", "ListMachineMetadata")
-    def delete_all_metadata(self) -> dict[str, Value]:
+    @operation("DeleteAllMachineMetadata", "ListMachineMetadata", "MachineAudit")
+    def delete_all_metadata(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Value]:
         """Delete all metadata and return what stays: ``DeleteAllMachineMetadata``, ``ListMachineMetadata``.
 
-        CloudAPI keeps ``root_authorized_keys`` and ``administrator_pw``.
+        CloudAPI keeps ``root_authorized_keys`` and ``administrator_pw``. `wait` and `timeout` are those of
+        `update_metadata`.
         """
+        waits = Patience.checked(wait, timeout)
+        before = self.count_entry_jobs(REPLACES, waits)
         self._delete("metadata")
-        rest = self._get("metadata")
-        return self._keep_metadata({key: value for key, value in rest.items() if key in UNDELETABLE})
+        found = self._get("metadata")
+        answer = self._keep_metadata({key: value for key, value in found.items() if key in UNDELETABLE})
+        lost = found.keys() - UNDELETABLE - SERVERS_OWN
+        return self._metadata_once(answer, lambda now: not lost & now.keys(), REPLACES, before, waits)
 
     @without_frames
-    @operation("UpdateMachineMetadata")
-    def set_boot_script(self, filename: str | os.PathLike[str]) -> None:
+    @operation("UpdateMachineMetadata", "ListMachineMetadata", "MachineAudit")
+    def set_boot_script(
+        self, filename: str | os.PathLike[str], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
+    ) -> None:
         """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
 
-        CloudAPI takes at most 100,000 bytes.
+        CloudAPI takes at most 100,000 bytes. `wait` and `timeout` are those of `update_metadata`.
         """
-        self._replace(self._post("metadata", data={BOOT_SCRIPT: boot_script_from(filename)}, repeatable=True))
+        waits = Patience.checked(wait, timeout)
+        data = {BOOT_SCRIPT: boot_script_from(filename)}
+        before = self.count_entry_jobs(SETS, waits)
+        self._replace(self._post("metadata", data=data, repeatable=True))
+        self.wait_for_entries(partial(self._get, "metadata"), partial(includes, data), SETS, before, waits)
 
-    @operation("DeleteMachineMetadata")
-    def delete_boot_script(self) -> None:
-        """Delete the script that runs at every boot: ``DeleteMachineMetadata``."""
+    @operation("DeleteMachineMetadata", "ListMachineMetadata", "MachineAudit")
+    def delete_boot_script(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Delete the script that runs at every boot: ``DeleteMachineMetadata``.
+
+        `wait` and `timeout` are those of `update_metadata`.
+        """
+        waits = Patience.checked(wait, timeout)
+        before = self.count_entry_jobs(REMOVES, waits)
         self._delete("metadata", BOOT_SCRIPT)
         self._part("metadata").pop(BOOT_SCRIPT, None)
+        read = partial(self._get, "metadata")
+        self.wait_for_entries(read, lambda now: BOOT_SCRIPT not in now, REMOVES, before, waits)
+
+    def _metadata_once(
+        self,
+        answer: dict[str, Value],
+        goal: Callable[[Mapping[str, Any]], bool],
+        actions: tuple[Action, ...],
+        jobs_before: int,
+        waits: Patience,
+    ) -> dict[str, Value]:
+        """Return the answer to a change, or with `wait` what shows when the change does."""
+        self.wait_for_entries(self.get_metadata, goal, actions, jobs_before, waits)
+        return without_passwords(self._part("metadata")) if waits.wait else answer
 
     def _keep_metadata(self, entries: dict[str, Any]) -> dict[str, Value]:
         """Remember all entries as what `metadata` is from now on, and return them; passwords are kept apart."""

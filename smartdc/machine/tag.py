@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from smartdc.core.literals import Action
 from smartdc.core.operation import operation
-from smartdc.core.resource import Resource
 from smartdc.errors import InputError
 from smartdc.http import request as wire
+from smartdc.machine.entries import ChangesEntries, Patience, Timeout, Wait, includes, patience
+from smartdc.waiting.poll import DEFAULT_TIMEOUT
 
 __all__ = ["TOKEN_TAG", "HasTags"]
 
@@ -18,14 +21,19 @@ TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
 RESERVED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image", "origin", "dataset", "package"})
 """Names that CloudAPI would take for parameters of its own, or drop."""
 
+SETS: tuple[Action, ...] = ("set_tags",)
+REPLACES: tuple[Action, ...] = ("replace_tags", "set_tags")
+REMOVES: tuple[Action, ...] = ("remove_tags",)
+"""What the audit calls the jobs that change tags; a replacement that drops none is called as an addition is."""
+
 Tag = str | int | float | bool
 
 
-class HasTags(Resource):
+class HasTags(ChangesEntries):
     """Mix-in for owners of tags, whose values are strings, numbers or booleans, and stay what they are.
 
-    Changes are jobs: what the methods return is what the tags will be. The tag by which a create is recognised is left
-    out everywhere, and stays when others are replaced: it is the machine's `token`.
+    Changes are jobs: what the methods return is what the tags will be, and with `wait` what they are. The tag by which
+    a create is recognised is left out everywhere, and stays when others are replaced: it is the machine's `token`.
     """
 
     __slots__ = ()
@@ -50,39 +58,80 @@ class HasTags(Resource):
         value, _ = self._call("GET", "tags", tag, headers={"Accept": "text/plain"})
         return value or self.get_tags().get(tag, "")
 
-    @operation("AddMachineTags")
-    def add_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
+    @operation("AddMachineTags", "ListMachineTags", "MachineAudit")
+    def add_tags(
+        self,
+        mapping: Mapping[str, Tag] | None = None,
+        /,
+        *,
+        wait: Wait = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        **tags: Tag,
+    ) -> dict[str, Tag]:
         """Set tags beside those that are there, and return all: ``AddMachineTags``.
 
-        Names that are no Python identifiers go into `mapping`.
+        Names that are no Python identifiers go into `mapping`, and so do tags that are called wait or timeout. With
+        ``wait=True`` it returns when the tags show, and raises `WaitFailed` when the job has failed or `WaitTimeout`
+        after `timeout` seconds: ``ListMachineTags``, ``MachineAudit``.
         """
-        return self._keep_tags(self._post("tags", data=_checked(mapping, tags), repeatable=True))
+        waits = patience(wait, timeout, tags, "tag")
+        data = _checked(mapping, tags)
+        before = self.count_entry_jobs(SETS, waits)
+        self._keep_tags(self._post("tags", data=data, repeatable=True))
+        self.wait_for_entries(self._read_tags, partial(includes, data), SETS, before, waits)
+        return visible(self._part("tags"))
 
-    @operation("ReplaceMachineTags", "ListMachineTags")
-    def replace_tags(self, mapping: Mapping[str, Tag] | None = None, /, **tags: Tag) -> dict[str, Tag]:
+    @operation("ReplaceMachineTags", "ListMachineTags", "MachineAudit")
+    def replace_tags(
+        self,
+        mapping: Mapping[str, Tag] | None = None,
+        /,
+        *,
+        wait: Wait = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        **tags: Tag,
+    ) -> dict[str, Tag]:
         """Set these tags in place of all that are there, and return them: ``ReplaceMachineTags``.
 
         The machine's `token` stays; where nothing is known of its tags they are fetched first: ``ListMachineTags``.
+        `wait` and `timeout` are those of `add_tags`.
         """
+        waits = patience(wait, timeout, tags, "tag")
         data = _checked(mapping, tags)
         if "tags" not in self:
             self.get_tags()
-        return self._keep_tags(self._put("tags", data={**wire.given(**{TOKEN_TAG: self.token}), **data}))
+        data = {**wire.given(**{TOKEN_TAG: self.token}), **data}
+        before = self.count_entry_jobs(REPLACES, waits)
+        self._keep_tags(self._put("tags", data=data))
+        self.wait_for_entries(self._read_tags, lambda now: now == data, REPLACES, before, waits)
+        return visible(self._part("tags"))
 
-    @operation("DeleteMachineTag")
-    def delete_tag(self, tag: str) -> None:
-        """Delete one tag: ``DeleteMachineTag``."""
+    @operation("DeleteMachineTag", "ListMachineTags", "MachineAudit")
+    def delete_tag(self, tag: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        """Delete one tag: ``DeleteMachineTag``. `wait` and `timeout` are those of `add_tags`."""
+        waits = Patience.checked(wait, timeout)
+        before = self.count_entry_jobs(REMOVES, waits)
         self._delete("tags", tag)
         self._part("tags").pop(tag, None)
+        self.wait_for_entries(self._read_tags, lambda now: tag not in now, REMOVES, before, waits)
 
-    @operation("DeleteMachineTags")
-    def delete_all_tags(self) -> None:
+    @operation("DeleteMachineTags", "ListMachineTags", "MachineAudit")
+    def delete_all_tags(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Delete all tags, and the `token` with them: ``DeleteMachineTags``.
 
         A later ``create_machine(token=...)`` with that token then does not find this machine, and makes a new one.
+        `wait` and `timeout` are those of `add_tags`.
         """
+        waits = Patience.checked(wait, timeout)
+        before = self.count_entry_jobs(REMOVES, waits)
         self._delete("tags")
         self._data["tags"] = {}
+        self.wait_for_entries(self._read_tags, lambda now: not now, REMOVES, before, waits)
+
+    def _read_tags(self) -> dict[str, Any]:
+        """Fetch the tags, and remember and return all of them."""
+        self.get_tags()
+        return self._part("tags")
 
     def _keep_tags(self, tags: dict[str, Any]) -> dict[str, Tag]:
         """Remember the tags, and return those that users have set."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -155,6 +156,22 @@ def test_it_shows_who_and_never_with_what(key_text: str) -> None:
     assert repr(identity) == "<Identity /demo/users/alice/keys/laptop>"
 
 
+@pytest.mark.parametrize(
+    ("sign_host", "covered"), [(True, "(request-target) host date"), (False, "(request-target) date")]
+)
+def test_a_signature_without_the_host_still_covers_what_is_asked(
+    cloud: Emulator, sign_host: bool, covered: str
+) -> None:
+    """For proxies that rewrite Host; method and path are never left out, and CloudAPI accepts either."""
+    with DataCenter(**cloud.connection(), sign_host=sign_host) as dc:
+        signed = requests.Request("GET", f"{dc.url}machines", headers={"Date": "Thu, 01 Jan 2026 00:00:00 GMT"})
+        assert dc.auth
+        headers = dc.auth(signed.prepare()).headers
+
+        assert f'headers="{covered}"' in headers["Authorization"]
+        assert dc.account().login == "demo"
+
+
 def test_a_pickled_identity_has_lost_its_secrets(tmp_path: Path, key_text: str) -> None:
     """A path comes along, the key's text and the passphrase stay."""
     text = pickle.dumps(Identity("/demo/keys/laptop", secret=key_text, passphrase="hush-hush"))
@@ -250,7 +267,7 @@ def test_a_silent_agent_is_not_asked_again_at_once(
         with pytest.raises(TimeoutError):
             silent_agent.accept()
         later = time.monotonic() + REMEMBERED_SECONDS
-        monkeypatch.setattr("smartdc.auth.identity.time.monotonic", lambda: later)
+        monkeypatch.setattr("smartdc.auth.identity.time", SimpleNamespace(monotonic=lambda: later))
         together(1, dc.account)
         silent_agent.accept()[0].close()
 

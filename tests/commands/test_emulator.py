@@ -13,6 +13,7 @@ import pytest
 
 from smartdc import __main__ as command
 from smartdc.emulator.__main__ import main
+from smartdc.emulator.environment import MARK
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -114,6 +115,19 @@ def test_where_the_file_is_written_is_told(capsys: pytest.CaptureFixture[str], t
     assert main(["--write", str(tmp_path / "my env.sh")], stop) == 0
 
     assert capsys.readouterr().out.endswith(f"in another terminal type: . '{tmp_path}/my env.sh'\n")
+
+
+def test_a_file_of_yours_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is neither written nor removed; one that an emulator left behind is replaced."""
+    file = tmp_path / "env.sh"
+    file.write_text("mine\n")
+    assert main(["--write", str(file), "--", "true"]) == 2
+    assert "no emulator has written it" in capsys.readouterr().err
+    assert file.read_text() == "mine\n"
+
+    file.write_text(f"{MARK}\n")
+    assert main(["--write", str(file), "--", "true"]) == 0
+    assert not file.exists()
 
 
 def test_what_is_behind_the_dashes_must_be_a_command(capsys: pytest.CaptureFixture[str]) -> None:

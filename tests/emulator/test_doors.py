@@ -537,9 +537,9 @@ def test_command_refuses_a_port_in_use(capsys: pytest.CaptureFixture[str], cloud
     assert "in use" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
-    """By SIGTERM or Ctrl-C it ends cleanly, and leaves no file behind."""
+    """By SIGTERM, Ctrl-C or a closed terminal it ends cleanly, and leaves no file behind."""
     command = [sys.executable, "-m", "smartdc.emulator"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(

@@ -185,6 +185,21 @@ def test_a_rolling_resize_checks_each_machine(kitchen: Kitchen, weather: str, mo
     assert len({url for url, _ in asked}) == 3
 
 
+def test_machines_are_replaced_by_those_of_another_image(
+    kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every machine of the role is a new one, and the old ones are kept."""
+    old = {machine.id for machine in kitchen.cloud.populate(2, name="web-{n}", tags={"role": "web"})}
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: nullcontext(SimpleNamespace(status=200)))
+    spoil(kitchen.cloud, weather)
+    printed = kitchen.run("replace_image.py", "web", "base-64-lts@24.4.1", "web.journal")
+
+    assert printed.startswith("replace of 2 machines: 2 done, in ")
+    assert names_of(kitchen.cloud, "running") == ["web-0", "web-1"]
+    assert [name[:10] for name in names_of(kitchen.cloud, "stopped")] == ["web-0-old-", "web-1-old-"]
+    assert {machine.id for machine in kitchen.cloud.state.machines.values() if machine.state == "stopped"} == old
+
+
 def test_firewall_rules_are_copied(kitchen: Kitchen, weather: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that were missing, once, and none that is about a single machine."""
     target = Emulator(seed=2, clock=kitchen.cloud.clock, public_key=kitchen.cloud.public_key)

@@ -21,7 +21,7 @@ ANSWERS = {
     "async": "cookbook/asyncio",
     "parallel": "cookbook/parallel",
     "retry": "guides/errors",
-    "ssh": "cookbook/ssh",
+    "ssh": "reference/machine/ssh",
     "throttle": "reference/errors",
     "wait_for": "reference/datacenter",
 }

@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,10 +120,12 @@ def running(folder: Path) -> Iterator[Sshd]:
 
 def wait_for(host: str, port: int, processes: list[subprocess.Popen[bytes]]) -> None:
     """Wait until a server listens, or fail when one has ended."""
+    pause = threading.Event()
     while all(process.poll() is None for process in processes):
         try:
             socket.create_connection((host, port), 5).close()
         except ConnectionRefusedError:
+            pause.wait(0.01)
             continue
         return
     pytest.fail("sshd has ended")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from smartdc import BadRequest, DataCenter, Machine, VncPort
+from smartdc import BadRequest, DataCenter, InputError, Machine, VncPort
 from smartdc.emulator import Emulator
 
 GREETING = b"RFB 003.008\n"

@@ -1,0 +1,106 @@
+"""Wait for changes of tags and metadata, whose methods take entries of any name beside `wait` and `timeout`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Self
+from warnings import warn
+
+from smartdc.core.literals import Action
+from smartdc.errors import InputError
+from smartdc.machine.audit import AuditEntry
+from smartdc.machine.job import HasJobs
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+
+__all__ = ["ChangesEntries", "Patience", "Timeout", "Wait", "includes", "patience"]
+
+Wait = bool | str | None
+Timeout = float | str | None
+
+
+class Patience(NamedTuple):
+    """Whether to wait, and for how many seconds at most; None for ever."""
+
+    wait: bool
+    timeout: float | None
+
+    @classmethod
+    def checked(cls, wait: bool, timeout: float | None) -> Self:
+        """Refuse what is no number of seconds."""
+        checked_timeout(timeout)
+        return cls(wait, timeout)
+
+
+class ChangesEntries(HasJobs):
+    """Mix-in for what has entries that are changed by jobs: the change shows a while after CloudAPI has accepted it."""
+
+    __slots__ = ()
+
+    def count_entry_jobs(self, actions: tuple[Action, ...], waits: Patience) -> int:
+        """Return how many jobs of these `actions` the audit has, which only who waits has to know."""
+        return len(self._entry_jobs(actions)) if waits.wait else 0
+
+    def wait_for_entries(
+        self,
+        read: Callable[[], Mapping[str, Any]],
+        goal: Callable[[Mapping[str, Any]], bool],
+        actions: tuple[Action, ...],
+        jobs_before: int,
+        waits: Patience,
+    ) -> None:
+        """Where that is wanted, wait until what is read is as it shall be: `WaitFailed` when a job has failed since."""
+        if waits.wait:
+            check = partial(self._has_changed, lambda: goal(read()), actions, jobs_before)
+            poll(self, check, f"does not show the change ({actions[0]})", timeout=waits.timeout)
+
+    def _has_changed(self, shows: Callable[[], bool], actions: tuple[Action, ...], jobs_before: int) -> bool:
+        if shows():
+            return True
+        jobs = self._entry_jobs(actions)
+        failed = [job for job in jobs[: len(jobs) - jobs_before] if not job.succeeded]
+        if failed:
+            self._raise_wait_failed(f"did not {failed[0].action}", failed[0])
+        return False
+
+    def _entry_jobs(self, actions: tuple[Action, ...]) -> list[AuditEntry]:
+        """Fetch the audit and return its jobs of these `actions`, newest first."""
+        return [job for job in self.audit() if job.action in actions]
+
+
+def patience(wait: Wait, timeout: Timeout, entries: dict[str, Any], what: str) -> Patience:
+    """Tell the keywords `wait` and `timeout` from entries of these names, which then are added to `entries`.
+
+    A boolean is ours, and so is a number for `timeout` beside it. Texts were entries before these keywords were there,
+    and stay entries. Anything else might be meant either way, and is refused.
+    """
+    ours: dict[str, Any] = {}
+    for name, value in (("wait", wait), ("timeout", timeout)):
+        if isinstance(value, str):
+            warn(
+                f"{name}={value!r} sets a {what} of that name; write it as {{{name!r}: {value!r}}}",
+                stacklevel=_levels_up(),
+            )
+            entries[name] = value
+        else:
+            ours[name] = value
+    chosen, seconds = ours.get("wait"), ours.get("timeout", DEFAULT_TIMEOUT)
+    if not (chosen is None or isinstance(chosen, bool)):
+        raise InputError(f"wait must be True or False, got {chosen!r}; for a {what} of that name write {{'wait': …}}")
+    if chosen is None and seconds != DEFAULT_TIMEOUT:
+        raise InputError(f"timeout needs wait=True; for a {what} of that name write {{'timeout': {seconds!r}}}")
+    return Patience.checked(bool(chosen), seconds)
+
+
+def _levels_up() -> int:
+    """Return how many frames above its caller the code is that called the library."""
+    frame, levels = sys._getframe(1), 1  # noqa: SLF001 (CPython's, and PyPy's; `warn` itself can skip files from 3.12 on)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("smartdc."):
+        frame, levels = frame.f_back, levels + 1
+    return levels
+
+
+def includes(given: Mapping[str, Any], entries: Mapping[str, Any]) -> bool:
+    """Return whether all that was given is there."""
+    return given.items() <= entries.items()
