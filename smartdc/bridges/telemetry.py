@@ -5,7 +5,7 @@ that it took, and around that one for the wait or the create that the call is pa
 statuses, and nothing else that was sent or answered: no bodies, no headers but the id of the request, and of a query only
 what is known to be harmless.
 
-This module needs ``opentelemetry-api``: ``pip install "smartdc[otel]"``.
+This module needs ``opentelemetry-api``, which the extra ``otel`` brings.
 """
 
 from __future__ import annotations
