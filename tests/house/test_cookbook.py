@@ -253,8 +253,12 @@ def test_a_machine_that_stops_is_started_again(kitchen: Kitchen, weather: str, m
         feeds.append(changefeed(dc, **choice))
         for machine in (other, always):
             kitchen.dc.machine(machine.id).stop()
+        if weather == THROTTLED:  # the cloud's clock stands still, and so would its throttle
+            kitchen.cloud.faults.add(Fault("*", "throttled", times=3))
+        else:
+            spoil(kitchen.cloud, weather)
+        kitchen.cloud.clock.sleep(200)  # so that slow jobs end
         kitchen.cloud.changefeed.drop()
-        spoil(kitchen.cloud, weather)
         return feeds[-1]
 
     def started(machine: Machine, start: Callable[[Machine], None] = Machine.start) -> None:
