@@ -50,7 +50,8 @@ def run() -> int:
     """Run the command line; an interrupt or a closed pipe ends it without a traceback."""
     try:
         status = main(sys.argv[1:])
-        sys.stdout.flush()
+        if sys.stdout:  # there is none where it was closed by whoever started this
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -213,6 +213,12 @@ def fast(cloud: Cloud) -> Cloud:
     return cloud
 
 
+def test_a_fleet_does_nothing_twice(cloud: Cloud) -> None:
+    """``RebootMachine``: one data centre under two names has each of its machines only once."""
+    with pytest.raises(InputError, match="again is the same account and data centre as another one"):
+        Cloud({**cloud, "again": cloud["a"]}).fleet(name="web").reboot()
+
+
 def test_a_fleet_goes_through_all_data_centres(fast: Cloud, tmp_path: Path) -> None:
     """``StopMachine``: in every data centre, each with a journal of its own."""
     fleet = fast.fleet(name="web")

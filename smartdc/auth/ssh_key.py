@@ -96,8 +96,10 @@ def _path(source: str | bytes | os.PathLike[str]) -> Path | None:
         return None
     if isinstance(source, str) and (len(source) > MAX_PATH or "\n" in source or "\0" in source):
         return None
-    path = Path(source).expanduser()
-    return path if not isinstance(source, str) or source.endswith(".pub") or path.is_file() else None
+    path = Path(os.path.expanduser(source))  # noqa: PTH111 (Path's own raises without a home)
+    if not isinstance(source, str) or source.endswith(".pub"):
+        return path
+    return path if os.path.isfile(path) else None  # noqa: PTH113 (Path's own raises, and quotes a key, where a text is too long)
 
 
 def _content(path: Path) -> bytes:
@@ -106,6 +108,8 @@ def _content(path: Path) -> bytes:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise KeyFileError(f"{str(path)!r} is not the path of a file") from None
     if len(content) > MAX_FILE_BYTES:
         raise KeyFileError(f"{path} is no public key: it has more than {MAX_FILE_BYTES:,} bytes")
     return content

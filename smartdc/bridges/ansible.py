@@ -2,7 +2,8 @@
 
 Ansible takes every string of an inventory for a template and runs what stands in braces, with the rights of who runs
 the playbook. Names and tags of the cloud are data, also those of images that others have published: `marked` marks the
-strings with braces as unsafe, which makes Ansible leave them alone.
+strings with braces as unsafe, which makes Ansible leave them alone, and those with ``#``, since one that begins with
+``#jinja2:`` can change the braces for other characters.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def variables_of(host: Host) -> dict[str, Any]:
 def marked(value: Any) -> Any:
     """Return an inventory, or a part of one, with every string marked that Ansible would take for a template."""
     if isinstance(value, str):
-        return {UNSAFE: value} if "{" in value else value
+        return {UNSAFE: value} if "{" in value or "#" in value else value
     if isinstance(value, dict):
         return {key: marked(part) for key, part in value.items()}
     return [marked(part) for part in value] if isinstance(value, list) else value

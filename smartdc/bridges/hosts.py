@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from smartdc.cloud import Cloud
+from smartdc.core.lookup import find, is_uuid, only
 from smartdc.core.paging import at_once
 from smartdc.datacenter import DataCenter
-from smartdc.errors import InputError, SmartDCError
+from smartdc.errors import InputError, ResourceNotFound, SmartDCError
 from smartdc.machine.body import NAME
 from smartdc.machine.machine import Machine
 from smartdc.machine.ssh_target import Target, find_target
@@ -60,10 +61,12 @@ class _View:
 
     def called(self, text: str) -> Machine:
         """Return the machine of an id or a name."""
-        for machine in self.machines:
-            if text in {machine.id, machine.name}:
-                return machine
-        raise InputError(f"there is no machine {text!r} to connect through")
+        try:
+            if not is_uuid(text):
+                return find(text, "machine", self.machines)
+            return only([machine for machine in self.machines if machine.id == text.lower()], text, "machine")
+        except ResourceNotFound:
+            raise InputError(f"there is no machine {text!r} to connect through") from None
 
     def image_tags(self, image: str) -> Mapping[str, Any]:
         """Return the tags of an image."""
@@ -76,15 +79,13 @@ def hosts_of(cloud: Cloud, *, user: str | None = None, proxy: bool = True) -> Ho
     `user` is whom to log in as in place of the image's user, and without `proxy` tags that name a proxy do not count.
     """
     views, errors = cloud.ask(_view)
-    names = Counter(str(machine.name) for view in views.values() for machine in view.machines)
-    places = Counter((str(machine.name), view.name) for view in views.values() for machine in view.machines)
+    everything = list(_all(views))
+    names = _names(everything)
+    counts = Counter(names)
     found: list[Host] = []
     unreachable: dict[str, str] = {}
-    for view, machine in _all(views):
-        name = str(machine.name)
-        if names[name] > 1:
-            name += f".{view.name if places[name, view.name] == 1 else machine.id}"
-        if not NAME.fullmatch(name):
+    for name, (view, machine) in zip(names, everything, strict=True):
+        if not NAME.fullmatch(name) or counts[name] > 1:
             unreachable[repr(name)] = "its name cannot be that of a host"
             continue
         try:
@@ -97,6 +98,24 @@ def hosts_of(cloud: Cloud, *, user: str | None = None, proxy: bool = True) -> Ho
         networks = [view.networks.get(network, network) for network in machine.networks or []]
         found.append(Host(name, machine, view.name, view.images.get(str(machine.image), {}), networks, target))
     return Hosts(sorted(found, key=lambda host: host.name), unreachable, errors)
+
+
+def _names(machines: list[tuple[_View, Machine]]) -> list[str]:
+    """Return the name of each as a host: the machine's own, with more of it where that is not enough."""
+    own = Counter(str(machine.name) for _, machine in machines)
+    places = Counter((str(machine.name), view.name) for view, machine in machines)
+    names: list[str] = []
+    for view, machine in machines:
+        name = str(machine.name)
+        if own[name] > 1:
+            name += f".{view.name if places[name, view.name] == 1 else machine.id}"
+        names.append(name)
+    # A machine may be called what another one is called with its data centre.
+    counts = Counter(names)
+    return [
+        name if counts[name] == 1 else f"{machine.name}.{machine.id}"
+        for name, (_, machine) in zip(names, machines, strict=True)
+    ]
 
 
 def _all(views: Mapping[str, _View]) -> Iterator[tuple[_View, Machine]]:

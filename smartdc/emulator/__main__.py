@@ -91,6 +91,14 @@ def _stop_on_signal() -> threading.Event:
     return stop
 
 
+def port(text: str) -> int:
+    """Return the number of a port; argparse names this function where it is none."""
+    number = int(text)
+    if not 0 <= number < 2**16:
+        raise ValueError(text)
+    return number
+
+
 def options(program: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of what stands before ``--``."""
     about = (
@@ -98,7 +106,7 @@ def options(program: str = PROGRAM) -> argparse.ArgumentParser:
         "or run COMMAND with it, and end with its status."
     )
     parser = argparse.ArgumentParser(program, usage="%(prog)s [options] [-- COMMAND ...]", description=about)
-    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument("--port", type=port, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--login", default="demo", help="login of the account (default: demo)")
     parser.add_argument(
         "--public-key", type=Path, metavar="FILE", help="public SSH key of the account (default: a new key)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from smartdc.core import arguments
 from smartdc.errors import CallError, InputError, SmartDCError, WaitFailed
 from smartdc.fleet.engine import Engine
 from smartdc.fleet.journal import Journal, Record, Wishes
@@ -50,12 +51,15 @@ class NewMachines(Options, MachineDetails):
 
     def names(self) -> list[str]:
         """Return the name of each machine."""
+        start = arguments.integers(start=self.start)["start"]
         try:
-            names = [self.name.format(n=number) for number in range(self.start, self.start + self.count)]
-        except (LookupError, ValueError, AttributeError):
+            names = [self.name.format(n=number) for number in range(start, start + self.count)]
+        except (LookupError, ValueError, AttributeError, TypeError, OverflowError, MemoryError):
             raise InputError(f"cannot make names of {self.name!r}; give a pattern such as 'web-{{n:02}}'") from None
         if len(set(names)) < len(names):
             raise InputError(f"the name {self.name!r} is the same for all machines; put {{n}} or {{n:02}} into it")
+        if wrong := [name for name in names if not NAME.fullmatch(name)]:
+            raise InputError(f"{wrong[0]!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
         return names
 
     def machine(self) -> NewMachine:

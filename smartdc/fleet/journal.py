@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -183,9 +184,14 @@ class Journal:
         if self._file is None:
             return
         line = json.dumps(record).encode() + b"\n"
-        while line:
-            line = line[os.write(self._file, line) :]
-        os.fsync(self._file)
+        end = os.fstat(self._file).st_size
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, end)  # half a line would spoil the next one
+            raise
 
     def close(self) -> None:
         """Let go of the file; nothing is written any more."""
@@ -200,6 +206,9 @@ def _opened(path: Path) -> int:
     if fcntl is None:
         raise InputError("journals need flock, which this system does not have")
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    if not stat.S_ISREG(os.fstat(file).st_mode):  # a device or a pipe may be read without end
+        os.close(file)
+        raise InputError(f"{path} is no regular file, which a journal must be")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any
 
 from smartdc.core import arguments
+from smartdc.core.search import search
 from smartdc.errors import InputError
 from smartdc.fleet.watch import Watch
 from smartdc.machine.filters import MachineFilters
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
 __all__ = ["Selection", "by_name"]
+
+SHORTEST_NAMES = [{"name": letter} for letter in ascii_letters + digits]
+"""A search that finds something in each of them finds something in every name."""
 
 
 def by_name(machine: Machine) -> str:
@@ -87,13 +92,24 @@ def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
     if filters:
         MachineFilters(**filters)
     for name, value in filters.items():
+        if isinstance(value, Mapping) and "" in value:
+            raise InputError(f"{name} has an empty name, which would select every machine")
         parts = {f"{name}[{key!r}]": part for key, part in value.items()} if isinstance(value, Mapping) else {}
         for part, content in {**parts, name: value}.items():
             if content is None or content in ("", {}, [], ()):
                 said = "None" if content is None else "empty"
                 raise InputError(f"{part} is {said}, which would select every machine")
-    if set(filters.get("name") or "") == {"*"} or filters.keys() == {"fields"}:
+    if filters and not any(_leaves_some_out(name, value) for name, value in filters.items()):
         raise InputError("that selects every machine; say everything=True where they are all meant")
     if filters.get("tombstone"):
         raise InputError("tombstone=True selects machines that are gone, for which nothing can be done")
     return dict(filters)
+
+
+def _leaves_some_out(name: str, value: object) -> bool:
+    """Return whether a filter selects anything less than every machine."""
+    if name == "search" and isinstance(value, str):
+        return len(search(SHORTEST_NAMES, value, ["name"])) < len(SHORTEST_NAMES)
+    if name in ("name", "package") and isinstance(value, str):
+        return "*" not in value or not set(value) <= set("*?")
+    return name != "fields" and (name != "tombstone" or bool(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,11 @@ SETS: tuple[Action, ...] = ("set_metadata",)
 REPLACES: tuple[Action, ...] = ("replace_metadata", "set_metadata")
 REMOVES: tuple[Action, ...] = ("remove_metadata",)
 """What the audit calls the jobs that change metadata."""
+
+SECRET = re.compile(
+    r"user[-_]?data$|_pw$|passw|passphrase|secret|token|credential|(?:api|access|private)[-_.]?key", re.IGNORECASE
+)
+"""Names of what is likely to be secret, such as ``user-data``, ``cloud-init:user-data`` and ``root_pw``."""
 
 Value = str | int | float | bool
 
@@ -195,8 +201,8 @@ def shown(entries: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
-    """Return metadata without what is likely to be secret: passwords, boot script and user data."""
-    return {key: value for key, value in shown(entries).items() if key != "user-data" and not key.endswith("_pw")}
+    """Return metadata without what is likely to be secret: passwords, tokens, boot script and user data."""
+    return {key: value for key, value in shown(entries).items() if not SECRET.search(key)}
 
 
 def boot_script_from(filename: str | os.PathLike[str]) -> str:

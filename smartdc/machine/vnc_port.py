@@ -9,7 +9,8 @@ from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Self
 
-from smartdc.errors import SmartDCError
+from smartdc.core import arguments
+from smartdc.errors import InputError, SmartDCError
 
 if TYPE_CHECKING:
     from smartdc.machine.vnc import VncStream
@@ -29,6 +30,8 @@ class VncPort:
     """
 
     def __init__(self, connect: Callable[[], VncStream], name: str, port: int = 0) -> None:
+        if not 0 <= arguments.integers(port=port)["port"] < 2**16:
+            raise InputError(f"port must be a number from 0, which is any free one, to 65535, got {port}")
         self._connect, self._name = connect, name
         self._lock = Lock()
         self._open: set[socket.socket] = set()

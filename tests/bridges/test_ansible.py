@@ -25,6 +25,9 @@ ANSIBLE = BIN / "ansible-playbook"
 
 HOSTILE = "{{ lookup('pipe', 'touch pwned') }}"
 
+OTHER_BRACES = "#jinja2:variable_start_string:'[[',variable_end_string:']]'\n[[ lookup('pipe', 'touch pwned') ]]"
+"""What Ansible takes for a template with other braces, which the text names itself."""
+
 GUIDE = (ROOT / "docs" / "guides" / "ansible.md").read_text(encoding="utf-8")
 SCRIPT, PLAYBOOK, PLUGIN = (
     re.findall(rf"^```{kind}\n({begin}.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)[0]
@@ -56,7 +59,7 @@ def tool(cloud: Emulator, sshd: Sshd, tmp_path: Path) -> Iterator[Tool]:
     if not ANSIBLE.exists():
         pytest.skip("there is no ansible: it is in the package ansible-core")
     for name, address, tags in (
-        ("web-1", TARGETS[0], {"role": "web", "note": HOSTILE}),
+        ("web-1", TARGETS[0], {"role": "web", "note": HOSTILE, "other": OTHER_BRACES}),
         ("web-2", TARGETS[1], {"role": "web", "tritoncli.ssh.proxy": "bastion"}),
         ("bastion", BASTION, {}),
     ):
@@ -117,6 +120,7 @@ def test_what_looks_like_a_template_is_marked() -> None:
         "c": "plain",
         "d": 1,
     }
+    assert marked(OTHER_BRACES) == {"__ansible_unsafe": OTHER_BRACES}
 
 
 def test_ansible_draws_the_inventory_of_the_script(tool: Tool) -> None:
@@ -129,6 +133,7 @@ def test_ansible_draws_the_inventory_of_the_script(tool: Tool) -> None:
 
 def test_a_playbook_reaches_the_machines(tool: Tool, sshd: Sshd, tmp_path: Path) -> None:
     """One directly and one through the bastion; a template in a tag stays text."""
+    tool("ansible", "-i", "triton", "web-1", "-c", "local", "-m", "debug", "-a", "msg={{ triton_tags.other }}")
     before = sshd.log("bastion").count("Accepted publickey")
     played = tool("ansible-playbook", "-i", "triton", "play.yml")
 

@@ -21,6 +21,15 @@ def hosts(cloud: Emulator) -> Hosts:
 
 
 @pytest.fixture
+def clouds() -> dict[str, Emulator]:
+    """Two data centres."""
+    found = {name: Emulator(seed) for seed, name in enumerate(("east", "west"))}
+    for name, each in found.items():
+        each.state.settings.datacenter = name
+    return found
+
+
+@pytest.fixture
 def config(cloud: Emulator, sshd: Sshd, tmp_path: Path) -> Path:
     """The configuration of web-1, web-2 behind a bastion, and that bastion, with what a client needs besides."""
     for name, address, tags in (
@@ -77,3 +86,31 @@ def test_a_name_that_is_no_hosts_is_left_out(cloud: Emulator, name: str) -> None
 
     assert found.found == []
     assert found.unreachable == {repr(name): "its name cannot be that of a host"}
+
+
+def test_no_two_hosts_have_one_name(clouds: dict[str, Emulator]) -> None:
+    """A machine may be called what another one is called with its data centre."""
+    clouds["east"].populate(1, name="web")
+    clouds["west"].populate(1, name="web")
+    [twin] = clouds["west"].populate(1, name="web.east")
+    with Cloud({name: DataCenter(**cloud.connection()) for name, cloud in clouds.items()}) as both:
+        names = [host.name for host in hosts_of(both).found]
+
+    assert f"web.east.{twin.id}" in names
+    assert "web.west" in names
+    assert len(set(names)) == 3
+
+
+def test_a_proxy_is_never_guessed(cloud: Emulator) -> None:
+    """The name of several machines is refused, as everywhere; an id is never taken for a name."""
+    [bastion] = cloud.populate(1, name="bastion")
+    cloud.populate(1, name=str(bastion.id))
+    cloud.populate(2, name="twin")
+    cloud.populate(1, name="web-1", tags={"tritoncli.ssh.proxy": "twin"})
+    cloud.populate(1, name="web-2", tags={"tritoncli.ssh.proxy": str(bastion.id)})
+    found = hosts(cloud)
+
+    assert "2 machines are named 'twin'" in found.unreachable["web-1"]
+    [web] = [host for host in found.found if host.name == "web-2"]
+    assert web.target.proxy is not None
+    assert web.target.proxy.address == bastion.ready_nics[0].ip

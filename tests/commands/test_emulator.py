@@ -136,3 +136,21 @@ def test_what_is_behind_the_dashes_must_be_a_command(capsys: pytest.CaptureFixtu
         main(["--"])
 
     assert "give a command after --" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_there_cannot_be_is_told_of(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, without a traceback."""
+    with pytest.raises(SystemExit):
+        main([f"--port={port}", "--", "true"])
+
+    assert f"invalid port value: '{port}'" in capsys.readouterr().err
+
+
+def test_output_may_be_closed() -> None:
+    """As it is where a service starts a command."""
+    command = [sys.executable, "-c", "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])"]
+    rest = [sys.executable, "-m", "smartdc", "--version"]
+    ended = subprocess.run([*command, *rest], stderr=subprocess.PIPE, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")

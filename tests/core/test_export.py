@@ -12,7 +12,14 @@ import smartdc
 from smartdc import AccessKey, DataCenter, Machine, Package
 from smartdc.emulator import Emulator
 
-SECRETS = {"user-script": "#!/bin/sh", "user-data": "token: abc"}
+SECRETS = {
+    "user-script": "#!/bin/sh",
+    "user-data": "token: abc",
+    "cloud-init:user-data": "token: abc",
+    "password": "abc",
+    "API_KEY": "abc",
+    "db.Secret": "abc",
+}
 
 
 @pytest.fixture

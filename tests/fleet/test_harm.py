@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,13 @@ def fleet(dc: DataCenter, cloud: Emulator) -> Fleet:
         (lambda dc: dc.fleet([], everything=True), "one of them"),
         (lambda dc: dc.fleet(everything=True, tags=WEB), "takes no filter"),
         (lambda dc: dc.fleet(name="*"), "that selects every machine"),
+        (lambda dc: dc.fleet(name="?*"), "that selects every machine"),
+        (lambda dc: dc.fleet(package="*"), "that selects every machine"),
         (lambda dc: dc.fleet(search=""), "search is empty"),
+        (lambda dc: dc.fleet(search="web-[0-9]|"), "that selects every machine"),
+        (lambda dc: dc.fleet(search="."), "that selects every machine"),
+        (lambda dc: dc.fleet(tombstone=False), "that selects every machine"),
+        (lambda dc: dc.fleet(tags={"": "web"}), "tags has an empty name"),
         (lambda dc: dc.fleet(fields=["name"]), "that selects every machine"),
         (lambda dc: dc.fleet(tombstone=True), "machines that are gone"),
     ],
@@ -120,7 +127,10 @@ def test_keywords_that_make_no_sense_are_refused(
     [
         ((2, "web"), "the same for all machines"),
         ((2, "web-{m}"), "cannot make names"),
-        ((2, "web {n}"), "invalid machine name"),
+        ((2, "web-{n[0]}"), "cannot make names"),
+        ((2, "web-{n:99999999999999}"), "cannot make names"),
+        ((2, "web {n}"), "'web 1' is no name for a machine"),
+        ((12, "x" * 188 + "{n}"), "x10' is no name for a machine"),
         ((0, "web-{n}"), "count must be"),
         ((True, "web-{n}"), "count must be"),
     ],
@@ -304,3 +314,31 @@ def unfinished(fleet: Fleet, folder: Path) -> Path:
     report = fleet.stop(journal=path, healthy=lambda _: next(healthy, False), timeout=10, check=False)
     assert len(report.done) == len(report.failed) == len(report.untouched) == 1
     return path
+
+
+def test_a_disk_that_is_full_leaves_no_half_line(cloud: Emulator, fleet: Fleet, tmp_path: Path) -> None:
+    """What could not be written down is not sent, and the journal can be gone on with when there is space again."""
+    path = unfinished(fleet, tmp_path)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, limit[1]))
+    before = count(cloud, "StopMachine")
+    try:
+        report = fleet.stop(journal=path, budget=3, check=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    assert {type(error) for error in report.failed.values()} == {OSError}
+    assert count(cloud, "StopMachine") == before
+    assert len(fleet.stop(journal=path).done) == 3
+
+
+def test_a_journal_is_a_regular_file(cloud: Emulator, fleet: Fleet) -> None:
+    """What is read from a device has no end."""
+    with pytest.raises(InputError, match="/dev/full is no regular file"):
+        fleet.stop(journal="/dev/full")
+    assert not cloud.trace
+
+
+def count(cloud: Emulator, operation: str) -> int:
+    """Return how often an operation was asked for."""
+    return sum(entry.operation == operation for entry in cloud.trace)

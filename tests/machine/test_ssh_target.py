@@ -70,6 +70,7 @@ def test_the_proxys_own_tags_count_before_the_user_that_is_given() -> None:
         ({**machine(), "primaryIp": "fe80::1%x\nProxyCommand y"}, {}, "an address that is none"),
         ({**machine(), "primaryIp": 3323068421}, {}, "an address that is none: 3323068421"),
         ({**machine(_ip="-x"), "ips": ["-x"]}, {}, "an address that is none: '-x'"),
+        ({**machine(), "primaryIp": "fe80::1%`id`"}, {}, "an address that is none: 'fe80::1%`id`'"),
         (machine(_port="22 -x"), {}, "tritoncli.ssh.port of web-1 is '22 -x', which is not a port"),
         (machine(_port=70000), {}, "not a port"),
         (machine(_port=True), {}, "not a port"),

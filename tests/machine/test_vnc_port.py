@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from smartdc import BadRequest, DataCenter, Machine, VncPort
+from smartdc import BadRequest, DataCenter, InputError, Machine, VncPort
 from smartdc.emulator import Emulator
 
 GREETING = b"RFB 003.008\n"
@@ -94,3 +94,10 @@ def test_a_screen_that_is_gone_hangs_up(port: VncPort, virtual: Machine, caplog:
         assert client.recv(1) == b""
 
     assert "no connection to the screen of screen-1" in caplog.text
+
+
+@pytest.mark.parametrize("number", [-1, 65536, True])
+def test_a_port_that_there_cannot_be_is_refused(virtual: Machine, number: int) -> None:
+    """Before anything is opened."""
+    with pytest.raises(InputError, match="port must be"):
+        virtual.vnc_port(number)

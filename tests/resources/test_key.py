@@ -118,6 +118,7 @@ def private_keys() -> dict[str, bytes]:
     found["without its first line"] = body
     found["behind a public key"] = public_line().encode() + b"\n" + body
     found["in a comment"] = public_line().encode() + b" " + body
+    found["a long line of its middle"] = b"A" * 300
     found["in two lines"] = public_line().encode() + b"\n" + found["PKCS8"].splitlines()[1]
     return found
 
@@ -148,6 +149,10 @@ def test_a_private_key_is_told_from_other_nonsense(dc: DataCenter, tmp_path: Pat
         dc.add_key(file)
     with pytest.raises(KeyFileError, match=r"id_dsa\.pub cannot be read: No such file"):
         dc.add_key(str(tmp_path / "id_dsa.pub"))
+    with pytest.raises(KeyFileError, match=r"~nobody-here/id_rsa\.pub cannot be read: No such file"):
+        dc.add_key("~nobody-here/id_rsa.pub")
+    with pytest.raises(KeyFileError, match="is not the path of a file"):
+        dc.add_key(Path("id_rsa\0.pub"))
     with pytest.raises(KeyFileError, match="more than 65,536 bytes"):
         dc.add_key(Path("/dev/zero"))
 
