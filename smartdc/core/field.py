@@ -11,6 +11,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, Self, TypeVar, cast, overload
 
 from smartdc.errors import BadResponse
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.core.resource import Resource
@@ -68,6 +69,7 @@ class Field(Generic[T]):
         try:
             return self._read(value)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            let_pass(error)
             raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
 
     def __set__(self, resource: Resource, value: Never) -> NoReturn:

@@ -472,6 +472,17 @@ def _wait_until_closed(session: Session) -> None:
     pool.put(connection)
 
 
+def test_close_closes_also_what_somebody_still_holds_on_to() -> None:
+    """The traceback of a failure may hold a pool, which the manager then leaves open."""
+    with RawServer(reply(body=[1])) as server:
+        session = Session(Settings(server.url, clock=Clock()))
+        session.request("GET", "/my")
+        [held] = session.http.get_adapter(server.url)._pools.values()  # type: ignore[attr-defined]
+        session.close()
+
+        assert held.pool is None
+
+
 def test_close_closes_and_a_later_call_connects_again() -> None:
     """A closed session is as good as new."""
     with RawServer(reply(body=[1])) as server:

@@ -40,6 +40,7 @@ SOUND: dict[str, Any] = {
     "count": 2,
     "mapping": {"a": "b"},
     "query": {},
+    "filename": __file__,
 }
 """Arguments for when another one is wrong; the others are texts."""
 
