@@ -12,6 +12,7 @@ from threading import Barrier
 
 import pytest
 
+from kits.campaign import FastClock
 from smartdc import (
     Cloud,
     ConfigError,
@@ -204,19 +205,27 @@ def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
 # Fleets
 
 
+@pytest.fixture
+def fast(cloud: Cloud) -> Cloud:
+    """The same cloud, in which nobody waits by the real time."""
+    for dc in cloud.values():
+        dc.clock = FastClock()
+    return cloud
+
+
 def test_a_fleet_does_nothing_twice(cloud: Cloud) -> None:
     """``RebootMachine``: one data centre under two names has each of its machines only once."""
     with pytest.raises(InputError, match="two of the data centres have the same machines"):
         Cloud({**cloud, "again": cloud["a"]}).fleet(name="web").reboot()
 
 
-def test_a_fleet_goes_through_all_data_centres(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_fleet_goes_through_all_data_centres(fast: Cloud, tmp_path: Path) -> None:
     """``StopMachine``: in every data centre, each with a journal of its own."""
-    fleet = cloud.fleet(name="web")
+    fleet = fast.fleet(name="web")
     report = fleet.stop(journal=tmp_path / "stop")
 
-    assert [cloud.name_of(machine) for machine in report] == ["a", "b", "c"]
-    assert {machine.state for machine in cloud.machines()} == {"stopped"}
+    assert [fast.name_of(machine) for machine in report] == ["a", "b", "c"]
+    assert {machine.state for machine in fast.machines()} == {"stopped"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stop.a", "stop.b", "stop.c"]
     with pytest.raises(JournalFinished):
         fleet.stop(journal=tmp_path / "stop")
@@ -224,16 +233,16 @@ def test_a_fleet_goes_through_all_data_centres(cloud: Cloud, tmp_path: Path) -> 
 
 
 def test_a_fleet_refuses_to_act_where_some_may_be_missing(
-    cloud: Cloud, servers: dict[str, Server], emulators: dict[str, Emulator]
+    fast: Cloud, servers: dict[str, Server], emulators: dict[str, Emulator]
 ) -> None:
     """``DeleteMachine``: a data centre that is dead is no reason to believe that it has no machines."""
     servers["b"].__exit__(None, None, None)
 
     with pytest.raises(InputError, match=r"not all data centres have answered \(b: .*nothing was done; partial=True"):
-        cloud.fleet(name="web").delete()
+        fast.fleet(name="web").delete()
     assert {entry.method for each in emulators.values() for entry in each.trace} == {"GET"}
 
-    assert len(cloud.fleet(name="web", partial=True).delete(expect=2).done) == 2
+    assert len(fast.fleet(name="web", partial=True).delete(expect=2).done) == 2
 
 
 def test_a_fleet_of_another_size_is_refused(cloud: Cloud, emulators: dict[str, Emulator]) -> None:
@@ -245,13 +254,13 @@ def test_a_fleet_of_another_size_is_refused(cloud: Cloud, emulators: dict[str, E
     assert {entry.method for each in emulators.values() for entry in each.trace} == {"GET"}
 
 
-def test_a_budget_is_for_all_data_centres_together(cloud: Cloud, emulators: dict[str, Emulator]) -> None:
+def test_a_budget_is_for_all_data_centres_together(fast: Cloud, emulators: dict[str, Emulator]) -> None:
     """``StopMachine``: the second failure leaves the third data centre alone."""
     for name in ("a", "b"):
         emulators[name].faults.add(Fault("StopMachine", status=409, code="InvalidArgument"))
 
     with pytest.raises(FleetFailed, match="stop of 3 machines: 2 failed, 1 untouched"):
-        cloud.fleet(name="web").stop(budget=1)
+        fast.fleet(name="web").stop(budget=1)
     assert "StopMachine" not in [entry.operation for entry in emulators["c"].trace]
 
 

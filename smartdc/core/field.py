@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import pairwise
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, Self, TypeVar, cast, overload
 
 from smartdc.errors import BadResponse
-from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.core.resource import Resource
@@ -16,21 +20,38 @@ __all__ = ["Field"]
 T = TypeVar("T")
 
 
+class _Text:
+    """The ``__doc__`` of fields: for the class what a field is, and for a field the text below it in its class.
+
+    Editors show that text where the attribute is used, and no argument; so `help` reads it from the source too.
+    """
+
+    def __init__(self, of_the_class: str) -> None:
+        self._of_the_class = of_the_class
+
+    def __get__(self, field: Field[Any] | None, owner: type) -> str:
+        return self._of_the_class if field is None else field.text
+
+
 class Field(Generic[T]):
     """A read-only window onto one entry of a resource's data; None where the server sent none.
 
-    `doc` says what it is, `key` names the entry where it differs from the attribute, and `read` turns the entry
-    into the value.
+    The text below it says what it is. `key` names the entry where it differs from the attribute, and `read` turns the
+    entry into the value.
     """
 
-    def __init__(self, doc: str, *, key: str | None = None, read: Callable[[Any], T] | None = None) -> None:
-        self.__doc__ = doc
+    def __init__(self, *, key: str | None = None, read: Callable[[Any], T] | None = None) -> None:
         self._key = key or ""
         self._read = read
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._owner, self._name = owner, name
         self._key = self._key or name
+
+    @property
+    def text(self) -> str:
+        """The text below it; '' where Python has no source."""
+        return _texts_in(self._owner).get(self._name, "")
 
     @overload
     def __get__(self, resource: None, owner: type) -> Self: ...
@@ -47,8 +68,27 @@ class Field(Generic[T]):
         try:
             return self._read(value)
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-            let_pass(error)
             raise BadResponse(f"{resource}: cannot parse {self._key!r}: {value!r} ({error})") from None
 
     def __set__(self, resource: Resource, value: Never) -> NoReturn:
         raise AttributeError(f"{self._name} is read-only: it shows what the server sent")
+
+
+Field.__doc__ = _Text(Field.__doc__ or "")  # type: ignore[assignment]
+
+
+@cache
+def _texts_in(owner: type) -> Mapping[str, str]:
+    """Return the texts below the attributes of a class, by their names."""
+    try:
+        body = cast("ast.ClassDef", ast.parse(dedent(inspect.getsource(owner))).body[0]).body
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    return {
+        ast.unparse(field.targets[0]): below.value.value
+        for field, below in pairwise(body)
+        if isinstance(field, ast.Assign)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }

@@ -14,9 +14,11 @@ from smartdc.emulator.core.clock import VirtualClock, WallClock
 from smartdc.emulator.core.message import Request
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument
 from smartdc.emulator.core.settings import Settings, Throttle
+from smartdc.emulator.core.typed import check_types, fits
 from smartdc.emulator.faults.plan import Fault
 from smartdc.emulator.page import page_reply
 from smartdc.emulator.signature.host_check import check_origin
+from smartdc.emulator.state.state import State
 from smartdc.emulator.state.transitions import AT_ONCE, AfterReads, AfterSeconds, ByScript, Policy
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def answer_control(emulator: "Emulator", request: Request) -> Reply:
         raise ApiError(404, "ResourceNotFound", f"unknown control {name}; expected one of {', '.join(CONTROLS)}")
     try:
         given = json.loads(request.body or b"{}")
+        check_types(TYPES.get(name, CONTROLS[name]), given)
         return Reply(200, CONTROLS[name](emulator, **given))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise invalid_argument(f"{name}: {error}") from error
 
 
@@ -119,13 +122,13 @@ def _update_settings(emulator: "Emulator", **given: Any) -> dict[str, Any]:
     settings = emulator.state.settings
     if unknown := set(given) - _SETTINGS:
         raise TypeError(f"unknown setting {', '.join(sorted(unknown))}; expected one of {', '.join(sorted(_SETTINGS))}")
-    for name, value in given.items():
-        if isinstance(getattr(settings, name), bool) != isinstance(value, bool):
-            raise TypeError(
-                f"{name} must {'' if isinstance(getattr(settings, name), bool) else 'not '}be a boolean, got {value!r}"
-            )
-    throttle = given.get("throttle")
-    changed = {**given, "throttle": Throttle(**throttle)} if throttle else given
+    changed = dict(given)
+    if throttle := given.get("throttle"):
+        check_types(Throttle, throttle)
+        changed["throttle"] = Throttle(**throttle)
+    check_types(Settings, changed)
+    if not all(fits(limit.get("value"), int) for limit in changed.get("limits", ())):
+        raise TypeError(f"the value of a limit must be of type int, got {given['limits']!r}")
     for name, value in changed.items():
         setattr(settings, name, value)
     return _show_settings(emulator)
@@ -169,3 +172,6 @@ CONTROLS: dict[str, Callable[..., Any]] = {
     "GET invariants": _invariants,
     "GET summary": _summary,
 }
+
+TYPES: dict[str, Callable[..., Any]] = {"POST faults": Fault, "POST populate": State.populate}
+"""What has the types of a control's arguments, if it is not the control itself."""

@@ -8,6 +8,7 @@ waited for are looked at together, with one listing.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 from bisect import insort
 from collections import deque
@@ -31,7 +32,7 @@ from smartdc.machine.machine import Machine
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["CALLS_AT_ONCE", "LOOK_SECONDS", "Engine", "Interrupted"]
+__all__ = ["CALLS_AT_ONCE", "LOOK_SECONDS", "Engine", "Interrupted", "how_to_go_on"]
 
 log = logging.getLogger(__name__)
 
@@ -110,17 +111,23 @@ class Engine:
                 self._hear()
         except BaseException as stop:
             self._interrupted = True
+            self._update(began)
             stop.report = self.report  # type: ignore[attr-defined]
+            stop.add_note(f"{self.report.summary()}{how_to_go_on(self._options)}")
             raise
         finally:
             self._show(began, over=True)
 
     def _show(self, began: float, *, over: bool = False) -> None:
         """Bring the report up to date, and show it to whoever looks on."""
+        self._update(began)
+        self._display.show(over=over)
+
+    def _update(self, began: float) -> None:
+        """Bring the report up to date."""
         self.report.seconds = self._clock.monotonic() - began
         self.report.under_way[:] = [task.step.subject for task in self._tasks]
         self.report.untouched[:] = [step.subject for step in self._waiting]
-        self._display.show(over=over)
 
     # Beginning
 
@@ -297,6 +304,11 @@ class Engine:
             self._news.put((task, call, call.function(), None))
         except BaseException as error:  # noqa: BLE001 (raised in the step)
             self._news.put((task, call, None, error))
+
+
+def how_to_go_on(options: Options) -> str:
+    """Return what an operator can do about a run that has not come to its end, where there is a journal."""
+    return f"; the same call goes on from here (journal {os.fspath(options.journal)})" if options.journal else ""
 
 
 def _made_by(problem: Exception) -> Machine | None:

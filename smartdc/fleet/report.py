@@ -127,9 +127,9 @@ class FleetFailed(SmartDCError):
         return type(self), (str(self),)
 
 
-def failure(report: Report) -> FleetFailed:
-    """Return the error for a report, which names the first few failures."""
+def failure(report: Report, what_now: str = "") -> FleetFailed:
+    """Return the error for a report, which names the first few failures and ends with what can be done now."""
     bad = report.bad
     named = [f"{name_of(subject)}: {_reason(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
     more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []
-    return FleetFailed("; ".join([report.summary(), *named, *more]), report)
+    return FleetFailed("; ".join([report.summary(), *named, *more]) + what_now, report)

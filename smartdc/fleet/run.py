@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smartdc.core import literals
 from smartdc.errors import CallError, SmartDCError, WaitFailed, WaitTimeout
-from smartdc.fleet.engine import LOOK_SECONDS, Engine
+from smartdc.fleet.engine import LOOK_SECONDS, Engine, how_to_go_on
 from smartdc.fleet.journal import Journal, Record
 from smartdc.fleet.options import Options
 from smartdc.fleet.report import OutcomeUnknown, Report, failure
@@ -87,7 +87,7 @@ class Run:
             self.journal.close()
         too_many = len(report.failed) + len(report.unknown) > self.options.may_fail(report.total)
         if self.options.check and (too_many or report.untouched):
-            raise failure(report)
+            raise failure(report, how_to_go_on(self.options))
         return report
 
     def step(self, machine: Machine, work: Callable[[], Work]) -> Step:

@@ -52,14 +52,18 @@ class Disk(MachinePart):
 
     further = in_columns(size=mebibytes("size"))
 
-    id = Field[str]("its UUID")
-    pci_slot = Field[str]("where it is plugged in: bus, device and function, such as ``0:4:1``")
-    size = Field[int]("its size in MiB")
-    block_size = Field[int | None]("the size of its blocks in bytes")
-    boot = Field[bool]("whether the machine boots from it")
-    state = Field[DiskState](
-        "``creating``, ``resizing`` or ``deleting`` during a job; at all other times the machine's state"
-    )
+    id = Field[str]()
+    """its UUID"""
+    pci_slot = Field[str]()
+    """where it is plugged in: bus, device and function, such as ``0:4:1``"""
+    size = Field[int]()
+    """its size in MiB"""
+    block_size = Field[int | None]()
+    """the size of its blocks in bytes"""
+    boot = Field[bool]()
+    """whether the machine boots from it"""
+    state = Field[DiskState]()
+    """``creating``, ``resizing`` or ``deleting`` during a job; at all other times the machine's state"""
 
     def __init__(
         self,

@@ -92,29 +92,52 @@ class Machine(
         metadata=lambda machine: [*machine.metadata],
     )
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name")
-    type = Field[MachineType]("``smartmachine`` for zones, ``virtualmachine`` for hardware virtual machines")
-    brand = Field[Brand]("``joyent``, ``joyent-minimal``, ``lx``, ``bhyve``, ``kvm``")
-    state = Field[MachineState]("its state when it was last fetched: one of `smartdc.machine.action.STATES`")
-    image = Field[str]("the UUID of the image it was made from")
-    dataset = Field[str]("the former name of `image`", key="image")
-    package = Field[str]("the name of its package; '' when CloudAPI knows none")
-    memory = Field[int]("RAM in MiB")
-    disk = Field[int]("disk space in MiB")
-    networks = Field[list[str]]("the UUIDs of its networks")
-    primary_ip = Field[str | None]("the address of its primary network interface", key="primaryIp")
-    firewall_enabled = Field[bool | None]("whether firewall rules apply to it")
-    deletion_protection = Field[bool]("whether CloudAPI refuses to delete it")
-    compute_node = Field[str | None]("the UUID of the server it is on")
-    docker = Field[bool | None]("whether it is a Docker container")
-    dns_names = Field[list[str] | None]("its names in the data centre's DNS")
-    free_space = Field[int | None]("MiB of a flexible package that no disk uses")
-    flexible = Field[bool | None]("whether its disk space may be divided among disks")
-    encrypted = Field[bool | None]("whether its disk is encrypted")
-    delegate_dataset = Field[bool | None]("whether it manages a dataset of its own")
-    created = Field[datetime]("when it was created", read=parse_date)
-    updated = Field[datetime]("when it last changed", read=parse_date)
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name"""
+    type = Field[MachineType]()
+    """``smartmachine`` for zones, ``virtualmachine`` for hardware virtual machines"""
+    brand = Field[Brand]()
+    """``joyent``, ``joyent-minimal``, ``lx``, ``bhyve``, ``kvm``"""
+    state = Field[MachineState]()
+    """its state when it was last fetched: one of `smartdc.machine.action.STATES`"""
+    image = Field[str]()
+    """the UUID of the image it was made from"""
+    dataset = Field[str](key="image")
+    """the former name of `image`"""
+    package = Field[str]()
+    """the name of its package; '' when CloudAPI knows none"""
+    memory = Field[int]()
+    """RAM in MiB"""
+    disk = Field[int]()
+    """disk space in MiB"""
+    networks = Field[list[str]]()
+    """the UUIDs of its networks"""
+    primary_ip = Field[str | None](key="primaryIp")
+    """the address of its primary network interface"""
+    firewall_enabled = Field[bool | None]()
+    """whether firewall rules apply to it"""
+    deletion_protection = Field[bool]()
+    """whether CloudAPI refuses to delete it"""
+    compute_node = Field[str | None]()
+    """the UUID of the server it is on"""
+    docker = Field[bool | None]()
+    """whether it is a Docker container"""
+    dns_names = Field[list[str] | None]()
+    """its names in the data centre's DNS"""
+    free_space = Field[int | None]()
+    """MiB of a flexible package that no disk uses"""
+    flexible = Field[bool | None]()
+    """whether its disk space may be divided among disks"""
+    encrypted = Field[bool | None]()
+    """whether its disk is encrypted"""
+    delegate_dataset = Field[bool | None]()
+    """whether it manages a dataset of its own"""
+    created = Field[datetime](read=parse_date)
+    """when it was created"""
+    updated = Field[datetime](read=parse_date)
+    """when it last changed"""
 
     def __init__(
         self,

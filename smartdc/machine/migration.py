@@ -57,18 +57,26 @@ class Migration(Resource):
     )
     hidden = frozenset({"progress_history"})
 
-    machine = Field[str]("the UUID of the machine")
-    phase = Field[MigrationPhase](
-        "the phase that it is in or was in last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``"
-    )
-    state = Field[MigrationState]("``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``")
-    automatic = Field[bool]("whether each phase follows the other by itself")
-    error = Field[str | None]("why it failed")
-    progress_history = Field[list[MigrationEvent]]("what it has done so far, a dict for each part of it")
-    created = Field[datetime]("when it was requested", key="created_timestamp", read=parse_date)
-    started = Field[datetime | None]("when it began", key="started_timestamp", read=parse_date)
-    finished = Field[datetime | None]("when its last phase ended", key="finished_timestamp", read=parse_date)
-    duration_ms = Field[int | None]("how long it has worked, in milliseconds")
+    machine = Field[str]()
+    """the UUID of the machine"""
+    phase = Field[MigrationPhase]()
+    """the phase that it is in or was in last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``"""
+    state = Field[MigrationState]()
+    """``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``"""
+    automatic = Field[bool]()
+    """whether each phase follows the other by itself"""
+    error = Field[str | None]()
+    """why it failed"""
+    progress_history = Field[list[MigrationEvent]]()
+    """what it has done so far, a dict for each part of it"""
+    created = Field[datetime](key="created_timestamp", read=parse_date)
+    """when it was requested"""
+    started = Field[datetime | None](key="started_timestamp", read=parse_date)
+    """when it began"""
+    finished = Field[datetime | None](key="finished_timestamp", read=parse_date)
+    """when its last phase ended"""
+    duration_ms = Field[int | None]()
+    """how long it has worked, in milliseconds"""
 
     _asked_after: int | None = None
     """How much history there was when its last phase was requested from here; the record lags behind the answer."""

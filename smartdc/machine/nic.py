@@ -41,13 +41,20 @@ class Nic(MachinePart):
         network="network",
     )
 
-    mac = Field[str]("its MAC address, with colons")
-    ip = Field[str]("its IPv4 address")
-    netmask = Field[str]("the mask of its network")
-    gateway = Field[str | None]("the gateway of its network, if that has one")
-    network = Field[str]("the UUID of its network; of a pool, the member that it is on")
-    primary = Field[bool]("whether it is the one that the machine's default route goes through")
-    state = Field[NicState]("``provisioning``, ``running`` or ``stopped``")
+    mac = Field[str]()
+    """its MAC address, with colons"""
+    ip = Field[str]()
+    """its IPv4 address"""
+    netmask = Field[str]()
+    """the mask of its network"""
+    gateway = Field[str | None]()
+    """the gateway of its network, if that has one"""
+    network = Field[str]()
+    """the UUID of its network; of a pool, the member that it is on"""
+    primary = Field[bool]()
+    """whether it is the one that the machine's default route goes through"""
+    state = Field[NicState]()
+    """``provisioning``, ``running`` or ``stopped``"""
 
     @property
     def path(self) -> str:

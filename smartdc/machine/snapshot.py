@@ -40,11 +40,16 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
     states = ("queued", "running", "created", "failed", "canceled")
     dead_ends = frozenset({"failed", "canceled"})
 
-    name = Field[str]("its name")
-    state = Field[SnapshotState]("``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``")
-    size = Field[int | None]("bytes that it holds on to")
-    created = Field[datetime | None]("when it was taken", read=parse_date)
-    updated = Field[datetime | None]("the same as `created`", read=parse_date)
+    name = Field[str]()
+    """its name"""
+    state = Field[SnapshotState]()
+    """``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``"""
+    size = Field[int | None]()
+    """bytes that it holds on to"""
+    created = Field[datetime | None](read=parse_date)
+    """when it was taken"""
+    updated = Field[datetime | None](read=parse_date)
+    """the same as `created`"""
 
     def __init__(
         self,

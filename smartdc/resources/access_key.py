@@ -31,16 +31,22 @@ class AccessKey(Resource):
     hidden = frozenset({"secret"})
     id_key = "accesskeyid"
 
-    id = Field[str]("its id, 32 hexadecimal digits", key="accesskeyid")
-    secret = Field[str | None]("its secret", key=SECRET)
-    status = Field[KeyStatus]("``Active``, ``Inactive`` or ``Expired``; CloudAPI 9.20 says nothing but ``Active``")
-    description = Field[str | None]("what it is for, where CloudAPI is newer than 9.20")
-    credential_type = Field[Literal["permanent", "temporary"] | None](
-        "``permanent`` or ``temporary``, where CloudAPI is newer", key="credentialtype"
-    )
-    created = Field[datetime]("when it was created", read=parse_date)
-    updated = Field[datetime | None]("when it was changed, where CloudAPI is newer", read=parse_date)
-    expiration = Field[datetime | None]("when a temporary one ends, where CloudAPI is newer", read=parse_date)
+    id = Field[str](key="accesskeyid")
+    """its id, 32 hexadecimal digits"""
+    secret = Field[str | None](key=SECRET)
+    """its secret"""
+    status = Field[KeyStatus]()
+    """``Active``, ``Inactive`` or ``Expired``; CloudAPI 9.20 says nothing but ``Active``"""
+    description = Field[str | None]()
+    """what it is for, where CloudAPI is newer than 9.20"""
+    credential_type = Field[Literal["permanent", "temporary"] | None](key="credentialtype")
+    """``permanent`` or ``temporary``, where CloudAPI is newer"""
+    created = Field[datetime](read=parse_date)
+    """when it was created"""
+    updated = Field[datetime | None](read=parse_date)
+    """when it was changed, where CloudAPI is newer"""
+    expiration = Field[datetime | None](read=parse_date)
+    """when a temporary one ends, where CloudAPI is newer"""
 
     @operation("UpdateAccessKey", "UpdateUserAccessKey")
     def update(self, *, status: Literal["Active", "Inactive"] | None = None, description: str | None = None) -> Self:

@@ -78,16 +78,26 @@ class Account(HasRoleTags, Resource):
 
     kind = ""
 
-    id = Field[str]("its UUID")
-    login = Field[str]("its login name")
-    email = Field[str]("its e-mail address")
-    company_name = Field[str]("the company", key="companyName")
-    first_name = Field[str]("the first name", key="firstName")
-    last_name = Field[str]("the last name", key="lastName")
-    phone = Field[str]("the telephone number")
-    triton_cns_enabled = Field[bool]("whether machines get names in the data centre's DNS")
-    created = Field[datetime]("when it was created", read=parse_date)
-    updated = Field[datetime]("when it was last changed", read=parse_date)
+    id = Field[str]()
+    """its UUID"""
+    login = Field[str]()
+    """its login name"""
+    email = Field[str]()
+    """its e-mail address"""
+    company_name = Field[str](key="companyName")
+    """the company"""
+    first_name = Field[str](key="firstName")
+    """the first name"""
+    last_name = Field[str](key="lastName")
+    """the last name"""
+    phone = Field[str]()
+    """the telephone number"""
+    triton_cns_enabled = Field[bool]()
+    """whether machines get names in the data centre's DNS"""
+    created = Field[datetime](read=parse_date)
+    """when it was created"""
+    updated = Field[datetime](read=parse_date)
+    """when it was last changed"""
 
     @property
     def path(self) -> str:

@@ -42,12 +42,18 @@ class FirewallRule(HasRoleTags, Resource):
         description="description",
     )
 
-    id = Field[str]("its UUID")
-    rule = Field[str]("its text, as CloudAPI writes it: sorted, quoted, with keywords in capital letters")
-    enabled = Field[bool]("whether it is in force")
-    log = Field[bool]("whether connections that it lets through are logged")
-    description = Field[str | None]("what it is for")
-    is_global = Field[bool | None]("whether it is the operator's, for every machine of the data centre", key="global")
+    id = Field[str]()
+    """its UUID"""
+    rule = Field[str]()
+    """its text, as CloudAPI writes it: sorted, quoted, with keywords in capital letters"""
+    enabled = Field[bool]()
+    """whether it is in force"""
+    log = Field[bool]()
+    """whether connections that it lets through are logged"""
+    description = Field[str | None]()
+    """what it is for"""
+    is_global = Field[bool | None](key="global")
+    """whether it is the operator's, for every machine of the data centre"""
 
     @operation("UpdateFirewallRule")
     def update(

@@ -49,27 +49,44 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     )
     states = ("active", "unactivated", "disabled", "creating", "failed")
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name")
-    version = Field[str]("its version")
-    os = Field[str]("the operating system's family, such as ``smartos`` or ``linux``")
-    type = Field[ImageType]("how it is made, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``")
-    state = Field[ImageState](
-        "``active`` when machines can be made from it; also unactivated, disabled, creating, failed"
-    )
-    description = Field[str]("what it is")
-    homepage = Field[str | None]("where to read more")
-    owner = Field[str]("the UUID of the account it belongs to")
-    public = Field[bool]("whether every account may use it")
-    published_at = Field[datetime | None]("when it was published", read=parse_date)
-    requirements = Field[dict[str, Any]]("what a machine must have to run it; sizes in MiB")
-    tags = Field[dict[str, Any]]("its tags")
-    origin = Field[str | None]("the UUID of the image it was made from")
-    image_size = Field[int | None]("the size of its disk in MiB, where it has one")
-    files = Field[list[ImageFile]]("its files: compression, sha1 and size in bytes")
-    eula = Field[str | None]("the licence to be agreed to")
-    acl = Field[list[str] | None]("the UUIDs of the accounts it is shared with")
-    error = Field[dict[str, str] | None]("why it failed: code and message")
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name"""
+    version = Field[str]()
+    """its version"""
+    os = Field[str]()
+    """the operating system's family, such as ``smartos`` or ``linux``"""
+    type = Field[ImageType]()
+    """how it is made, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``"""
+    state = Field[ImageState]()
+    """``active`` when machines can be made from it; also unactivated, disabled, creating, failed"""
+    description = Field[str]()
+    """what it is"""
+    homepage = Field[str | None]()
+    """where to read more"""
+    owner = Field[str]()
+    """the UUID of the account it belongs to"""
+    public = Field[bool]()
+    """whether every account may use it"""
+    published_at = Field[datetime | None](read=parse_date)
+    """when it was published"""
+    requirements = Field[dict[str, Any]]()
+    """what a machine must have to run it; sizes in MiB"""
+    tags = Field[dict[str, Any]]()
+    """its tags"""
+    origin = Field[str | None]()
+    """the UUID of the image it was made from"""
+    image_size = Field[int | None]()
+    """the size of its disk in MiB, where it has one"""
+    files = Field[list[ImageFile]]()
+    """its files: compression, sha1 and size in bytes"""
+    eula = Field[str | None]()
+    """the licence to be agreed to"""
+    acl = Field[list[str] | None]()
+    """the UUIDs of the accounts it is shared with"""
+    error = Field[dict[str, str] | None]()
+    """why it failed: code and message"""
 
     @parameters_of(ImageChanges)
     @operation("UpdateImage")

@@ -29,11 +29,16 @@ class NetworkIP(Resource):
     columns = in_columns(address="ip", reserved="reserved", managed="managed", machine="belongs_to_uuid")
     id_key = "ip"
 
-    ip = Field[str]("the address")
-    reserved = Field[bool]("whether machines get it only on request")
-    managed = Field[bool]("whether it is the network's own, such as the gateway's, and cannot be changed")
-    owner_uuid = Field[str | None]("the UUID of the account whose machine has it")
-    belongs_to_uuid = Field[str | None]("the UUID of the machine that has it, if that is the account's own")
+    ip = Field[str]()
+    """the address"""
+    reserved = Field[bool]()
+    """whether machines get it only on request"""
+    managed = Field[bool]()
+    """whether it is the network's own, such as the gateway's, and cannot be changed"""
+    owner_uuid = Field[str | None]()
+    """the UUID of the account whose machine has it"""
+    belongs_to_uuid = Field[str | None]()
+    """the UUID of the machine that has it, if that is the account's own"""
 
     @operation("UpdateNetworkIP")
     def update(self, *, reserved: bool) -> Self:

@@ -33,11 +33,16 @@ class Key(HasRoleTags, Resource):
     columns = in_columns(name="name", fingerprint="fingerprint", attested="attested")
     id_key = "name"
 
-    name = Field[str]("the label it was added under")
-    fingerprint = Field[str]("its MD5 fingerprint, as colon-separated hex")
-    public_key = Field[str]("the key in OpenSSH's one-line form", key="key")
-    attested = Field[bool | None]("whether it is attested to live on a token; CloudAPI says so or nothing")
-    multifactor = Field[list[str] | None]("what an attested key asks for beyond itself: ``pin``, ``touch``")
+    name = Field[str]()
+    """the label it was added under"""
+    fingerprint = Field[str]()
+    """its MD5 fingerprint, as colon-separated hex"""
+    public_key = Field[str](key="key")
+    """the key in OpenSSH's one-line form"""
+    attested = Field[bool | None]()
+    """whether it is attested to live on a token; CloudAPI says so or nothing"""
+    multifactor = Field[list[str] | None]()
+    """what an attested key asks for beyond itself: ``pin``, ``touch``"""
 
     @operation("DeleteKey", "DeleteUserKey")
     def delete(self) -> None:

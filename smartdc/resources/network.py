@@ -38,20 +38,34 @@ class Network(HasIPs, HasRoleTags):
         description="description",
     )
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name")
-    public = Field[bool]("whether it reaches the internet")
-    description = Field[str | None]("what it is for")
-    fabric = Field[bool | None]("whether it is the account's own, on a fabric")
-    subnet = Field[str | None]("a fabric network's range in CIDR form")
-    gateway = Field[str | None]("a fabric network's gateway")
-    provision_start_ip = Field[str | None]("the first address that machines of a fabric network get")
-    provision_end_ip = Field[str | None]("the last address that machines of a fabric network get")
-    resolvers = Field[list[str] | None]("a fabric network's DNS servers")
-    routes = Field[dict[str, str] | None]("a fabric network's static routes")
-    internet_nat = Field[bool | None]("whether a fabric network reaches the internet by NAT")
-    vlan_id = Field[int | None]("a fabric network's VLAN")
-    suffixes = Field[list[str] | None]("what the DNS names of machines on it end in, where the account has CNS")
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name"""
+    public = Field[bool]()
+    """whether it reaches the internet"""
+    description = Field[str | None]()
+    """what it is for"""
+    fabric = Field[bool | None]()
+    """whether it is the account's own, on a fabric"""
+    subnet = Field[str | None]()
+    """a fabric network's range in CIDR form"""
+    gateway = Field[str | None]()
+    """a fabric network's gateway"""
+    provision_start_ip = Field[str | None]()
+    """the first address that machines of a fabric network get"""
+    provision_end_ip = Field[str | None]()
+    """the last address that machines of a fabric network get"""
+    resolvers = Field[list[str] | None]()
+    """a fabric network's DNS servers"""
+    routes = Field[dict[str, str] | None]()
+    """a fabric network's static routes"""
+    internet_nat = Field[bool | None]()
+    """whether a fabric network reaches the internet by NAT"""
+    vlan_id = Field[int | None]()
+    """a fabric network's VLAN"""
+    suffixes = Field[list[str] | None]()
+    """what the DNS names of machines on it end in, where the account has CNS"""
 
     @operation("UpdateFabricNetwork")
     def update(

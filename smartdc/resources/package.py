@@ -41,20 +41,34 @@ class Package(HasRoleTags, Resource):
 
     further = in_columns(memory=mebibytes("memory"), disk=mebibytes("disk"), swap=mebibytes("swap"))
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name")
-    memory = Field[int]("RAM in MiB")
-    disk = Field[int]("disk space in MiB")
-    swap = Field[int]("swap space in MiB")
-    vcpus = Field[int]("virtual CPUs; 0 where they are shared")
-    lwps = Field[int]("the most processes and threads")
-    version = Field[str]("its version")
-    group = Field[str]("the group it is shown in")
-    description = Field[str]("what it is for")
-    default = Field[bool | None]("whether it is the data centre's default; not sent by current servers")
-    brand = Field[Brand | None]("the only brand it is for, if it is for one")
-    flexible_disk = Field[bool | None]("whether machines of it may divide their disk space")
-    disks = Field[list[PackageDisk] | None]("the disks that a machine of it gets")
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name"""
+    memory = Field[int]()
+    """RAM in MiB"""
+    disk = Field[int]()
+    """disk space in MiB"""
+    swap = Field[int]()
+    """swap space in MiB"""
+    vcpus = Field[int]()
+    """virtual CPUs; 0 where they are shared"""
+    lwps = Field[int]()
+    """the most processes and threads"""
+    version = Field[str]()
+    """its version"""
+    group = Field[str]()
+    """the group it is shown in"""
+    description = Field[str]()
+    """what it is for"""
+    default = Field[bool | None]()
+    """whether it is the data centre's default; not sent by current servers"""
+    brand = Field[Brand | None]()
+    """the only brand it is for, if it is for one"""
+    flexible_disk = Field[bool | None]()
+    """whether machines of it may divide their disk space"""
+    disks = Field[list[PackageDisk] | None]()
+    """the disks that a machine of it gets"""
 
 
 class HasPackages(Addressable):

@@ -28,10 +28,14 @@ class Policy(HasRoleTags, Resource):
     kind = "policies"
     columns = in_columns(name="name", rules="rules", id="id", description="description")
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name")
-    rules = Field[list[str]]("its rules, in no particular order")
-    description = Field[str | None]("what it is for")
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name"""
+    rules = Field[list[str]]()
+    """its rules, in no particular order"""
+    description = Field[str | None]()
+    """what it is for"""
 
     @operation("UpdatePolicy")
     def update(

@@ -42,14 +42,16 @@ class Role(HasRoleTags, Resource):
     kind = "roles"
     columns = in_columns(name="name", policies=names_of("policies"), members=names_of("members"), id="id")
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name; ``administrator`` may do everything and has no policies")
-    members = Field[list[Any]](
-        "its members: dicts of ``type`` (``subuser`` or ``account``), ``id``, ``login`` and, where the role is active"
-        " without being asked for, ``default``; before version 9 the logins"
-    )
-    default_members = Field[list[str] | None]("before version 9, the logins of the members for whom it is active")
-    policies = Field[list[Any]]("its policies: dicts of ``id`` and ``name``; before version 9 the names")
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name; ``administrator`` may do everything and has no policies"""
+    members = Field[list[Any]]()
+    """its members: dicts of ``type`` (``subuser`` or ``account``), ``id``, ``login`` and, where the role is active without being asked for, ``default``; before version 9 the logins"""
+    default_members = Field[list[str] | None]()
+    """before version 9, the logins of the members for whom it is active"""
+    policies = Field[list[Any]]()
+    """its policies: dicts of ``id`` and ``name``; before version 9 the names"""
 
     @operation("UpdateRole")
     def update(

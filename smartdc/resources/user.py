@@ -67,22 +67,38 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     kind = "users"
     columns = in_columns(login="login", email="email", age=age(), id="id", company="companyName")
 
-    id = Field[str]("its UUID")
-    login = Field[str]("its login name, which is its own within the account")
-    email = Field[str]("its e-mail address")
-    company_name = Field[str | None]("the company", key="companyName")
-    first_name = Field[str | None]("the first name", key="firstName")
-    last_name = Field[str | None]("the last name", key="lastName")
-    street_address = Field[str | None]("the street address, which `update` calls `address`", key="address")
-    postal_code = Field[str | None]("the postal code", key="postalCode")
-    city = Field[str | None]("the city")
-    state = Field[str | None]("the state or province")
-    country = Field[str | None]("the country")
-    phone = Field[str | None]("the telephone number")
-    roles = Field[list[str] | None]("the names of its roles; None unless it was got with `membership`")
-    default_roles = Field[list[str] | None]("the names of those roles that are active without being asked for")
-    created = Field[datetime]("when it was created", read=parse_date)
-    updated = Field[datetime]("when it was last changed", read=parse_date)
+    id = Field[str]()
+    """its UUID"""
+    login = Field[str]()
+    """its login name, which is its own within the account"""
+    email = Field[str]()
+    """its e-mail address"""
+    company_name = Field[str | None](key="companyName")
+    """the company"""
+    first_name = Field[str | None](key="firstName")
+    """the first name"""
+    last_name = Field[str | None](key="lastName")
+    """the last name"""
+    street_address = Field[str | None](key="address")
+    """the street address, which `update` calls `address`"""
+    postal_code = Field[str | None](key="postalCode")
+    """the postal code"""
+    city = Field[str | None]()
+    """the city"""
+    state = Field[str | None]()
+    """the state or province"""
+    country = Field[str | None]()
+    """the country"""
+    phone = Field[str | None]()
+    """the telephone number"""
+    roles = Field[list[str] | None]()
+    """the names of its roles; None unless it was got with `membership`"""
+    default_roles = Field[list[str] | None]()
+    """the names of those roles that are active without being asked for"""
+    created = Field[datetime](read=parse_date)
+    """when it was created"""
+    updated = Field[datetime](read=parse_date)
+    """when it was last changed"""
 
     @parameters_of(UserChanges)
     @operation("UpdateUser")

@@ -34,9 +34,12 @@ class Vlan(CreatesOnce, Resource):
     columns = in_columns(id="vlan_id", name="name", description="description")
     id_key = "vlan_id"
 
-    vlan_id = Field[int]("its number")
-    name = Field[str]("its name; it need not be the only one of that name")
-    description = Field[str | None]("what it is for")
+    vlan_id = Field[int]()
+    """its number"""
+    name = Field[str]()
+    """its name; it need not be the only one of that name"""
+    description = Field[str | None]()
+    """what it is for"""
 
     @property
     def path(self) -> str:

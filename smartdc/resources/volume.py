@@ -49,17 +49,28 @@ class Volume(Stateful[VolumeState]):
     further = in_columns(size=mebibytes("size"))
     states = ("creating", "ready", "failed", "deleting")
 
-    id = Field[str]("its UUID")
-    name = Field[str]("its name; no two volumes of an account share one")
-    type = Field[VolumeType]("``tritonnfs``, the only type there is")
-    size = Field[int]("its size in MiB")
-    state = Field[VolumeState]("``creating``, ``ready``, ``failed`` or ``deleting``")
-    networks = Field[list[str]]("the UUIDs of the fabric networks that it can be reached on")
-    filesystem_path = Field[str | None]("what to mount, as ``host:path``; known when it is ready")
-    refs = Field[list[str] | None]("the UUIDs of the machines that use it")
-    tags = Field[dict[str, str] | None]("its tags, which affinity rules can name")
-    owner_uuid = Field[str]("the UUID of the account it belongs to")
-    created = Field[datetime]("when it was created", read=parse_date)
+    id = Field[str]()
+    """its UUID"""
+    name = Field[str]()
+    """its name; no two volumes of an account share one"""
+    type = Field[VolumeType]()
+    """``tritonnfs``, the only type there is"""
+    size = Field[int]()
+    """its size in MiB"""
+    state = Field[VolumeState]()
+    """``creating``, ``ready``, ``failed`` or ``deleting``"""
+    networks = Field[list[str]]()
+    """the UUIDs of the fabric networks that it can be reached on"""
+    filesystem_path = Field[str | None]()
+    """what to mount, as ``host:path``; known when it is ready"""
+    refs = Field[list[str] | None]()
+    """the UUIDs of the machines that use it"""
+    tags = Field[dict[str, str] | None]()
+    """its tags, which affinity rules can name"""
+    owner_uuid = Field[str]()
+    """the UUID of the account it belongs to"""
+    created = Field[datetime](read=parse_date)
+    """when it was created"""
 
     @operation("UpdateVolume")
     def update(self, *, name: str) -> Self:

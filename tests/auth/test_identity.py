@@ -242,6 +242,13 @@ def together(count: int, call: Callable[[], object]) -> list[tuple[float, BaseEx
 
 
 @pytest.mark.usefixtures("silent_agent")
+def test_an_agent_is_not_asked_for_a_name() -> None:
+    """It knows keys by fingerprint alone, and the error says so at once."""
+    with pytest.raises(KeyFileError, match="not asked, since it knows keys by fingerprint, not by name"):
+        Identity("/demo/keys/laptop").signer()
+
+
+@pytest.mark.usefixtures("silent_agent")
 def test_a_silent_agent_costs_every_thread_no_more_than_its_call_s_time(cloud: Emulator, md5: str) -> None:
     """Threads ask it side by side, and each gives up with its own call."""
     connection = {**cloud.connection(), "key_id": md5, "secret": None, "clock": None, "timeout": 0.7}

@@ -122,6 +122,30 @@ def test_control_refuses_what_it_does_not_know(control: Any, body: Any) -> None:
     assert refusal(control("POST", "faults", body)) == (409, "InvalidArgument")
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "words"),
+    [
+        ("clock", {"seconds": 1e300}, "no date can show 1e+300 seconds"),
+        ("clock", {"seconds": "1"}, "seconds must be of type float, got '1'"),
+        ("populate", {"count": -1}, "cannot make -1 machines"),
+        ("populate", {"count": 10**30}, "machines: there are addresses for "),
+        ("populate", {"count": 1, "state": "flying"}, "'flying'; a state is one of running, stopped"),
+        ("populate", {"count": 1, "name": ["web"]}, "name must be of type str, got ['web']"),
+        ("populate", {"count": 1, "account": "partner"}, "got 'partner'"),
+        ("transitions", {"seconds": [5]}, "seconds must be of type float | None"),
+        ("faults", {"times": "2"}, "times must be of type int | None"),
+    ],
+)
+def test_control_refuses_what_it_cannot_use(cloud: Emulator, control: Any, name: str, body: Any, words: str) -> None:
+    """Before any of it is done, so that nothing fails later for it."""
+    answer = control("POST", name, body)
+
+    assert refusal(answer) == (409, "InvalidArgument")
+    assert words in answer.json()["message"]
+    assert not cloud.state.machines
+    assert Asker(cloud).get("/my").status_code == 200
+
+
 def test_control_sets_transitions(cloud: Emulator, control: Any) -> None:
     """For all actions or for one, and releases or fails jobs."""
     machine = cloud.populate(1)[0]
@@ -168,9 +192,12 @@ def test_control_switches(cloud: Emulator, control: Any) -> None:
     ("body", "words"),
     [
         ({"volumes": True, "moon": 1}, "unknown setting moon; expected one of allow_multiple_public_networks, "),
-        ({"fabrics": False, "volumes": "false"}, "volumes must be a boolean, got 'false'"),
-        ({"manta_url": True}, "manta_url must not be a boolean, got True"),
+        ({"fabrics": False, "volumes": "false"}, "volumes must be of type bool, got 'false'"),
+        ({"manta_url": True}, "manta_url must be of type str | None, got True"),
         ({"fabrics": False, "throttle": {"speed": 1}}, "speed"),
+        ({"fabrics": False, "throttle": {"burst": "x"}}, "burst must be of type int, got 'x'"),
+        ({"limits": [5]}, "limits must be of type list[dict"),
+        ({"limits": [{"by": "ram"}]}, "the value of a limit must be of type int"),
     ],
 )
 def test_control_switches_only_what_is_there(cloud: Emulator, control: Any, body: Any, words: str) -> None:

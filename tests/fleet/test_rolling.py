@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -160,6 +161,12 @@ def test_an_interrupt_says_how_things_stand(
     report = stop.value.report  # type: ignore[attr-defined]
     assert isinstance(report, Report)
     assert not report.done
+    [note] = stop.value.__notes__
+    assert re.fullmatch(
+        r"stop of 20 machines: 3 under way, 17 untouched, in \d+ s; "
+        r"the same call goes on from here \(journal /.*/journal\)",
+        note,
+    )
     assert [name_of(machine) for machine in report.under_way] == ["web-0", "web-1", "web-10"]
     assert len(report.untouched) == 17
 

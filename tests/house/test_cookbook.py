@@ -253,12 +253,16 @@ def test_a_machine_that_stops_is_started_again(kitchen: Kitchen, weather: str, m
         feeds.append(changefeed(dc, **choice))
         for machine in (other, always):
             kitchen.dc.machine(machine.id).stop()
+        if weather == THROTTLED:  # the cloud's clock stands still, and so would its throttle
+            kitchen.cloud.faults.add(Fault("*", "throttled", times=3))
+        else:
+            spoil(kitchen.cloud, weather)
+        kitchen.cloud.clock.sleep(200)  # so that slow jobs end
         kitchen.cloud.changefeed.drop()
-        spoil(kitchen.cloud, weather)
-        return feeds[0]
+        return feeds[-1]
 
     def started(machine: Machine, start: Callable[[Machine], None] = Machine.start) -> None:
-        feeds[0].close()  # which ends the loop
+        feeds[-1].close()  # which ends the loop
         start(machine)
 
     monkeypatch.setattr(DataCenter, "changefeed", opened)
@@ -266,7 +270,7 @@ def test_a_machine_that_stops_is_started_again(kitchen: Kitchen, weather: str, m
     with Server(kitchen.cloud) as server:
         arguments = {**kitchen.cloud.connection(server.url), "clock": SystemClock()}
         monkeypatch.setattr(smartdc, "DataCenter", partial(DataCenter, **arguments))
-        printed = kitchen.run("react_to_changes.py")
+        printed = kitchen.run("react_to_changes.py", "60")
 
     assert "starting on\n" in printed
     kitchen.cloud.clock.sleep(600)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kits.cloud import record
 from kits.feed import PATIENCE, change, eventually, triton
 from smartdc import (
     Change,
@@ -298,6 +299,17 @@ def test_what_is_no_change_is_passed_over(
 
     assert told(changes) == [("web-2", "running", ("alias",), False)]
     assert "not a change of a machine; it is passed over" in caplog.text
+
+
+def test_what_an_unreadable_message_may_have_told_is_found_soon(
+    changes: Changefeed, cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machines are listed again, though nothing more is said."""
+    monkeypatch.setattr("smartdc.machine.changefeed.RECHECK_SECONDS", 0.05)
+    record(cloud, machine).name = "web-2"
+    say(cloud, "{")
+
+    assert told(changes) == [("web-2", "running", ("alias",), True)]
 
 
 # Iterating

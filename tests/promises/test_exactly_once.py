@@ -528,3 +528,37 @@ def test_a_401_names_the_doctor(cloud: Emulator, dc: DataCenter) -> None:
     cloud.faults.add(Fault(status=401, code="InvalidCredentials", message="The signature is wrong", times=None))
     with pytest.raises(InvalidCredentials, match=f"The signature is wrong; {command_line('doctor')} finds out why"):
         dc.account()
+
+
+def test_what_was_found_is_told_too(cloud: Emulator, dc: DataCenter, caplog: pytest.LogCaptureFixture) -> None:
+    """``CreateMachine``: who read that an answer was lost reads how it ended."""
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    with caplog.at_level("INFO", "smartdc.waiting"):
+        dc.create_machine(name="web-1", image="debian-12", package="g1-small", token="deploy-42")
+
+    assert "found web-1 (token deploy-42) after 0 s" in caplog.text
+
+
+def test_an_answered_create_lists_nothing(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateKey``: what is there is of interest only where something new could be mistaken for it, or was lost."""
+    cloud.trace.clear()
+    dc.add_key("laptop", Emulator(seed=7).public_key)
+
+    assert cloud.trace.operations() == ["CreateKey"]
+
+
+def test_a_job_that_is_answered_with_200_was_not_accepted(cloud: Emulator, machine: Machine) -> None:
+    """``StopMachine``: something in between has answered, and nobody knows what became of the request."""
+    cloud.faults.add(Fault("StopMachine", status=200, body={}))
+    with pytest.raises(BadResponse, match=r"POST /.*action=stop: unexpected status 200 for a job"):
+        machine.stop()
+
+
+@pytest.mark.parametrize("switch", ["enable_firewall", "disable_deletion_protection"])
+def test_a_switch_with_a_time_out_that_is_none_is_not_thrown(cloud: Emulator, machine: Machine, switch: str) -> None:
+    """What could not be waited for is refused before it is asked for."""
+    cloud.trace.clear()
+    with pytest.raises(InputError, match="timeout must be"):
+        getattr(machine, switch)(wait=True, timeout=-1)
+
+    assert cloud.trace.operations() == []

@@ -230,11 +230,12 @@ def test_an_alarm_at_the_prompt_is_no_failure_of_the_callback(alarm: Alarm, key_
         time.sleep(5)
         return ""
 
+    path = key_of("ed25519", "openssh", True).path  # made before the alarm is set
     alarm(SoftTimeLimitExceeded("too slow"))
     with pytest.raises(SoftTimeLimitExceeded):
-        load_private_key(key_of("ed25519", "openssh", True).path, ask)
+        load_private_key(path, ask)
     with pytest.raises(KeyFileError, match="the passphrase callback failed: TimeoutError"):
-        load_private_key(key_of("ed25519", "openssh", True).path, lambda _: (_ for _ in ()).throw(TimeoutError()))
+        load_private_key(path, lambda _: (_ for _ in ()).throw(TimeoutError()))
 
 
 def test_a_mistake_keeps_its_lines_and_loses_its_variables(cloud: Emulator) -> None:

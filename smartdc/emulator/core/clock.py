@@ -7,6 +7,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Protocol
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+END = 253_402_300_800.0  # 10000-01-01T00:00:00Z, which no date can be
 
 
 class Clock(Protocol):
@@ -48,9 +49,10 @@ class VirtualClock:
             self._passed = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Advance by seconds; a negative number is a ``ValueError``."""
+        """Advance by seconds; a negative number, or more than dates can show, is a ``ValueError``."""
         if seconds < 0:
             raise ValueError(f"a clock cannot run backwards, got {seconds} seconds")
+        _check_end(self.time() + seconds)
         with self._lock:
             self._passed += seconds
 
@@ -74,8 +76,14 @@ class WallClock:
         time.sleep(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Add the seconds to the offset."""
+        """Add the seconds to the offset; more than dates can show is a ``ValueError``."""
+        _check_end(self.time() + seconds)
         self.offset += seconds
+
+
+def _check_end(seconds: float) -> None:
+    if not 0 <= seconds < END:
+        raise ValueError(f"no date can show {seconds:g} seconds after 1970")
 
 
 def iso(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 from smartdc.emulator.core.clock import Clock
@@ -34,6 +34,12 @@ from smartdc.emulator.state.storage import MigrationRecord
 
 ADDRESS_RESERVE = 4096
 """The free addresses that populating leaves on a network, so that machines can still be created there."""
+
+MAX_COUNT = 2**31
+"""More machines than there are addresses in any case."""
+
+STATES = ("running", "stopped", "provisioning", "stopping", "offline", "failed", "deleted", "unknown")
+"""The states of machines."""
 
 
 class State:
@@ -155,14 +161,19 @@ class State:
 
         ``{n}`` in the name counts from 0; image and package are names; the default account is the first.
         """
+        if count < 0 or state not in STATES:
+            raise ValueError(f"cannot make {count} machines that are {state!r}; a state is one of {', '.join(STATES)}")
         owner = account or next(iter(self.accounts.values()))
         chosen = self.image_named(image)
         size = self.package_named(package)
         if not chosen or not size:
             raise ValueError(f"no active image {image!r} or no active package {package!r}")
+        networks = list(islice(self._networks_to_fill(), min(count, MAX_COUNT)))
+        if len(networks) < count:
+            raise ValueError(f"cannot make {count} machines: there are addresses for {len(networks)}")
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
-            for number, network in zip(range(count), self._networks_to_fill(), strict=False)
+            for number, network in enumerate(networks)
         ]
 
     def _put(
@@ -199,11 +210,11 @@ class State:
         return machine
 
     def _networks_to_fill(self) -> Iterator[NetworkRecord]:
-        """Yield a network for each machine to populate with, without end: public ones first, each down to a reserve."""
+        """Yield a network for each machine that there is an address for: public ones first, each down to a reserve."""
         public = [network for network in self.networks.values() if network.public]
         for network in (*public, self.networks[catalogue.INTERNAL]):
             yield from repeat(network, max(0, network.free - ADDRESS_RESERVE))
-        yield from repeat(public[0])
+        yield from repeat(public[0], min(public[0].free, ADDRESS_RESERVE))
 
     def add_machine(self, machine: MachineRecord) -> None:
         """Add a machine, and publish it to the changefeed."""
