@@ -161,13 +161,6 @@ class Cloud(Mapping[str, DataCenter]):
         `everything` and the filters are those of `DataCenter.fleet`. Where a data centre does not answer, nothing is
         done anywhere, unless `partial` says that those that answer are enough.
         """
-        different: dict[str, DataCenter] = {}
-        for name, dc in self.items():
-            if dc in different.values():
-                raise InputError(
-                    f"{name} is the same account and data centre as another one: everything would be done twice"
-                )
-            different[name] = dc
         fleets = {name: dc.fleet(everything=everything, **filters) for name, dc in self.items()}
         return CloudFleet(fleets, lambda: self.machines(**filters), partial=partial)
 

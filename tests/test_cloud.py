@@ -215,7 +215,7 @@ def fast(cloud: Cloud) -> Cloud:
 
 def test_a_fleet_does_nothing_twice(cloud: Cloud) -> None:
     """``RebootMachine``: one data centre under two names has each of its machines only once."""
-    with pytest.raises(InputError, match="again is the same account and data centre as another one"):
+    with pytest.raises(InputError, match="two of the data centres have the same machines"):
         Cloud({**cloud, "again": cloud["a"]}).fleet(name="web").reboot()
 
 

@@ -125,6 +125,8 @@ class CloudFleet(ShownAsTable):
             missing = "; ".join(f"{name}: {error}" for name, error in found.errors.items())
             raise InputError(f"not all data centres have answered ({missing}): nothing was done; partial=True goes on")
         count = sum(map(len, found.by_datacenter.values()))
+        if len({machine.id for machines in found.by_datacenter.values() for machine in machines}) < count:
+            raise InputError("two of the data centres have the same machines, to which all would be done twice")
         if expect is not None and expect != count:
             raise InputError(f"expected {expect} machines, but {count} are selected: nothing was done")
         return found

@@ -116,7 +116,6 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
-@tracing.traced("create", lambda *_, watcher=NOBODY, **__: watcher)
 def create_once(
     send: Callable[[], T],
     find: Callable[[], list[T]],
@@ -147,21 +146,22 @@ def create_once(
         watcher: is told when an answer was lost, and of every look.
     """
     lost: CallError | None = None
-    while True:
-        try:
-            thing = send()
-        except CallError as error:
-            made = _after_failure(error, find, clock, settle, watcher, unique=unique, again=lost is not None)
-            if made:
-                return single(made)
-            lost = error
-        except SmartDCError as error:
-            # Nothing was sent this time, for want of an agent or a key; the news is what became of the first attempt.
-            if lost:
-                raise lost from error
-            raise
-        else:
-            return single(_with_twins(thing, find)) if lost else thing
+    with tracing.span("create", watcher):
+        while True:
+            try:
+                thing = send()
+            except CallError as error:
+                made = _after_failure(error, find, clock, settle, watcher, unique=unique, again=lost is not None)
+                if made:
+                    return single(made)
+                lost = error
+            except SmartDCError as error:
+                # Nothing was sent this time, for want of an agent or a key; the news is what became of the first attempt.
+                if lost:
+                    raise lost from error
+                raise
+            else:
+                return single(_with_twins(thing, find)) if lost else thing
 
 
 def _after_failure(

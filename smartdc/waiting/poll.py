@@ -32,7 +32,6 @@ LONGEST_PAUSE = 30.0
 """Seconds to which the pauses grow while checks keep failing."""
 
 
-@tracing.traced("wait", lambda resource, *_, **__: resource)
 def poll(
     resource: Waitable,
     check: Callable[[], T | None],
@@ -64,27 +63,28 @@ def poll(
     found: T | None = None
     failure: Exception | None = None
     pause, rest = interval, 0.0
-    while True:
-        try:
-            if rest:
-                announcer.sleep(rest, failure)
-            context = ending_by(_deadline_of_check(started, timeout, clock))
-            context.run(status_line.watching.set, announcer.draws_a_line)
-            found, failure, pause = context.run(check), None, interval
-        except TRANSIENT_ERRORS as error:
-            failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
-        except BaseException:
-            announcer.announce(done=True)
-            raise
-        elapsed = clock.monotonic() - started
-        announcer.announce(done=bool(found) or elapsed >= limit)
-        if found:
-            return found
-        if elapsed >= limit:
-            raise WaitTimeout(
-                f"{resource.describe()} {goal} after {limit:g} s", resource=cast("Resource", resource)
-            ) from failure
-        rest = min(pause, limit - elapsed)
+    with tracing.span("wait", resource):
+        while True:
+            try:
+                if rest:
+                    announcer.sleep(rest, failure)
+                context = ending_by(_deadline_of_check(started, timeout, clock))
+                context.run(status_line.watching.set, announcer.draws_a_line)
+                found, failure, pause = context.run(check), None, interval
+            except TRANSIENT_ERRORS as error:
+                failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
+            except BaseException:
+                announcer.announce(done=True)
+                raise
+            elapsed = clock.monotonic() - started
+            announcer.announce(done=bool(found) or elapsed >= limit)
+            if found:
+                return found
+            if elapsed >= limit:
+                raise WaitTimeout(
+                    f"{resource.describe()} {goal} after {limit:g} s", resource=cast("Resource", resource)
+                ) from failure
+            rest = min(pause, limit - elapsed)
 
 
 def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> Deadline:
