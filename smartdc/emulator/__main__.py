@@ -99,6 +99,22 @@ def port(text: str) -> int:
     return number
 
 
+def count(text: str) -> int:
+    """Return a number of things."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def seconds(text: str) -> float:
+    """Return a length of time."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def options(program: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of what stands before ``--``."""
     about = (
@@ -111,9 +127,9 @@ def options(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser.add_argument(
         "--public-key", type=Path, metavar="FILE", help="public SSH key of the account (default: a new key)"
     )
-    parser.add_argument("--machines", type=int, default=0, metavar="N", help="begin with N machines (default: none)")
+    parser.add_argument("--machines", type=count, default=0, metavar="N", help="begin with N machines (default: none)")
     parser.add_argument("--seed", type=int, help="seed that makes ids and addresses repeatable (default: random)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="seconds that jobs take (default: 2)")
+    parser.add_argument("--seconds", type=seconds, default=2.0, help="seconds that jobs take (default: 2)")
     parser.add_argument(
         "--realistic", action="store_true", help="throttle and take time as a data centre does, in spite of --seconds"
     )

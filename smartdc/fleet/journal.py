@@ -205,7 +205,11 @@ def _opened(path: Path) -> int:
     """Open a journal for this process alone, readable by its owner alone."""
     if fcntl is None:
         raise InputError("journals need flock, which this system does not have")
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"journal {str(path)!r} cannot be opened: {reason}") from None
     if not stat.S_ISREG(os.fstat(file).st_mode):  # a device or a pipe may be read without end
         os.close(file)
         raise InputError(f"{path} is no regular file, which a journal must be")

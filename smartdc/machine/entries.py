@@ -78,9 +78,9 @@ def patience(wait: Wait, timeout: Timeout, entries: dict[str, Any], what: str) -
     ours: dict[str, Any] = {}
     for name, value in (("wait", wait), ("timeout", timeout)):
         if isinstance(value, str):
+            # The value stays out of the warning: it may be a secret.
             warn(
-                f"{name}={value!r} sets a {what} of that name; write it as {{{name!r}: {value!r}}}",
-                stacklevel=_levels_up(),
+                f"{name}= with a text sets a {what} of that name; write it as {{{name!r}: …}}", stacklevel=_levels_up()
             )
             entries[name] = value
         else:

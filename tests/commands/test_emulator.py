@@ -147,6 +147,18 @@ def test_a_port_that_there_cannot_be_is_told_of(port: str, capsys: pytest.Captur
     assert f"invalid port value: '{port}'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "given", [("machines", "count", "-1"), ("seconds", "seconds", "nan"), ("seconds", "seconds", "-1")], ids=str
+)
+def test_numbers_that_mean_nothing_are_refused(given: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Fewer than no machines, and jobs that never end."""
+    option, kind, text = given
+    with pytest.raises(SystemExit):
+        main([f"--{option}={text}", "--", "true"])
+
+    assert f"invalid {kind} value: '{text}'" in capsys.readouterr().err
+
+
 def test_output_may_be_closed() -> None:
     """As it is where a service starts a command."""
     command = [sys.executable, "-c", "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])"]

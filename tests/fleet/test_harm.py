@@ -332,6 +332,14 @@ def test_a_disk_that_is_full_leaves_no_half_line(cloud: Emulator, fleet: Fleet, 
     assert len(fleet.stop(journal=path).done) == 3
 
 
+@pytest.mark.parametrize("path", ["", "nowhere/journal", "a\0b"], ids=["the folder itself", "no such folder", "NUL"])
+def test_a_journal_that_cannot_be_opened_is_told_of(cloud: Emulator, fleet: Fleet, path: str) -> None:
+    """With its path and the reason, before anything is sent."""
+    with pytest.raises(InputError, match=r"^journal '.*' cannot be opened: [A-Za-z]"):
+        fleet.stop(journal=path)
+    assert not cloud.trace
+
+
 def test_a_journal_is_a_regular_file(cloud: Emulator, fleet: Fleet) -> None:
     """What is read from a device has no end."""
     with pytest.raises(InputError, match="/dev/full is no regular file"):

@@ -144,7 +144,7 @@ def test_a_mapping_may_have_any_name(machine: Machine, cloud: Emulator, method: 
 
 def test_a_text_beside_the_keyword(machine: Machine, cloud: Emulator) -> None:
     """A boolean `wait` is ours also where `timeout` is a text, and so an entry."""
-    with pytest.warns(UserWarning, match="timeout='b' sets a tag"):
+    with pytest.warns(UserWarning, match="timeout= with a text sets a tag"):
         machine.add_tags(wait=True, timeout="b")
     assert record(cloud, machine).tags == {**BEFORE, "timeout": "b"}
 
