@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Decide how much is done, before any test is imported."""
     thorough.THOROUGH = config.option.thorough
     config.pluginmanager.register(Measure(Coverage.current()))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what it puts in the background, and so would be whatever the tests start and interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name, amounts in AMOUNTS.items():
         if getattr(config.option, name) is None:
             setattr(config.option, name, thorough.amount(*amounts))

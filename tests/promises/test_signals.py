@@ -151,6 +151,18 @@ LIKE_OURS: list[Exception] = [
 ]
 
 
+def asked(dc: DataCenter) -> Iterator[object]:
+    """Yield a field of an answer, or the exception.
+
+    An exception between two steps of Python's, where no real signal comes, can leave that another one is being handled.
+    A generator takes this with it when it ends, so that it does not show in later tests.
+    """
+    try:
+        yield dc.account().created
+    except Exception as raised:  # noqa: BLE001 (that is what is looked at)
+        yield raised
+
+
 @pytest.mark.parametrize("error", LIKE_OURS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize(("status", "body"), [(200, b'{"id": "x", "created": "2026-01-01"}'), (409, b'{"code": "x"}')])
 def test_no_exception_of_a_handler_is_taken_for_a_bad_answer(error: Exception, status: int, body: bytes) -> None:
@@ -166,12 +178,8 @@ def test_no_exception_of_a_handler_is_taken_for_a_bad_answer(error: Exception, s
             while True:
                 step += amount(4, 1)
                 error.__traceback__ = error.__context__ = error.__cause__ = None
-                result: object = None
                 with interrupt(step, files, handler) as left:
-                    try:
-                        result = dc.account().created
-                    except Exception as raised:  # noqa: BLE001 (that is what is looked at)
-                        result = raised
+                    result = next(asked(dc))
                 if left[0] > 0:
                     break
                 assert result is error, step
