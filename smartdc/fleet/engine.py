@@ -40,6 +40,8 @@ CALLS_AT_ONCE = 8
 """Calls that are under way at the same time, so that others who use the account come through, too."""
 LOOK_SECONDS = 2.0
 """Seconds between two looks at the machines that are waited for."""
+LAST_LOOK_SECONDS = 0.5
+"""Seconds from the last answer of all to the next look."""
 PATIENCE_SECONDS = 0.5
 """Real seconds after which the clock is read again while calls are under way."""
 
@@ -85,6 +87,7 @@ class Engine:
         self._looking: list[Task] = []
         self._watch = Watch(datacenter)
         self._next_look = 0.0
+        self._last_look = self._last_answer = 0.0
         self._next_step = 0.0
         self._interrupted = False
         self._done: list[tuple[int, Machine]] = []
@@ -228,6 +231,7 @@ class Engine:
         elif task.waits_for is call and task in self._tasks:
             self._with_the_user.discard(task)
             self._go_on(task, value, error)
+            self._last_answer = self._clock.monotonic()
 
     def _wake(self) -> None:
         """Let those go on whose pause is over, and those whose time has passed."""
@@ -244,11 +248,15 @@ class Engine:
 
     def _look_if_due(self) -> None:
         """Look at all machines that are waited for, if it is time for that."""
+        if self._last_look < self._last_answer and not (self._waiting or self._calls or self._in_flight):
+            # All is sent: what is over by now is seen soon, and not when the next look would be due.
+            self._next_look = min(self._next_look, self._last_answer + LAST_LOOK_SECONDS)
         due = [task for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
         if not due or self._looking or self._clock.monotonic() < self._next_look:
             return
         self._looking = due
-        self._next_look = self._clock.monotonic() + LOOK_SECONDS
+        self._last_look = self._clock.monotonic()
+        self._next_look = self._last_look + LOOK_SECONDS
         waits = [task.waits_for for task in due if isinstance(task.waits_for, Until)]
         machines = {wait.machine.id: wait.machine for wait in waits if wait.is_listed}
         if machines:
