@@ -119,9 +119,17 @@ class Outcome:
             "foreign exception": self.failed and not isinstance(self.result, SmartDCError),
             "false success": not self.failed and not self._done(),
             "false refusal": self.failed and self._denied(),
-            "throttled": isinstance(self.result, Throttled) and all(mode.times for mode in self.injections),
+            "throttled": isinstance(self.result, Throttled) and self._had_time(),
             "lost": create_failed and self._was_attainable(),
         }
+
+    def _had_time(self) -> bool:
+        """Return whether every fault ends, and maintenance leaves the call some of its time for the throttle."""
+        if not all(injection.times for injection in self.injections):
+            return False
+        windows = [each for each in self.injections if each.mode.kind == "maintenance"]
+        taken = sum(each.mode.options.get("seconds", 0.0) * (each.times or 0) for each in windows)
+        return bool(taken < self.target.client.session.timeout)
 
     def next_call_wrong(self) -> bool:
         """Return whether the next call, without faults, does not show the state of the server."""
