@@ -216,6 +216,14 @@ def test_wrong_clock_refuses_what_was_right(ask: Asker) -> None:
 # When a fault happens
 
 
+def test_a_fault_shows_what_is_particular_about_it() -> None:
+    """As one would write it."""
+    assert repr(Fault("CreateMachine", "reset")) == "Fault(operation='CreateMachine', kind='reset', when='before')"
+    assert repr(Fault(body=None, headers={"a": "b"}, times=None)) == (
+        "Fault(when='before', times=None, body=None, headers={'a': 'b'})"
+    )
+
+
 def test_fault_happens_to_its_operation(inside: Asker) -> None:
     """An action counts as an operation of its own, wherever its name stands."""
     machine = inside.create()

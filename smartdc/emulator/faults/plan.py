@@ -7,7 +7,7 @@ affect bytes or connections, which the doors own: a kind has its name here, and 
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from random import Random
 from typing import Any, TypeVar
 
@@ -80,6 +80,12 @@ class Fault:
     body: Any = NOTHING
     headers: dict[str, str] = field(default_factory=dict)
     where: Callable[[Request], bool] | None = None
+
+    def __repr__(self) -> str:
+        """Show what is not as it is by default."""
+        values = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
+        shown = [f"{name}={value!r}" for name, value, default in values if value not in (default, {})]
+        return f"Fault({', '.join(shown)})"
 
     def __post_init__(self) -> None:
         """Reject a fault that could never happen, with a ``ValueError``."""
