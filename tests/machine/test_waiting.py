@@ -194,6 +194,13 @@ def test_failure_of_an_earlier_action_is_no_reason(stopped: Machine, slow: Emula
     assert record(slow, stopped).state == "running"
 
 
+def test_a_410_that_says_nothing_of_the_machine_is_its_end_too(machine: Machine, cloud: Emulator) -> None:
+    """As a proxy may shorten it, or a server answer for what is long gone."""
+    cloud.faults.add(Fault("GetMachine", "status", status=410, code="ResourceNotFound", times=None))
+    machine.poll_until("deleted", timeout=5)
+    assert machine["state"] == "deleted"
+
+
 @pytest.mark.parametrize("purged", [False, True], ids=["410", "404"])
 @pytest.mark.parametrize(("method", "state"), [("poll_until", "deleted"), ("poll_while", "running")])
 def test_deleted(machine: Machine, slow: Emulator, method: str, state: str, purged: bool) -> None:
