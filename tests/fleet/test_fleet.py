@@ -7,15 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from smartdc import DataCenter, Fleet, Report
-from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+from smartdc.emulator import Emulator
 
 WEB = {"role": "web"}
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """A cloud in which every job takes five seconds."""
-    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
 
 
 @pytest.fixture

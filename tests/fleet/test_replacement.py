@@ -7,18 +7,12 @@ from typing import Any
 import pytest
 
 from smartdc import DataCenter, Fleet, FleetFailed, InputError, WaitTimeout
-from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+from smartdc.emulator import Emulator
 from smartdc.emulator.state.records import MachineRecord
 
 WEB = {"role": "web", "triton.cns.services": "web", "smartdc_token": "t0123456789"}
 IMAGE = "base-64-lts@24.4.1"
 LOSING = {"data"}
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """A cloud in which every job takes five seconds."""
-    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smartdc import DataCenter, Fleet, JournalFinished
-from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+from smartdc.emulator import Emulator
 
 WEB = {"role": "web"}
 NEW: dict[str, Any] = {"name": "web-{n}", "image": "debian-12", "package": "g1-small", "tags": WEB}
@@ -17,12 +17,6 @@ NEW: dict[str, Any] = {"name": "web-{n}", "image": "debian-12", "package": "g1-s
 
 class Killed(BaseException):
     """Ends a run without a word, as SIGKILL would."""
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """A cloud in which every job takes five seconds."""
-    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
 
 
 @pytest.fixture

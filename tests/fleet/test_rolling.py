@@ -24,16 +24,10 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, VirtualClock
+from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault
 from smartdc.fleet.report import name_of
 
 WEB = {"role": "web"}
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """A cloud in which every job takes five seconds."""
-    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
 
 
 @pytest.fixture

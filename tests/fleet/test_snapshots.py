@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smartdc import DataCenter, Fleet, FleetFailed, InputError
-from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
+from smartdc.emulator import Emulator
 
 OTHERS = {
     "auto-before-upgrade",
@@ -16,12 +16,6 @@ OTHERS = {
     "20250101T030000Z",
     "automatic",
 }
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """A cloud in which every job takes five seconds."""
-    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
 
 
 @pytest.fixture

@@ -9,7 +9,13 @@ import pytest
 
 from kits.sshd import BASTION, TARGETS, Sshd
 from smartdc import DataCenter, InputError, SSHError, SSHOutputs
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, VirtualClock
+
+
+@pytest.fixture
+def cloud() -> Emulator:
+    """A cloud in which jobs end at the next look."""
+    return Emulator(clock=VirtualClock())
 
 
 @pytest.fixture

@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 
 from smartdc import DataCenter, InputError, Machine, Progress
-from smartdc.emulator import AfterSeconds, Emulator, Fault, VirtualClock
-
-
-@pytest.fixture
-def cloud() -> Emulator:
-    """A cloud in which every job takes five seconds."""
-    return Emulator(clock=VirtualClock(), transitions=AfterSeconds(5))
+from smartdc.emulator import Emulator, Fault
 
 
 @pytest.fixture
