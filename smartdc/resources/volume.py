@@ -193,9 +193,13 @@ class HasVolumes(CreatesOnce):
         return volume
 
     @operation("ListVolumeSizes")
-    def volume_sizes(self, type: VolumeType | None = None) -> list[VolumeSize]:  # noqa: A002 (CloudAPI's word)
-        """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
-        return cast("list[VolumeSize]", self._list("volumesizes", params=arguments.strings(type=type)))
+    def volume_sizes(
+        self,
+        type: VolumeType | None = None,  # noqa: A002 (CloudAPI's word)
+    ) -> list[VolumeSize]:
+        """List volume sizes, each with ``size`` (MiB) and ``type``: ``ListVolumeSizes``."""
+        sizes = self._list("volumesizes", params=arguments.strings(type=type))
+        return cast("list[VolumeSize]", sizes)
 
     def _network_ids(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[str]:
         return [self._datacenter.network_id(network) for network in arguments.as_list("networks", networks)]
