@@ -22,4 +22,4 @@ with dc.changefeed(subresources="state", timeout=seconds) as feed:
             try:
                 machine.start()
             except SmartDCError as error:
-                print("cannot start it:", error)
+                print("it may not start:", error)

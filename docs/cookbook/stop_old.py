@@ -6,6 +6,7 @@ python stop_old.py temporary 14 --really
 """
 
 import argparse
+import sys
 from datetime import UTC, datetime, timedelta
 
 from smartdc import DataCenter
@@ -30,4 +31,8 @@ for machine in old:
         f"of {machine.created:%Y-%m-%d}",
     )
 if options.really:
-    print(dc.fleet(old).stop(at_once=8, budget="10%").summary())
+    report = dc.fleet(old).stop(at_once=8, budget="10%")
+    print(report.summary())
+    for machine, reason in report.bad.items():
+        print(f"{machine.name}: {reason}")
+    sys.exit(1 if report.bad else 0)
