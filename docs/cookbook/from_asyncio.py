@@ -17,7 +17,7 @@ async def main() -> int:
     """Print three numbers, reboot the machines of a role, and return the exit status."""
     dc = DataCenter()
     machines, images, networks = await asyncio.gather(
-        asyncio.to_thread(dc.machines, tags={"role": "web"}),
+        asyncio.to_thread(dc.machines, tags={"role": "web"}, state="running"),
         asyncio.to_thread(dc.images),
         asyncio.to_thread(dc.networks),
     )

@@ -17,14 +17,14 @@ parser.add_argument("days", type=float, help="and older than this")
 parser.add_argument("--really", action="store_true", help="stop them, rather than saying which")
 options = parser.parse_args()
 
-dc = DataCenter()
+dc = DataCenter(progress=True)
 limit = datetime.now(UTC) - timedelta(days=options.days)
 old = [
     machine
     for machine in dc.machines(state="running")
     if options.tag in machine.tags and machine.created < limit
 ]
-for machine in old:
+for machine in sorted(old, key=lambda machine: machine.created):
     print(
         "stopping" if options.really else "would stop",
         machine.name,

@@ -6,7 +6,7 @@ It prints the table of the guide *Reliability*. Each create has an emulated data
 127.0.0.1 and by the real time, where one thing goes wrong; programs create 20 machines in each scene, what runs in this
 process 100. `--node-modules` is where npm has put `triton` and `smartdc`; `--python2` is a Python 2.7 with pip, into
 which nothing is installed: py-smartdc 0.2.0 gets a folder that is gone afterwards. What is not given is left out. With
-all of them it takes about seven minutes, most of which is waiting.
+all of them it takes about eight minutes, most of which is waiting.
 """
 
 # ruff: noqa: T201 (a script prints what it has found out)
