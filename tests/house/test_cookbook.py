@@ -39,12 +39,17 @@ MONTH = 30 * 86_400.0
 MANY = 8
 """Of more changes than these, some are enough to lose the answer to."""
 
-CALM, LOST_READS, LOST_CHANGE = "calm", "a first answer to every read is lost", "lost answer"
+CALM, LOST_READS, LOST_ANSWER, LOST_REQUEST = (
+    "calm",
+    "a first answer to every read is lost",
+    "lost answer",
+    "lost request",
+)
 THROTTLED, SLOW = "throttled", "slow jobs"
 
 
 class Weather(NamedTuple):
-    """What is wrong while a script runs; with a lost answer, that to the change of this number among all that it makes."""
+    """What is wrong while a script runs; what is lost is that of the change with this number, among all that it makes."""
 
     kind: str
     number: int = 0
@@ -56,9 +61,13 @@ class Weather(NamedTuple):
 
 
 def weathers(changes: int) -> pytest.MarkDecorator:
-    """Run a test in every weather: of so many changes that its script makes, the answer to each is lost in turn."""
+    """Run a test in every weather: of so many changes that its script makes, the answer to each is lost in turn.
+
+    The request itself is lost of the first one only.
+    """
     sample = range(1, changes + 1) if changes <= MANY else (1, 2, changes // 2, changes)
-    lost = [Weather(LOST_CHANGE, number, changes) for number in sample]
+    lost = [Weather(LOST_ANSWER, number, changes) for number in sample]
+    lost += [Weather(LOST_REQUEST, number, changes) for number in sample[:1]]
     others = [Weather(kind, changes=changes) for kind in (CALM, LOST_READS, THROTTLED, SLOW)]
     return pytest.mark.parametrize("weather", [*others, *lost], ids=str)
 
@@ -78,7 +87,7 @@ class Kitchen:
         self.changes = 0
         """How many changes scripts have asked for since something is wrong."""
         self.lost = 0
-        """How many of their answers were lost."""
+        """How many of these got no answer."""
         self.marks: list[tuple[Emulator, int]] = []
         """The clouds where something is wrong, and how long their traces were before."""
 
@@ -90,8 +99,9 @@ class Kitchen:
             if kind == LOST_READS:
                 for operation in ROWS:
                     cloud.faults.add(Fault(operation, "reset", "after", where=lambda asked: not is_change(asked)))
-            elif kind == LOST_CHANGE:
-                cloud.faults.add(Fault("*", "reset", "after", skip=number - 1, where=is_change))
+            elif kind in {LOST_ANSWER, LOST_REQUEST}:
+                when = "after" if kind == LOST_ANSWER else "before"
+                cloud.faults.add(Fault("*", "reset", when, skip=number - 1, where=is_change))
             elif kind == THROTTLED:
                 cloud.state.settings.throttle = Throttle(burst=2, rate=0.5)
             elif kind == SLOW:
@@ -121,8 +131,8 @@ def kitchen(environment: pytest.MonkeyPatch, tmp_path: Path, weather: Weather) -
     assert cloud.check_invariants() == []
     if weather.kind == CALM:
         assert kitchen.changes == weather.changes, "say in weathers() how many changes the script makes"
-    if weather.kind == LOST_CHANGE:
-        assert kitchen.lost == 1, "no answer was lost"
+    if weather.number:
+        assert kitchen.lost == 1, "nothing was lost"
 
 
 def _status(script: Path) -> int:
