@@ -1,10 +1,12 @@
-"""Put new machines, made from another image, in the place of all machines of a role, one after the other.
+"""Put new machines, made from another image, in the place of all machines of a role, one
+after the other.
 
 python replace_image.py web base-64-lts@24.4.1 web.journal
 
-A new machine takes the name when a web server answers on its first address; the old one is stopped, renamed and kept.
-What is on the disks of the old machines is not taken along. When the script is killed, or has failed, run it again with
-the same journal: it goes on where it stopped.
+A new machine takes the name when a web server answers on its first address; the old one is
+stopped, renamed and kept. What is on the disks of the old machines is not taken along. When
+the script is killed, or has failed, run it again with the same journal: it goes on where it
+stopped.
 """
 
 import sys
