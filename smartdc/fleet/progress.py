@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from smartdc.errors import printable
-from smartdc.fleet.report import Report, Subject, name_of
+from smartdc.fleet.report import Report, Subject, name_of, reason_of
 from smartdc.http import status_line
-from smartdc.waiting.progress import REDRAW_SECONDS, Progress
+from smartdc.waiting.progress import REDRAW_SECONDS, Progress, harmless
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -103,9 +103,9 @@ class Display:
         self._is_live = wanted is True and status_line.is_watched()
         self._tell: Callable[[FleetProgress], object] | None = None
         if callable(wanted):
-            self._tell = wanted
+            self._tell = harmless(wanted)
         elif wanted:
-            self._tell = _live() if self._is_live else _Lines(self._clock.monotonic).tell
+            self._tell = harmless(_live() if self._is_live else _Lines(self._clock.monotonic).tell)
 
     def show(self, *, over: bool = False) -> None:
         """Tell how the run stands, if that is news, and for the last time when it is `over`."""
@@ -171,7 +171,7 @@ class _LiveTable:
     def drawn(self, progress: FleetProgress) -> Any:
         """Return the line, and a table of the machines that have failed and of those under way."""
         report = progress.report or Report("")
-        bad = [(name_of(subject), f"{type(error).__name__}: {error}", "red") for subject, error in report.bad.items()]
+        bad = [(name_of(subject), reason_of(error), "red") for subject, error in report.bad.items()]
         busy = [(name_of(subject), _state_of(subject), "yellow") for subject in report.under_way]
         grid = import_module("rich.table").Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)

@@ -10,6 +10,7 @@ from typing import Any
 from smartdc.core.display import html_table, text_table
 from smartdc.core.shown import is_typed_at_a_prompt
 from smartdc.errors import SmartDCError
+from smartdc.http.tracebacks import let_pass
 from smartdc.machine.machine import Machine
 
 __all__ = ["FleetFailed", "OutcomeUnknown", "Report"]
@@ -79,7 +80,7 @@ class Report:
         order = ("failed", "unknown", "under way", "untouched", "done")
         parts = self._parts()
         return [
-            (name_of(subject), outcome, _reason(part[subject]) if isinstance(part, Mapping) else "")
+            (name_of(subject), outcome, reason_of(part[subject]) if isinstance(part, Mapping) else "")
             for outcome in order
             for part in [parts[outcome]]
             for subject in part
@@ -111,8 +112,14 @@ def name_of(subject: Subject) -> str:
     return subject if isinstance(subject, str) else str(subject.get("name") or subject)
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip(": ")
+def reason_of(error: Exception) -> str:
+    """Return class and text of an error; one that fails when it is asked for its text has none."""
+    try:
+        text = str(error)
+    except Exception as problem:  # noqa: BLE001 (the user's own class may raise anything)
+        let_pass(problem)
+        text = ""
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 class FleetFailed(SmartDCError):
@@ -130,6 +137,6 @@ class FleetFailed(SmartDCError):
 def failure(report: Report, what_now: str = "") -> FleetFailed:
     """Return the error for a report, which names the first few failures and ends with what can be done now."""
     bad = report.bad
-    named = [f"{name_of(subject)}: {_reason(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
+    named = [f"{name_of(subject)}: {reason_of(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
     more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []
     return FleetFailed("; ".join([report.summary(), *named, *more]) + what_now, report)

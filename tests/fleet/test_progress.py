@@ -65,6 +65,34 @@ def test_a_function_hears_of_every_change(dc: DataCenter) -> None:
     assert second.left == second.elapsed * 4
 
 
+def test_a_function_that_raises_does_not_end_the_run(dc: DataCenter, caplog: pytest.LogCaptureFixture) -> None:
+    """The machines matter more: it is logged once, and the function hears of the end all the same."""
+    heard: list[bool] = []
+
+    def tell(progress: FleetProgress) -> None:
+        heard.append(progress.done)
+        raise LookupError("https://hooks.example.com/secret")
+
+    report = dc.fleet(name="web-*").stop(budget=1, progress=tell)
+
+    assert (len(report.done), len(report.failed), heard[-1]) == (4, 1, True)
+    (logged,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "raised LookupError at test_progress.py:" in logged
+    assert "secret" not in logged
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_in_a_function_ends_the_run(dc: DataCenter, end: type[BaseException]) -> None:
+    """Whoever looks on may leave, and gets the report."""
+
+    def tell(_: FleetProgress) -> None:
+        raise end
+
+    with pytest.raises(end) as caught:
+        dc.fleet(name="web-*").stop(budget=1, progress=tell)
+    assert "5 machines" in str(caught.value.report)  # type: ignore[attr-defined]
+
+
 def test_a_line_is_drawn_on_a_terminal(dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `rich` one line is written over and over, no longer than the terminal is wide."""
     terminal = Terminal()

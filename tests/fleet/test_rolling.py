@@ -186,6 +186,50 @@ def test_a_function_is_called_with_each(fleet: Fleet) -> None:
     assert {name_of(machine): str(reason) for machine, reason in report.failed.items()} == {"web-2": "not this one"}
 
 
+class Silent(Exception):
+    """An error that fails when it is asked for its text."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+def test_an_error_without_a_text_is_known_by_its_class(fleet: Fleet) -> None:
+    """That `str` raises is the failure of that machine alone, and the report can be shown."""
+
+    def visit(machine: Machine) -> None:
+        if machine.name in ("web-2", "web-3"):
+            raise Silent
+
+    with pytest.raises(FleetFailed, match=r"; web-2: Silent; web-3: Silent$") as error:
+        fleet.each(visit, budget=1, order=number)
+    report = error.value.report
+    assert len(report.done) == 2
+    assert ("web-2", "failed", "Silent") in report.rows()
+    assert "Silent" in str(report)
+
+
+def test_a_check_of_health_may_raise_an_error_without_a_text(fleet: Fleet) -> None:
+    """It is a no, and the class says why."""
+
+    def healthy(_: Machine) -> bool:
+        raise Silent
+
+    with pytest.raises(FleetFailed, match="not healthy in time: the last check raised Silent"):
+        fleet.start(healthy=healthy, timeout=10)
+
+
+def test_a_failure_is_that_of_the_machine_it_was_called_with(dc: DataCenter, fleet: Fleet) -> None:
+    """Also where the function has waited for another one, which all of them need."""
+    needed = dc.machine("web-0")
+
+    def visit(machine: Machine) -> None:
+        if machine.name != "web-0":
+            raise WaitTimeout("is not there", resource=needed)
+
+    report = fleet.each(visit, budget=19, order=number)
+    assert [name_of(machine) for machine in report.failed] == [f"web-{n}" for n in range(1, 20)]
+
+
 def test_a_function_that_was_not_heard_of_is_not_called_again(fleet: Fleet, tmp_path: Path) -> None:
     """Only whoever wrote it knows whether it may be."""
     journal = tmp_path / "journal"
