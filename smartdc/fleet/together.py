@@ -28,8 +28,11 @@ P = ParamSpec("P")
 class Found(Protocol):
     """The machines that data centres have listed, and the errors of those that did not answer."""
 
-    by_datacenter: dict[str, list[Machine]]
     errors: dict[str, SmartDCError]
+
+    @property
+    def by_datacenter(self) -> dict[str, list[Machine]]:
+        """The machines of each data centre that has answered, by its name."""
 
     def _table(self) -> Table | None: ...
 
