@@ -301,6 +301,13 @@ def test_a_fleet_goes_through_all_data_centres(fast: Cloud, tmp_path: Path) -> N
     assert {machine.package for machine in fleet.resize("g1-medium")} == {"g1-medium"}
 
 
+def test_a_journal_stays_where_it_was_asked_for(fast: Cloud, tmp_path: Path) -> None:
+    """``StopMachine``: names come from profiles and from the server, and may have a slash in them."""
+    Cloud({"prod/a": fast["a"], "x/../b": fast["b"]}).fleet(name="web").stop(journal=tmp_path / "stop")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stop.prod%2Fa", "stop.x%2F..%2Fb"]
+
+
 def test_a_fleet_refuses_to_act_where_some_may_be_missing(
     fast: Cloud, servers: dict[str, Server], emulators: dict[str, Emulator]
 ) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol
 
 from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
 from smartdc.errors import InputError, SmartDCError
@@ -14,9 +15,6 @@ from smartdc.fleet.journal import JournalFinished
 from smartdc.fleet.options import Options
 from smartdc.fleet.report import Report, failure
 from smartdc.machine.machine import Machine
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["CloudFleet", "Found"]
 
@@ -136,4 +134,5 @@ class CloudFleet(ShownAsTable):
 
 
 def _journal(path: str | os.PathLike[str] | None, datacenter: str) -> str | None:
-    return None if path is None else f"{path}.{datacenter}"
+    """Return the path of a data centre's own journal; a slash in its name makes no folder."""
+    return None if path is None else f"{os.fspath(path)}.{datacenter.replace('/', '%2F')}"
