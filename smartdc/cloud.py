@@ -22,7 +22,7 @@ from smartdc.core.resource import Resource
 from smartdc.core.shown import Table
 from smartdc.datacenter import DataCenter
 from smartdc.errors import ConfigError, InputError, SmartDCError
-from smartdc.fleet.together import CloudFleet
+from smartdc.fleet.cloud_fleet import CloudFleet
 from smartdc.http.deadline import Deadline, ending_by
 
 __all__ = ["Cloud", "CloudList"]
