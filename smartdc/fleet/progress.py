@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,10 +44,20 @@ class FleetProgress(Progress):
     def __str__(self) -> str:
         if self.done:
             return f"{self.subject}: {self.state} after {in_time(self.elapsed)}"
-        left = "" if self.left is None else f", about {in_time(self.left)} left"
         more = len(self.under_way) - MAX_NAMES
         names = ", ".join(self.under_way[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
-        return f"{self.subject} [{self.bar()}] {self.state}{left}{names and f'; {names}'}"
+        return f"{self.numbers()}{names and f'; {names}'}"
+
+    def numbers(self, room: float = math.inf) -> str:
+        """Return the text without the names, and without the bar where there is no room for it."""
+        left = "" if self.left is None else f", about {in_time(self.left)} left"
+        text = f"{self.subject} [{self.bar()}] {self.state}{left}"
+        return text if len(text) <= room else f"{self.subject}: {self.state}{left}"
+
+    def fitted(self, room: int) -> str:
+        """Return the text without the names of what is under way, or the bar, where there is no room for them."""
+        text = str(self)
+        return text if len(text) <= room else self.numbers(room)
 
 
 FleetReporting: TypeAlias = Callable[[FleetProgress], object] | Callable[[Progress], object] | bool | None
@@ -141,8 +151,7 @@ def _line(progress: FleetProgress) -> None:
     if progress.done:
         status_line.leave(str(progress))
     else:
-        # A line that is too long would be written below itself.
-        status_line.write(str(progress)[: max(shutil.get_terminal_size().columns - 1, 20)])
+        status_line.write(progress.fitted(status_line.room()))
 
 
 def _live() -> Callable[[FleetProgress], object]:
@@ -180,7 +189,7 @@ class _LiveTable:
             grid.add_row(self._text(printable(name)), self._text(printable(words), style=style))
         if (more := len(busy) - MAX_ROWS) > 0:
             grid.add_row(self._text(f"and {more} more", style="dim"))
-        line = self._text(printable(str(progress).partition(";")[0]), no_wrap=True, overflow="ellipsis")
+        line = self._text(printable(progress.numbers(status_line.room())), no_wrap=True, overflow="ellipsis")
         return import_module("rich.console").Group(line, grid)
 
 

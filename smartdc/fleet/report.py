@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.core.display import html_table, text_table
-from smartdc.core.shown import is_typed_at_a_prompt
+from smartdc.core.shown import MAX_LINES, is_typed_at_a_prompt
 from smartdc.errors import SmartDCError
 from smartdc.http.tracebacks import let_pass
 from smartdc.machine.machine import Machine
@@ -90,15 +91,22 @@ class Report:
         return iter(self.done)
 
     def __str__(self) -> str:
-        return f"{self.summary()}\n{text_table(HEADINGS, self.rows())}"
+        """Return the numbers and the whole table: in a log no reason is cut for want of room."""
+        return f"{self.summary()}\n{text_table(HEADINGS, self.rows(), width=sys.maxsize)}"
 
     def __repr__(self) -> str:
         """Show the table in the console, and the numbers anywhere else."""
-        return str(self) if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+        return self._fitted() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+
+    def _fitted(self) -> str:
+        """Return the numbers and as much of the table as a terminal shows."""
+        rows = self.rows()
+        rest = f"\n{MAX_LINES:,} of {len(rows):,} rows" if len(rows) > MAX_LINES else ""
+        return f"{self.summary()}\n{text_table(HEADINGS, rows[:MAX_LINES])}{rest}"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         """Show the table in IPython, or one line within something else."""
-        printer.text(str(self) if len(printer.stack) < 2 else repr(self))
+        printer.text(self._fitted() if len(printer.stack) < 2 else repr(self))
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.summary())}</p>{html_table(HEADINGS, self.rows())}"

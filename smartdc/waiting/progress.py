@@ -64,6 +64,11 @@ class Progress:
             return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
         return f"{self.subject} {self.state} [{self.bar()}] {self.elapsed:.0f} s"
 
+    def fitted(self, room: int) -> str:
+        """Return the text in so many columns, if it can be done by leaving out the bar."""
+        text = str(self)
+        return text if len(text) <= room else text.replace(f" [{self.bar()}]", "", 1)
+
     def bar(self) -> str:
         """Return the bar."""
         passed = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
@@ -148,4 +153,7 @@ class Announcer:
 
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
-    (status_line.leave if progress.done else status_line.write)(str(progress))
+    if progress.done:
+        status_line.leave(str(progress))
+    else:
+        status_line.write(progress.fitted(status_line.room()))
