@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Concatenate, ParamSpec, Protocol
 
+from smartdc.core import arguments
 from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
 from smartdc.errors import InputError, SmartDCError
 from smartdc.fleet.fleet import Fleet
@@ -119,8 +120,9 @@ class CloudFleet(ShownAsTable):
             raise failure(total)
         return total
 
-    def _complete(self, expect: int | None) -> Found:
+    def _complete(self, expect: object) -> Found:
         """List all machines, and refuse to go on where some may be missing, or are more or fewer than expected."""
+        wanted = arguments.integers(expect=expect).get("expect")
         found = self._find()
         if found.errors and not self._partial:
             missing = "; ".join(f"{name}: {error}" for name, error in found.errors.items())
@@ -128,8 +130,8 @@ class CloudFleet(ShownAsTable):
         count = sum(map(len, found.by_datacenter.values()))
         if len({machine.id for machines in found.by_datacenter.values() for machine in machines}) < count:
             raise InputError("two of the data centres have the same machines, to which all would be done twice")
-        if expect is not None and expect != count:
-            raise InputError(f"expected {expect} machines, but {count} are selected: nothing was done")
+        if wanted is not None and wanted != count:
+            raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
         return found
 
 

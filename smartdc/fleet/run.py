@@ -11,7 +11,7 @@ from smartdc.core import literals
 from smartdc.errors import CallError, SmartDCError, WaitFailed, WaitTimeout
 from smartdc.fleet.engine import LOOK_SECONDS, Engine, how_to_go_on
 from smartdc.fleet.journal import Journal, Record
-from smartdc.fleet.options import Options
+from smartdc.fleet.options import Options, answer_of
 from smartdc.fleet.report import OutcomeUnknown, Report, failure, reason_of
 from smartdc.fleet.step import Call, Pause, Step, Until, Work
 from smartdc.http.dates import parse_http_date
@@ -242,7 +242,7 @@ class Run:
         reason = "the first check has not returned"
         while True:
             try:
-                if (yield Call(partial(function, machine), foreign=True)):
+                if (yield Call(partial(answer_of, function, machine), foreign=True)):
                     break
                 reason = "the last check said no"
             except OutcomeUnknown:

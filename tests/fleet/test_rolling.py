@@ -6,8 +6,10 @@ import itertools
 import re
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -216,6 +218,37 @@ def test_a_check_of_health_may_raise_an_error_without_a_text(fleet: Fleet) -> No
 
     with pytest.raises(FleetFailed, match="not healthy in time: the last check raised Silent"):
         fleet.start(healthy=healthy, timeout=10)
+
+
+async def checked(_: Machine) -> bool:
+    """Check later, if somebody awaits it."""
+    return True
+
+
+def generated(_: Machine) -> Iterator[bool]:
+    """Check later, if somebody asks for it."""
+    yield False
+
+
+@pytest.mark.parametrize("function", [checked, generated, partial(checked)])
+def test_a_function_that_does_its_work_later_is_refused(cloud: Emulator, fleet: Fleet, function: Any) -> None:
+    """What it returns counts as true: every machine would be healthy, and each be done, before a byte is sent."""
+    with pytest.raises(InputError, match=r"healthy must do its work when it is called, and .* is async or a generator"):
+        fleet.reboot(healthy=function)
+    with pytest.raises(InputError, match="function must do its work when it is called"):
+        fleet.each(function)
+    assert not cloud.trace
+
+
+def test_what_nobody_awaits_is_no_answer(cloud: Emulator, fleet: Fleet) -> None:
+    """``RebootMachine``: a function can call an async one, and forget to run it."""
+    with pytest.raises(
+        FleetFailed, match="not healthy in time: the last check raised TypeError: it returned a coroutine"
+    ):
+        fleet.reboot(healthy=lambda machine: checked(machine), timeout=30)  # noqa: PLW0108 (it hides the other)
+    assert count(cloud, "RebootMachine") == 1
+    with pytest.raises(FleetFailed, match="web-0: TypeError: it returned a coroutine, which nobody awaits"):
+        fleet.each(lambda machine: checked(machine))  # noqa: PLW0108 (the same)
 
 
 def test_a_failure_is_that_of_the_machine_it_was_called_with(dc: DataCenter, fleet: Fleet) -> None:
