@@ -1,5 +1,4 @@
-"""Copy the firewall rules of one data centre to another. Rules that are there already are
-left alone.
+"""Copy the firewall rules of one data centre to another. Existing rules are not changed.
 
 python copy_firewall_rules.py us-east us-west
 

@@ -1,8 +1,8 @@
-"""Ask for several things at the same time from a program that uses asyncio.
+"""Send several requests at the same time from a program that uses asyncio.
 
 python from_asyncio.py
 
-The library is synchronous, and threads may share a DataCenter. So each call runs in a
+The library is synchronous, but threads may share a DataCenter. So each call runs in a
 thread (asyncio.to_thread), and the event loop stays free for everything else.
 """
 
@@ -12,7 +12,7 @@ from smartdc import DataCenter, SmartDCError
 
 
 async def main() -> None:
-    """Print three numbers, and reboot the machines of a role at the same time."""
+    """Print three numbers, then reboot the machines of a role, all at the same time."""
     dc = DataCenter()
     machines, images, networks = await asyncio.gather(
         asyncio.to_thread(dc.machines, tags={"role": "web"}),

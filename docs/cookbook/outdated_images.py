@@ -1,4 +1,4 @@
-"""List the machines for whose image there is a newer version.
+"""List the machines that were made from an image of which there is a newer version.
 
 python outdated_images.py
 """

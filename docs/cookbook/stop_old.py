@@ -1,5 +1,5 @@
-"""Stop the machines that have a tag and are older than some days. It only says which,
-unless --really is given.
+"""Stop the machines that have a tag and are older than a number of days. Without --really,
+the script only prints which machines these are.
 
 python stop_old.py temporary 14
 python stop_old.py temporary 14 --really
