@@ -524,7 +524,7 @@ def test_command_prints_what_clients_need(capsys: pytest.CaptureFixture[str]) ->
     assert f"ssh-add {given['TRITON_KEY_MATERIAL']}" in text
     assert not Path(given["TRITON_KEY_MATERIAL"]).exists()
     [token] = re.findall("X-Emulator-Token: (.*)", text)
-    assert f"# To look on: {given['TRITON_URL']}/--emulator/#{token}\n" in text
+    assert f"# Page for browsers: {given['TRITON_URL']}/--emulator/#{token}\n" in text
 
 
 def test_command_speaks_tls(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def test_machines_that_are_made_through_the_api_appear(
     cloud.transitions.policy = ByScript()
     page = opened(browser, url)
     assert "2 running" in page.text("#machines h2")
-    assert "Nothing was asked yet." in page.text("#requests")
+    assert "No requests yet." in page.text("#requests")
 
     machine = dc.create_machine("web-1", package="g1-small", image=image_id(cloud, "base-64-lts"))
     assert row(page, "machines", "web-1")[:3] == ["web-1", "provisioning", ""]
