@@ -127,9 +127,9 @@ def test_control_refuses_what_it_does_not_know(control: Any, body: Any) -> None:
     [
         ("clock", {"seconds": 1e300}, "no date can show 1e+300 seconds"),
         ("clock", {"seconds": "1"}, "seconds must be of type float, got '1'"),
-        ("populate", {"count": -1}, "cannot make -1 machines"),
+        ("populate", {"count": -1}, "cannot create -1 machines"),
         ("populate", {"count": 10**30}, "machines: there are addresses for "),
-        ("populate", {"count": 1, "state": "flying"}, "'flying'; a state is one of running, stopped"),
+        ("populate", {"count": 1, "state": "flying"}, "'flying'; states are running, stopped"),
         ("populate", {"count": 1, "name": ["web"]}, "name must be of type str, got ['web']"),
         ("populate", {"count": 1, "account": "partner"}, "got 'partner'"),
         ("transitions", {"seconds": [5]}, "seconds must be of type float | None"),

@@ -27,4 +27,4 @@ def check_origin(request: Request) -> None:
     """Refuse with a 403 what a browser sends for a page of another origin; other programs send no Origin."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     if origin not in (None, f"{request.scheme}://{request.host}") or site not in ("none", "same-origin"):
-        raise ApiError(403, "NotAuthorized", "this is for no pages of other origins")
+        raise ApiError(403, "NotAuthorized", "pages of other origins may not use the controls")

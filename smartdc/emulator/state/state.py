@@ -162,7 +162,7 @@ class State:
         ``{n}`` in the name counts from 0; image and package are names; the default account is the first.
         """
         if count < 0 or state not in STATES:
-            raise ValueError(f"cannot make {count} machines that are {state!r}; a state is one of {', '.join(STATES)}")
+            raise ValueError(f"cannot create {count} machines in state {state!r}; states are {', '.join(STATES)}")
         owner = account or next(iter(self.accounts.values()))
         chosen = self.image_named(image)
         size = self.package_named(package)
@@ -170,7 +170,7 @@ class State:
             raise ValueError(f"no active image {image!r} or no active package {package!r}")
         networks = list(islice(self._networks_to_fill(), min(count, MAX_COUNT)))
         if len(networks) < count:
-            raise ValueError(f"cannot make {count} machines: there are addresses for {len(networks)}")
+            raise ValueError(f"cannot create {count} machines: there are addresses for {len(networks)}")
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
             for number, network in enumerate(networks)
