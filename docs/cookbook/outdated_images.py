@@ -17,4 +17,4 @@ for machine in dc.machines():
     if image is None:
         print(machine.name, "was made from an image that is gone:", machine.image)
     elif latest and latest.id != image.id:
-        print(machine.name, f"has {image.name}@{image.version}, and {latest.version} is there")
+        print(machine.name, f"has {image.name}@{image.version}; newest: {latest.version}")
