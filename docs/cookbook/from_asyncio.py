@@ -1,10 +1,10 @@
-"""Ask for several things at the same time from a program that uses asyncio.
+"""Send several requests at the same time from a program that uses asyncio.
 
 python from_asyncio.py
 
-The library is synchronous, and threads may share a DataCenter. So each call runs in a
-thread (asyncio.to_thread), and the event loop stays free for everything else. Many machines
-are one call too: that of a fleet.
+The library is synchronous, but threads may share a DataCenter. So each call runs in a
+thread (asyncio.to_thread), and the event loop stays free for everything else. A change of
+many machines is one call, too: that of a fleet.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Replace an SSH key of the account: add the new one, see that it works, and only then
+"""Replace an SSH key of the account: add the new one, check that it works, and only then
 delete the old one.
 
 python new_key.py old-laptop new-laptop ~/.ssh/id_ed25519

@@ -3,7 +3,7 @@ each. Run it from cron.
 
 python nightly_snapshots.py
 
-Only snapshots that this script took are ever deleted, and only when the new one is there.
+The script deletes only snapshots that it took itself, and only when the new one exists.
 """
 
 import sys

@@ -1,5 +1,5 @@
-"""Switch on deletion protection for all machines with the tag env=production, as often as
-you like.
+"""Switch on deletion protection for all machines with the tag env=production. You can run
+it as often as you like.
 
 python protect.py
 """

@@ -1,11 +1,11 @@
-"""Start every machine with the tag always=on again when it has stopped. It runs until you
-stop it.
+"""Restart every machine with the tag always=on when it has stopped. The script runs until
+you stop it.
 
 python react_to_changes.py
 python react_to_changes.py 3600    (for an hour)
 
-Lost connections are no problem: what happened meanwhile is reported when the connection is
-back. The extra `changefeed` is needed.
+Lost connections do no harm: changes in the meantime are reported when the connection is
+back. The script needs the extra `changefeed`.
 """
 
 import sys

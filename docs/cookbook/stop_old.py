@@ -1,5 +1,5 @@
-"""Stop the machines that have a tag and are older than some days. It only says which,
-unless --really is given.
+"""Stop the machines that have a tag and are older than a number of days. Without --really,
+the script only prints which machines these are.
 
 python stop_old.py temporary 14
 python stop_old.py temporary 14 --really
@@ -13,8 +13,8 @@ from smartdc import DataCenter
 
 parser = argparse.ArgumentParser(description="Stop the machines that have a tag and are old.")
 parser.add_argument("tag", help="machines with this tag, whatever its value")
-parser.add_argument("days", type=float, help="and older than this")
-parser.add_argument("--really", action="store_true", help="stop them, rather than saying which")
+parser.add_argument("days", type=float, help="machines older than this")
+parser.add_argument("--really", action="store_true", help="stop them, not only list them")
 options = parser.parse_args()
 
 dc = DataCenter(progress=True)

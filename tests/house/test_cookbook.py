@@ -454,7 +454,7 @@ def test_outdated_images_are_listed(kitchen: Kitchen) -> None:
     kitchen.dc.create_machine("new", image="base-64-lts@24.4.1", package="g1-small", wait=True)
     kitchen.spoil()
 
-    assert kitchen.run("outdated_images.py").splitlines() == [f"{old.name} has base-64-lts@23.4.0, and 24.4.1 is there"]
+    assert kitchen.run("outdated_images.py").splitlines() == [f"{old.name} has base-64-lts@23.4.0; newest: 24.4.1"]
 
 
 @weathers(2)
