@@ -67,7 +67,7 @@ def page(cls: type, docstring: str | None) -> str:
     lines = [(docstring or "").partition("\n")[0], *_section("attributes", _fields(cls))]
     for noun, methods in _by_noun(cls).items():
         lines += _section(noun, methods)
-    return "\n".join([*lines, "", f"help({cls.__name__}.NAME) says all about one of them."])
+    return "\n".join([*lines, "", f"help({cls.__name__}.NAME) describes one of them."])
 
 
 def _section(title: str, entries: list[tuple[str, str]]) -> Iterator[str]:
