@@ -57,6 +57,7 @@ import requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from smartdc.core.resource import Resource
     from smartdc.machine.changefeed import Changefeed
@@ -328,9 +329,16 @@ class ValidationFailed(Conflict):
 
 
 class NameTaken(ValidationFailed):
-    """409: a machine of that name exists already; `machine_id` is its id, where it could be found."""
+    """409: a machine named `name` exists already; `machine_id` is its id, where it could be found."""
 
+    name: str | None = None
     machine_id: str | None = None
+
+    def about(self, name: str) -> Self:
+        """Return the error, which now says which name is taken: CloudAPI does not."""
+        self.name = name
+        self.args = (printable(f"{self}; there is a machine named {name!r} already"),)
+        return self
 
 
 class KeyRequired(Conflict):

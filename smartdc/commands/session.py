@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,7 +29,8 @@ __all__ = ["console_hooks", "load_ipython_extension", "suggestion", "without_our
 
 PACKAGE = str(Path(__file__).parents[1])
 
-_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?")
+"""Python's words for an argument of another name; from 3.13 on they may end with a guess of its own."""
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def console_hooks() -> Iterator[None]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Show errors in a session of IPython, or in a notebook, as the shell does: ``%load_ext smartdc``."""
-    shell.set_custom_exc((SmartDCError, AttributeError, TypeError), _explain_in_ipython)
+    shell.set_custom_exc((SmartDCError, AttributeError, TypeError, KeyboardInterrupt), _explain_in_ipython)
 
 
 def _echo(value: object) -> None:
@@ -99,6 +101,9 @@ def without_our_frames(error: BaseException, trace: TracebackType | None) -> Tra
     if not _explains_itself(error, frames):
         return trace
     rest = None
+    if isinstance(error, KeyboardInterrupt):
+        # Where it came is chance: what counts is the call of ours that it has ended.
+        frames = list(takewhile(lambda link: not _is_ours(link), frames))
     for link in reversed(frames):
         if not _is_ours(link):
             rest = TracebackType(rest, link.tb_frame, link.tb_lasti, link.tb_lineno)
@@ -116,8 +121,8 @@ def _is_ours(link: TracebackType) -> bool:
 
 
 def _explains_itself(error: BaseException, frames: list[TracebackType]) -> bool:
-    """Tell an error of ours, or a refusal of wrong arguments, from a mistake of this package's."""
-    if isinstance(error, SmartDCError):
+    """Tell an error of ours, an interrupt, or a refusal of wrong arguments, from a mistake of this package's."""
+    if isinstance(error, (SmartDCError, KeyboardInterrupt)):
         return True
     innermost = frames[-1].tb_frame.f_code.co_filename if frames else ""
     return isinstance(error, TypeError) and innermost == parameters.__file__
@@ -125,9 +130,9 @@ def _explains_itself(error: BaseException, frames: list[TracebackType]) -> bool:
 
 @contextmanager
 def _bared(error: BaseException) -> Iterator[None]:
-    """Leave out for a while what led to an error of ours, which says it in its own words."""
+    """Leave out for a while what led to an error of ours, which says it in its own words, or to an interrupt."""
     former = error.__cause__, error.__context__, error.__suppress_context__
-    if isinstance(error, SmartDCError):
+    if isinstance(error, (SmartDCError, KeyboardInterrupt)):
         error.__cause__ = error.__context__ = None
     try:
         yield

@@ -106,7 +106,7 @@ class CreatesMachines(HasMachines):
         except SmartDCError as error:
             raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
         except BaseException as stop:
-            stop.add_note(f"{machine!r} was created before")
+            stop.add_note(f"{machine!r} was created before; dc.machine({machine.name!r}) gets it")
             raise
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class CreatesMachines(HasMachines):
             raise outcome_unknown(error, name, token) from error
         error.applied = False
         if isinstance(error, NameTaken):
-            error.machine_id = None if holder is None else holder.id
+            error.about(name).machine_id = None if holder is None else holder.id
         raise error
 
     def _holder_of(self, name: str) -> Machine | None:

@@ -17,6 +17,7 @@ import pytest
 from smartdc import DataCenter, Machine, SmartDCError
 from smartdc.commands import line_editing, session
 from smartdc.commands.line_editing import Completer, History, history_file
+from smartdc.emulator import AfterSeconds, Emulator
 
 PLAIN_SHELL = """
 import sys
@@ -64,6 +65,36 @@ def test_an_error_of_ours_shows_no_frames_of_ours(
         assert __file__ in err
         assert session.PACKAGE not in err
         assert str(error) in err
+
+
+def test_an_interrupt_shows_no_frames_of_ours(
+    dc: DataCenter,
+    machine: Machine,
+    cloud: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ctrl-C during a wait shows the line that was typed, and what goes on: where it came is chance."""
+    cloud.transitions.policy = AfterSeconds(30)
+
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dc.clock, "sleep", sleep)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        machine.stop(wait=True)
+    session._explain(caught.type, caught.value, caught.tb)
+    err = capsys.readouterr().err
+
+    assert (err.count('  File "'), err.count(f'  File "{__file__}"')) == (1, 1)
+    assert err.endswith("KeyboardInterrupt\nweb-1: stop goes on; machine.poll_until('stopped') waits on\n")
+
+
+def test_pythons_own_guess_is_no_obstacle() -> None:
+    """From 3.13 on Python itself may add one to the refusal of an argument, and then the words still are understood."""
+    words = "Machine.stop() got an unexpected keyword argument 'wat'"
+    assert session.suggestion(TypeError(words)) == "wait"
+    assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
 
 
 def test_a_mistake_of_ours_shows_all_frames(capsys: pytest.CaptureFixture[str]) -> None:

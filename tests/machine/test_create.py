@@ -330,6 +330,7 @@ def test_what_interrupts_the_wait_tells_of_the_machine(
         create(wait=True)
     [machine] = cloud.state.machines.values()
     assert machine.id in caught.value.__notes__[-1]
+    assert caught.value.__notes__[-1].endswith(" was created before; dc.machine('web-1') gets it")
 
 
 def test_wait_says_why_provisioning_failed(create: Creator, cloud: Emulator) -> None:
