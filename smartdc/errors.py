@@ -57,7 +57,6 @@ import requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Self
 
     from smartdc.core.resource import Resource
     from smartdc.machine.changefeed import Changefeed
@@ -334,11 +333,10 @@ class NameTaken(ValidationFailed):
     name: str | None = None
     machine_id: str | None = None
 
-    def about(self, name: str) -> Self:
-        """Return the error, which now says which name is taken: CloudAPI does not."""
+    def about(self, name: str) -> None:
+        """Say which name is taken, as CloudAPI does not."""
         self.name = name
         self.args = (printable(f"{self}; there is a machine named {name!r} already"),)
-        return self
 
 
 class KeyRequired(Conflict):

@@ -88,7 +88,8 @@ class HasLifecycle(HasJobs):
         try:
             self.request_job("rename", params=params, wait=wait, timeout=timeout, words=f"rename to {params['name']!r}")
         except NameTaken as error:
-            raise error.about(name) from error.__cause__
+            error.about(name)
+            raise
 
     @operation("EnableMachineFirewall")
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:

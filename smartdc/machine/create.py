@@ -226,7 +226,8 @@ class CreatesMachines(HasMachines):
             raise outcome_unknown(error, name, token) from error
         error.applied = False
         if isinstance(error, NameTaken):
-            error.about(name).machine_id = None if holder is None else holder.id
+            error.about(name)
+            error.machine_id = None if holder is None else holder.id
         raise error
 
     def _holder_of(self, name: str) -> Machine | None:
