@@ -18,6 +18,7 @@ from smartdc import DataCenter, Machine, SmartDCError
 from smartdc.commands import line_editing, session
 from smartdc.commands.line_editing import Completer, History, history_file
 from smartdc.emulator import AfterSeconds, Emulator
+from smartdc.fleet.report import Report
 
 PLAIN_SHELL = """
 import sys
@@ -39,6 +40,11 @@ def failure(call: Callable[[], object]) -> BaseException:
     [
         (lambda _, machine: machine.resiz("g1-small"), "resize"),
         (lambda dc, _: dc.machnes(), "machines"),
+        (lambda _, machine: machine.wait_for("running"), "poll_until"),
+        (lambda _, machine: machine.wait(), "poll_until"),
+        (lambda _, machine: machine.ip, "primary_ip"),
+        (lambda dc, _: dc.servers(), "machines"),
+        (lambda *_: Report("create").machines, "done"),
         (lambda _, machine: machine.stop(wat=True), "wait"),
         (lambda dc, _: dc.wait_for([], "running", intervall=1), "interval"),
         (lambda _, machine: machine.xyzzy, None),
@@ -51,6 +57,14 @@ def test_a_mistyped_name_is_guessed(
 ) -> None:
     """Attributes and arguments that are nearly right have a suggestion."""
     assert session.suggestion(failure(lambda: call(dc, machine))) == meant
+
+
+def test_a_word_of_others_is_answered_with_ours(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own guess, which only knows letters, is left out."""
+    error = failure(lambda: machine.wait_for("running"))  # type: ignore[attr-defined]
+    session._explain(type(error), error, error.__traceback__)
+
+    assert capsys.readouterr().err.endswith("has no attribute 'wait_for'. Did you mean: 'poll_until'?\n")
 
 
 def test_an_error_of_ours_shows_no_frames_of_ours(
