@@ -17,7 +17,7 @@ import pytest
 from smartdc import DataCenter, Machine, SmartDCError
 from smartdc.commands import line_editing, session
 from smartdc.commands.line_editing import Completer, History, history_file
-from smartdc.emulator import AfterSeconds, Emulator
+from smartdc.emulator import ByScript, Emulator
 from smartdc.fleet.report import Report
 
 PLAIN_SHELL = """
@@ -44,7 +44,7 @@ def failure(call: Callable[[], object]) -> BaseException:
         (lambda _, machine: machine.wait(), "poll_until"),
         (lambda _, machine: machine.ip, "primary_ip"),
         (lambda dc, _: dc.servers(), "machines"),
-        (lambda *_: Report("create").machines, "done"),
+        (lambda *_: Report("create").machines, "done"),  # type: ignore[attr-defined]
         (lambda _, machine: machine.stop(wat=True), "wait"),
         (lambda dc, _: dc.wait_for([], "running", intervall=1), "interval"),
         (lambda _, machine: machine.xyzzy, None),
@@ -81,34 +81,36 @@ def test_an_error_of_ours_shows_no_frames_of_ours(
         assert str(error) in err
 
 
-def test_an_interrupt_shows_no_frames_of_ours(
-    dc: DataCenter,
-    machine: Machine,
-    cloud: Emulator,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Ctrl-C during a wait shows the line that was typed, and what goes on: where it came is chance."""
-    cloud.transitions.policy = AfterSeconds(30)
-
-    def sleep(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(dc.clock, "sleep", sleep)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        machine.stop(wait=True)
-    session._explain(caught.type, caught.value, caught.tb)
-    err = capsys.readouterr().err
-
-    assert (err.count('  File "'), err.count(f'  File "{__file__}"')) == (1, 1)
-    assert err.endswith("KeyboardInterrupt\nweb-1: stop goes on; machine.poll_until('stopped') waits on\n")
-
-
 def test_pythons_own_guess_is_no_obstacle() -> None:
     """From 3.13 on Python itself may add one to the refusal of an argument, and then the words still are understood."""
     words = "Machine.stop() got an unexpected keyword argument 'wat'"
     assert session.suggestion(TypeError(words)) == "wait"
     assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
+
+
+def test_an_interrupt_shows_what_was_interrupted(
+    dc: DataCenter,
+    cloud: Emulator,
+    machine: Machine,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The line that was typed, and how a fleet stands: not where in this package, or in what it uses, we were."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    cloud.transitions.policy = ByScript()
+    monkeypatch.setattr(cloud.clock, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        dc.fleet([machine]).stop()
+    session._explain(type(caught.value), caught.value, caught.value.__traceback__)
+    err = capsys.readouterr().err
+
+    assert "dc.fleet([machine]).stop()" in err
+    assert session.PACKAGE not in err
+    assert "in interrupted" not in err
+    assert "stop of 1 machine: 1 under way" in err
 
 
 def test_a_mistake_of_ours_shows_all_frames(capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,7 +215,7 @@ def test_state_that_there_is_not_is_refused_with_those_there_are(dc: DataCenter,
     expected = "active, running, stopped, provisioning, stopping, destroyed"
     for method in (dc.machines, dc.num_machines, dc.iter_machines):
         with pytest.raises(InputError, match=f"unknown machine state 'runing'; expected one of {expected}$"):
-            method(state="runing")  # type: ignore[operator]
+            method(state="runing")  # type: ignore[arg-type]
     assert len(cloud.trace) == before
 
 
