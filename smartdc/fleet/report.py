@@ -49,6 +49,11 @@ class Report:
         return sum(len(part) for part in self._parts().values())
 
     @property
+    def subject(self) -> str:
+        """What was done to how many machines."""
+        return f"{self.action} of {self.total} machine{'' if self.total == 1 else 's'}"
+
+    @property
     def bad(self) -> dict[Subject, Exception]:
         """Those that failed, and those of which nothing is known, with the reason."""
         return {**self.failed, **self.unknown}
@@ -74,7 +79,7 @@ class Report:
     def summary(self) -> str:
         """Return the numbers in a line."""
         numbers = ", ".join(f"{len(part)} {name}" for name, part in self._parts().items() if part)
-        return f"{self.action} of {self.total} machines: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
+        return f"{self.subject}: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Return name, outcome and reason of each machine, those that need a look first."""
