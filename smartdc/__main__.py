@@ -21,13 +21,13 @@ HELP = """smartdc {version}: Python client for CloudAPI, the API of Triton DataC
 
 usage: {usage}
 
-    tour              play a machine's whole life in an emulated data centre
+    tour              show a machine's whole life in an emulated data centre
     shell             open a Python session with your data centre
     shell --emulator  the same with an emulated data centre
     doctor            find out why requests are not accepted, and how to fix it
     emulator          serve an emulated data centre to other programs
     inventory         write the machines as an inventory for Ansible or ssh
-    completion        write what makes your shell complete these commands
+    completion        write a script that completes these commands in your shell
     --version         print the version
 
 An emulated data centre is a program on this computer: it needs no account,
@@ -35,7 +35,7 @@ sends nothing over the network and costs nothing. COMMAND --help says more."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names with the other arguments, and return the exit status."""
+    """Run the command named by the first argument, with the other arguments, and return the exit status."""
     name, *others = arguments or ["--help"]
     if name in {"--help", "-h", "--version"}:
         _say(f"smartdc {__version__}" if name == "--version" else _help())
@@ -57,7 +57,7 @@ def run() -> int:
         try:
             return main(sys.argv[1:])
         finally:
-            if sys.stdout is not None:  # there is none where it was closed by whoever started this
+            if sys.stdout:  # None if the parent process has closed it: a service has no output to lose
                 sys.stdout.flush()
     except KeyboardInterrupt:
         return 130

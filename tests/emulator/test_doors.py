@@ -129,9 +129,9 @@ def test_control_refuses_what_it_does_not_know(control: Any, body: Any) -> None:
     [
         ("clock", {"seconds": 1e300}, "no date can show 1e+300 seconds"),
         ("clock", {"seconds": "1"}, "seconds must be of type float, got '1'"),
-        ("populate", {"count": -1}, "cannot make -1 machines"),
+        ("populate", {"count": -1}, "cannot create -1 machines"),
         ("populate", {"count": 10**30}, "machines: there are addresses for "),
-        ("populate", {"count": 1, "state": "flying"}, "'flying'; a state is one of running, stopped"),
+        ("populate", {"count": 1, "state": "flying"}, "'flying'; states are running, stopped"),
         ("populate", {"count": 1, "name": ["web"]}, "name must be of type str, got ['web']"),
         ("populate", {"count": 1, "account": "partner"}, "got 'partner'"),
         ("transitions", {"seconds": [5]}, "seconds must be of type float | None"),
@@ -537,7 +537,7 @@ def test_command_prints_what_clients_need(capsys: pytest.CaptureFixture[str]) ->
     assert f"ssh-add {given['TRITON_KEY_MATERIAL']}" in text
     assert not Path(given["TRITON_KEY_MATERIAL"]).exists()
     [token] = re.findall("X-Emulator-Token: (.*)", text)
-    assert f"# To look on: {given['TRITON_URL']}/--emulator/#{token}\n" in text
+    assert f"# Page for browsers: {given['TRITON_URL']}/--emulator/#{token}\n" in text
 
 
 def test_command_speaks_tls(capsys: pytest.CaptureFixture[str]) -> None:

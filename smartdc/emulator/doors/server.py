@@ -86,7 +86,7 @@ class Server:
         port = self.port
         if self._listener:
             self._listener.stop()
-        # Bound, so that no other process gets the port, but not listening, so that connections are refused.
+        # The socket is bound, so no other process gets the port, but does not listen, so connections are refused.
         self._listener = _Listener((ADDRESS, port), self.core, self._contexts)
         try:
             yield
@@ -128,7 +128,7 @@ class _Listener(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # The inherited method asks the resolver for this machine's name, which can take seconds.
+        # The inherited method asks the resolver for this computer's name, which can take seconds.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
