@@ -21,7 +21,7 @@ def test_help_lists_the_methods_of_a_data_centre_by_noun(offline: DataCenter) ->
     page = shown(offline).splitlines()
     images = page[page.index("    image") + 1 :]
 
-    assert images[0].split() == ["images()", "List", "the", "images", "that", "equal", "what", "is", "given"]
+    assert images[0].split() == ["images()", "List", "the", "images", "that", "match", "the", "given", "values"]
     assert "    firewall rule" in page
     assert len(page) < 150
     assert max(map(len, page)) <= 104
