@@ -31,12 +31,12 @@ _NAMES_BY_MODULE = {
         "ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
+    "fleet.cloud_fleet": ("CloudFleet",),
     "fleet.fleet": ("Fleet",),
     "fleet.journal": ("JournalFinished",),
     "fleet.progress": ("FleetProgress",),
     "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
     "fleet.ssh": ("SSHOutput", "SSHOutputs"),
-    "fleet.together": ("CloudFleet",),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

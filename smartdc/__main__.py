@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +14,9 @@ from smartdc import __version__
 from smartdc.commands import COMMANDS, command_line, python
 
 __all__ = ["COMMANDS", "main", "run"]
+
+CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""How the system says that an output takes no more."""
 
 HELP = """smartdc {version}: Python client for CloudAPI, the API of Triton DataCenter
 
@@ -47,18 +53,41 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run() -> int:
-    """Run the command line; an interrupt or a closed pipe ends it without a traceback."""
+    """Run the command line; an interrupt, a closed pipe or a full disk ends it without a traceback."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
     try:
-        status = main(sys.argv[1:])
-        if sys.stdout:  # there is none where it was closed by whoever started this
+        try:
+            return main(sys.argv[1:])
+        finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Python would flush, and fail, once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 141
-    return status
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        _forget_output()
+        _fail(f"cannot write to standard output: {error.strerror}")
+        return 1
+
+
+class _Closed(io.StringIO):
+    """What stands for a standard output that was closed by whoever started this; to write there is found out at the end."""
+
+    def flush(self) -> None:
+        if self.getvalue():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def _forget_output() -> None:
+    """Let Python's last flush succeed, which would fail as the one before it did."""
+    if isinstance(sys.stdout, _Closed):
+        sys.stdout = io.StringIO()
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:
@@ -70,7 +99,9 @@ def _say(text: str) -> None:
 
 
 def _fail(text: str) -> int:
-    print(f"smartdc: {text}", file=sys.stderr)  # noqa: T201 (a command prints)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"smartdc: {text}", file=sys.stderr)  # noqa: T201 (a command prints)
     return 2
 
 

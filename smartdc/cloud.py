@@ -17,26 +17,29 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 from smartdc.auth.profile import HOW_TO, profiles
 from smartdc.core.cells import Columns, cell
 from smartdc.core.display import one_line
+from smartdc.core.listing import ResourceList
 from smartdc.core.resource import Resource
-from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
+from smartdc.core.shown import Table
 from smartdc.datacenter import DataCenter
 from smartdc.errors import ConfigError, InputError, SmartDCError
-from smartdc.fleet.together import CloudFleet
+from smartdc.fleet.cloud_fleet import CloudFleet
 from smartdc.http.deadline import Deadline, ending_by
 
 __all__ = ["Cloud", "CloudList"]
 
 log = logging.getLogger(__name__)
 
+MADE_OF = "a Cloud is made of DataCenter objects by name"
+
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
 P = ParamSpec("P")
 
 
-class CloudList(ShownAsTable, list[R], Generic[R]):
+class CloudList(ResourceList[R], Generic[R]):
     """The resources of several data centres: those of the first, of the second and so on.
 
-    Its table says where each of them is, and which data centres are missing.
+    Its table says where each of them is, and which data centres are missing; so do those of its slices and sums.
 
     Public images and packages have the same UUID in every data centre, and are equal then: tell them apart by the key
     that `by_key` has.
@@ -44,10 +47,17 @@ class CloudList(ShownAsTable, list[R], Generic[R]):
 
     def __init__(self, found: Mapping[str, list[R]], errors: Mapping[str, SmartDCError]) -> None:
         super().__init__(resource for resources in found.values() for resource in resources)
-        self.by_datacenter = dict(found)
-        """The list of each data centre that answered, by its name."""
+        self._homes = [(name, resources[0].datacenter if resources else None) for name, resources in found.items()]
         self.errors = dict(errors)
         """The error of each data centre that did not answer, by its name."""
+
+    @property
+    def by_datacenter(self) -> dict[str, list[R]]:
+        """The list of each data centre that answered, by its name."""
+        found: dict[str, list[R]] = {name: ResourceList() for name, _ in self._homes}
+        for name, resource in zip(self._names(), self, strict=True):
+            found.setdefault(name, ResourceList()).append(resource)
+        return found
 
     @property
     def complete(self) -> bool:
@@ -58,27 +68,47 @@ class CloudList(ShownAsTable, list[R], Generic[R]):
     def by_key(self) -> dict[tuple[str, str], R]:
         """The resources by their data centre's name and their id, or their name where they have no id."""
         return {
-            (name, str(resource[resource.id_key])): resource
-            for name, resources in self.by_datacenter.items()
-            for resource in resources
+            (name, str(resource[resource.id_key])): resource for name, resource in zip(self._names(), self, strict=True)
         }
 
-    def __repr__(self) -> str:
-        """Show the table in the console, and a list anywhere else."""
-        return self.as_text() if is_typed_at_a_prompt(1) and self._table() else super().__repr__()
+    def __add__(self, other: list[Any]) -> Any:
+        if not isinstance(other, list):
+            return NotImplemented
+        total = self.copy()
+        total += other
+        return total
 
-    _repr_pretty_ = ShownAsTable._repr_pretty_
+    def __iadd__(self, other: Iterable[R]) -> Self:  # type: ignore[misc, override]  # as typeshed's list has it
+        self.extend(other)
+        return self
+
+    def extend(self, resources: Iterable[R]) -> None:
+        """Add resources at the end; those of another such list bring along where they are, and what is missing there."""
+        super().extend(resources)
+        if isinstance(resources, CloudList):
+            self._homes += resources._homes  # noqa: SLF001 (of the same class)
+            self.errors |= resources.errors
+
+    def _like(self, things: list[R]) -> Self:
+        made = type(self)({}, self.errors)
+        made._homes = list(self._homes)  # noqa: SLF001 (of the same class)
+        made.extend(things)
+        return made
+
+    def _names(self) -> list[str]:
+        """Return the name of the data centre of each resource; nobody knows that of one that was put in by hand."""
+        names = {id(datacenter): name for name, datacenter in self._homes}
+        return [names.get(id(getattr(resource, "datacenter", None)), "?") for resource in self]
 
     def _table(self) -> Table | None:
         """Return the table of all lists, and a row for each data centre that did not answer."""
         columns: Columns = getattr(self[0], "columns", {}) if self else {"error": ""}
 
-        def rows(most: int) -> Iterator[list[str]]:
+        def rows(_: int) -> Iterator[list[str]]:
             for name, error in self.errors.items():
                 yield [name, f"no answer: {one_line(error)}", *[""] * (len(columns) - 1)]
-            for name, resources in self.by_datacenter.items():
-                for resource in resources[:most]:
-                    yield [name, *(cell(resource, column) for column in columns.values())]
+            for name, resource in zip(self._names(), self, strict=True):
+                yield [name, *(cell(resource, column) for column in columns.values())]
 
         total = len(self) + len(self.errors)
         return Table(["data centre", *columns], lambda most: islice(rows(most), most), total) if total else None
@@ -107,11 +137,15 @@ class Cloud(Mapping[str, DataCenter]):
     """
 
     def __init__(self, datacenters: Mapping[str, DataCenter]) -> None:
+        if not isinstance(datacenters, Mapping):
+            raise InputError(f"{MADE_OF}, got {type(datacenters).__name__}")
         self._datacenters = dict(datacenters)
         if not self._datacenters:
             raise InputError("a Cloud needs at least one data centre")
         if strange := [each for each in self._datacenters.values() if not isinstance(each, DataCenter)]:
-            raise InputError(f"a Cloud is made of DataCenter objects by name, got {type(strange[0]).__name__}")
+            raise InputError(f"{MADE_OF}, got {type(strange[0]).__name__}")
+        if unnamed := [name for name in self._datacenters if not isinstance(name, str)]:
+            raise InputError(f"{MADE_OF}, but a name is a string, not {type(unnamed[0]).__name__}")
 
     @classmethod
     def from_profiles(cls, names: Iterable[str] | None = None, **settings: Any) -> Self:

@@ -23,3 +23,4 @@ print("the new key works for", dc.account().login)
 if old in [key.name for key in dc.keys()]:
     dc.delete_key(old)
     print("deleted", old)
+print(f"sign with it from now on: export TRITON_KEY_ID={dc.key(new).fingerprint}")

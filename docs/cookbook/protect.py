@@ -4,6 +4,8 @@ it as often as you like.
 python protect.py
 """
 
+import sys
+
 from smartdc import DataCenter, Machine
 
 
@@ -16,3 +18,6 @@ def protect(machine: Machine) -> None:
 
 report = DataCenter().fleet(tags={"env": "production"}).each(protect, at_once=8, budget="100%")
 print(report.summary())
+for machine, reason in report.bad.items():
+    print(f"{machine.name}: {reason}")
+sys.exit(1 if report.bad else 0)

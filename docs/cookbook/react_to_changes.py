@@ -19,7 +19,9 @@ with dc.changefeed(subresources="state", timeout=seconds) as feed:
         machine = change.machine
         if machine.state == "stopped" and machine.tags.get("always") == "on":
             print("starting", machine.name)
-            try:
-                machine.start()
-            except SmartDCError as error:
-                print("cannot start it:", error)
+            for _ in range(2):  # if no answer came, a second start does no harm
+                try:
+                    machine.start()
+                    break
+                except SmartDCError as error:
+                    print("no success:", error)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -46,7 +47,7 @@ def console_hooks() -> Iterator[None]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Show errors in a session of IPython, or in a notebook, as the shell does: ``%load_ext smartdc``."""
-    shell.set_custom_exc((SmartDCError, AttributeError, TypeError), _explain_in_ipython)
+    shell.set_custom_exc((SmartDCError, AttributeError, TypeError, KeyboardInterrupt), _explain_in_ipython)
 
 
 def _echo(value: object) -> None:
@@ -94,9 +95,15 @@ def _explain_in_ipython(
 
 
 def without_our_frames(error: BaseException, trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user."""
+    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user.
+
+    Neither are they where it is an interrupt.
+    """
     frames = list(_links(trace))
-    if not _explains_itself(error, frames):
+    if isinstance(error, KeyboardInterrupt):
+        # Where we were when somebody had enough of us matters to nobody, nor who was called by us.
+        frames = list(takewhile(lambda link: not _is_ours(link), frames))
+    elif not _explains_itself(error, frames):
         return trace
     rest = None
     for link in reversed(frames):
@@ -127,7 +134,7 @@ def _explains_itself(error: BaseException, frames: list[TracebackType]) -> bool:
 def _bared(error: BaseException) -> Iterator[None]:
     """Leave out for a while what led to an error of ours, which says it in its own words."""
     former = error.__cause__, error.__context__, error.__suppress_context__
-    if isinstance(error, SmartDCError):
+    if isinstance(error, (SmartDCError, KeyboardInterrupt)):
         error.__cause__ = error.__context__ = None
     try:
         yield

@@ -29,22 +29,26 @@ class ResourceList(ShownAsTable, list[T]):
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
-        return type(self)(found) if isinstance(index, slice) else found
+        return self._like(found) if isinstance(index, slice) else found
 
     def __add__(self, other: list[Any]) -> Any:
-        return type(self)(super().__add__(other)) if isinstance(other, list) else NotImplemented
+        return self._like(super().__add__(other)) if isinstance(other, list) else NotImplemented
 
     def __radd__(self, other: list[Any]) -> Any:
-        return type(self)([*other, *self]) if isinstance(other, list) else NotImplemented
+        return self._like([*other, *self]) if isinstance(other, list) else NotImplemented
 
     def __mul__(self, times: SupportsIndex) -> Self:
-        return type(self)(super().__mul__(times))
+        return self._like(super().__mul__(times))
 
     __rmul__ = __mul__
 
     def copy(self) -> Self:
         """Return a list of the same things."""
-        return type(self)(self)
+        return self._like(self)
+
+    def _like(self, things: list[T]) -> Self:
+        """Return a list of this class with other things."""
+        return type(self)(things)
 
     def __repr__(self) -> str:
         """Show the table in the console, and a list anywhere else."""

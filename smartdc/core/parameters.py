@@ -17,7 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from smartdc.core.annotations import check_fields
 
-__all__ = ["parameters_of"]
+__all__ = ["construct", "parameters_of"]
 
 P = ParamSpec("P")
 D = TypeVar("D")
@@ -31,18 +31,11 @@ def parameters_of(
     """Make a method of one dataclass object a method of that dataclass's parameters."""
 
     def decorate(method: Callable[[S, D], R]) -> Callable[Concatenate[S, P], R]:
-        constructor = f"{dataclass.__qualname__}.__init__()"
-        names = list(inspect.signature(dataclass).parameters)
         check = check_fields(dataclass, f"{method.__name__}()")
 
         @functools.wraps(method)
         def wrapper(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                parameters = dataclass(*args, **kwargs)
-            except TypeError as error:
-                # The dataclass is nobody's business.
-                words = str(error).replace(constructor, f"{_class_of(self).__name__}.{method.__name__}()")
-                raise TypeError(words + _did_you_mean(words, names)) from None
+            parameters = construct(dataclass, f"{_class_of(self).__name__}.{method.__name__}()", *args, **kwargs)
             check(parameters)
             return method(self, parameters)
 
@@ -53,6 +46,16 @@ def parameters_of(
         return wrapper
 
     return decorate
+
+
+def construct(dataclass: Callable[P, D], called: str, /, *args: P.args, **kwargs: P.kwargs) -> D:
+    """Make a dataclass object of the arguments of a call; an error names what was `called`, such as ``Fleet.stop()``."""
+    try:
+        return dataclass(*args, **kwargs)
+    except TypeError as error:
+        # The dataclass is nobody's business.
+        words = str(error).replace(f"{dataclass.__qualname__}.__init__()", called)
+        raise TypeError(words + _did_you_mean(words, list(inspect.signature(dataclass).parameters))) from None
 
 
 def _class_of(owner: object) -> type:

@@ -54,4 +54,11 @@ def literal_part(pattern: str) -> str:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    """Return the regular expression for a pattern, whose time grows with the text and not with the number of stars.
+
+    The pieces between stars are looked for one after the other. Where one is found for the first time is as good a
+    place as any for those that come after it, so it is never looked for again: the group is atomic.
+    """
+    first, *rest = [re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*")]
+    between = "".join(f"(?>.*?{piece})" for piece in rest[:-1] if piece)
+    return re.compile(f"{first}{between}.*{rest[-1]}" if rest else first, re.DOTALL)

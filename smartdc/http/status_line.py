@@ -6,6 +6,9 @@ what is to stay gets a line of its own. Where nobody looks, nothing is written.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +20,18 @@ from smartdc.errors import printable
 from smartdc.http.ids import new_uuid
 from smartdc.http.tracebacks import from_signal_handler
 
-__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "ticking", "watching", "write"]
+__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "room", "ticking", "watching", "write"]
 
 NOTICEABLE_SECONDS = 2.0
 """The longest silence where a person may be looking."""
 
 watching: ContextVar[bool] = ContextVar("watching", default=False)
 """Whether the calls of this context are part of a wait that somebody looks at."""
+
+MIN_ROOM = 20
+"""Columns that are taken to be there, whatever a terminal says."""
+
+_ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 _ERASE = "\r\x1b[K"
 
@@ -37,11 +45,20 @@ def is_watched() -> bool:
 
 
 def write(text: str) -> None:
-    """Write the line, in place of what it was."""
+    """Write the line, in place of what it was; ids are shortened, and the end is cut, where it would not fit."""
     if _is_notebook():
         _display(text)
     else:
-        _print(f"{_ERASE}{printable(text)}")
+        _print(f"{_ERASE}{_fitted(printable(text))}")
+
+
+def room() -> int:
+    """Return how many columns the line may have: one that is longer would be written below itself."""
+    try:
+        here = os.get_terminal_size(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):
+        here = os.terminal_size((80, 24))
+    return max(shutil.get_terminal_size(here).columns - 1, MIN_ROOM)
 
 
 def leave(text: str) -> None:
@@ -84,6 +101,13 @@ def ticking(tell: Callable[[float], None]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _fitted(text: str) -> str:
+    most = room()
+    if len(text) > most:
+        text = _ID.sub(r"\1", text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _is_notebook() -> bool:

@@ -207,9 +207,10 @@ def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
 
 def boot_script_from(filename: str | os.PathLike[str]) -> str:
     """Read a boot script, and refuse one that CloudAPI would not take."""
-    script = Path(filename).expanduser().read_bytes()
+    with Path(filename).expanduser().open("rb") as file:
+        script = file.read(wire.MAX_BODY + 1)  # a device, or somebody's disk image, may have no end
     if len(script) > wire.MAX_BODY:
-        raise InputError(f"{filename} has {len(script):,} bytes; CloudAPI takes at most {wire.MAX_BODY:,}")
+        raise InputError(f"{filename} has at least {len(script):,} bytes; CloudAPI takes at most {wire.MAX_BODY:,}")
     try:
         return script.decode()
     except UnicodeDecodeError:

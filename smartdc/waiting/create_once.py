@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock
-from smartdc.waiting.progress import Progress, reporter
+from smartdc.waiting.progress import Progress, Reporter, reporter
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -75,15 +76,19 @@ class Search:
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Report one look; the last one also says what came of it."""
-        report = reporter(getattr(self.datacenter, "progress", None))
-        if report and not (done and self._is_shown()):  # the end is a line of its own below
+        if self._report and not (done and self._is_shown()):  # the end is a line of its own below
             state = "found" if found else "not answered, looking for it"
-            report(Progress(self.subject, state, elapsed, self.settle, done))
+            self._report(Progress(self.subject, state, elapsed, self.settle, done))
         if found:
             self._say(logging.INFO, f"found {self._named()} after {elapsed:.0f} s")
         elif done:
             outcome = "could not look for" if found is None else "did not find"
             self._say(logging.WARNING, f"{outcome} {self._named()} within {elapsed:.0f} s")
+
+    @cached_property
+    def _report(self) -> Reporter | None:
+        """What is called after every look."""
+        return reporter(getattr(self.datacenter, "progress", None))
 
     def _named(self) -> str:
         return f"{self.subject} ({self.mark})" if self.mark else self.subject

@@ -52,7 +52,7 @@ def poll(
     # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
     # MIN_LAST_CHECK_SECONDS, so that a silent server cannot prolong the wait. A transient failure counts as "not yet"
     # and doubles the pause; the next answer makes the pause what it was. Every end is reported exactly once: an error
-    # or an interrupt below, everything else after the check; what the reporter itself raises is not reported to it.
+    # or an interrupt below, everything else after the check; an interrupt of the reporter itself is not reported to it.
     checked_times(interval=interval)
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from smartdc.http import status_line
 from smartdc.http.clock import Clock
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "reporter"]
+__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "harmless", "reporter"]
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P")
 
 BAR_WIDTH = 20
 """Characters of the bar on the terminal."""
@@ -57,6 +64,11 @@ class Progress:
             return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
         return f"{self.subject} {self.state} [{self.bar()}] {self.elapsed:.0f} s"
 
+    def fitted(self, room: int) -> str:
+        """Return the text in so many columns, if it can be done by leaving out the bar."""
+        text = str(self)
+        return text if len(text) <= room else text.replace(f" [{self.bar()}]", "", 1)
+
     def bar(self) -> str:
         """Return the bar."""
         passed = min(self.elapsed / self.timeout, 1.0) if self.timeout else 0.0
@@ -72,8 +84,39 @@ Reporting: TypeAlias = Reporter | bool | None
 def reporter(progress: Reporting) -> Reporter | None:
     """Return what to call after every check: your own function, or for True a line where somebody looks."""
     if callable(progress):
-        return progress
+        return harmless(progress)
     return _line if progress and status_line.is_watched() else None
+
+
+def harmless(report: Callable[[P], object]) -> Callable[[P], None]:
+    """Make a function that may raise one that does not: what it watches goes on.
+
+    The first exception is logged, by its class and its place: its text may have a secret of the user's, such as the
+    address of a web hook. The function is called again: a message that could not be delivered says nothing about the
+    next one, and when all is done it may have to tidy up.
+    """
+    name = getattr(report, "__qualname__", type(report).__qualname__)
+    failed = False
+
+    def call(progress: P) -> None:
+        nonlocal failed
+        try:
+            report(progress)
+        except Exception as error:  # noqa: BLE001 (the user's own function may raise anything)
+            let_pass(error)
+            if not failed:
+                failed = True
+                log.warning(
+                    "progress: %s raised %s%s; what it reports on goes on", name, type(error).__name__, _place(error)
+                )
+
+    return call
+
+
+def _place(error: Exception) -> str:
+    """Return where in the user's function an error comes from; there is nothing to say of one that is not Python's."""
+    trace = error.__traceback__ and error.__traceback__.tb_next
+    return f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
 
 
 class Announcer:
@@ -110,4 +153,7 @@ class Announcer:
 
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
-    (status_line.leave if progress.done else status_line.write)(str(progress))
+    if progress.done:
+        status_line.leave(str(progress))
+    else:
+        status_line.write(progress.fitted(status_line.room()))

@@ -23,6 +23,8 @@ import pytest
 import requests
 
 from kits.emulator_signer import Asker, Signer, private_key, public_line, refusal
+from kits.feed import eventually
+from kits.limits import no_descriptor_left
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
 from smartdc.emulator.__main__ import main
 from smartdc.emulator.core import clock
@@ -311,6 +313,17 @@ def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:
     """Somebody may connect and say nothing."""
     with Server(cloud) as server:
         assert talk(server, b"") == b""
+
+
+def test_too_many_open_files_do_not_end_it(cloud: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Who connects meanwhile is served when there is room again, and the log says why that took a while."""
+    with Server(cloud) as server, socket.socket() as client:
+        client.settimeout(5)
+        with no_descriptor_left():
+            client.connect(("127.0.0.1", server.port))
+            eventually(lambda: "cannot accept a connection for now: Too many open files" in caplog.text)
+        client.sendall(b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 class Broken(Emulator):
