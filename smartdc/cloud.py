@@ -1,7 +1,6 @@
 """`Cloud`: several data centres as one, asked at the same time.
 
-A data centre that does not answer is no reason to know nothing of the others, and none to forget about it either: a
-list has the entries of those that answered, and keeps the errors of the others.
+If a data centre does not answer, the lists still have the resources of the others, and keep the error of that one.
 """
 
 from __future__ import annotations
@@ -37,12 +36,13 @@ P = ParamSpec("P")
 
 
 class CloudList(ResourceList[R], Generic[R]):
-    """The resources of several data centres: those of the first, of the second and so on.
+    """The resources of several data centres: those of the first, then those of the second and so on.
 
-    Its table says where each of them is, and which data centres are missing; so do those of its slices and sums.
+    Its table shows the data centre of each resource, and which data centres are missing; so do the tables of its
+    slices and sums.
 
-    Public images and packages have the same UUID in every data centre, and are equal then: tell them apart by the key
-    that `by_key` has.
+    A public image or package has the same UUID in every data centre, so its copies are equal: tell them apart by the
+    keys of `by_key`.
     """
 
     def __init__(self, found: Mapping[str, list[R]], errors: Mapping[str, SmartDCError]) -> None:
@@ -66,7 +66,7 @@ class CloudList(ResourceList[R], Generic[R]):
 
     @property
     def by_key(self) -> dict[tuple[str, str], R]:
-        """The resources by their data centre's name and their id, or their name where they have no id."""
+        """The resources by their data centre's name and their id, or their name if they have no id."""
         return {
             (name, str(resource[resource.id_key])): resource for name, resource in zip(self._names(), self, strict=True)
         }
@@ -115,7 +115,7 @@ class CloudList(ResourceList[R], Generic[R]):
 
 
 def _everywhere(method: Callable[Concatenate[DataCenter, P], list[R]]) -> Callable[Concatenate[Cloud, P], CloudList[R]]:
-    """Make the method of a data centre that lists something one of `Cloud`, with the same parameters."""
+    """Turn a listing method of `DataCenter` into one of `Cloud`, with the same parameters."""
 
     @functools.wraps(method)
     def listing(self: Cloud, /, *args: P.args, **kwargs: P.kwargs) -> CloudList[R]:
@@ -128,12 +128,12 @@ def _everywhere(method: Callable[Concatenate[DataCenter, P], list[R]]) -> Callab
 class Cloud(Mapping[str, DataCenter]):
     """Several data centres as one: a mapping from their names to `DataCenter` objects, with their listings.
 
-    Each listing takes the parameters of the data centre's method of that name. All data centres are asked at the same
-    time, each for at most the seconds of its own ``timeout``. If one does not answer, a WARNING is logged, and the
-    list has its error in ``errors``; if none answers, the error of the first is raised.
+    Each listing takes the same parameters as the method of `DataCenter`. All data centres are asked at the same time,
+    each within its own ``timeout``. If one does not answer, a WARNING is logged, and the list has its error in
+    ``errors``; if none answers, the error of the first one is raised.
 
     Args:
-        datacenters: the data centres by the names that you give them.
+        datacenters: the data centres by names of your choice.
     """
 
     def __init__(self, datacenters: Mapping[str, DataCenter]) -> None:
@@ -149,12 +149,12 @@ class Cloud(Mapping[str, DataCenter]):
 
     @classmethod
     def from_profiles(cls, names: Iterable[str] | None = None, **settings: Any) -> Self:
-        """Make a cloud of the profiles of the ``triton`` command, and of the environment where it is set (``env``).
+        """Make a cloud of the profiles of the ``triton`` command, and of the environment variables if they are set (``env``).
 
-        Profiles of the same account in the same data centre count once, under the name of the first.
+        Profiles of the same account in the same data centre count once, under the name of the first one.
 
         Args:
-            names: take only these profiles.
+            names: use only these profiles.
             settings: further settings of every `DataCenter`, such as ``timeout``.
         """
         chosen = [profile.name for profile in profiles()] if names is None else list(names)
@@ -190,19 +190,19 @@ class Cloud(Mapping[str, DataCenter]):
     policies = _everywhere(DataCenter.policies)
 
     def fleet(self, *, partial: bool = False, everything: bool = False, **filters: Any) -> CloudFleet:
-        """Select machines in all data centres, to do something with all of them; nothing is sent before that.
+        """Select machines in all data centres, for a later action on all of them; this sends no request yet.
 
-        `everything` and the filters are those of `DataCenter.fleet`. Where a data centre does not answer, nothing is
-        done anywhere, unless `partial` says that those that answer are enough.
+        `everything` and the filters are those of `DataCenter.fleet`. If a data centre does not answer, no machine is
+        changed anywhere; with `partial`, the action goes on in the data centres that answer.
         """
         fleets = {name: dc.fleet(everything=everything, **filters) for name, dc in self.items()}
         return CloudFleet(fleets, lambda: self.machines(**filters), partial=partial)
 
     def ask(self, function: Callable[[DataCenter], T]) -> tuple[dict[str, T], dict[str, SmartDCError]]:
-        """Call a function with every data centre, at the same time; return what it returned, and the errors, by name.
+        """Call a function with every data centre, at the same time; return its results and the errors, by name.
 
-        It takes as long as the slowest data centre, and no longer than the ``timeout`` of the one that hangs. Only a
-        `SmartDCError` counts as no answer; any other exception is raised, and so is an `InputError`, which is the caller's.
+        It takes as long as the slowest data centre; one that hangs ends at its ``timeout``. Only a `SmartDCError` counts
+        as "no answer"; any other exception is raised, and so is an `InputError`, which is the caller's mistake.
         """
         values: dict[str, T] = {}
         raised: dict[str, BaseException] = {}
@@ -213,7 +213,7 @@ class Cloud(Mapping[str, DataCenter]):
             except BaseException as error:  # noqa: BLE001 (raised in the thread that asked)
                 raised[name] = error
 
-        # Threads that an interrupt leaves behind end by their deadlines, and do not keep the process alive.
+        # After an interrupt, the other threads end by their deadlines; they do not keep the process alive.
         threads = [
             Thread(target=copy_context().run, args=(run, name, dc), name=f"smartdc-{name}", daemon=True)
             for name, dc in self._datacenters.items()
@@ -225,7 +225,7 @@ class Cloud(Mapping[str, DataCenter]):
         return {name: values[name] for name in self if name in values}, self._errors(raised)
 
     def _errors(self, raised: Mapping[str, BaseException]) -> dict[str, SmartDCError]:
-        """Return the errors in the order of the data centres; raise one where nobody answered or the function is to blame."""
+        """Return the errors in the order of the data centres; raise one if none answered, or if the function is to blame."""
         errors: dict[str, SmartDCError] = {}
         for name in self:
             error = raised.get(name)

@@ -1,9 +1,9 @@
 """Give a method the parameters of a dataclass, so that a long list of them is written once.
 
 Several methods take the same dozen filters, or the same ten fields of an address. Each list is a dataclass, and a
-method that is decorated with `parameters_of` has the dataclass's parameters (names, types, defaults and order) as
-its own, for type checkers, editors, ``help`` and Python itself; it is called with one object that holds them, after
-their types were checked.
+method that is decorated with `parameters_of` takes the dataclass's parameters (names, types, defaults and order), for
+type checkers, editors, ``help`` and Python itself. The method itself gets one object with the arguments, after their
+types were checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ S = TypeVar("S")
 def parameters_of(
     dataclass: Callable[P, D],
 ) -> Callable[[Callable[[S, D], R]], Callable[Concatenate[S, P], R]]:
-    """Make a method of one dataclass object a method of that dataclass's parameters."""
+    """Let a method that takes one dataclass object take that dataclass's parameters instead."""
 
     def decorate(method: Callable[[S, D], R]) -> Callable[Concatenate[S, P], R]:
         check = check_fields(dataclass, f"{method.__name__}()")
@@ -64,7 +64,7 @@ def _class_of(owner: object) -> type:
 
 
 def _did_you_mean(words: str, names: list[str]) -> str:
-    """Return the name that an unexpected one may have been meant to be, as Python 3.13 and later add it themselves."""
+    """Return a hint with a name similar to an unexpected one; Python 3.13 and later add it themselves."""
     unexpected = re.search(r"unexpected keyword argument '(\w+)'$", words)
     close = get_close_matches(unexpected[1], names, 1) if unexpected else []
     return f". Did you mean '{close[0]}'?" if close else ""

@@ -1,7 +1,7 @@
-"""One line for the person who looks on, on the terminal or in a notebook, that is written over and over.
+"""One status line for people, on a terminal or in a notebook, which is overwritten again and again.
 
-Bars of waits and words about retries share it: what was written before is gone when something else is written, and
-what is to stay gets a line of its own. Where nobody looks, nothing is written.
+The bars of waits and the messages about retries share it: each text replaces the one before; a text that must stay gets
+its own line. If standard error is neither a terminal nor a notebook, nothing is written.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from smartdc.http.tracebacks import from_signal_handler
 __all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "room", "ticking", "watching", "write"]
 
 NOTICEABLE_SECONDS = 2.0
-"""The longest silence where a person may be looking."""
+"""The longest silence when a person may be watching."""
 
 watching: ContextVar[bool] = ContextVar("watching", default=False)
-"""Whether the calls of this context are part of a wait that somebody looks at."""
+"""Whether the calls of this context are part of a wait with visible progress."""
 
 MIN_ROOM = 20
 """Columns that are taken to be there, whatever a terminal says."""
@@ -36,11 +36,11 @@ _ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _ERASE = "\r\x1b[K"
 
 _displayed: list[str] = []
-"""The id of the output of a notebook that is written over, if there is one."""
+"""The id of the notebook output that is overwritten, if there is one."""
 
 
 def is_watched() -> bool:
-    """Return whether somebody sees the line; a daemon may have no standard error at all, or a closed one."""
+    """Return whether the line is visible to a person; a daemon may have no standard error at all, or a closed one."""
     return _is_notebook() or (sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty())
 
 
@@ -62,7 +62,7 @@ def room() -> int:
 
 
 def leave(text: str) -> None:
-    """Write the line for the last time: what comes next stands below it."""
+    """Write the line for the last time: the next output goes below it."""
     if _is_notebook():
         _display(text)
         _displayed.clear()
@@ -79,7 +79,7 @@ def clear() -> None:
 
 
 def note(text: str) -> None:
-    """Write something that stays, above the line."""
+    """Write a text that stays, above the line."""
     _print(f"{printable(text)}\n" if _is_notebook() else f"{_ERASE}{printable(text)}\n")
 
 
@@ -111,7 +111,7 @@ def _fitted(text: str) -> str:
 
 
 def _is_notebook() -> bool:
-    """Return whether standard error is a notebook's, which has no cursor that could be moved."""
+    """Return whether standard error is a notebook's, which has no movable cursor."""
     return type(sys.stderr).__module__.startswith("ipykernel.")
 
 
@@ -129,6 +129,6 @@ def _print(text: str) -> None:
     try:
         print(text, end="", file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
     except (OSError, ValueError) as error:
-        # A terminal that is gone meanwhile is no reason to end what is under way.
+        # A terminal that has gone away must not end the running operation.
         if from_signal_handler(error):
             raise

@@ -1,4 +1,4 @@
-"""A port of this computer behind which the screen of a machine is, for the VNC clients that people have."""
+"""A local port that connects ordinary VNC clients to the screen of a machine."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RETRY_SECONDS = 0.1
 
 
 class VncPort:
-    """A port on 127.0.0.1 that leads to a machine's screen until it is closed; whoever is on this computer may connect.
+    """A port on 127.0.0.1 that leads to a machine's screen until it is closed; everybody on this computer can connect.
 
-    Each connection gets one of its own to the machine. It is a context manager.
+    Each client gets its own connection to the machine. It is a context manager.
     """
 
     def __init__(self, connect: Callable[[], VncStream], name: str, port: int = 0) -> None:
         if not 0 <= arguments.integers(port=port)["port"] < 2**16:
-            raise InputError(f"port must be a number from 0, which is any free one, to 65535, got {port}")
+            raise InputError(f"port must be a number from 0 (any free port) to 65535, got {port}")
         self._connect, self._name = connect, name
         self._lock = Lock()
         self._open: set[socket.socket] = set()
@@ -45,7 +45,7 @@ class VncPort:
 
     @property
     def address(self) -> str:
-        """What VNC clients are given: ``127.0.0.1::5901``, with the two colons that most of them have for ports."""
+        """The address for VNC clients: ``127.0.0.1::5901``; most of them expect two colons before a port."""
         return f"{HOST}::{self.port}"
 
     @property

@@ -25,26 +25,26 @@ BAR_WIDTH = 20
 """Characters of the bar on the terminal."""
 
 REDRAW_SECONDS = 1.0
-"""Seconds after which a line that somebody looks at is written again."""
+"""Seconds after which a line on a terminal is written again."""
 
 
 class Waitable(Protocol):
-    """What a wait asks of the thing that is waited for."""
+    """What a wait needs from the thing that it waits for."""
 
     @property
     def datacenter(self) -> DataCenter:
-        """The data centre, which has the clock and the default of ``progress``."""
+        """The data centre, with the clock and the default of ``progress``."""
 
     @property
     def state(self) -> str:
-        """The state in which it was last seen."""
+        """Its state, as last seen."""
 
     @property
     def label(self) -> str:
-        """The few words that a line of progress begins with."""
+        """The few words at the beginning of a progress line."""
 
     def describe(self) -> str:
-        """Return the words that an error begins with."""
+        """Return the words at the beginning of an error."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Progress:
     timeout: float | None
     done: bool
     share: float | None = None
-    """The share of what is waited for that has come, where that is known; the bar shows it, and else that of the time."""
+    """The finished share, if it is known; the bar shows it, or else the share of the time that has passed."""
 
     def __str__(self) -> str:
         if self.done:
@@ -78,11 +78,11 @@ class Progress:
 Reporter = Callable[[Progress], None]
 
 Reporting: TypeAlias = Reporter | bool | None
-"""What ``progress`` may be: your own function, whether to show a line on the terminal, or None for the default."""
+"""Values of ``progress``: your own function, True or False for a line on the terminal, or None for the default."""
 
 
 def reporter(progress: Reporting) -> Reporter | None:
-    """Return what to call after every check: your own function, or for True a line where somebody looks."""
+    """Return the function to call after every check: your own one, or for True one that writes a line on a terminal."""
     if callable(progress):
         return harmless(progress)
     return _line if progress and status_line.is_watched() else None
@@ -120,7 +120,7 @@ def _place(error: Exception) -> str:
 
 
 class Announcer:
-    """What a wait tells whoever asked for its progress."""
+    """Reports the progress of one wait."""
 
     def __init__(self, resource: Waitable, timeout: float | None, progress: Reporting, clock: Clock) -> None:
         """Begin to count the time."""
@@ -130,11 +130,11 @@ class Announcer:
 
     @property
     def draws_a_line(self) -> bool:
-        """Whether somebody looks at a line of ours."""
+        """Whether the progress is a line on a terminal."""
         return self._report is _line
 
     def announce(self, done: bool, trouble: str = "") -> None:
-        """Report a check, with the trouble that it had."""
+        """Report a check, and its failure if it failed."""
         if self._report:
             elapsed = self._clock.monotonic() - self._started
             state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
@@ -142,7 +142,7 @@ class Announcer:
             self._report(Progress(self._resource.label, state, elapsed, self._timeout, done, share))
 
     def sleep(self, seconds: float, failure: Exception | None) -> None:
-        """Sleep between two checks; a line that somebody looks at goes on meanwhile, and says why after a failure."""
+        """Sleep between two checks; a line on a terminal is updated meanwhile, and after a failure it says why."""
         trouble = "" if failure is None else f"last check failed: {type(failure).__name__}"
         while self.draws_a_line and seconds > REDRAW_SECONDS:
             self._clock.sleep(REDRAW_SECONDS)
