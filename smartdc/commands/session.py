@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import code
+import codeop
 import inspect
 import re
 import sys
@@ -26,8 +27,12 @@ from smartdc.errors import SmartDCError
 
 __all__ = ["console_hooks", "load_ipython_extension", "suggestion", "without_our_frames"]
 
+CONSOLE = {code.__file__, codeop.__file__}
+"""The files of Python's own console; a mistake in what was typed is found by the second one, which is no help."""
+
 PACKAGE = str(Path(__file__).parents[1])
 
+_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
 _UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -70,8 +75,8 @@ def _rich() -> Any:
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error as Python does, but for our frames and what a mistyped name may have meant."""
-    if trace is not None and trace.tb_frame.f_code.co_filename == code.__file__:
-        trace = trace.tb_next  # the console itself
+    while trace is not None and trace.tb_frame.f_code.co_filename in CONSOLE:
+        trace = trace.tb_next
     with _bared(error):
         lines = traceback.format_exception(kind, error, without_our_frames(error, trace))
     text = "".join(lines)
@@ -136,12 +141,14 @@ def _bared(error: BaseException) -> Iterator[None]:
 
 
 def suggestion(error: BaseException) -> str | None:
-    """Return the name that a mistyped attribute or argument is close to."""
+    """Return the name that a mistyped attribute or argument is close to, or what to type in place of ``dc?``."""
     mistyped, names = "", list[str]()
     if isinstance(error, AttributeError) and error.name and error.obj is not None:
         mistyped, names = error.name, [name for name in dir(error.obj) if not name.startswith("_")]
     elif isinstance(error, TypeError) and (found := _UNEXPECTED.fullmatch(str(error))):
         method = getattr(getattr(smartdc, found[1], None), found[2], None)
         mistyped, names = found[3], list(inspect.signature(method).parameters) if method else []
+    elif isinstance(error, SyntaxError) and (asked := _QUESTION.fullmatch(error.text or "")):
+        return f"help({asked[1]})"  # IPython has the question mark
     close = get_close_matches(mistyped, names, 1)
     return close[0] if close else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +17,7 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from smartdc import DataCenter, Machine, SmartDCError
-from smartdc.commands import line_editing, session
+from smartdc.commands import line_editing, session, shell
 from smartdc.commands.line_editing import Completer, History, history_file
 
 PLAIN_SHELL = """
@@ -66,6 +68,40 @@ def test_an_error_of_ours_shows_no_frames_of_ours(
         assert str(error) in err
 
 
+@pytest.mark.parametrize("typed", ["print m", "machine.stop(1))", "dc?"])
+def test_a_mistyped_line_shows_nothing_but_that_line(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not the frames of Python's own console that compile it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n\n"))
+    shell.interact_in_console("", {})
+
+    error = capsys.readouterr().err.strip()
+    assert error.startswith('File "<console>", line 1\n')
+    assert error.count("File") == 1
+    assert "SyntaxError: " in error
+    assert ("Did you mean: 'help(dc)'?" in error) is (typed == "dc?")
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "exit()"])
+def test_exit_leaves(word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also without parentheses, as in newer Pythons."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{word}\nprint('still', 'here')\n"))
+    with pytest.raises(SystemExit) as end:
+        shell.interact_in_console("", {})
+
+    assert end.value.code is None
+    assert "still here" not in capsys.readouterr().out
+
+
+def test_exit_may_be_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was given another value is shown, as any other name."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("exit = 'east'\nexit\n"))
+    shell.interact_in_console("", {})
+
+    assert "'east'" in capsys.readouterr().out
+
+
 def test_a_mistake_of_ours_shows_all_frames(capsys: pytest.CaptureFixture[str]) -> None:
     """What explains nothing is shown whole, to be reported."""
     error = failure(lambda: History(None))  # type: ignore[arg-type]
@@ -112,6 +148,28 @@ def test_keys_with_hyphens_are_completed_in_part() -> None:
     assert Completer({"data": {"user-data": 1}}).keys('data["user-da', "da") == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("line", "matches"),
+    [
+        ("machine.create_snapshot(", ["name=", "wait=", "timeout="]),
+        ("machine.create_snapshot('fresh', wa", ["wait="]),
+        ("print(machine.create_snapshot(name='x', ", ["wait=", "timeout="]),
+        ("box.machine.poll_until(sta", ["state="]),
+        ("machine.create_snapshot(name=", []),
+        ("machine.create_snapshot('", []),
+        ("machine.create_snapshot(['fresh', ", []),
+        ("machine.create_snapshot()", []),
+        ("machine.xyzzy(", []),
+        ("machine.primary_ip(", []),
+        ("print(", []),
+    ],
+)
+def test_names_of_arguments_are_completed(completer: Completer, line: str, matches: list[str]) -> None:
+    """Within a call of what is known come the arguments that are not given yet, and nothing anywhere else."""
+    found = completer.arguments(line, re.split(r"\W", line)[-1])
+    assert [name for name in found if name in {"name=", "wait=", "timeout=", "state="}] == matches
+
+
 def test_ipython_completes_keys(machine: Machine) -> None:
     """It asks the machine."""
     assert machine._ipython_key_completions_() == list(machine)
@@ -151,6 +209,8 @@ def test_a_terminal_session(tmp_path: Path) -> None:
         answers("machine = dc.machine('machine-1')\n", ">>> ")
         answers('machine["primaryI\t', 'primaryIp"')
         answers("]\n", r"'198\.18\.\d+\.\d+'", ">>> ")
+        answers("dc.create_machine(pack\t", "package=")
+        answers("None\x15", "")
         answers("machine.resiz\n", r'File "<console>", line 1', "Did you mean: 'resize'", ">>> ")
         answers(
             "machine.stop(); machine.poll_until('stopped', 0.3)\n", r"machine-1 stopping \[", "stopped after", ">>> "

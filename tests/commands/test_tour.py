@@ -240,7 +240,7 @@ def test_step_by_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 def test_a_step_offers_a_shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """It has the names of the tour, leaving it leads back, and it may be opened again."""
-    type_in(monkeypatch, "s", "print('operations', cloud.trace.operations())", "exit()", "", "s", "print(dc)", "quit()")
+    type_in(monkeypatch, "s", "print('operations', cloud.trace.operations())", "exit", "", "s", "print(dc)", "quit()")
 
     assert tour.main(["--step"], SHORT, VirtualClock()) == 0
     out = capsys.readouterr().out
