@@ -282,9 +282,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings from which no
         `DataCenter` can be made.
         """
-        explanation = examine(self)
-        print(explanation)  # noqa: T201 (that is what it is for)
-        return explanation
+        return examine(self, partial(print, flush=True))
 
     def unsigned(self) -> Session:
         """Return a session to the same place that signs nothing, for what needs no credentials."""

@@ -10,7 +10,9 @@ import argparse
 import code
 import importlib
 import platform
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -59,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
             names["dc"] = DataCenter(profile=chosen.profile, progress=True)
     except ConfigError as error:
         emulated = command_line("shell", "--emulator")
-        print(f"smartdc: {error}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
+        why = "\n".join(textwrap.wrap(f"smartdc: {error}", min(100, shutil.get_terminal_size().columns)))
+        print(f"{why}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
         return 2
     with names["dc"]:
         interact(banner(names), names)

@@ -127,6 +127,8 @@ class HasSSH(Resource):
     ) -> list[str]:
         """Return the words of the ssh command line that logs in to the machine, or runs a command there.
 
+        ``shlex.join`` makes of them a line that can be pasted into a terminal.
+
         It is made by the rules of ``triton ssh``. The address is the primary one, or that of the tag
         ``tritoncli.ssh.ip``; the port is 22, or that of ``tritoncli.ssh.port``; the user is `user`, or the one that
         the tag ``default_user`` of the image names, or root. The tag ``tritoncli.ssh.proxy`` names a machine to

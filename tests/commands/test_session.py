@@ -205,7 +205,7 @@ def test_a_terminal_session(tmp_path: Path) -> None:
         answers("", ">>> ")
         answers("from smartdc.emulator import AfterReads; cloud.transitions.policy = AfterReads(2)\n", ">>> ")
         answers("_ = cloud.populate(60)\n", ">>> ")
-        answers("dc.machines()\n", r"name +state +address +package +image +age +id *\r\n", "machine-59", ">>> ")
+        answers("dc.machines()\n", r"name +state +primary_ip +package +image +age +id *\r\n", "machine-59", ">>> ")
         answers("machine = dc.machine('machine-1')\n", ">>> ")
         answers('machine["primaryI\t', 'primaryIp"')
         answers("]\n", r"'198\.18\.\d+\.\d+'", ">>> ")
@@ -235,7 +235,7 @@ def test_a_session_of_ipython(tmp_path: Path) -> None:
     )
     out = ended.stdout
 
-    assert "name       state    address     package   image     age  id\nmachine-0  running" in out
+    assert "name       state    primary_ip  package   image     age  id\nmachine-0  running" in out
     assert "Did you mean: 'machines'?" in out
     assert "no machine named 'nope'" in out
     assert "DataCenter.machines() got an unexpected keyword argument 'nam'. Did you mean 'name'?" in out
