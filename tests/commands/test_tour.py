@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from kits.tour_svg import PICTURE, picture
+from smartdc import DataCenter
 from smartdc.commands import tour
 from smartdc.commands.tour import FastClock, Screen, TourStopped, play
-from smartdc.emulator import VirtualClock
+from smartdc.emulator import Emulator, VirtualClock
 
 
 class Terminal(io.StringIO):
@@ -268,3 +270,9 @@ def test_it_may_end_in_a_shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     assert tour.main(["--shell"], SHORT, VirtualClock()) == 0
     assert "2 pong\n" in capsys.readouterr().out
+
+
+def test_every_name_is_explained_before_it_is_used(cloud: Emulator, dc: DataCenter, tmp_path: Path) -> None:
+    """What the tour does not make before the reader's eyes, it says in a sentence."""
+    for name in {*tour._names(cloud, dc, tmp_path)} - {"cloud", "dc"}:
+        assert tour.TOUR.index(f"\n{name} is ") < tour.TOUR.index(f"{name})")
