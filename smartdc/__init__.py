@@ -4,10 +4,10 @@ Begin with a `DataCenter`::
 
     from smartdc import DataCenter
 
-    dc = DataCenter()  # the environment says where, who and with which key
+    dc = DataCenter()  # URL, account and key come from the environment
     machine = dc.create_machine(name="web-1", image=..., package=..., wait=True)
 
-A name is loaded when it is first asked for, so that ``import smartdc`` costs next to nothing. Type checkers read
+Each name is loaded at its first use, so that ``import smartdc`` costs almost nothing. Type checkers read
 ``__init__.pyi``, which lists the same names.
 """
 
@@ -31,12 +31,12 @@ _NAMES_BY_MODULE = {
         "ServerError ServiceUnavailable SmartDCError TLSError Throttled TokenUsed TransportError "
         "ValidationFailed WaitError WaitFailed WaitTimeout"
     ).split(),
+    "fleet.cloud_fleet": ("CloudFleet",),
     "fleet.fleet": ("Fleet",),
     "fleet.journal": ("JournalFinished",),
     "fleet.progress": ("FleetProgress",),
     "fleet.report": ("FleetFailed", "OutcomeUnknown", "Report"),
     "fleet.ssh": ("SSHOutput", "SSHOutputs"),
-    "fleet.together": ("CloudFleet",),
     "fleet.wait": ("Waited",),
     "http.retry": ("Retry",),
     "machine.audit": ("AuditEntry",),

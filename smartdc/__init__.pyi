@@ -55,6 +55,7 @@ from smartdc.errors import ValidationFailed as ValidationFailed
 from smartdc.errors import WaitError as WaitError
 from smartdc.errors import WaitFailed as WaitFailed
 from smartdc.errors import WaitTimeout as WaitTimeout
+from smartdc.fleet.cloud_fleet import CloudFleet as CloudFleet
 from smartdc.fleet.fleet import Fleet as Fleet
 from smartdc.fleet.journal import JournalFinished as JournalFinished
 from smartdc.fleet.progress import FleetProgress as FleetProgress
@@ -63,7 +64,6 @@ from smartdc.fleet.report import OutcomeUnknown as OutcomeUnknown
 from smartdc.fleet.report import Report as Report
 from smartdc.fleet.ssh import SSHOutput as SSHOutput
 from smartdc.fleet.ssh import SSHOutputs as SSHOutputs
-from smartdc.fleet.together import CloudFleet as CloudFleet
 from smartdc.fleet.wait import Waited as Waited
 from smartdc.http.retry import Retry as Retry
 from smartdc.machine.audit import AuditEntry as AuditEntry

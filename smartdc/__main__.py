@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,17 +15,20 @@ from smartdc.commands import COMMANDS, command_line, python
 
 __all__ = ["COMMANDS", "main", "run"]
 
+CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+"""How the system says that an output takes no more."""
+
 HELP = """smartdc {version}: Python client for CloudAPI, the API of Triton DataCenter
 
 usage: {usage}
 
-    tour              play a machine's whole life in an emulated data centre
+    tour              show a machine's whole life in an emulated data centre
     shell             open a Python session with your data centre
     shell --emulator  the same with an emulated data centre
     doctor            find out why requests are not accepted, and how to fix it
     emulator          serve an emulated data centre to other programs
     inventory         write the machines as an inventory for Ansible or ssh
-    completion        write what makes your shell complete these commands
+    completion        write a script that completes these commands in your shell
     --version         print the version
 
 An emulated data centre is a program on this computer: it needs no account,
@@ -30,7 +36,7 @@ sends nothing over the network and costs nothing. COMMAND --help says more."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names with the other arguments, and return the exit status."""
+    """Run the command named by the first argument, with the other arguments, and return the exit status."""
     name, *others = arguments or ["--help"]
     if name in {"--help", "-h", "--version"}:
         _say(f"smartdc {__version__}" if name == "--version" else _help())
@@ -47,18 +53,41 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run() -> int:
-    """Run the command line; an interrupt or a closed pipe ends it without a traceback."""
+    """Run the command line; an interrupt, a closed pipe or a full disk ends it without a traceback."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
     try:
-        status = main(sys.argv[1:])
-        if sys.stdout:  # there is none where it was closed by whoever started this
+        try:
+            return main(sys.argv[1:])
+        finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Python would flush, and fail, once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 141
-    return status
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        _forget_output()
+        _fail(f"cannot write to standard output: {error.strerror}")
+        return 1
+
+
+class _Closed(io.StringIO):
+    """What stands for a standard output that was closed by whoever started this; to write there is found out at the end."""
+
+    def flush(self) -> None:
+        if self.getvalue():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def _forget_output() -> None:
+    """Let Python's last flush succeed, which would fail as the one before it did."""
+    if isinstance(sys.stdout, _Closed):
+        sys.stdout = io.StringIO()
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:
@@ -70,7 +99,9 @@ def _say(text: str) -> None:
 
 
 def _fail(text: str) -> int:
-    print(f"smartdc: {text}", file=sys.stderr)  # noqa: T201 (a command prints)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"smartdc: {text}", file=sys.stderr)  # noqa: T201 (a command prints)
     return 2
 
 

@@ -1,7 +1,6 @@
 """`Cloud`: several data centres as one, asked at the same time.
 
-A data centre that does not answer is no reason to know nothing of the others, and none to forget about it either: a
-list has the entries of those that answered, and keeps the errors of the others.
+If a data centre does not answer, the lists still have the resources of the others, and keep the error of that one.
 """
 
 from __future__ import annotations
@@ -17,37 +16,48 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 from smartdc.auth.profile import HOW_TO, profiles
 from smartdc.core.cells import Columns, cell
 from smartdc.core.display import one_line
+from smartdc.core.listing import ResourceList
 from smartdc.core.resource import Resource
-from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
+from smartdc.core.shown import Table
 from smartdc.datacenter import DataCenter
 from smartdc.errors import ConfigError, InputError, SmartDCError
-from smartdc.fleet.together import CloudFleet
+from smartdc.fleet.cloud_fleet import CloudFleet
 from smartdc.http.deadline import Deadline, ending_by
 
 __all__ = ["Cloud", "CloudList"]
 
 log = logging.getLogger(__name__)
 
+MADE_OF = "a Cloud is made of DataCenter objects by name"
+
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
 P = ParamSpec("P")
 
 
-class CloudList(ShownAsTable, list[R], Generic[R]):
-    """The resources of several data centres: those of the first, of the second and so on.
+class CloudList(ResourceList[R], Generic[R]):
+    """The resources of several data centres: those of the first, then those of the second and so on.
 
-    Its table says where each of them is, and which data centres are missing.
+    Its table shows the data centre of each resource, and which data centres are missing; so do the tables of its
+    slices and sums.
 
-    Public images and packages have the same UUID in every data centre, and are equal then: tell them apart by the key
-    that `by_key` has.
+    A public image or package has the same UUID in every data centre, so its copies are equal: tell them apart by the
+    keys of `by_key`.
     """
 
     def __init__(self, found: Mapping[str, list[R]], errors: Mapping[str, SmartDCError]) -> None:
         super().__init__(resource for resources in found.values() for resource in resources)
-        self.by_datacenter = dict(found)
-        """The list of each data centre that answered, by its name."""
+        self._homes = [(name, resources[0].datacenter if resources else None) for name, resources in found.items()]
         self.errors = dict(errors)
         """The error of each data centre that did not answer, by its name."""
+
+    @property
+    def by_datacenter(self) -> dict[str, list[R]]:
+        """The list of each data centre that answered, by its name."""
+        found: dict[str, list[R]] = {name: ResourceList() for name, _ in self._homes}
+        for name, resource in zip(self._names(), self, strict=True):
+            found.setdefault(name, ResourceList()).append(resource)
+        return found
 
     @property
     def complete(self) -> bool:
@@ -56,36 +66,56 @@ class CloudList(ShownAsTable, list[R], Generic[R]):
 
     @property
     def by_key(self) -> dict[tuple[str, str], R]:
-        """The resources by their data centre's name and their id, or their name where they have no id."""
+        """The resources by their data centre's name and their id, or their name if they have no id."""
         return {
-            (name, str(resource[resource.id_key])): resource
-            for name, resources in self.by_datacenter.items()
-            for resource in resources
+            (name, str(resource[resource.id_key])): resource for name, resource in zip(self._names(), self, strict=True)
         }
 
-    def __repr__(self) -> str:
-        """Show the table in the console, and a list anywhere else."""
-        return self.as_text() if is_typed_at_a_prompt(1) and self._table() else super().__repr__()
+    def __add__(self, other: list[Any]) -> Any:
+        if not isinstance(other, list):
+            return NotImplemented
+        total = self.copy()
+        total += other
+        return total
 
-    _repr_pretty_ = ShownAsTable._repr_pretty_
+    def __iadd__(self, other: Iterable[R]) -> Self:  # type: ignore[misc, override]  # as typeshed's list has it
+        self.extend(other)
+        return self
+
+    def extend(self, resources: Iterable[R]) -> None:
+        """Add resources at the end; those of another such list bring along where they are, and what is missing there."""
+        super().extend(resources)
+        if isinstance(resources, CloudList):
+            self._homes += resources._homes  # noqa: SLF001 (of the same class)
+            self.errors |= resources.errors
+
+    def _like(self, things: list[R]) -> Self:
+        made = type(self)({}, self.errors)
+        made._homes = list(self._homes)  # noqa: SLF001 (of the same class)
+        made.extend(things)
+        return made
+
+    def _names(self) -> list[str]:
+        """Return the name of the data centre of each resource; nobody knows that of one that was put in by hand."""
+        names = {id(datacenter): name for name, datacenter in self._homes}
+        return [names.get(id(getattr(resource, "datacenter", None)), "?") for resource in self]
 
     def _table(self) -> Table | None:
         """Return the table of all lists, and a row for each data centre that did not answer."""
         columns: Columns = getattr(self[0], "columns", {}) if self else {"error": ""}
 
-        def rows(most: int) -> Iterator[list[str]]:
+        def rows(_: int) -> Iterator[list[str]]:
             for name, error in self.errors.items():
                 yield [name, f"no answer: {one_line(error)}", *[""] * (len(columns) - 1)]
-            for name, resources in self.by_datacenter.items():
-                for resource in resources[:most]:
-                    yield [name, *(cell(resource, column) for column in columns.values())]
+            for name, resource in zip(self._names(), self, strict=True):
+                yield [name, *(cell(resource, column) for column in columns.values())]
 
         total = len(self) + len(self.errors)
         return Table(["data centre", *columns], lambda most: islice(rows(most), most), total) if total else None
 
 
 def _everywhere(method: Callable[Concatenate[DataCenter, P], list[R]]) -> Callable[Concatenate[Cloud, P], CloudList[R]]:
-    """Make the method of a data centre that lists something one of `Cloud`, with the same parameters."""
+    """Turn a listing method of `DataCenter` into one of `Cloud`, with the same parameters."""
 
     @functools.wraps(method)
     def listing(self: Cloud, /, *args: P.args, **kwargs: P.kwargs) -> CloudList[R]:
@@ -98,29 +128,33 @@ def _everywhere(method: Callable[Concatenate[DataCenter, P], list[R]]) -> Callab
 class Cloud(Mapping[str, DataCenter]):
     """Several data centres as one: a mapping from their names to `DataCenter` objects, with their listings.
 
-    Each listing takes the parameters of the data centre's method of that name. All data centres are asked at the same
-    time, each for at most the seconds of its own ``timeout``. If one does not answer, a WARNING is logged, and the
-    list has its error in ``errors``; if none answers, the error of the first is raised.
+    Each listing takes the same parameters as the method of `DataCenter`. All data centres are asked at the same time,
+    each within its own ``timeout``. If one does not answer, a WARNING is logged, and the list has its error in
+    ``errors``; if none answers, the error of the first one is raised.
 
     Args:
-        datacenters: the data centres by the names that you give them.
+        datacenters: the data centres by names of your choice.
     """
 
     def __init__(self, datacenters: Mapping[str, DataCenter]) -> None:
+        if not isinstance(datacenters, Mapping):
+            raise InputError(f"{MADE_OF}, got {type(datacenters).__name__}")
         self._datacenters = dict(datacenters)
         if not self._datacenters:
             raise InputError("a Cloud needs at least one data centre")
         if strange := [each for each in self._datacenters.values() if not isinstance(each, DataCenter)]:
-            raise InputError(f"a Cloud is made of DataCenter objects by name, got {type(strange[0]).__name__}")
+            raise InputError(f"{MADE_OF}, got {type(strange[0]).__name__}")
+        if unnamed := [name for name in self._datacenters if not isinstance(name, str)]:
+            raise InputError(f"{MADE_OF}, but a name is a string, not {type(unnamed[0]).__name__}")
 
     @classmethod
     def from_profiles(cls, names: Iterable[str] | None = None, **settings: Any) -> Self:
-        """Make a cloud of the profiles of the ``triton`` command, and of the environment where it is set (``env``).
+        """Make a cloud of the profiles of the ``triton`` command, and of the environment variables if they are set (``env``).
 
-        Profiles of the same account in the same data centre count once, under the name of the first.
+        Profiles of the same account in the same data centre count once, under the name of the first one.
 
         Args:
-            names: take only these profiles.
+            names: use only these profiles.
             settings: further settings of every `DataCenter`, such as ``timeout``.
         """
         chosen = [profile.name for profile in profiles()] if names is None else list(names)
@@ -156,19 +190,19 @@ class Cloud(Mapping[str, DataCenter]):
     policies = _everywhere(DataCenter.policies)
 
     def fleet(self, *, partial: bool = False, everything: bool = False, **filters: Any) -> CloudFleet:
-        """Select machines in all data centres, to do something with all of them; nothing is sent before that.
+        """Select machines in all data centres, for a later action on all of them; this sends no request yet.
 
-        `everything` and the filters are those of `DataCenter.fleet`. Where a data centre does not answer, nothing is
-        done anywhere, unless `partial` says that those that answer are enough.
+        `everything` and the filters are those of `DataCenter.fleet`. If a data centre does not answer, no machine is
+        changed anywhere; with `partial`, the action goes on in the data centres that answer.
         """
         fleets = {name: dc.fleet(everything=everything, **filters) for name, dc in self.items()}
         return CloudFleet(fleets, lambda: self.machines(**filters), partial=partial)
 
     def ask(self, function: Callable[[DataCenter], T]) -> tuple[dict[str, T], dict[str, SmartDCError]]:
-        """Call a function with every data centre, at the same time; return what it returned, and the errors, by name.
+        """Call a function with every data centre, at the same time; return its results and the errors, by name.
 
-        It takes as long as the slowest data centre, and no longer than the ``timeout`` of the one that hangs. Only a
-        `SmartDCError` counts as no answer; any other exception is raised, and so is an `InputError`, which is the caller's.
+        It takes as long as the slowest data centre; one that hangs ends at its ``timeout``. Only a `SmartDCError` counts
+        as "no answer"; any other exception is raised, and so is an `InputError`, which is the caller's mistake.
         """
         values: dict[str, T] = {}
         raised: dict[str, BaseException] = {}
@@ -179,7 +213,7 @@ class Cloud(Mapping[str, DataCenter]):
             except BaseException as error:  # noqa: BLE001 (raised in the thread that asked)
                 raised[name] = error
 
-        # Threads that an interrupt leaves behind end by their deadlines, and do not keep the process alive.
+        # After an interrupt, the other threads end by their deadlines; they do not keep the process alive.
         threads = [
             Thread(target=copy_context().run, args=(run, name, dc), name=f"smartdc-{name}", daemon=True)
             for name, dc in self._datacenters.items()
@@ -191,7 +225,7 @@ class Cloud(Mapping[str, DataCenter]):
         return {name: values[name] for name in self if name in values}, self._errors(raised)
 
     def _errors(self, raised: Mapping[str, BaseException]) -> dict[str, SmartDCError]:
-        """Return the errors in the order of the data centres; raise one where nobody answered or the function is to blame."""
+        """Return the errors in the order of the data centres; raise one if none answered, or if the function is to blame."""
         errors: dict[str, SmartDCError] = {}
         for name in self:
             error = raised.get(name)

@@ -51,39 +51,39 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
-    Nothing is sent and no key is read until a method asks for something. Threads may share a data centre. A pickled
-    one carries no key: it finds it again where it is unpickled. One whose key was given as text, or that has a clock,
-    adapter or foreign auth, refuses to be pickled; copies have all that.
+    No request is sent and no key is read before a method needs it. Threads may share a `DataCenter`. A pickled one
+    contains no key; it finds its key again after unpickling. One whose key was given as text, or that has a `clock`,
+    an `adapter` or an `auth`, refuses to be pickled; it can be copied.
 
     Args:
         location: a URL, a host, or a name in `known_locations`; None takes the profile's.
         key_id: ``/account/keys/name``, or the name, MD5 or SHA256 fingerprint of a key.
         secret: the private key: a path, its text, or any `Signer`; None looks in the ssh-agent and in ``~/.ssh``.
         headers: sent with every request.
-        login: the account to act on; it is the caller's own by default.
+        login: the account to act on; by default the caller's own.
         known_locations: names for URLs.
-        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given.
-        verify: whether to check the server's certificate, or the path of the CA bundle to check it against.
+        allow_agent: whether to ask the ssh-agent; None asks it if no `secret` is given.
+        verify: whether to check the server's certificate, or the path of a CA bundle for the check.
         verbose: print a line on stderr for each request.
-        profile: the name of a profile of the ``triton`` command, or ``env``; None takes the environment where it
-            has a URL, or else the command's current profile.
-        user: the sub-user whose key it is.
-        roles: the roles to take on, where they are not the default ones.
-        passphrase: decrypts the key: a string, or a function of the key's name.
-        timeout: the most seconds that a call may take, retries included; None for ever.
-        api_version: the range of CloudAPI versions to ask for.
+        profile: the name of a profile of the ``triton`` command, or ``env``; None takes the environment if it has a
+            URL, or else the command's current profile.
+        user: the sub-user that owns the key.
+        roles: the roles to be active, instead of the default ones.
+        passphrase: decrypts the key: a string, or a function that gets the key's name.
+        timeout: the maximum time of a call in seconds, including retries; None for no limit.
+        api_version: the range of CloudAPI versions to accept.
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
-        settle: seconds for which a machine is looked for when the answer to its create was lost.
-        clock: where the time is read, and which sleeps.
-        rng: spreads retries.
+        settle: the seconds for which the library looks for a machine after the answer to its create was lost.
+        clock: tells the time, and sleeps.
+        rng: the random numbers that spread retries.
         retry: how often failed calls are sent again; `Retry`.
         adapter: a `requests` adapter that carries the calls.
-        pool_size: the most connections, and so the most requests at the same time.
+        pool_size: the maximum number of connections, and so of requests at the same time.
 
-    Settings may be changed later, and count from the next call on: ``dc.timeout = 5``. What the client has learnt
-    stays, and so do its connections, except where `verify` is changed.
+    You can change settings later; a change applies from the next call on: ``dc.timeout = 5``. The client keeps what it
+    has learnt, and its connections; only a change of `verify` closes them.
     """
 
     API_VERSION = "~9||~8"
@@ -168,9 +168,9 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     def authenticate(
         self, key_id: str | None = None, secret: KeySource | Signer | None = None, allow_agent: bool | None = None
     ) -> None:
-        """Sign with another key from now on; what is not given is taken from the profile, as at the beginning.
+        """Sign with another key from now on; arguments that are not given come from the profile, as at the beginning.
 
-        Without arguments nothing changes where there is a key already.
+        Without arguments, a key that was already found stays.
         """
         if self.auth is not None and not encoding.given(key_id=key_id, secret=secret, allow_agent=allow_agent):
             return
@@ -188,7 +188,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
     @property
     def settings(self) -> Settings:
-        """The current settings, which can be replaced; place, adapter and pool belong to a data centre for its whole life."""
+        """The current settings, which can be replaced; location, adapter and pool are no part of them, and stay."""
         return self.session.settings
 
     @settings.setter
@@ -197,7 +197,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
     @property
     def headers(self) -> Headers:
-        """What is sent with every request; one that is put into them counts too."""
+        """The headers that are sent with every request; you can add to them."""
         return self.session.headers
 
     @headers.setter
@@ -209,7 +209,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
     @property
     def location(self) -> str:
-        """The URL, host or name that `base_url` was resolved from; another one makes new connections, to there."""
+        """The URL, host or name that `base_url` was resolved from; a new value makes new connections, to the new place."""
         return self.settings.location
 
     @location.setter
@@ -239,7 +239,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
     @property
     def account_url(self) -> str:
-        """The URL of the account, with ``my`` resolved to its login where that is known."""
+        """The URL of the account, with ``my`` replaced by the account's login if that is known."""
         account = getattr(self.auth, "account", None) if self.login == "my" else self.login
         return self.base_url + encoding.segments(account or self.login)
 
@@ -259,13 +259,14 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
         Args:
             method: the HTTP verb.
-            path: what follows the account in the URL, such as ``machines``, with or without a slash in front; '' is the
-                account itself.
+            path: the part of the URL after the account, such as ``machines``, with or without a slash in front; '' is
+                the account itself.
             headers: sent in this request only.
             data: the body: anything that can be encoded as JSON; at most 100,000 bytes.
             params: the query; None is left out, True and False become ``true`` and ``false``.
-            timeout: the most seconds that the call may take, retries included.
-            repeatable: whether a POST may be sent again when its outcome is unknown, since twice is the same as once.
+            timeout: the maximum time of the call in seconds, including retries.
+            repeatable: whether a POST may be sent again when its outcome is unknown, because sending it twice has the
+                same effect as sending it once.
         """
         below = encoding.checked_path(path)
         settings = self.settings
@@ -277,15 +278,15 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
     @operation("Ping", "GetAccount")
     def explain_auth(self) -> Explanation:
-        """Print and return how this data centre is reached and signed for, and what to do where that fails.
+        """Print and return how requests are sent and signed, and what to do if that fails.
 
-        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings from which no
-        `DataCenter` can be made.
+        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings with which creating a
+        `DataCenter` fails.
         """
         return examine(self, partial(print, flush=True))
 
     def unsigned(self) -> Session:
-        """Return a session to the same place that signs nothing, for what needs no credentials."""
+        """Return a session to the same place that does not sign, for requests without credentials."""
         return Session(replace(self.settings, auth=None, headers=Headers(self.headers)))
 
     @checked
@@ -298,8 +299,8 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     ) -> str:
         """Return a URL with which anybody may call `method` on `path` for `expires` seconds, or until a datetime.
 
-        Nothing is sent. The signature covers the method (or methods), the host, the path and the query, to which this
-        data centre's roles belong.
+        No request is sent. The signature covers the method (or methods), the host, the path and the query, which
+        includes the active roles.
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
@@ -323,20 +324,20 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     def datacenter(self, name: str) -> Self:
         """Return another data centre of the cloud, by name, host or URL, with this one's identity and settings.
 
-        The URL of a name that is not among `known_locations` is asked for: ``GetDatacenter``.
+        If `known_locations` lacks the name, CloudAPI is asked for its URL: ``GetDatacenter``.
         """
         if name not in self.known_locations and not {".", ":"} & set(name):
             self.known_locations[name] = self._where(name)
         return self._with(self.settings.elsewhere(name, base_url(name, self.known_locations)), self._added())
 
     def _with(self, settings: Settings, added: Mapping[str, Any]) -> Self:
-        """Return another one of the same class: a subclass may want other arguments, and nothing is left to find out."""
+        """Return another one of the same class, without `__init__`: a subclass may have other arguments there."""
         other = type(self).__new__(type(self))
         other.__setstate__({**added, "settings": settings})
         return other
 
     def _added(self) -> dict[str, Any]:
-        """Return the attributes that others have set."""
+        """Return the attributes that users of the object have set."""
         return {name: value for name, value in vars(self).items() if name != "session"}
 
     def close(self) -> None:
@@ -370,7 +371,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         return f"{account}{f'/{user}' if user else ''}@" if account else ""
 
     def __copy__(self) -> Self:
-        """Return one with the same identity, settings and parts, and connections of its own."""
+        """Return one with the same identity, settings and parts, but its own connections."""
         return self._with(self.settings.elsewhere(self.location, self.base_url), self._added())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -378,7 +379,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         return self._with(self.settings.elsewhere(self.location, self.base_url), copy.deepcopy(self._added(), memo))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave connections, passphrases and credentials in headers behind; TypeError where a key would not be found."""
+        """Leave out connections, passphrases and credentials in headers; TypeError if the copy could not find its key."""
         return {**self._added(), "settings": portable(self.settings)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -389,8 +390,8 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
 
 def explain_auth(**arguments: Any) -> Explanation:
-    """Explain where, who and with which key ``DataCenter(**arguments)`` would be, and whether that works.
+    """Explain which place, account and key ``DataCenter(**arguments)`` would use, and whether that works.
 
-    Nothing is printed: print what is returned.
+    It prints nothing; print its result.
     """
     return examine_settings(partial(DataCenter, **arguments), arguments.get("profile"))

@@ -16,7 +16,7 @@ Every failure of this library is a `SmartDCError`::
     │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
     │   └── WaitFailed               it ended in a state from which the goal cannot be reached
     ├── CreateOutcomeUnknown         a create that may or may not have happened
-    ├── TokenUsed                    a token whose machine is dead, or is not like the one asked for
+    ├── TokenUsed                    the token's machine is dead, or differs from the one requested
     ├── DoubledCreate                one create made more than one resource
     └── APIError                     CloudAPI refused (also a requests.HTTPError)
         ├── Redirected               302: the resource is at another URL
@@ -112,16 +112,16 @@ __all__ = [
 
 
 MAX_TEXT_BYTES = 3800
-"""The most that the text of an error has, in UTF-8."""
+"""The maximum length of an error's text, in UTF-8."""
 
 _MAYBE_UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]")
 
 
 def printable(text: str, limit: int = MAX_TEXT_BYTES) -> str:
-    """Return a text that may come from a server, fit for a terminal, of at most `limit` bytes in UTF-8.
+    """Return a text that may come from a server, safe for a terminal, of at most `limit` bytes in UTF-8.
 
-    Control characters but line breaks, escapes, surrogates and marks that turn the direction of writing are written
-    as escapes of Python's. No more is looked at than can be shown.
+    Control characters (except line breaks), escapes, surrogates and marks that change the direction of writing are
+    written as Python's escapes. The rest of a long text is not read.
     """
     if 4 * len(text) <= limit and text.isprintable():
         return text
@@ -138,7 +138,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 class SmartDCError(Exception):
-    """Base of all errors of this library; its text is bounded and printable, whatever a server sent."""
+    """Base of all errors of this library; its text has limited length and is printable, whatever a server sent."""
 
     def __init__(self, *args: Any) -> None:
         """Keep the arguments of an exception."""
@@ -207,7 +207,7 @@ class BadResponse(CallError, requests.RequestException):
 
 
 class WaitError(SmartDCError):
-    """A wait did not reach its goal; `resource` is what was waited for, as last seen."""
+    """A wait did not reach its goal; `resource` is the resource that it waited for, as last seen."""
 
     def __init__(self, message: str, *, resource: Awaited = None, reason: Mapping[str, Any] | None = None) -> None:
         """`reason` is the entry of the audit that explains the failure, if there is one."""
@@ -236,7 +236,7 @@ class CreateOutcomeUnknown(CallError):
 
 
 class TokenUsed(SmartDCError):
-    """The token of a create has made a machine before that is dead or of another image; it is `machine`."""
+    """The token of a create belongs to an earlier machine, which is dead or of another image; it is `machine`."""
 
     def __init__(self, message: str, *, machine: Any = None) -> None:
         super().__init__(message)
@@ -248,7 +248,7 @@ class TokenUsed(SmartDCError):
 
 
 class DoubledCreate(SmartDCError):
-    """One create made more than one resource; `things` has all of them, for you to choose."""
+    """One create made more than one resource; `things` has all of them, so that you can choose."""
 
     def __init__(self, message: str, things: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -262,9 +262,9 @@ class DoubledCreate(SmartDCError):
 class APIError(CallError, requests.HTTPError):
     """CloudAPI answered with an error.
 
-    `status` is the HTTP status, `code` CloudAPI's code ('' when it gave none), `message` the server's words,
-    `errors` its list of field errors, `data` the decoded body, or the beginning of one that is no JSON or above 256 kB;
-    the whole is in `response`. All texts are bounded, and fit for a terminal.
+    `status` is the HTTP status, `code` CloudAPI's code ('' if it gave none), `message` the server's words, `errors` its
+    list of field errors, and `data` the decoded body. If the body is not JSON or is above 256 kB, `data` is the
+    beginning of it; `response` has all of it. All texts have limited length, and are safe for a terminal.
     """
 
     status: int = 0
@@ -292,11 +292,11 @@ class RequestExpired(BadRequest):
 
 
 class InvalidVersion(BadRequest):
-    """400: no version of the server satisfies the one asked for."""
+    """400: no version of the server satisfies the requested range."""
 
 
 class InvalidCredentials(APIError):
-    """401: no such account or key, or the signature is not by that key."""
+    """401: there is no such account or key, or the signature does not match the key."""
 
 
 class NotAuthorized(APIError):
@@ -328,13 +328,13 @@ class ValidationFailed(Conflict):
 
 
 class NameTaken(ValidationFailed):
-    """409: a machine of that name exists already; `machine_id` is its id, where it could be found."""
+    """409: a machine of that name exists already; `machine_id` is its id, if it could be found."""
 
     machine_id: str | None = None
 
 
 class KeyRequired(Conflict):
-    """409: the account has no SSH key, and the image wants one."""
+    """409: the account has no SSH key, but the image requires one."""
 
 
 class MachineNotReady(Conflict):
@@ -368,7 +368,7 @@ class InvalidParameters(APIError):
 class Throttled(APIError):
     """429 or 420: too many requests for a while; nothing was done.
 
-    It is raised where the request was throttled until the call's time was up: until then it is sent again.
+    The library sends a throttled request again until the call's time is up; only then it raises this error.
     """
 
 

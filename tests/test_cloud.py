@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier
@@ -15,12 +17,14 @@ import pytest
 from kits.campaign import FastClock
 from smartdc import (
     Cloud,
+    CloudList,
     ConfigError,
     DataCenter,
     FleetFailed,
     InputError,
     InvalidCredentials,
     JournalFinished,
+    Machine,
     Retry,
     TransportError,
 )
@@ -81,6 +85,67 @@ def test_what_has_one_id_everywhere_is_told_apart_by_its_data_centre(cloud: Clou
     assert list(images.by_key) == [("a", identifier), ("b", identifier), ("c", identifier)]
     assert images.by_key["c", identifier].datacenter is cloud["c"]
     assert [key.name for key in cloud.ssh_keys().by_datacenter["b"]] == ["emulator"]
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda found: found[1:], ["b", "c"]),
+        (lambda found: found[::-1], ["c", "b", "a"]),
+        (lambda found: found[:1] + found[2:], ["a", "c"]),
+        (lambda found: [found[0], *found[2:]] + found[:1], ["a", "c", "a"]),  # noqa: RUF005 (it is the sum that is tried)
+        (lambda found: found.copy(), ["a", "b", "c"]),
+        (lambda found: found[:1] * 2, ["a", "a"]),
+        (copy.copy, ["a", "b", "c"]),
+    ],
+)
+def test_what_is_made_of_a_list_knows_where_things_are(
+    cloud: Cloud, make: Callable[[CloudList[Machine]], CloudList[Machine]], names: list[str]
+) -> None:
+    """A slice, a sum, a multiple and a copy are lists of the same kind, in their own order, and list what they have."""
+    found = cloud.machines()
+    made = make(found)
+
+    assert type(made) is CloudList
+    assert [row.split()[0] for row in made.as_text().splitlines()[1:]] == names
+    assert list(made.by_datacenter) == ["a", "b", "c"]
+    assert sum(map(len, made.by_datacenter.values())) == len(names)
+    assert list(found.by_key) == [(name, machine.id) for name, machine in zip("abc", found, strict=True)]
+
+
+def test_a_sum_knows_the_data_centres_of_both(cloud: Cloud, servers: dict[str, Server]) -> None:
+    """Also those that did not answer, and where one list is added to another."""
+    a, bc = Cloud({"a": cloud["a"]}), Cloud({"b": cloud["b"], "c": cloud["c"]})
+    servers["b"].__exit__(None, None, None)
+    total = a.machines()
+    total += bc.machines()
+
+    assert total == a.machines() + bc.machines() == sorted(total, key=total.index)
+    assert {name: len(found) for name, found in total.by_datacenter.items()} == {"a": 1, "c": 1}
+    assert list(total.errors) == ["b"]
+    assert not total.complete
+
+
+def test_a_pickle_knows_where_things_are(
+    cloud: Cloud, servers: dict[str, Server], emulators: dict[str, Emulator], tmp_path: Path
+) -> None:
+    """A key that is a file is found again where the list is read."""
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text(str(emulators["a"].private_key))
+    here = {name: DataCenter(**{**emulators[name].connection(servers[name].url), "secret": str(key)}) for name in cloud}
+    found = pickle.loads(pickle.dumps(Cloud(here).machines()))  # noqa: S301 (made here)
+
+    assert {name: len(machines) for name, machines in found.by_datacenter.items()} == {"a": 1, "b": 1, "c": 1}
+
+
+def test_a_list_that_is_sorted_is_shown_so(cloud: Cloud) -> None:
+    """The table and the list have one order; what was put in by hand is somewhere."""
+    machines = cloud.machines()
+    machines.sort(key=cloud.name_of, reverse=True)
+    machines.append(Machine(DataCenter(**Emulator().connection()), data={"id": "x", "name": "other"}))
+
+    assert [row.split()[0] for row in machines.as_text().splitlines()[1:]] == ["c", "b", "a", "?"]
 
 
 def test_all_are_asked_at_the_same_time(cloud: Cloud) -> None:
@@ -195,6 +260,10 @@ def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
         Cloud({})
     with pytest.raises(InputError, match="got str"):
         Cloud({"a": "https://a.invalid"})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="objects by name, but a name is a string, not int"):
+        Cloud({1: offline})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="objects by name, got list"):
+        Cloud([offline])  # type: ignore[arg-type]
     stranger = DataCenter(**Emulator(clock=VirtualClock()).connection()).images()[0]
     with pytest.raises(InputError, match="'web-1' is in none of the data centres a"):
         Cloud({"a": offline}).name_of("web-1")  # type: ignore[arg-type]
@@ -230,6 +299,13 @@ def test_a_fleet_goes_through_all_data_centres(fast: Cloud, tmp_path: Path) -> N
     with pytest.raises(JournalFinished):
         fleet.stop(journal=tmp_path / "stop")
     assert {machine.package for machine in fleet.resize("g1-medium")} == {"g1-medium"}
+
+
+def test_a_journal_stays_where_it_was_asked_for(fast: Cloud, tmp_path: Path) -> None:
+    """``StopMachine``: names come from profiles and from the server, and may have a slash in them."""
+    Cloud({"prod/a": fast["a"], "x/../b": fast["b"]}).fleet(name="web").stop(journal=tmp_path / "stop")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stop.prod%2Fa", "stop.x%2F..%2Fb"]
 
 
 def test_a_fleet_refuses_to_act_where_some_may_be_missing(

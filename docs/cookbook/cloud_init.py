@@ -2,9 +2,9 @@
 
 python cloud_init.py web-1
 
-The image must have cloud-init, as the cloud images of Debian, Ubuntu and others have. It
-reads its configuration from the metadata, at the first boot. Do not put secrets there:
-everybody who may read the account's machines can read it.
+The image must have cloud-init, like the cloud images of Debian, Ubuntu and others. At the
+first boot, cloud-init reads its configuration from the metadata. Do not put secrets there:
+everybody who may read the account's machines can read the metadata.
 """
 
 import sys

@@ -1,5 +1,4 @@
-"""Copy the firewall rules of one data centre to another. Rules that are there already are
-left alone.
+"""Copy the firewall rules of one data centre to another. Existing rules are not changed.
 
 python copy_firewall_rules.py us-east us-west
 
@@ -18,7 +17,7 @@ for rule in source.firewall_rules():
     if re.search(r"\bvm\b", rule.rule, re.IGNORECASE):
         print("skipped ", rule.rule)
     elif (rule.rule, rule.description) in there:
-        print("is there", rule.rule)
+        print("exists  ", rule.rule)
     else:
         target.create_firewall_rule(
             rule.rule, enabled=rule.enabled, description=rule.description

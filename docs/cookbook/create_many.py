@@ -2,9 +2,9 @@
 
 python create_many.py web.journal
 
-The journal is a file. When the script is killed, run it again with the same journal: it
-goes on where it stopped, and no machine is created twice. When the journal has ended, the
-script says so and creates nothing.
+The journal is a file. If the script is killed, run it again with the same journal: it
+continues where it stopped, and no machine is created twice. When all machines exist, the
+journal has ended: the script says so and creates nothing.
 """
 
 import sys

@@ -1,9 +1,9 @@
-"""Print what has failed on any machine within the last days, and who asked for it: from the
-audit logs.
+"""Print the jobs of all machines that failed in the last days, and who requested them, from
+the audit logs.
 
 python failed_jobs.py 1
 
-It takes one request for each machine.
+The script sends one request for each machine.
 """
 
 import sys

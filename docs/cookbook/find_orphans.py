@@ -1,10 +1,10 @@
-"""List volumes that no machine uses, and own images that no machine was made from. With
---delete they are deleted.
+"""List volumes that no machine uses, and images of yours from which no machine was made.
+With --delete they are deleted.
 
 python find_orphans.py
 python find_orphans.py --delete
 
-Look at the list first: an image may be waiting for its next machine.
+Look at the list first: you may still need an image for a later machine.
 """
 
 import sys
@@ -16,7 +16,7 @@ used = {machine.image for machine in dc.machines()}
 me = dc.account().id
 try:
     volumes = dc.volumes()
-except MethodNotAllowed:  # this data centre has none
+except MethodNotAllowed:  # this data centre has no volumes
     volumes = []
 
 orphans = [volume for volume in volumes if not volume.refs]

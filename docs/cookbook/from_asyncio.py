@@ -1,33 +1,34 @@
-"""Ask for several things at the same time from a program that uses asyncio.
+"""Send several requests at the same time from a program that uses asyncio.
 
 python from_asyncio.py
 
-The library is synchronous, and threads may share a DataCenter. So each call runs in a
-thread (asyncio.to_thread), and the event loop stays free for everything else.
+The library is synchronous, but threads may share a DataCenter. So each call runs in a
+thread (asyncio.to_thread), and the event loop stays free for everything else. A change of
+many machines is one call, too: that of a fleet.
 """
 
 import asyncio
+import sys
 
-from smartdc import DataCenter, SmartDCError
+from smartdc import DataCenter
 
 
-async def main() -> None:
-    """Print three numbers, and reboot the machines of a role at the same time."""
+async def main() -> int:
+    """Print three numbers, reboot the machines of a role, and return the exit status."""
     dc = DataCenter()
     machines, images, networks = await asyncio.gather(
-        asyncio.to_thread(dc.machines, tags={"role": "web"}),
+        asyncio.to_thread(dc.machines, tags={"role": "web"}, state="running"),
         asyncio.to_thread(dc.images),
         asyncio.to_thread(dc.networks),
     )
     print(len(machines), "machines,", len(images), "images,", len(networks), "networks")
 
-    reboots = (asyncio.to_thread(machine.reboot, wait=True) for machine in machines)
-    outcomes = await asyncio.gather(*reboots, return_exceptions=True)
-    for machine, outcome in zip(machines, outcomes, strict=True):
-        if isinstance(outcome, SmartDCError):
-            print(machine.name, "did not reboot:", outcome)
-        else:
-            print(machine.name, "has rebooted")
+    reboot = dc.fleet(machines).reboot
+    report = await asyncio.to_thread(reboot, at_once=8, budget="100%")
+    print(report.summary())
+    for machine, reason in report.bad.items():
+        print(f"{machine.name}: {reason}")
+    return 1 if report.bad else 0
 
 
-asyncio.run(main())
+sys.exit(asyncio.run(main()))

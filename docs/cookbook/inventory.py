@@ -1,5 +1,5 @@
-"""Write an inventory of all machines to a file, and print what has changed since it was
-written last.
+"""Write an inventory of all machines to a file, and print what has changed since the last
+time.
 
 python inventory.py machines.json
 """

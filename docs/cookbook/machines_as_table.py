@@ -1,5 +1,5 @@
-"""Print all machines as a table, those with the most memory first; with --csv as lines for
-a spreadsheet.
+"""Print all machines as a table, those with the most memory first; with --csv, print lines
+for a spreadsheet.
 
 python machines_as_table.py
 python machines_as_table.py --csv > machines.csv

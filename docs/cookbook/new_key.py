@@ -1,4 +1,4 @@
-"""Replace an SSH key of the account: add the new one, see that it works, and only then
+"""Replace an SSH key of the account: add the new one, check that it works, and only then
 delete the old one.
 
 python new_key.py old-laptop new-laptop ~/.ssh/id_ed25519
@@ -23,3 +23,4 @@ print("the new key works for", dc.account().login)
 if old in [key.name for key in dc.keys()]:
     dc.delete_key(old)
     print("deleted", old)
+print(f"sign with it from now on: export TRITON_KEY_ID={dc.key(new).fingerprint}")

@@ -3,7 +3,7 @@ each. Run it from cron.
 
 python nightly_snapshots.py
 
-Only snapshots that this script took are ever deleted, and only when the new one is there.
+The script deletes only snapshots that it took itself, and only when the new one exists.
 """
 
 import sys
@@ -14,5 +14,7 @@ dc = DataCenter()
 report = dc.fleet(tags={"backup": "daily"}).rotate_snapshots(
     keep=7, prefix="nightly-", check=False
 )
-print(report)
-sys.exit(1 if report.failed or report.unknown else 0)
+print(report.summary())
+for machine, reason in report.bad.items():
+    print(f"{machine.name}: {reason}")
+sys.exit(1 if report.bad else 0)

@@ -1,4 +1,4 @@
-"""List the machines for whose image there is a newer version.
+"""List the machines that were made from an image of which there is a newer version.
 
 python outdated_images.py
 """
@@ -17,4 +17,4 @@ for machine in dc.machines():
     if image is None:
         print(machine.name, "was made from an image that is gone:", machine.image)
     elif latest and latest.id != image.id:
-        print(machine.name, f"has {image.name}@{image.version}, and {latest.version} is there")
+        print(machine.name, f"has {image.name}@{image.version}; newest: {latest.version}")

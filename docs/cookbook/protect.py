@@ -1,8 +1,10 @@
-"""Switch on deletion protection for all machines with the tag env=production, as often as
-you like.
+"""Switch on deletion protection for all machines with the tag env=production. You can run
+it as often as you like.
 
 python protect.py
 """
+
+import sys
 
 from smartdc import DataCenter, Machine
 
@@ -16,3 +18,6 @@ def protect(machine: Machine) -> None:
 
 report = DataCenter().fleet(tags={"env": "production"}).each(protect, at_once=8, budget="100%")
 print(report.summary())
+for machine, reason in report.bad.items():
+    print(f"{machine.name}: {reason}")
+sys.exit(1 if report.bad else 0)

@@ -1,10 +1,10 @@
-"""Fail when the account uses more memory than it should, and say who uses most: for a check
-in monitoring.
+"""Fail if the account uses more memory than allowed, and show who uses most. This is a
+check for monitoring.
 
 python quota.py 64
 
-The argument is in GiB. Machines are counted by their tag owner. The exit status is 0, or 2
-when it is too much.
+The argument is in GiB. The tag owner says to whom a machine belongs. The exit status is 0,
+or 2 if the account uses too much.
 """
 
 import sys

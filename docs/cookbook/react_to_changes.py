@@ -1,11 +1,11 @@
-"""Start every machine with the tag always=on again when it has stopped. It runs until you
-stop it.
+"""Restart every machine with the tag always=on when it has stopped. The script runs until
+you stop it.
 
 python react_to_changes.py
 python react_to_changes.py 3600    (for an hour)
 
-Lost connections are no problem: what happened meanwhile is reported when the connection is
-back. The extra `changefeed` is needed.
+Lost connections do no harm: changes in the meantime are reported when the connection is
+back. The script needs the extra `changefeed`.
 """
 
 import sys
@@ -19,7 +19,9 @@ with dc.changefeed(subresources="state", timeout=seconds) as feed:
         machine = change.machine
         if machine.state == "stopped" and machine.tags.get("always") == "on":
             print("starting", machine.name)
-            try:
-                machine.start()
-            except SmartDCError as error:
-                print("cannot start it:", error)
+            for _ in range(2):  # where no answer came, a second start does no harm
+                try:
+                    machine.start()
+                    break
+                except SmartDCError as error:
+                    print("no success:", error)

@@ -1,10 +1,12 @@
-"""Put new machines, made from another image, in the place of all machines of a role, one after the other.
+"""Replace all machines of a role, one after the other, with new ones made from another
+image.
 
 python replace_image.py web base-64-lts@24.4.1 web.journal
 
-A new machine takes the name when a web server answers on its first address; the old one is stopped, renamed and kept.
-What is on the disks of the old machines is not taken along. When the script is killed, or has failed, run it again with
-the same journal: it goes on where it stopped.
+When a web server answers on the first address of a new machine, the new machine takes the
+name of the old one. The old one is stopped, renamed and kept. The data on its disks is not
+copied. If the script is killed or fails, run it again with the same journal: it continues
+where it stopped.
 """
 
 import sys
@@ -14,7 +16,7 @@ from smartdc import DataCenter, Machine
 
 
 def healthy(machine: Machine) -> bool:
-    """Say whether the web server of a machine answers; an exception means no."""
+    """Return whether the machine's web server answers; an exception means no."""
     with urlopen(f"http://{machine.primary_ip}/", timeout=5) as answer:
         return answer.status == 200
 

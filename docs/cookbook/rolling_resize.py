@@ -1,5 +1,5 @@
-"""Move all machines of a role to another package, one after the other, and stop at the
-first that does not come back.
+"""Move all machines of a role to another package, one after the other. Stop at the first
+one that does not come back.
 
 python rolling_resize.py web g1-medium
 
@@ -13,7 +13,7 @@ from smartdc import DataCenter, Machine
 
 
 def healthy(machine: Machine) -> bool:
-    """Say whether the web server of a machine answers; an exception means no."""
+    """Return whether the machine's web server answers; an exception means no."""
     with urlopen(f"http://{machine.primary_ip}/", timeout=5) as answer:
         return answer.status == 200
 

@@ -1,10 +1,10 @@
 """Run a command over SSH on every running machine of a role, eight at a time, and print
-what each said.
+the output of each.
 
 python run_everywhere.py web uptime
 
-The program ssh must be able to log in without a question: with a key in the ssh-agent, and
-to hosts that it knows.
+The program ssh must be able to log in without asking: with a key in the ssh-agent, and to
+known hosts.
 """
 
 import sys
@@ -16,7 +16,7 @@ role, *command = sys.argv[1:]
 
 
 def run(machine: Machine) -> tuple[int, str]:
-    """Run the command on a machine, and return its exit status and what it said."""
+    """Run the command on a machine, and return its exit status and its output."""
     try:
         done = machine.ssh(command, timeout=300)
     except SmartDCError as error:  # ssh could not connect, or could not log in

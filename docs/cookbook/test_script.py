@@ -2,8 +2,8 @@
 
 pytest test_script.py
 
-The fixture cloudapi comes with the library. It is an emulated CloudAPI, fresh for each
-test, whose clock advances only when the script waits.
+The fixture cloudapi comes with the library. It is an emulated CloudAPI, new for each test,
+and its clock advances only when the script waits.
 """
 
 import pytest
@@ -13,14 +13,14 @@ from smartdc.emulator import Emulator, Fault
 
 
 def deploy(dc: DataCenter, name: str) -> Machine:
-    """Create a web server. This is what is tested; import it from your script instead."""
+    """Create a web server. Import the code under test from your script instead."""
     return dc.create_machine(
         name, image="base-64-lts@24.4.1", package="g1-small", tags={"role": "web"}, wait=True
     )
 
 
 def test_it_runs(cloudapi: Emulator) -> None:
-    """The machine that comes back runs, and is found by its tag."""
+    """The new machine runs, and its tag finds it."""
     dc = DataCenter(**cloudapi.connection())
     machine = deploy(dc, "web-1")
 
@@ -29,7 +29,7 @@ def test_it_runs(cloudapi: Emulator) -> None:
 
 
 def test_a_lost_answer_makes_no_second_machine(cloudapi: Emulator) -> None:
-    """The machine is made, and the answer never arrives."""
+    """The machine is created, but the answer never arrives."""
     cloudapi.faults.add(Fault("CreateMachine", "reset", "after"))
     deploy(DataCenter(**cloudapi.connection()), "web-1")
 

@@ -104,6 +104,8 @@ def _path(source: str | bytes | os.PathLike[str]) -> Path | None:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.is_fifo():
+            raise KeyFileError(f"{path} is a pipe, and reading it may never end; give the key's file or its text")
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:

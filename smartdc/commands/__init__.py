@@ -1,4 +1,4 @@
-"""What the command ``smartdc`` can do; ``python -m smartdc`` is the same."""
+"""The commands of ``smartdc``; ``python -m smartdc`` has the same ones."""
 
 from smartdc.http.invocation import command_line, python
 

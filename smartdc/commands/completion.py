@@ -1,4 +1,4 @@
-"""Write what makes a shell complete the command ``smartdc``: ``smartdc completion bash``."""
+"""Write a script that completes the command ``smartdc`` in a shell: ``smartdc completion bash``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Find out why requests are not accepted: ``smartdc doctor``.
 
-It works also with settings from which no `DataCenter` can be made.
+It also works with settings with which creating a `DataCenter` fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Serve an emulated data centre to other programs: ``smartdc emulator``, which is ``python -m smartdc.emulator``."""
+"""Serve an emulated data centre to other programs: ``smartdc emulator``, the same as ``python -m smartdc.emulator``."""
 
 from __future__ import annotations
 

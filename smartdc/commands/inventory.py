@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     for name, error in hosts.errors.items():
         _warn(f"{name} did not answer: {error}")
     if hosts.errors and not chosen.partial:
-        _warn("nothing is written, since some machines are missing; --partial writes the others")
+        _warn("wrote nothing, since some machines are missing; --partial writes the others")
         return 1
     return _write(hosts, chosen)
 
@@ -48,14 +48,12 @@ def options() -> argparse.ArgumentParser:
         "ansible",
         parents=[common],
         help="JSON for Ansible",
-        description="Write what Ansible expects of inventory scripts.",
+        description="Write the JSON that Ansible expects from an inventory script.",
     )
     which = kind.add_mutually_exclusive_group()
-    which.add_argument("--list", action="store_true", help="write all hosts and groups, which is the default")
+    which.add_argument("--list", action="store_true", help="write all hosts and groups (the default)")
     which.add_argument("--host", metavar="NAME", help="write the variables of one host")
-    which.add_argument(
-        "--plugins", action="store_true", help="write the folder of the inventory plugin, and do nothing else"
-    )
+    which.add_argument("--plugins", action="store_true", help="only write the path of the inventory plugin's folder")
     kinds.add_parser(
         "ssh-config",
         parents=[common],
@@ -75,12 +73,12 @@ def _common_options() -> argparse.ArgumentParser:
         help="use this profile of the triton command, or env for the environment variables; it may be given several times",
     )
     where.add_argument(
-        "--all-profiles", action="store_true", help="use every profile, and the environment where it is set"
+        "--all-profiles", action="store_true", help="use every profile, and the environment variables if they are set"
     )
     parser.add_argument("--user", metavar="NAME", help="log in as NAME (default: the user of the image, or root)")
     parser.add_argument("--no-proxy", dest="proxy", action="store_false", help="ignore the tag tritoncli.ssh.proxy")
     parser.add_argument(
-        "--partial", action="store_true", help="write what there is where a data centre does not answer"
+        "--partial", action="store_true", help="if a data centre does not answer, write the machines of the others"
     )
     return parser
 

@@ -66,7 +66,7 @@ class Completer(rlcompleter.Completer):
         return [f"{name}=" for name in names if name.startswith(text) and name not in given]
 
     def keys(self, line: str, text: str) -> list[str] | None:
-        """Return how `text`, the last word of a line, may go on as a key; None where the line is about no key. The editor closes the quote."""
+        """Return the keys that complete `text`, the last word of a line; None if it is not a key. The editor closes the quote."""
         found = _KEY.search(line)
         thing = self._value(found[1]) if found else None
         if found is None or not isinstance(thing, Mapping):
@@ -76,7 +76,7 @@ class Completer(rlcompleter.Completer):
         return [key[begin:] for key in map(str, thing) if key.startswith(typed)]
 
     def _value(self, dotted: str) -> Any:
-        """Return what a dotted name stands for, or None; a property is not read: it may ask CloudAPI."""
+        """Return the value of a dotted name, or None; properties are not read, since they may send requests."""
         first, *others = dotted.split(".")
 
         def attribute(thing: Any, name: str) -> Any:
@@ -99,13 +99,13 @@ def _open_call(line: str) -> tuple[str, str]:
 
 
 class History:
-    """Lines typed in this and earlier sessions, in a file that nobody else may read.
+    """Lines typed in this and earlier sessions, in a file that only its owner may read.
 
-    Each line is added when it is typed: a session may be killed with its terminal, and others may run beside it.
+    Each line is added when it is typed: a session may be killed with its terminal, and several may run at once.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what is there; where that cannot be, there is no history."""
+        """Read the file; if that fails, there is no history."""
         self._path: Path | None = path
         self._known = 0
         try:

@@ -1,6 +1,6 @@
-"""Make an interactive session pleasant: tables are echoed, errors show no frames of ours, and mistyped names are guessed.
+"""Make an interactive session pleasant: tables, errors without this library's frames, and guesses for mistyped names.
 
-The shell has this from the beginning; any other session of IPython, and a notebook, with ``%load_ext smartdc``.
+The shell does all this itself; other sessions of IPython and notebooks do it after ``%load_ext smartdc``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -51,11 +52,11 @@ def console_hooks() -> Iterator[None]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Show errors in a session of IPython, or in a notebook, as the shell does: ``%load_ext smartdc``."""
-    shell.set_custom_exc((SmartDCError, AttributeError, TypeError), _explain_in_ipython)
+    shell.set_custom_exc((SmartDCError, AttributeError, TypeError, KeyboardInterrupt), _explain_in_ipython)
 
 
 def _echo(value: object) -> None:
-    """Show what has its own way of showing itself, through `rich` where that is installed, and the rest as ever."""
+    """Show resources and lists as tables, through `rich` if that is installed, and other values as usual."""
     if not isinstance(value, ShownAsTable):
         sys.__displayhook__(value)
         return
@@ -74,7 +75,7 @@ def _rich() -> Any:
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print an error as Python does, but for our frames and what a mistyped name may have meant."""
+    """Print an error as Python does, but without our frames, and with a guess for a mistyped name."""
     while trace is not None and trace.tb_frame.f_code.co_filename in CONSOLE:
         trace = trace.tb_next
     with _bared(error):
@@ -99,9 +100,15 @@ def _explain_in_ipython(
 
 
 def without_our_frames(error: BaseException, trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user."""
+    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user.
+
+    Neither are they where it is an interrupt.
+    """
     frames = list(_links(trace))
-    if not _explains_itself(error, frames):
+    if isinstance(error, KeyboardInterrupt):
+        # Where we were when somebody had enough of us matters to nobody, nor who was called by us.
+        frames = list(takewhile(lambda link: not _is_ours(link), frames))
+    elif not _explains_itself(error, frames):
         return trace
     rest = None
     for link in reversed(frames):
@@ -121,7 +128,7 @@ def _is_ours(link: TracebackType) -> bool:
 
 
 def _explains_itself(error: BaseException, frames: list[TracebackType]) -> bool:
-    """Tell an error of ours, or a refusal of wrong arguments, from a mistake of this package's."""
+    """Return True for an error of ours or a refusal of wrong arguments, and False for a bug of this package."""
     if isinstance(error, SmartDCError):
         return True
     innermost = frames[-1].tb_frame.f_code.co_filename if frames else ""
@@ -130,9 +137,9 @@ def _explains_itself(error: BaseException, frames: list[TracebackType]) -> bool:
 
 @contextmanager
 def _bared(error: BaseException) -> Iterator[None]:
-    """Leave out for a while what led to an error of ours, which says it in its own words."""
+    """Hide the cause of one of our errors for a while, since the error's own text explains it."""
     former = error.__cause__, error.__context__, error.__suppress_context__
-    if isinstance(error, SmartDCError):
+    if isinstance(error, (SmartDCError, KeyboardInterrupt)):
         error.__cause__ = error.__context__ = None
     try:
         yield

@@ -1,7 +1,7 @@
 """Open an interactive session with a data centre in it: ``python -m smartdc shell``.
 
 `dc` is the data centre of the environment or of a profile, or an emulated one in this process. The session is
-IPython where that is installed, and Python's own elsewhere; waits show their progress.
+IPython if that is installed, and Python's own console otherwise; waits show their progress.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def banner(names: Mapping[str, Any]) -> str:
-    """Return the opening of a session: what its names are, and what to try."""
+    """Return the first lines of a session: its names, and calls to try."""
     emulated = "cloud" in names
     what = "emulated by cloud" if emulated else "your data centre"
     things = EMULATED_THINGS if emulated else THINGS
@@ -102,7 +102,7 @@ def banner(names: Mapping[str, Any]) -> str:
 
 
 class Console(code.InteractiveConsole):
-    """Python's own console, which the word ``exit`` leaves, and with a history where somebody types into it."""
+    """Python's own console; the word ``exit`` leaves it, and it has a history if its input is a terminal."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         super().__init__(names)
@@ -123,7 +123,7 @@ class Console(code.InteractiveConsole):
 
 
 def interact(text: str, names: dict[str, Any]) -> None:
-    """Run the session: IPython where there is one."""
+    """Run the session, in IPython if that is installed."""
     start = _ipython()
     if start is None:
         interact_in_console(text, names)
@@ -146,7 +146,7 @@ def leave(status: object = None) -> NoReturn:
 
 
 def _ipython() -> Callable[..., object] | None:
-    """Return the function that starts IPython, or None where it is not installed."""
+    """Return the function that starts IPython, or None if it is not installed."""
     try:
         start: Callable[..., object] = importlib.import_module("IPython").start_ipython
     except ModuleNotFoundError:

@@ -1,7 +1,7 @@
-"""Play the whole life of a machine against an emulated data centre: ``python -m smartdc tour``.
+"""Show the whole life of a machine in an emulated data centre: ``python -m smartdc tour``.
 
 The tour is a text, ``tour.txt``, that reads like an interactive session. Every call in it is made over HTTP with a real
-signature, the requests that the emulator received are shown beneath it, and the result must be the one in the text.
+signature. The requests that the emulator received are shown below the call, and the result must be the one in the text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["FastClock", "Guide", "Screen", "TourLeft", "TourStopped", "main", "o
 TOUR = files("smartdc.commands").joinpath("tour.txt").read_text(encoding="utf-8")
 
 PACE = 10.0
-"""How many times as fast as ours the data centre's clock runs."""
+"""How many times faster than ours the data centre's clock runs."""
 SECONDS = {"provision": 12.0, "reboot": 8.0}
 """Seconds that jobs of some actions take by the data centre's clock; all others take `USUAL_SECONDS`."""
 USUAL_SECONDS = 4.0
@@ -52,11 +52,11 @@ class TourStopped(Exception):
 
 
 class TourLeft(Exception):
-    """Somebody has seen enough."""
+    """The user has left the tour."""
 
 
 class FastClock:
-    """A clock on which every second of another one counts for `pace` seconds.
+    """A clock that runs `pace` times faster than another one.
 
     `watch` is called with the seconds of every sleep, so that a wait can be shown.
     """
@@ -95,7 +95,7 @@ class Screen:
         self._out.flush()
 
     def paint(self, text: str, style: str) -> str:
-        """Return `text` in the colour of a style, or as it is where there are no colours."""
+        """Return `text` in the colour of a style, or unchanged if there are no colours."""
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if text and style and self._colour else text
 
     def wait(self, seconds: float) -> None:
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) 
 
 def options() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    about = "Play the whole life of a machine against an emulated data centre, and show every call and request."
+    about = "Show the whole life of a machine in an emulated data centre, with every call and request."
     parser = argparse.ArgumentParser(command_line("tour"), description=about)
     parser.add_argument("--step", action="store_true", help="wait for Enter before each step, and offer a shell there")
     parser.add_argument("--shell", action="store_true", help="end in a shell in the data centre of the tour")
@@ -142,13 +142,13 @@ def options() -> argparse.ArgumentParser:
 
 
 class Guide:
-    """Waits between steps where that was asked for, and opens a shell in the data centre of the tour."""
+    """Waits between steps if the user wants it, and opens a shell in the data centre of the tour."""
 
     def __init__(self, screen: Screen, *, step: bool = False, shell: bool = False) -> None:
         self._screen, self._step, self._shell = screen, step, shell
 
     def pause(self, names: dict[str, Any], go_on: str = "for the next step") -> None:
-        """Wait for Enter; a shell may be opened first, and the tour be left."""
+        """Wait for Enter; before that, the user may open a shell, or leave the tour."""
         while self._step:
             self._screen.say()
             try:
@@ -163,7 +163,7 @@ class Guide:
                 return
 
     def end(self, names: dict[str, Any]) -> None:
-        """Open the shell that was asked for."""
+        """Open the shell that the user wanted."""
         if self._shell:
             self._screen.say()
             shell.interact(shell.banner(names), names)
@@ -207,8 +207,7 @@ def _show_opening(screen: Screen, url: str) -> None:
     screen.say(f"An emulated data centre listens on {url} until the tour ends.")
     screen.say("Every request is signed with a throwaway key, and every signature is verified.")
     screen.say(f"Its clock runs {PACE:.0f} times as fast as yours.")
-    screen.say("Below each call are the requests that it sent, with ids cut to eight digits, and")
-    screen.say("then its result.")
+    screen.say("Below each call are its requests, with ids cut to eight digits, and its result.")
 
 
 def _show_closing(screen: Screen, cloud: Emulator) -> None:
@@ -247,7 +246,7 @@ def _run(screen: Screen, cloud: Emulator, example: doctest.Example, names: dict[
 
 
 def _call(source: str, names: dict[str, Any]) -> tuple[str, str]:
-    """Make a call as an interactive session would; return its output and, where it raised one, its error."""
+    """Make a call as an interactive session would; return its output and its error, if there is one."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):

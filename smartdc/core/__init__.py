@@ -1,1 +1,1 @@
-"""What every noun of the API is made of."""
+"""The parts that every noun of the API is made of."""

@@ -25,13 +25,13 @@ PRIVATE = tuple(
 
 
 def is_private(text: str) -> bool:
-    """Tell whether `text` is an address that cannot be reached from the internet."""
+    """Return whether `text` is an address that cannot be reached from the internet."""
     address = _address(text)
     return address is not None and any(address in network for network in PRIVATE)
 
 
 def is_public(text: str) -> bool:
-    """Tell whether `text` is an address and not a private one; words such as ``dhcp`` are not addresses."""
+    """Return whether `text` is a public address; words such as ``dhcp`` are not addresses."""
     return _address(text) is not None and not is_private(text)
 
 

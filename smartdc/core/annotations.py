@@ -1,11 +1,12 @@
 """Refuse arguments that do not fit the annotations of a method, before it does anything.
 
-The annotations that editors and type checkers read are the one list of what a method takes. `checked` holds callers
-to it who use neither: what is no fit is an `InputError` that names the argument and its type, and not its value, which
-may be a secret. It knows the types that CloudAPI's parameters have; an argument that may be something else as well, such
-as a type alias, is left to the method. So are switches, whose falsehood Python decides or `smartdc.core.arguments`
-checks, ids, which `id_of` checks, and seconds and states, which the functions that wait check wherever they come from.
-What is polled takes nothing else, and so costs no more than before.
+Editors and type checkers read the annotations of a method; `checked` also enforces them at run time. An argument that
+does not fit is an `InputError`, which names the argument and its type, but not its value, which may be a secret.
+
+Only the types of CloudAPI's parameters are checked here. If an argument may also have another type, such as a type
+alias, the method checks it. Four kinds are checked elsewhere: switches by Python or by `smartdc.core.arguments`, ids by
+`id_of`, and seconds and states by the functions that wait. The methods that polls call have no other arguments, so
+polls do not become slower.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ __all__ = ["check_fields", "checked"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 CHECKED_BY_WAITS = frozenset({"interval", "timeout", "settle", "state", "progress"})
-"""Parameters that `poll` and what it calls check."""
+"""Parameters that `poll` and its functions check."""
 
 
 class Kind(NamedTuple):
-    """One kind of value: what errors call it, and whether a value is of it."""
+    """One kind of value: its name in errors, and a test of a value."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -63,7 +64,7 @@ KINDS = {
 """Kinds by the names that annotations have for them."""
 
 ID = {KINDS["str"], KINDS["Mapping"], KINDS["None"]}
-"""What addresses a resource, or none."""
+"""The kinds of value that identify a resource, or none."""
 
 
 class Check(NamedTuple):
@@ -74,7 +75,7 @@ class Check(NamedTuple):
     kinds: tuple[Kind, ...]
 
     def __call__(self, value: Any) -> None:
-        """Raise `InputError` for a value that is of none of them."""
+        """Raise `InputError` for a value that is of none of these kinds."""
         for kind in self.kinds:
             if kind.fits(value):
                 return
@@ -107,7 +108,7 @@ def checked(function: F) -> F:
 
 
 def check_fields(dataclass: Any, operation: str) -> Callable[[object], None]:
-    """Return a check of the fields of a dataclass, which are the parameters of `operation`, by their annotations."""
+    """Return a check of a dataclass's fields by their annotations; the fields are the parameters of `operation`."""
     checks = [check for field in fields(dataclass) if (check := _check_of(operation, field.name, field.type))]
 
     def check_all(filled: object) -> None:
@@ -118,7 +119,7 @@ def check_fields(dataclass: Any, operation: str) -> Callable[[object], None]:
 
 
 def _check_of(operation: str, name: str, annotation: object) -> Check | None:
-    """Return the check of a parameter; None where its annotation does not say all that it may be."""
+    """Return the check of a parameter; None if its annotation does not name all its types."""
     if name in CHECKED_BY_WAITS or not isinstance(annotation, str):
         return None
     kinds = _kinds_of(annotation)
@@ -127,7 +128,7 @@ def _check_of(operation: str, name: str, annotation: object) -> Check | None:
 
 @functools.cache
 def _kinds_of(annotation: str) -> tuple[Kind, ...]:
-    """Return the kinds of value that an annotation means; none where one of them is not in the table, and for ids."""
+    """Return the kinds of value that an annotation allows; none for ids, or if one of them is not in the table."""
     kinds = [_kind_of(part) for part in _parts(ast.parse(annotation, mode="eval").body)]
     known = tuple(kind for kind in kinds if kind)
     return () if len(known) < len(kinds) or {*known, KINDS["None"]} == ID else known
@@ -143,7 +144,7 @@ def _parts(annotation: ast.expr) -> Iterator[ast.expr]:
 
 
 def _kind_of(annotation: ast.expr) -> Kind | None:
-    """Return the kind of value that an annotation means; None for one that is not in the table."""
+    """Return the kind of value that an annotation means; None if it is not in the table."""
     whole = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     name = whole.attr if isinstance(whole, ast.Attribute) else ast.unparse(whole)
     return KINDS.get(name)

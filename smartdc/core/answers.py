@@ -1,6 +1,7 @@
-"""The shapes of what CloudAPI answers where there is no class for it: plain dicts, for type checkers and editors.
+"""Types of the answers of CloudAPI that have no class of their own, for type checkers and editors.
 
-At run time they are dicts as the server sent them, which may have more entries, and lack those that are marked as such.
+At run time they are plain dicts, as the server sent them. They may have more entries, and may lack those that are marked
+`NotRequired`.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
@@ -31,25 +32,25 @@ class Config(TypedDict):
     """The account's settings in one data centre."""
 
     default_network: NotRequired[str]
-    """The id of the network that machines are on unless their create names others."""
+    """The id of the network of machines that are created without `networks`."""
 
 
 class Limit(TypedDict):
-    """A limit on what the account's machines may use together."""
+    """A limit on the total use of the account's machines."""
 
     value: int
     used: NotRequired[int]
     by: NotRequired[Literal["ram", "quota", "machines"]]
-    """What the two count: MiB of memory, GiB of disk, or machines."""
+    """The unit of `value` and `used`: MiB of memory, GiB of disk, or machines."""
     check: NotRequired[Literal["os", "image", "brand"]]
-    """Which of the next three says to which machines it applies; all of them where it is missing."""
+    """Which of the next three entries selects the machines; without it, the limit applies to all machines."""
     os: NotRequired[str]
     image: NotRequired[str]
     brand: NotRequired[str]
 
 
 class CloudapiVersions(TypedDict):
-    """What CloudAPI says of itself."""
+    """CloudAPI's versions."""
 
     versions: list[str]
 
@@ -62,7 +63,7 @@ class Pong(TypedDict):
 
 
 class VolumeSize(TypedDict):
-    """A size that volumes come in."""
+    """An available size of volumes."""
 
     size: int
     """MiB."""
@@ -88,7 +89,7 @@ class ImageFile(TypedDict):
 
 
 class Export(TypedDict):
-    """Where in Manta an image was written to."""
+    """The place in Manta to which an image was exported."""
 
     manta_url: str
     image_path: str
@@ -96,7 +97,7 @@ class Export(TypedDict):
 
 
 class NicData(TypedDict):
-    """What CloudAPI says of a network interface."""
+    """A network interface, as CloudAPI describes it."""
 
     mac: str
     ip: str
@@ -108,7 +109,7 @@ class NicData(TypedDict):
 
 
 class SnapshotData(TypedDict):
-    """What CloudAPI says of a snapshot; of one that was just made it says no more than the first two."""
+    """A snapshot, as CloudAPI describes it; a new one has only the first two entries."""
 
     name: str
     state: SnapshotState
@@ -118,7 +119,7 @@ class SnapshotData(TypedDict):
 
 
 class MachineDisk(TypedDict, total=False):
-    """What CloudAPI says of a disk as part of a machine."""
+    """A disk, as CloudAPI describes it within a machine."""
 
     id: str
     size: int
@@ -130,7 +131,7 @@ class MachineDisk(TypedDict, total=False):
 
 
 class MachineData(TypedDict):
-    """What CloudAPI says of a machine."""
+    """A machine, as CloudAPI describes it."""
 
     id: str
     name: str
@@ -165,7 +166,7 @@ class MachineData(TypedDict):
 
 
 class MigrationEvent(TypedDict):
-    """A part of what a migration has done, or the ``end`` of a phase."""
+    """One report of a migration's progress, or the ``end`` of a phase."""
 
     type: str
     phase: str
@@ -180,14 +181,14 @@ class MigrationEvent(TypedDict):
 
 
 class MigrationEstimate(TypedDict):
-    """What a migration would have to copy."""
+    """The amount of data that a migration would copy."""
 
     size: int
     """Bytes."""
 
 
 class Caller(TypedDict, total=False):
-    """Who asked for an action."""
+    """The caller that requested an action."""
 
     type: str
     ip: str

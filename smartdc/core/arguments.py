@@ -1,8 +1,8 @@
 """Check the types of arguments before a byte is sent, and leave out those that were not given.
 
-CloudAPI reads a string such as "false" as true in one place, refuses it in the next, and drops it without a word in a
-third. So each function here takes arguments by their names, and returns those that are not None; one of another type
-is an `InputError` that names it, and does not repeat its value, which may be a secret.
+CloudAPI treats a string such as "false" in three ways: some operations take it as true, some refuse it, and some ignore
+it silently. So each function here takes arguments by their names, and returns those that are not None. An argument of
+another type is an `InputError`, which names it but does not repeat its value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ def strings(**values: object) -> dict[str, Any]:
 
 
 def integers(**values: object) -> dict[str, Any]:
-    """Take whole numbers (True and False are none), also as the digits that settings and command lines have."""
+    """Take whole numbers, but not True and False; digits in a string, as from settings or a command line, count too."""
     numbers = {name: int(value) if is_digits(value) else value for name, value in _given(values)}
     return {name: _checked(name, value, _is_whole(value), "a whole number") for name, value in numbers.items()}
 
 
 def booleans(**values: object) -> dict[str, Any]:
-    """Take True and False, both of which are sent."""
+    """Take True and False; both are sent."""
     return {name: _checked(name, value, isinstance(value, bool), "True or False") for name, value in _given(values)}
 
 
 def flags(**values: object) -> dict[str, Any]:
-    """Take True and False of what CloudAPI reads as true whenever it is there: False is left out.
+    """Take True and False for parameters that CloudAPI reads as true whenever they are present: False is left out.
 
-    Numbers are taken as well, since ``tombstone`` once counted minutes.
+    Numbers are accepted too, since ``tombstone`` was a number of minutes in the past.
     """
     return {
         name: True
@@ -62,7 +62,7 @@ def lists(**values: object) -> dict[str, Any]:
 
 
 def dicts(**values: object) -> dict[str, Any]:
-    """Take mappings, whatever is in them."""
+    """Take mappings with any content."""
     return {name: dict(_checked(name, value, isinstance(value, Mapping), "a dict")) for name, value in _given(values)}
 
 
@@ -80,7 +80,7 @@ def entry(of: str, thing: object) -> dict[str, Any]:
 
 
 def json_text(name: str, value: object) -> str:
-    """Return a mapping as JSON; a string is JSON already."""
+    """Return a mapping as JSON; a string is already JSON."""
     if isinstance(value, str):
         return value
     try:
@@ -90,7 +90,7 @@ def json_text(name: str, value: object) -> str:
 
 
 def as_list(name: str, things: Any) -> list[Any]:
-    """Return one thing or several as a list; a single string or dict, which could be iterated over too, is one thing."""
+    """Return one thing or several as a list; a string or a dict is one thing, although it is iterable."""
     if isinstance(things, (str, Mapping)):
         return [things]
     return list(_checked(name, things, isinstance(things, Iterable) and not isinstance(things, bytes), "a list"))
@@ -101,7 +101,7 @@ def _given(values: Mapping[str, object]) -> Iterable[tuple[str, Any]]:
 
 
 def is_digits(value: object) -> bool:
-    """Return whether a value is a whole number in digits, as settings and command lines have it."""
+    """Return whether a value is a string of digits, as from settings or a command line."""
     return isinstance(value, str) and len(value) < 19 and value.isascii() and value.isdigit()
 
 

@@ -1,4 +1,4 @@
-"""What stands in the cells of a table: which columns each kind of thing has, and how values are written for people."""
+"""The cells of tables: the columns of each kind of resource, and values in a form for people."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["Columns", "age", "cell", "in_columns", "in_words", "mebibytes", "mom
 
 Column = str | Callable[[Any], object]
 Columns = Mapping[str, Column]
-"""Headings to the entry that a column shows, or to a function of the thing that reads it and sends nothing."""
+"""Heading to the entry that the column shows, or to a function of the resource that sends no request."""
 
 MAX_PARTS = 20
 """Entries of a list or an object that a cell shows."""
 
 AGES = ((365 * 86400, "y"), (7 * 86400, "w"), (86400, "d"), (3600, "h"), (60, "m"))
-"""Units of an age in seconds; one is taken when there are two of it, so that a cell is never wrong by half."""
+"""Units of an age in seconds; a unit is used from two of it on, so that rounding is never too coarse."""
 
 
 def in_columns(**columns: Column) -> Columns:
-    """Return columns by their headings, which no class can change for another."""
+    """Return columns by their headings, as a mapping that cannot be changed."""
     return MappingProxyType(columns)
 
 
 def cell(thing: Any, column: Column) -> str:
-    """Return what a thing has in a column; '?' where the server sent what cannot be read."""
+    """Return the text of a resource's cell in a column; '?' if the server sent an unreadable value."""
     try:
         return in_words(thing.get(column) if isinstance(column, str) else column(thing))
     except (SmartDCError, ValueError, TypeError, RecursionError):
@@ -58,7 +58,7 @@ def _joined(value: Any, parts: list[str]) -> str:
 
 
 def age(key: str = "created") -> Callable[[Any], str | None]:
-    """Return a column that says how long ago something was, by the server's clock."""
+    """Return a column that shows how long ago something happened, by the server's clock."""
 
     def read(thing: Any) -> str | None:
         value = thing.get(key)
@@ -77,7 +77,7 @@ def short_age(seconds: float) -> str:
 
 
 def moment(key: str) -> Callable[[Any], datetime | None]:
-    """Return a column that says when something was."""
+    """Return a column that shows when something happened."""
 
     def read(thing: Any) -> datetime | None:
         value = thing.get(key)
@@ -87,7 +87,7 @@ def moment(key: str) -> Callable[[Any], datetime | None]:
 
 
 def mebibytes(key: str, per_unit: int = 1) -> Callable[[Any], str | None]:
-    """Return a column for a size that CloudAPI counts in MiB, or in units of which a MiB has so many."""
+    """Return a column for a size in MiB, or in another unit, of which one MiB has `per_unit`."""
 
     def read(thing: Any) -> str | None:
         value = thing.get(key)
@@ -110,7 +110,7 @@ def names_of(key: str) -> Callable[[Any], list[str]]:
 
 
 def size(mib: float) -> str:
-    """Return a size in MiB in the unit in which people say it."""
+    """Return a size in MiB as text, in the largest fitting unit."""
     for unit, factor in (("TiB", 2**20), ("GiB", 2**10)):
         if mib >= factor:
             return f"{mib / factor:.4g} {unit}"

@@ -1,7 +1,7 @@
 """Show things to people: tables in the terminal and in notebooks.
 
-Nothing here sends anything: a cell shows what the server last said, and what cannot be read is a question mark. Every
-text is printable, and escaped where it becomes HTML. The columns of a table stand in the order of their importance.
+Nothing here sends a request: a cell shows the server's last answer, or a question mark if a value is unreadable. Every
+text is printable, and escaped in HTML. The most important column of a table comes first.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from smartdc.errors import printable
 __all__ = ["fitted", "html_table", "one_line", "text_table"]
 
 GAP = "  "
-"""What stands between two columns."""
+"""The gap between two columns."""
 
 MIN_WIDTH = 20
-"""Columns of the terminal below which no column of a table is cut while another one could be left out."""
+"""A column is not cut to less than this width as long as another column can be left out."""
 
 _ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -34,17 +34,17 @@ HTML_STYLE = """<style>
 .smartdc thead th { font-weight: 600; border-bottom-color: color-mix(in srgb, currentColor 50%, transparent); }
 .smartdc p { opacity: 0.7; margin: 0.5em 0; }
 </style>"""
-"""Colours are the page's own, and lines a shade of its text, so that the table can be read in any theme.
+"""The table uses the page's colours, and lines in a shade of its text, so that it is readable in any theme.
 
-Notebooks have texts of any table at the right, by a selector that is stricter than these.
+Notebooks align the text of tables to the right, by a more specific selector: hence the ``!important``.
 """
 
 
 def text_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, width: int | None = None) -> str:
     """Return a table for a terminal of `width` columns; None takes the terminal's own.
 
-    Without headings there is no such line. Where the table is too wide, ids are shortened to their first digits; then the widest columns are cut; and where that does
-    not help, the last columns are left out.
+    Without headings, the table has no heading line. If the table is too wide, ids are shortened to their first digits; if
+    that is not enough, the widest columns are cut; and then the last columns are left out.
     """
     cells = fitted(headings, rows, shutil.get_terminal_size().columns if width is None else width)
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
@@ -55,7 +55,7 @@ def text_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, wid
 
 
 def fitted(headings: Sequence[str], rows: Iterable[Sequence[object]], room: int) -> list[tuple[str, ...]]:
-    """Return the heading and the rows of a table as texts of which as many as fit stand side by side in `room`."""
+    """Return the heading and the rows of a table as texts, with as many columns as fit into `room`."""
     lines = (headings, *rows) if headings else rows
     columns = [*zip(*([one_line(cell) for cell in row] for row in lines), strict=True)]
     if _total(columns) > room:
@@ -93,7 +93,7 @@ def _html_row(cells: Sequence[str], first: str) -> str:
 
 
 def one_line(cell: object) -> str:
-    """Return a cell's text on one line, without what would move a terminal's cursor."""
+    """Return a cell's text on one line, without characters that would move a terminal's cursor."""
     return printable(str(cell)).replace("\n", "\\n")
 
 
@@ -104,7 +104,7 @@ def _total(columns: Sequence[Sequence[str]], most: int | None = None) -> int:
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
+    """Return the width of a text in columns of a terminal."""
     return len(text) if text.isascii() else sum(map(_width_of, text))
 
 

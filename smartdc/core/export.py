@@ -1,4 +1,4 @@
-"""Hand resources on as plain data: dicts and JSON, without what is secret unless it is asked for."""
+"""Convert resources to plain data, as dicts or JSON; secrets are left out unless requested."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["as_dict", "to_json"]
 
 
 def as_dict(thing: object, *, secrets: bool = False) -> Any:
-    """Return what `json.dumps` can write for `thing`: ``json.dumps(things, default=smartdc.as_dict)``.
+    """Return `thing` in a form that `json.dumps` can write: ``json.dumps(things, default=smartdc.as_dict)``.
 
-    A resource becomes the dict that its `to_dict` returns, any other mapping a dict, a time a text as CloudAPI writes
-    them, and anything else that can be iterated over a list. The rest is a TypeError.
+    A resource becomes the dict of its `to_dict`, any other mapping a dict, a time a string in CloudAPI's form, and any
+    other iterable a list. Anything else raises a TypeError.
     """
     if isinstance(thing, Resource):
         return thing.to_dict(secrets=secrets)
@@ -31,7 +31,7 @@ def as_dict(thing: object, *, secrets: bool = False) -> Any:
 
 
 def to_json(things: object, *, indent: int | None = 2, secrets: bool = False) -> str:
-    """Return a resource, a list of them, an iterator such as `iter_machines` returns, or plain data as JSON.
+    """Return a resource, a list or an iterator of resources (such as `iter_machines`), or plain data as JSON.
 
     Passwords, boot scripts, user data and the secrets of access keys are left out, unless `secrets` asks for them.
     """

@@ -1,4 +1,4 @@
-"""Typed, read-only windows onto the entries of a resource's data."""
+"""Typed, read-only attributes that show the entries of a resource's data."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 
 class _Text:
-    """The ``__doc__`` of fields: for the class what a field is, and for a field the text below it in its class.
+    """The ``__doc__`` of fields: the class has its docstring, and a field the text below it in its class.
 
-    Editors show that text where the attribute is used, and no argument; so `help` reads it from the source too.
+    Editors show that text for the attribute, which an argument could not do; so `help` reads it from the source too.
     """
 
     def __init__(self, of_the_class: str) -> None:
@@ -35,10 +35,10 @@ class _Text:
 
 
 class Field(Generic[T]):
-    """A read-only window onto one entry of a resource's data; None where the server sent none.
+    """A read-only attribute that shows one entry of a resource's data; None if the server sent none.
 
-    The text below it says what it is. `key` names the entry where it differs from the attribute, and `read` turns the
-    entry into the value.
+    The text below it describes it. `key` is the name of the entry, if it differs from the attribute's name, and `read`
+    turns the entry into the value.
     """
 
     def __init__(self, *, key: str | None = None, read: Callable[[Any], T] | None = None) -> None:
@@ -51,7 +51,7 @@ class Field(Generic[T]):
 
     @property
     def text(self) -> str:
-        """The text below it; '' where Python has no source."""
+        """The text below it; '' if Python has no source."""
         return _texts_in(self._owner).get(self._name, "")
 
     @overload

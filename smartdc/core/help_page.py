@@ -1,8 +1,8 @@
-"""What ``help`` shows of a data centre and of a resource, and the names that methods have in errors.
+"""The page that ``help`` shows for a data centre or a resource, and the names of methods in errors.
 
-Methods are inherited from a mix-in for each noun, which nobody has to know who uses them. So an error about wrong
-arguments says `DataCenter.machines()` and not `HasMachines.machines()`, and ``help(dc)``, as IPython's ``dc?``, shows the
-methods noun by noun on one page.
+Methods are inherited from mix-ins, one for each noun, which users need not know. So an error about wrong arguments says
+`DataCenter.machines()` and not `HasMachines.machines()`. ``help(dc)``, like IPython's ``dc?``, shows all methods on one
+page, grouped by noun.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ __all__ = ["INTERNAL", "known_to_users", "page"]
 C = TypeVar("C", bound=type)
 
 MAX_WIDTH = 100
-"""Columns of the page, on a terminal that is as wide."""
+"""The maximum width of the page, in columns."""
 
 INDENT = 4
 """Columns that ``help`` puts before each line of the page."""
 
 MODULES = ("smartdc.datacenter", "smartdc.fleet", "smartdc.machine", "smartdc.resources")
-"""Where methods are that users call; what they are built of is elsewhere."""
+"""The packages with the methods that users call."""
 
 SECTIONS = (
     "machine", "many machines", "ssh", "audit", "image", "package", "network", "nic", "disk", "snapshot", "tag",
@@ -66,11 +66,11 @@ FORMER = frozenset({"dataset", "datasets", "default_headers"})
 """Names that only old scripts use: they are not shown."""
 
 _MARKUP = re.compile(r"(?::? ``[A-Z]\w+``.*|[`.:]+$)", re.DOTALL)
-"""What a first sentence has for readers of the reference: CloudAPI's operations at its end."""
+"""The part of a first sentence that only the reference needs: CloudAPI's operations at its end."""
 
 
 def known_to_users(cls: C) -> C:
-    """Give the methods of `cls` its name, and its instances a page for ``help``."""
+    """Name the methods of `cls` after it, and give its instances a page for ``help``."""
     for base in cls.__mro__[1:]:
         if base.__module__.startswith("smartdc."):
             for name, value in vars(base).items():
@@ -86,7 +86,7 @@ def _names(thing: object) -> list[str]:
 
 
 def _name_after(cls: type, base: type, name: str, value: Any) -> None:
-    """Name a method that is inherited from `base` after `cls`, or, where another class has it too, after none."""
+    """Name a method that is inherited from `base` after `cls`, or after no class if another one inherits it too."""
     function = getattr(value, "__func__", value)
     while isinstance(function, FunctionType):
         shared = function.__qualname__ not in {f"{base.__name__}.{name}", f"{cls.__name__}.{name}"}
@@ -95,7 +95,7 @@ def _name_after(cls: type, base: type, name: str, value: Any) -> None:
 
 
 class _Page:
-    """The ``__doc__`` of a class: for the class the docstring, and for an instance the page."""
+    """The ``__doc__`` of a class: the class has its docstring, and an instance has the page."""
 
     def __init__(self, docstring: str | None) -> None:
         self._docstring = docstring

@@ -1,4 +1,4 @@
-"""`ResourceList`, what a method that lists returns: a list that shows itself as a table where people look."""
+"""`ResourceList`, the result of a method that lists: a list that is shown to people as a table."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class ResourceList(ShownAsTable, list[T]):
-    """A list of resources, which is a list in every way; its slices, copies and sums are of its class too.
+    """A list of resources; it works like any list, and its slices, copies and sums are of the same class.
 
-    It shows itself as a table in notebooks, in IPython and where it is echoed by Python's console.
+    Notebooks, IPython and the echo of Python's console show it as a table.
     """
 
     __slots__ = ()
@@ -29,25 +29,29 @@ class ResourceList(ShownAsTable, list[T]):
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
-        return type(self)(found) if isinstance(index, slice) else found
+        return self._like(found) if isinstance(index, slice) else found
 
     def __add__(self, other: list[Any]) -> Any:
-        return type(self)(super().__add__(other)) if isinstance(other, list) else NotImplemented
+        return self._like(super().__add__(other)) if isinstance(other, list) else NotImplemented
 
     def __radd__(self, other: list[Any]) -> Any:
-        return type(self)([*other, *self]) if isinstance(other, list) else NotImplemented
+        return self._like([*other, *self]) if isinstance(other, list) else NotImplemented
 
     def __mul__(self, times: SupportsIndex) -> Self:
-        return type(self)(super().__mul__(times))
+        return self._like(super().__mul__(times))
 
     __rmul__ = __mul__
 
     def copy(self) -> Self:
         """Return a list of the same things."""
-        return type(self)(self)
+        return self._like(self)
+
+    def _like(self, things: list[T]) -> Self:
+        """Return a list of this class with other things."""
+        return type(self)(things)
 
     def __repr__(self) -> str:
-        """Show the table in the console, and a list anywhere else."""
+        """Show the table in the console, and a plain list anywhere else."""
         return self.as_text() if is_typed_at_a_prompt(1) and self._table() else super().__repr__()
 
     # IPython takes what the class that has a `__repr__` has itself.

@@ -1,6 +1,6 @@
-"""The words that CloudAPI has for states, brands, types and actions, for type checkers and editors to know.
+"""CloudAPI's words for states, brands, types and actions, for type checkers and editors.
 
-A newer CloudAPI may answer with a word that is not here; only what is asked for is checked against them.
+A newer CloudAPI may answer with other words; only arguments are checked against these.
 """
 
 from typing import Literal, TypeAlias
@@ -31,7 +31,7 @@ MachineState: TypeAlias = Literal[
 """Every state that CloudAPI gives a machine."""
 
 ListedState: TypeAlias = Literal["active", "running", "stopped", "provisioning", "stopping", "destroyed", "unknown"]
-"""What machines can be listed by; ``provisioning`` and ``stopping`` list all ``active`` ones, as CloudAPI has it."""
+"""States for the filter of a list of machines; for ``provisioning`` and ``stopping`` CloudAPI lists all ``active`` ones."""
 
 MachineType: TypeAlias = Literal["smartmachine", "virtualmachine"]
 
@@ -62,7 +62,7 @@ Action: TypeAlias = Literal[
     "remove_nics",
     "unknown",
 ]
-"""What the audit calls the jobs that are done for a machine."""
+"""The audit's names for a machine's jobs."""
 
 NicState: TypeAlias = Literal["provisioning", "running", "stopped"]
 
@@ -80,10 +80,10 @@ ImageState: TypeAlias = Literal["active", "unactivated", "disabled", "creating",
 ImageType: TypeAlias = Literal[
     "zone-dataset", "lx-dataset", "zvol", "docker", "other", "smartmachine", "virtualmachine"
 ]
-"""How an image is made; the last two are what versions of CloudAPI before 8 call them."""
+"""Types of images; the last two are the names in CloudAPI's versions before 8."""
 
 ImageFilter: TypeAlias = ImageType | Literal["!zone-dataset", "!lx-dataset", "!zvol", "!docker", "!other"]
-"""What images can be listed by: a type, or all but one."""
+"""Types for the filter of a list of images: a type, or all types but one."""
 
 KeyStatus: TypeAlias = Literal["Active", "Inactive", "Expired"]
 
@@ -94,5 +94,5 @@ MigrationState: TypeAlias = Literal["running", "paused", "failed", "successful",
 Subresource: TypeAlias = Literal[
     "alias", "customer_metadata", "destroyed", "nics", "owner_uuid", "server_uuid", "state", "tags"
 ]
-"""What of a machine can be followed, in CloudAPI's words: ``alias`` is the name, ``customer_metadata`` the metadata,
-``server_uuid`` the `compute_node`."""
+"""The parts of a machine that can be followed, by CloudAPI's names: ``alias`` is the name, ``customer_metadata`` the
+metadata, ``server_uuid`` the `compute_node`."""

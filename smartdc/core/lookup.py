@@ -1,8 +1,8 @@
-"""Find what people name: by an id, the beginning of one, a name, a dict or a resource.
+"""Find the thing that people mean by an id, the beginning of an id, a name, a dict or a resource.
 
-CloudAPI addresses most things by their whole ids alone, and the names of many are not unique. So a noun's method sends
-an id as it is, and looks anything else up in a listing. There an exact name wins over the beginning of an id, and what
-fits several is refused: which of them is meant, only the caller knows.
+CloudAPI addresses most things only by their whole ids, and many names are not unique. So a method sends an id as it is,
+and looks up anything else in a listing. In the listing, an exact name wins over the beginning of an id. A text that fits
+several things is refused, since only the caller knows which one is meant.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ MAX_DIGITS = 32
 """Hexadecimal digits of a whole id."""
 
 CANDIDATES = 10
-"""How many of the things that fit an error shows; the others it counts."""
+"""How many of the fitting things an error shows; it counts the others."""
 
 NEAR_NAMES = 3
 """How many similar names an error shows."""
 
 
 def id_of(thing: object, *keys: str) -> str:
-    """Return what addresses `thing`: it may be that already, or a dict or resource that has it under one of `keys`."""
+    """Return the identifier of `thing`: a string is one already; a dict or resource has it under one of `keys`."""
     if type(thing) is str and thing:
         return thing
     keys = keys or ("id",)
@@ -48,12 +48,12 @@ def id_of(thing: object, *keys: str) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell an id from a name."""
+    """Return True for an id, and False for a name."""
     return _UUID.fullmatch(text) is not None
 
 
 def is_short_id(text: str) -> bool:
-    """Tell whether a text may be the beginning of an id: 8 digits or more, with or without dashes, but not all."""
+    """Return whether a text may be the beginning of an id: 8 digits or more, with or without dashes, but not all digits."""
     return not is_uuid(text) and _SHORT_ID.fullmatch(text) is not None and len(_digits(text)) <= MAX_DIGITS
 
 
@@ -65,10 +65,10 @@ def find(
     everything: Callable[[], Iterable[M]] | None = None,
     key: str = "name",
 ) -> M:
-    """Return the only thing that `text` means: the one of that name, or else the one whose id begins so.
+    """Return the only thing that `text` means: the one of that name, or else the one whose id begins with it.
 
-    `listing` has at least all things of that name, under `key`; where it may lack others, `everything` lists them all.
-    None raises `ResourceNotFound`, and several are an `InputError` that lists them.
+    `listing` has at least all things of that name, under `key`; if it may lack others, `everything` lists all things.
+    No such thing raises `ResourceNotFound`; several raise an `InputError` that lists them.
     """
     listed = list(listing)
     if named := [thing for thing in listed if thing.get(key) == text]:
@@ -81,7 +81,7 @@ def find(
 
 
 def complete_id(text: str, kind: str, listing: Callable[[], Iterable[Mapping[str, Any]]], *, key: str = "name") -> str:
-    """Return what CloudAPI takes, which is a whole id or a name; only the beginning of an id has to be looked up."""
+    """Return a whole id or a name, which CloudAPI accepts; only the beginning of an id has to be looked up."""
     if not is_short_id(text):
         return text
     found = find(text, kind, listing(), key=key)
@@ -89,7 +89,7 @@ def complete_id(text: str, kind: str, listing: Callable[[], Iterable[Mapping[str
 
 
 def only(things: list[M], text: str, kind: str, problem: str = "") -> M:
-    """Return the only thing that `text` means; none raises `ResourceNotFound`, several are an `InputError`."""
+    """Return the only thing that `text` means; none raises `ResourceNotFound`, several raise an `InputError`."""
     if not things:
         raise not_found(text, kind)
     if len(things) > 1:
@@ -101,7 +101,7 @@ def only(things: list[M], text: str, kind: str, problem: str = "") -> M:
 
 
 def not_found(text: str, kind: str, names: Iterable[str] = ()) -> ResourceNotFound:
-    """Return the error that says that nothing is named `text`, and which of the `names` are like it."""
+    """Return the error for a name that does not exist, with similar ones among `names`."""
     near = get_close_matches(text, dict.fromkeys(names), NEAR_NAMES)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     error = ResourceNotFound(f"no {kind} named {text!r}{hint}")

@@ -1,4 +1,4 @@
-"""The mark on a method that says which of CloudAPI's operations it uses, and holds callers to its annotations."""
+"""The mark on a method that names CloudAPI's operations that it uses, and enforces its annotations."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,8 +13,8 @@ def operation(*names: str, **of_owners: str) -> Callable[[F], F]:
 
     Args:
         names: the operations that it uses.
-        of_owners: instead of these, those (separated by spaces) that it uses as a method of a class of that name, for
-            methods that several classes inherit.
+        of_owners: for methods that several classes inherit: class name to the operations (separated by spaces) that it
+            uses there instead.
 
     """
 

@@ -1,12 +1,12 @@
-"""Read listings that come in pages: all of a list, within one deadline, and saying so where something may be missing.
+"""Read listings that come in pages: the whole list, within one deadline, with a warning if entries may be missing.
 
-CloudAPI reports no total, promises no order and knows no marker: a page is so many entries from an offset on, of what
-the list is at that moment. So the first page is read alone, and, while pages are full, the next ones four at a time.
+CloudAPI reports no total, promises no order and has no marker: a page is a number of entries, from an offset on, of the
+list at that moment. So the first page is read alone; while pages are full, the next ones are read four at a time.
 
-When entries vanish from the part of a list that has been read, all that follow move up, and some slip past the next
-offset. Therefore each page begins with a few entries that were on the page before. A list whose pages do not meet, or
-that has fewer entries than the last offset says, is read once more; where that shows the same, a WARNING says that the
-list may be incomplete.
+If entries vanish from the part that has been read, the later entries move up, and some of them move past the next
+offset. Therefore each page begins with a few entries of the page before. If two pages do not overlap, or if there are
+fewer entries than the last offset says, the list is read once more. If that happens again, a WARNING says that the list
+may be incomplete.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ PAGE_SIZE = 1000
 """The most entries that CloudAPI puts on a page."""
 
 CONCURRENCY = 4
-"""Pages that are read at the same time; where the list ends early, all but one of them are asked for in vain."""
+"""Pages that are read at the same time; if the list ends early, all but one of them are requested in vain."""
 
 OVERLAP = 100
-"""One entry in so many is asked for twice, so that up to as many may vanish between two pages."""
+"""Two pages share one entry in this many (10 of 1,000), and up to as many as they share may vanish between them."""
 
 MAX_PAGES = 100_000
-"""Pages after which a list that still goes on is taken for endless."""
+"""A list with more pages than this counts as endless."""
 
 MAX_BYTES = 2**28
-"""The most JSON that a list may have: some 150,000 machines, which take about a gigabyte as Python objects."""
+"""The maximum size of a list's JSON: some 150,000 machines, which take about a gigabyte as Python objects."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class Page:
     """A page of a listing."""
 
     start: int
-    """The offset that it was asked from."""
+    """The offset in its request."""
     entries: list[dict[str, Any]]
     rows: int
-    """How many entries it has by the server's count, which is all that a HEAD tells."""
+    """How many entries it has by the server's count; a HEAD returns no more than this."""
     limit: int
-    """The most that the server puts on a page, which may be fewer than it was asked for."""
+    """The maximum number of entries on a page; the server may allow fewer than requested."""
     size: int = 0
     """Bytes of JSON."""
 
     @property
     def is_full(self) -> bool:
-        """Whether there may be more behind it."""
+        """Whether there may be more pages after it."""
         return self.rows > 0 and self.rows >= self.limit
 
 
@@ -71,9 +71,9 @@ def _is_not_full(page: Page) -> bool:
 
 
 class Listing:
-    """One reading of a list, which `fetch` gets the page of that begins at an offset.
+    """One reading of a list; `fetch` gets the page that begins at an offset.
 
-    `label` names the request in errors, `start` is the first offset, and `deadline` counts for all pages together.
+    `label` names the request in errors, `start` is the first offset, and `deadline` is the one of all pages together.
     """
 
     def __init__(self, label: str, fetch: Callable[[int], Page], start: int, deadline: Deadline) -> None:
@@ -90,9 +90,9 @@ class Listing:
         return list(found.values())
 
     def stream(self, key: str) -> Iterator[dict[str, Any]]:
-        """Yield every entry once, in the server's order, while the pages come; `key` tells entries apart.
+        """Yield every entry once, in the server's order, as the pages arrive; `key` tells entries apart.
 
-        What has been yielded cannot be taken back, so the list is not read again when it has changed: that is logged.
+        Entries that were yielded cannot be taken back, so a list that has changed is not read again: that is logged.
         """
         seen, on_it, meets = set[str](), list[str](), True
         for page in self.pages():
@@ -120,7 +120,7 @@ class Listing:
     ) -> Iterator[Page]:
         """Yield the pages in their order, up to one that `is_last`, and none that begins at `stop` or after it.
 
-        Where neither that row is known nor the newest page full, the next page is read alone: it may be the last.
+        If `stop` is unknown and the newest page is not full, the next page is read alone, since it may be the last one.
         """
         page = self._fetch(self._start, so_far=0)
         yield page
@@ -132,7 +132,7 @@ class Listing:
                 return
 
     def _further(self, page: Page, *, overlap: bool, stop: int | None) -> Iterator[Page]:
-        """Yield what follows the first page, wave by wave, until `stop`; `BadResponse` for a list without an end."""
+        """Yield the pages after the first one, wave by wave, until `stop`; `BadResponse` for a list without an end."""
         step = _distance(page, overlap=overlap)
         number, size = 1, page.size
         while stop is None or self._start + step * number < stop:
@@ -146,7 +146,7 @@ class Listing:
                 number, size = number + 1, size + page.size
 
     def _wave(self, page: Page, starts: Iterable[int]) -> Iterator[Page]:
-        """Yield the pages that begin at `starts`, which are read at once; `page` is the one before them."""
+        """Read the pages that begin at `starts` at the same time, and yield them; `page` is the one before them."""
         fetch = partial(self._fetch, so_far=page.start + page.rows - self._start)
         for newest in at_once([partial(fetch, start) for start in starts]):
             if newest.entries and newest.entries == page.entries:
@@ -172,9 +172,9 @@ class Listing:
         return error
 
     def _read_once(self, found: dict[str, dict[str, Any]], key: str) -> bool:
-        """Add the entries of all pages to `found`, and return whether none can have slipped through between them."""
-        # Whatever was there throughout is in `found` if each page begins with an entry of the page before, unless the
-        # order has changed. Then entries come twice in place of others, and there are fewer than the offsets count.
+        """Add the entries of all pages to `found`, and return whether certainly no entry was missed."""
+        # If each page begins with an entry of the page before, `found` has all entries that existed throughout, unless
+        # the order has changed. Then some entries come twice, others are missing, and the total is below the last offset.
         meets, seen = True, set[str]()
         on_it: list[str] = []
         page = None
@@ -192,18 +192,18 @@ class Listing:
 
 
 def _meet(page: Page, keys: Sequence[str], before: Sequence[str]) -> bool:
-    """Tell whether a page with entries of these `keys` begins with one that was on the page before it."""
+    """Return whether a page with entries of these `keys` begins with an entry of the page before it."""
     return page.limit == 1 or (bool(keys) and keys[0] in before)
 
 
 def _distance(page: Page, *, overlap: bool) -> int:
-    """Return how many rows after one page the next begins."""
+    """Return how many rows after the beginning of one page the next page begins."""
     shared = max(page.limit // OVERLAP, 1) if overlap and page.limit > 1 else 0
     return max(max(page.rows, page.limit) - shared, 1)
 
 
 def requests_for(count: int) -> int:
-    """Return how many requests it takes to list so many entries, in pages of `PAGE_SIZE`."""
+    """Return how many requests it takes to list `count` entries, in pages of `PAGE_SIZE`."""
     behind = count - PAGE_SIZE
     wave = CONCURRENCY * (PAGE_SIZE - PAGE_SIZE // OVERLAP)
     return 1 if behind < 0 else 1 + CONCURRENCY * (behind // wave + 1)
@@ -231,7 +231,7 @@ class ListsInPages(Addressable):
     ) -> Listing:
         """Return the list `name` below this place, from `offset` on, in pages of at most `limit`.
 
-        All pages share the time of one call, unless another `deadline` is given; each page has that time too.
+        All pages together have the time of one call, unless another `deadline` is given; so has each page.
         """
         wanted = arguments.integers(limit=PAGE_SIZE if limit is None else limit, offset=offset or 0)
 
@@ -247,10 +247,10 @@ class ListsInPages(Addressable):
 
 
 def at_once(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
-    """Run functions at the same time, and yield what they return in their order, or raise the first one's error.
+    """Run functions at the same time, and yield their results in order, or raise the error of the first that failed.
 
-    The first runs in this thread. All are waited for, so that nothing is still on its way when the caller goes on; only
-    an interrupt leaves the others behind, which end by their deadlines and do not keep the process alive.
+    The first one runs in this thread. All of them end before the caller goes on, so that no request is still running.
+    Only after an interrupt the others go on: they end by their deadlines, and do not keep the process alive.
     """
     values: dict[int, T] = {}
     errors: dict[int, BaseException] = {}

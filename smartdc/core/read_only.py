@@ -1,4 +1,4 @@
-"""A dict that cannot be changed, since nobody would hear of the change."""
+"""A dict that cannot be changed, since the change would never reach the server."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["ReadOnlyDict"]
 
 
 class ReadOnlyDict(dict[str, Any]):
-    """A dict that shows what the server said, and refuses to be changed; `advice` says what to call instead.
+    """A dict that shows the server's answer and refuses changes; `advice` names the method to call instead.
 
-    Copies and pickles of it are plain dicts.
+    Its copies and pickles are plain dicts.
     """
 
     def __init__(self, entries: dict[str, Any], advice: str) -> None:
@@ -25,5 +25,5 @@ class ReadOnlyDict(dict[str, Any]):
     __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
-        """Be a plain dict where it is copied or unpickled."""
+        """Become a plain dict when copied or unpickled."""
         return dict, (dict(self),)

@@ -1,8 +1,8 @@
-"""What every noun is made of: `Addressable`, a place in CloudAPI's tree of addresses, and `Resource`, a thing there.
+"""The base classes of every noun: `Addressable`, a place in CloudAPI's tree of paths, and `Resource`, a thing there.
 
-An `Addressable` knows its path below the account and how to send requests to what lies under it. A `Resource` also
-keeps the server's answer, whole, and is a read-only mapping over it; its `Field` attributes (`smartdc.core.field`) are windows onto entries.
-Reading never sends anything: only methods do.
+An `Addressable` knows its path below the account, and how to send requests below that path. A `Resource` also keeps the
+server's whole answer, and is a read-only mapping of it; its `Field` attributes (`smartdc.core.field`) show entries of
+the answer. Reading never sends a request: only methods do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Addressable:
 
     @property
     def path(self) -> str:
-        """The address below the account, such as ``machines/<id>``; '' is the account itself."""
+        """The path below the account, such as ``machines/<id>``; '' is the account itself."""
         raise NotImplementedError(type(self).__name__)
 
     @property
@@ -56,9 +56,9 @@ class Addressable:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> tuple[Any, requests.Response]:
-        """Send a request to what lies at `names` below this place.
+        """Send a request to the path `names` below this place.
 
-        Only what was given is passed on: a stand-in for a data centre may take no more than method, path and params.
+        Only given arguments are passed on: a stand-in for a data centre may take only method, path and params.
         """
         options = wire.given(headers=headers, data=data, params=params, repeatable=repeatable or None)
         return self._datacenter.request(method, self._path_below(*names), **options)
@@ -69,29 +69,29 @@ class Addressable:
 
     @property
     def _clock(self) -> Clock:
-        """Where the time is read; a stand-in for a data centre need not have a clock."""
+        """The clock; a stand-in for a data centre need not have one."""
         return getattr(self._datacenter, "clock", None) or SystemClock()
 
     def _now(self) -> float:
-        """Return the server's time as well as it is known, in epoch seconds."""
+        """Return the server's time, as far as it is known, in epoch seconds."""
         session = getattr(self._datacenter, "session", None)
         return float(session.now() if session else self._clock.time())
 
     def _get(self, *names: object, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Get one thing; `BadResponse` where it was asked for by its UUID and the answer is about another."""
+        """Get one thing; `BadResponse` if it was requested by its UUID and the answer is about another one."""
         answer = self._expect(dict, *self._call("GET", *names, params=params))
         if names and "id" in answer:
             self._check_identity(str(names[-1]), str(answer["id"]))
         return answer
 
     def _check_identity(self, asked: str, answered: str) -> None:
-        """Refuse an answer about something else; it belongs to another request, and the next one on its connection may too."""
+        """Refuse an answer about another thing: it belongs to another request, and so may the connection's next answer."""
         if asked != answered and is_uuid(asked) and asked.lower() != answered.lower():
             self._datacenter.close()
             raise BadResponse(f"asked for {asked}, got {answered[:40]!r}")
 
     def _list(self, *names: object, params: Mapping[str, Any] | None = None) -> list[Any]:
-        """Get a list of things, all of it."""
+        """Get a whole list of things."""
         return self._expect(list, *self._call("GET", *names, params=params))
 
     def _post(
@@ -109,7 +109,7 @@ class Addressable:
         self._call("DELETE", *names)
 
     def _count(self, *names: object, params: Mapping[str, Any] | None = None) -> int:
-        """Count what a listing has, without fetching it."""
+        """Count the entries of a listing, without fetching them."""
         _, response = self._call("HEAD", *names, params=params)
         return self._counted(response)
 
@@ -123,7 +123,7 @@ class Addressable:
         """Return the answer, after checking that it is an object, or a list of objects."""
         if isinstance(decoded, kind) and (not isinstance(decoded, list) or set(map(type, decoded)) <= {dict}):
             return decoded
-        del decoded  # it may hold secrets, and the traceback of an error shows variables
+        del decoded  # it may contain secrets, and the traceback of an error shows variables
         wanted = "a JSON object" if kind is dict else "a list of JSON objects"
         raise bad_response(response, f"the answer is not {wanted}")
 
@@ -133,16 +133,16 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     Args:
         parent: the place that it belongs to: a data centre, or another resource.
-        identifier: what addresses it there; without `data` the resource then fetches itself.
+        identifier: its id or name there; without `data`, the resource fetches itself.
         data: the server's answer about it; the dict is copied.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_parent")
 
     kind: ClassVar[str]
-    """The plural in the address: ``machines``."""
+    """The plural in the path: ``machines``."""
     id_key: ClassVar[str] = "id"
-    """The entry of the data that addresses the resource."""
+    """The entry of the data that identifies the resource in its path."""
 
     def __init__(
         self,
@@ -163,14 +163,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     @classmethod
     def from_answer(cls, parent: Addressable, answer: dict[str, Any]) -> Self:
-        """Make a resource of an answer that nobody else holds, which is therefore kept and not copied."""
+        """Make a resource of an answer that nothing else refers to, so that it need not be copied."""
         [resource] = cls.from_answers(parent, [answer])
         return resource
 
     @classmethod
     def from_answers(cls, parent: Addressable, answers: Iterable[dict[str, Any]]) -> ResourceList[Self]:
-        """Make resources of the entries of a listing, which nobody else holds: they are kept and not copied."""
-        # Written out, and `__init__` left aside, since a listing may have a hundred thousand entries.
+        """Make resources of the entries of a listing that nothing else refers to, so that they need not be copied."""
+        # Written out, without a call of `__init__`, since a listing may have a hundred thousand entries.
         key, new, resources = cls.id_key, cls.__new__, ResourceList[Self]()
         for answer in answers:
             resource = new(cls)
@@ -184,11 +184,11 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     @property
     def path(self) -> str:
-        """The address below the account, such as ``machines/<id>``: `DataCenter.url` and it make the URL."""
+        """The path below the account, such as ``machines/<id>``; ``dc.url + machine.path`` is the URL."""
         return self._below_parent(self.kind, self._data[self.id_key])
 
     def _below_parent(self, *names: object) -> str:
-        """Return the path of what lies at `names` below the place that this belongs to."""
+        """Return the path `names` below the resource's parent."""
         above = getattr(self._parent, "path", "")
         return f"{above}{wire.segments(*names)}".removeprefix("/")
 
@@ -199,7 +199,7 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     @property
     def _datacenter(self) -> DataCenter:
-        # What has a place of its own knows its data centre; anything else stands in for one.
+        # An `Addressable` knows its data centre; any other parent is a stand-in for one.
         return cast("DataCenter", getattr(self._parent, "_datacenter", self._parent))
 
     def refresh(self) -> Self:
@@ -207,18 +207,18 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return self._keep(self._get())
 
     def _change(self, method: str, *names: object, **request: Any) -> Self:
-        """Change the resource and keep the server's answer; where that has no body, fetch the resource again."""
+        """Change the resource and keep the server's answer; if the answer has no body, fetch the resource again."""
         answer, response = self._call(method, *names, **request)
         return self.refresh() if answer is None else self._keep(self._expect(dict, answer, response))
 
     def _keep(self, data: Mapping[str, Any]) -> Self:
-        """Replace the data by the server's newest answer, unless that is about another resource."""
+        """Replace the data with the server's newest answer, unless that is about another resource."""
         self._check_identity(str(self._data[self.id_key]), self._identity_in(data))
         self._data = dict(data)
         return self
 
     def _identity_in(self, data: Mapping[str, Any]) -> str:
-        """Return what addresses the resource that `data` describes."""
+        """Return the identifier of the resource that `data` describes."""
         identity = data.get(self.id_key)
         if isinstance(identity, bool) or not isinstance(identity, (str, int)) or identity == "":
             raise BadResponse(
@@ -234,7 +234,7 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return value
 
     def _part(self, name: str) -> dict[str, Any]:
-        """Return an entry that must be an object, or {} where there is none."""
+        """Return an entry that must be an object, or {} if there is none."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
             raise BadResponse(f"{self}: {name!r} must be an object, got {value!r}")
@@ -247,19 +247,19 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy the data; the place it belongs to stays the same one."""
+        """Copy the data; the parent stays the same object."""
         return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave what is secret behind when the resource is pickled."""
+        """Leave secrets out when the resource is pickled."""
         return {**self._attributes(), "_data": self._without_secrets()}
 
     def _without_secrets(self) -> dict[str, Any]:
-        """Return the data without what is secret; it is not copied."""
+        """Return the data without secrets; it is not copied."""
         return self._data
 
     def _attributes(self) -> dict[str, Any]:
-        """Return all attributes, whether they are kept in slots or in ``__dict__``."""
+        """Return all attributes, those in slots and those in ``__dict__``."""
         attributes, slots = cast("tuple[dict[str, Any] | None, dict[str, Any]]", object.__getstate__(self))
         return {**(attributes or {}), **slots}
 
@@ -289,14 +289,14 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         )
 
     def copy(self) -> dict[str, Any]:
-        """Return the data as a dict of its own, which can be changed."""
+        """Return the data as a separate dict, which you can change."""
         return _copied(self._data)
 
     def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
-        """Return the data as plain data, to write it down or to send it on.
+        """Return the resource as plain data, to store it or to pass it on.
 
-        What is secret is left out unless `secrets` asks for it: a machine's passwords, boot script and user data, and
-        the secret of an access key. ``dict(resource)`` and `copy` always return everything.
+        Secrets are left out unless `secrets` is true: a machine's passwords, boot script and user data, and the secret
+        of an access key. ``dict(resource)`` and `copy` always return everything.
         """
         return _copied(self._data if secrets else self._without_secrets())
 
@@ -308,16 +308,16 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
 
     @property
     def canonical_url(self) -> str:
-        """The whole URL, with ``my`` resolved to the account's login where that is known."""
+        """The whole URL, with ``my`` replaced by the account's login if that is known."""
         return f"{self.datacenter.account_url}/{self.path}".removesuffix("/")
 
     @property
     def _identity(self) -> str:
-        """What tells it from the others of its owner."""
+        """The value that identifies it among the others of its owner."""
         return str(self._data[self.id_key])
 
     def __eq__(self, other: object) -> bool:
-        """Compare by UUID, or by owner and name for what has no UUID; a dict with the same data is equal too."""
+        """Compare by UUID, or by owner and name if there is no UUID; a dict with the same data is equal too."""
         if isinstance(other, dict):
             return self._data == other
         if type(other) is not type(self):
@@ -330,7 +330,7 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return hash((type(self), self._identity.lower()))
 
     def __lt__(self, other: object) -> bool:
-        """Come before those of the same class that have a greater name, or the same name and a greater id."""
+        """Sort by name, then by id, among resources of the same class."""
         if not isinstance(other, Resource) or type(other) is not type(self):
             return NotImplemented
         return self._sort_key() < other._sort_key()
@@ -345,19 +345,19 @@ class Resource(ShowsFields, Addressable, Mapping[str, Any]):
         return format(str(self), spec)
 
     def __repr__(self) -> str:
-        """Show the kind and what people would recognise it by."""
-        # One whose fetching failed is in the frames that crash reporters show.
+        """Show the kind, and the words by which people recognise the resource."""
+        # A resource whose fetch failed has no data; crash reporters show it in their frames.
         words = self._summary() if hasattr(self, "_data") else ["not fetched"]
         return printable(f"<{type(self).__name__} {' '.join(map(str, words))}>")
 
     _repr_pretty_ = ShowsFields._repr_pretty_  # IPython looks for it beside `__repr__`
 
     def __sentry_repr__(self) -> str:
-        """Show no more than that to a reporter of errors, which would dump a mapping whole."""
+        """Show no more than that to an error reporter, which would dump a whole mapping."""
         return repr(self)
 
     def _summary(self) -> list[str]:
-        """Return the few words that tell this resource from its neighbours."""
+        """Return the few words that distinguish this resource from others."""
         name = self.get("name")
         identifier = str(self._data[self.id_key])
         return [identifier] if name is None or name == identifier else [repr(name), identifier]
@@ -371,7 +371,7 @@ def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
-    """Return an entry that must be a list, or [] where there is none."""
+    """Return an entry that must be a list, or [] if there is none."""
     value = thing.get(name)
     if value is not None and not isinstance(value, list):
         raise BadResponse(f"{thing}: {name!r} must be a list, got {value!r}")
@@ -379,7 +379,7 @@ def listed(thing: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def whole_number(response: requests.Response, header: str, default: int | None = None) -> int:
-    """Return the whole number in a header; where it is missing, `default` if that is given."""
+    """Return the whole number in a header; if the header is missing, return `default` if that is given."""
     text = response.headers.get(header, "" if default is None else str(default))
     if not _NUMBER.fullmatch(text):
         raise bad_response(response, f"invalid or missing {header} header: {text[:40]!r}")

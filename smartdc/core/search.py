@@ -1,4 +1,4 @@
-"""Filter a listing on this side: by patterns such as ``web-*``, and by a regular expression."""
+"""Filter a listing in the client: by patterns such as ``web-*``, and by a regular expression."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _WILDCARDS = re.compile(r"[*?]")
 def select(
     things: Iterable[M], pattern: str | None = None, fields: Iterable[str] = (), /, **patterns: str | None
 ) -> ResourceList[M]:
-    """Keep the things that fit `patterns`, each for the entry of its name, and in which `search` finds `pattern`.
+    """Keep the things whose entries match `patterns`, each for the entry of its name, and in which `search` finds `pattern`.
 
-    In the patterns ``*`` stands for any characters and ``?`` for one. What is None keeps all.
+    In the patterns, ``*`` stands for any characters and ``?`` for one. None matches all.
     """
     found = list(things)
     for name, wanted in arguments.strings(**patterns).items():
@@ -44,14 +44,21 @@ def search(things: Iterable[M], pattern: str | None, fields: Iterable[str]) -> R
 
 
 def is_pattern(text: str | None) -> bool:
-    """Tell whether a name stands for several."""
+    """Return whether a name is a pattern, which may match several names."""
     return isinstance(text, str) and _WILDCARDS.search(text) is not None
 
 
 def literal_part(pattern: str) -> str:
-    """Return the longest part of a pattern in which nothing stands for something else."""
+    """Return the longest part of a pattern without special characters."""
     return max(_WILDCARDS.split(pattern), key=len)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    """Return the regular expression for a pattern, whose time grows with the text and not with the number of stars.
+
+    The pieces between stars are looked for one after the other. Where one is found for the first time is as good a
+    place as any for those that come after it, so it is never looked for again: the group is atomic.
+    """
+    first, *rest = [re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*")]
+    between = "".join(f"(?>.*?{piece})" for piece in rest[:-1] if piece)
+    return re.compile(f"{first}{between}.*{rest[-1]}" if rest else first, re.DOTALL)

@@ -1,7 +1,8 @@
-"""What shows itself as a table where people look: in notebooks, in IPython, through `rich`, and in the console's echo.
+"""Show resources and lists as tables to people: in notebooks, in IPython, through `rich`, and in the console's echo.
 
-A resource shows its fields, one a line, and a list its things, in the columns that their class declares. Everywhere
-else, in logs, in tests and in debuggers, ``repr`` is one short line for a resource, and a list's own for a list.
+A resource shows its fields, one per line; a list shows its resources, in the columns that their class declares.
+Everywhere else (logs, tests, debuggers), the ``repr`` of a resource is one short line, and that of a list is the usual
+one.
 """
 
 from __future__ import annotations
@@ -17,32 +18,32 @@ from smartdc.core.display import fitted, html_table, text_table
 from smartdc.core.field import Field
 from smartdc.core.help_page import known_to_users
 
-__all__ = ["ShownAsTable", "ShowsFields", "Table", "is_typed_at_a_prompt"]
+__all__ = ["MAX_LINES", "ShownAsTable", "ShowsFields", "Table", "is_typed_at_a_prompt"]
 
 MAX_LINES = 1000
 """Rows of a table that a terminal shows."""
 
 
 class Table(NamedTuple):
-    """What is to be shown; without headings the first cell of each row is its heading."""
+    """The table to show; without headings, the first cell of each row is its heading."""
 
     headings: Sequence[str]
     rows: Callable[[int], Iterable[Sequence[str]]]
-    """Returns the first so many rows."""
+    """Returns the first rows, as many as its argument says."""
     total: int
 
 
 class ShownAsTable:
-    """Mix-in for what shows itself as a table."""
+    """Mix-in for objects that are shown as a table."""
 
     __slots__ = ()
 
     def _table(self) -> Table | None:
-        """Return what to show, or None for nothing but the ``repr``."""
+        """Return the table to show, or None to show the ``repr`` instead."""
         raise NotImplementedError(type(self).__name__)
 
     def as_text(self, width: int | None = None) -> str:
-        """Return the table as text for a terminal of `width` columns, by default as wide as the terminal is."""
+        """Return the table as text for a terminal of `width` columns; the default is the terminal's own width."""
         table = self._table()
         if table is None:
             return repr(self)
@@ -55,11 +56,11 @@ class ShownAsTable:
         return None if table is None else html_table(table.headings, table.rows(100), count=table.total)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        """Show the table in IPython, or one line within something else."""
+        """Show the table in IPython, or one line inside another object."""
         printer.text(self.as_text() if len(printer.stack) < 2 else repr(self))
 
     def __rich_console__(self, _console: Any, options: Any) -> Iterator[Any]:
-        """Show the table through `rich`, which is loaded by whoever calls this."""
+        """Show the table through `rich`, which the caller has loaded."""
         table = self._table()
         if table is None:
             yield import_module("rich.text").Text(repr(self))
@@ -84,23 +85,23 @@ STYLES = {
     **dict.fromkeys(("stopped", "disabled", "deleted"), "dim"),
     **dict.fromkeys(("provisioning", "stopping", "creating", "queued", "paused"), "yellow"),
 }
-"""The colours of states, where there are colours."""
+"""The colours of states, on terminals with colours."""
 
 
 class ShowsFields(ShownAsTable):
-    """Mix-in for resources: what they show of themselves, and in which columns lists show them."""
+    """Mix-in for resources: the fields that they show, and the columns in which lists show them."""
 
     __slots__ = ()
 
     columns: ClassVar[Columns] = {"name": "name", "state": "state", "id": "id"}
-    """The columns of a list of them, the most important first."""
+    """The columns of a list of these resources, the most important first."""
     hidden: ClassVar[frozenset[str]] = frozenset()
-    """Fields that a resource does not show of itself: secrets, and other names of what it shows."""
+    """Fields that a resource does not show: secrets, and second names of shown fields."""
     further: ClassVar[Columns] = {}
-    """What it shows of itself beside its fields, or in place of one."""
+    """What it shows in addition to its fields, or in place of one."""
 
     def __init_subclass__(cls) -> None:
-        """Make ``help`` and errors speak of a noun; what has no kind of its own is a mix-in."""
+        """Let ``help`` and errors use the name of a noun; a class without a `kind` is a mix-in."""
         if "kind" in vars(cls):
             known_to_users(cls)
 
@@ -122,10 +123,10 @@ def _fields(cls: type) -> list[str]:
 
 
 def is_typed_at_a_prompt(depth: int) -> bool:
-    """Return whether the function so many frames up was called by what somebody has just typed into a console.
+    """Return whether code typed into a console has just called the function that is `depth` frames up.
 
-    That is the echo of an expression, or a `print` of it. A function that was typed there earlier, a logger, a
-    debugger and a script are something else: their code has a name, or a file.
+    That is the echo of an expression, or a `print` of it. A function that was typed earlier, a logger, a debugger or a
+    script does not count: their code has a name, or a file.
     """
     if not hasattr(sys, "ps1"):
         return False

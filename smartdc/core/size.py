@@ -21,7 +21,7 @@ _MIB_BY_UNIT = {"M": 1, "G": 1024, "T": 1024**2}
 def sizes(**values: object) -> dict[str, Any]:
     """Take sizes by their names, and return those that were given as whole numbers of MiB.
 
-    Digits alone are MiB. Powers of ten (``GB``) and what is no whole number of MiB are refused.
+    Digits alone are MiB. Powers of ten (``GB``), and sizes that are not a whole number of MiB, are refused.
     """
     return arguments.integers(**{name: _number(name, value) for name, value in values.items()})
 

@@ -1,9 +1,9 @@
-"""Run an emulator until Ctrl-C or SIGTERM, or for as long as a command runs: ``python -m smartdc.emulator``.
+"""Run an emulator until Ctrl-C or SIGTERM, or while a command runs: ``python -m smartdc.emulator``.
 
-It prints the shell commands that, typed into another terminal, let clients find it; ``--write env.sh`` puts them into a
-file, to be read with ``. ./env.sh``. Since it serves until it is ended, ``eval "$(python -m smartdc.emulator)"`` would wait
-for ever. What is behind ``--`` is a command that runs with the emulator in its environment, and whose status is that
-of this program: ``python -m smartdc.emulator --machines 60 -- pytest -q``.
+It prints shell commands that, typed into another terminal, tell clients where the emulator is. ``--write env.sh`` writes
+them to a file, to be read with ``. ./env.sh``. Because the emulator serves until it is stopped,
+``eval "$(python -m smartdc.emulator)"`` would wait for ever. A command after ``--`` runs with the emulator in its
+environment, and its status becomes the status of this program: ``python -m smartdc.emulator --machines 60 -- pytest -q``.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def _emulator(chosen: argparse.Namespace) -> Emulator:
 
 
 def _sourced(path: Path) -> str:
-    """Return a path as ``.`` needs it, which looks for names without a slash elsewhere."""
+    """Return a path as ``.`` needs it: for a name without a slash, ``.`` would look elsewhere."""
     return shlex.quote(str(path) if "/" in str(path) else f"./{path}")
 
 
@@ -93,7 +93,7 @@ def _stop_on_signal() -> threading.Event:
 
 
 def port(text: str) -> int:
-    """Return the number of a port; argparse names this function where it is none."""
+    """Return a port number; argparse uses this function's name in its error."""
     number = int(text)
     if not 0 <= number < 2**16:
         raise ValueError(text)
@@ -117,10 +117,10 @@ def seconds(text: str) -> float:
 
 
 def options(program: str = PROGRAM) -> argparse.ArgumentParser:
-    """Return the parser of what stands before ``--``."""
+    """Return the parser of the arguments before ``--``."""
     about = (
-        "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print the shell commands that let clients find it; "
-        "or run COMMAND with it, and end with its status."
+        "Serve an emulated CloudAPI on 127.0.0.1 until Ctrl-C, and print shell commands that tell clients where it is; "
+        "or run COMMAND beside it, and exit with the status of COMMAND."
     )
     parser = argparse.ArgumentParser(program, usage="%(prog)s [options] [-- COMMAND ...]", description=about)
     parser.add_argument("--port", type=port, default=0, help="port to listen on (default: a free one)")
@@ -128,18 +128,18 @@ def options(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser.add_argument(
         "--public-key", type=Path, metavar="FILE", help="public SSH key of the account (default: a new key)"
     )
-    parser.add_argument("--machines", type=count, default=0, metavar="N", help="begin with N machines (default: none)")
+    parser.add_argument("--machines", type=count, default=0, metavar="N", help="start with N machines (default: none)")
     parser.add_argument("--seed", type=int, help="seed that makes ids and addresses repeatable (default: random)")
     parser.add_argument("--seconds", type=seconds, default=2.0, help="seconds that jobs take (default: 2)")
     parser.add_argument(
-        "--realistic", action="store_true", help="throttle and take time as a data centre does, in spite of --seconds"
+        "--realistic", action="store_true", help="throttle and take time like a data centre; overrides --seconds"
     )
-    parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate authority of its own")
+    parser.add_argument("--tls", action="store_true", help="serve HTTPS, with its own certificate authority")
     parser.add_argument(
         "--write",
         type=Path,
         metavar="FILE",
-        help="write the shell commands into FILE as soon as it serves, and remove FILE at the end",
+        help="write the shell commands to FILE once the emulator serves, and remove FILE at the end",
     )
     return parser
 

@@ -98,9 +98,9 @@ class Emulator:
             self.key_id = f"/{self.login}/keys/{next(iter(account.keys.values())).public.fingerprint}"
 
     def realistic(self) -> None:
-        """Throttle as CloudAPI does, and let jobs take as long as they do there, until the next reset.
+        """Throttle like CloudAPI, and let jobs take as long as in a data centre, until the next reset.
 
-        Changes of tags and metadata are jobs too, so that they show late. With a virtual clock nobody waits for it.
+        Changes of tags and metadata are jobs too, so they show late. With a virtual clock this takes no real time.
         """
         with self._lock:
             self.state.settings.throttle = Throttle()
@@ -108,7 +108,7 @@ class Emulator:
             self.transitions.policies.update({name: AfterSeconds(seconds) for name, seconds in SECONDS.items()})
 
     def fast(self) -> None:
-        """Do without what `realistic` does: no throttle, and jobs have ended at the next request."""
+        """Undo `realistic`: no throttle, and jobs have ended at the next request."""
         with self._lock:
             self.state.settings.throttle = None
             self.transitions.policy = AT_ONCE
@@ -117,7 +117,7 @@ class Emulator:
 
     @property
     def changefeed(self) -> Feed:
-        """The listeners to changes of machines; ``drop()`` ends their connections."""
+        """The listeners of the changefeed; ``drop()`` ends their connections."""
         return self.state.feed
 
     def connection(self, url: str | None = None, ca: str | None = None) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Emulator:
             return self.state.populate(count, **choice)
 
     def check_invariants(self) -> list[str]:
-        """Return what contradicts itself in the state; the list should be empty, whatever was requested."""
+        """Return the contradictions in the state; the list should be empty, whatever was requested."""
         with self._lock:
             return check_invariants(self.state)
 
@@ -152,13 +152,13 @@ class Emulator:
             return summarize(self.state)
 
     def page(self) -> dict[str, Any]:
-        """Return what the page for browsers shows, after jobs that are due have ended."""
+        """Return the data of the page for browsers, after ending the jobs that are due."""
         with self._lock:
             self.transitions.settle()
             return page_data(self.state, self.trace, self.clock, self.login, len(self.faults.pending()))
 
     def page_url(self, url: str) -> str:
-        """Return where the page for browsers is on the server that has this URL; its token is in it."""
+        """Return the URL of the page for browsers, with the token, on the server with this URL."""
         return f"{url}{PREFIX}#{self.token}"
 
     def handle(self, request: Request, pause: Callable[[float], None] | None = None) -> Response:
@@ -180,7 +180,7 @@ class Emulator:
     def interrupt(self, head: Request | None = None, *, tls: bool = True) -> Fault | None:
         """Return the fault that ends a connection before a whole request is read, if there is one.
 
-        Without a ``head`` the connection is new. An operation whose action is in the body cannot be told from its head.
+        Without a ``head`` the connection is new. If an operation's action is in the body, the head does not identify it.
         """
         if head is None:
             return self.faults.connecting(tls=tls)

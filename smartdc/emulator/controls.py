@@ -1,7 +1,7 @@
 """The emulator's own controls, for tests in other processes: on their own path, and protected by a token.
 
 A control is a request to ``/--emulator/<name>`` with the header ``X-Emulator-Token``; its arguments are the JSON body.
-``/--emulator/`` itself is the page for browsers, which needs no token, since it has nothing but a script that asks for it.
+``/--emulator/`` itself is the page for browsers. It needs no token: it has no data, only a script that asks for data.
 """
 
 import json
@@ -118,7 +118,7 @@ def _populate(emulator: "Emulator", count: int, **choice: Any) -> list[str]:
 
 
 def _update_settings(emulator: "Emulator", **given: Any) -> dict[str, Any]:
-    """Change settings, all that are given or none, and return every setting."""
+    """Change all the given settings or none, and return every setting."""
     settings = emulator.state.settings
     if unknown := set(given) - _SETTINGS:
         raise TypeError(f"unknown setting {', '.join(sorted(unknown))}; expected one of {', '.join(sorted(_SETTINGS))}")
@@ -174,4 +174,4 @@ CONTROLS: dict[str, Callable[..., Any]] = {
 }
 
 TYPES: dict[str, Callable[..., Any]] = {"POST faults": Fault, "POST populate": State.populate}
-"""What has the types of a control's arguments, if it is not the control itself."""
+"""Where the argument types of a control are declared, if not on the control itself."""

@@ -1,4 +1,4 @@
-"""The environment in which clients find an emulator that runs as a process of its own: for shells, and for a command."""
+"""The environment in which clients find an emulator in another process: for shells, and for a command."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PREFIXES = ("TRITON_", "SDC_")
 MISLEADING = tuple(
     prefix + name for prefix in PREFIXES for name in ("USER", "ROLE", "ACT_AS", "TLS_INSECURE", "TESTING")
 )
-"""Variables for somebody's own data centre, which would count here too."""
+"""Variables that may be set for a real data centre, and would apply to the emulator too."""
 
 MARK = "# This is an emulator of CloudAPI: nothing that it makes is real."
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""The signals that end a program; the last one, of a terminal that is closed, is not known everywhere."""
+"""The signals that end a program; SIGHUP, of a closed terminal, does not exist on every platform."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses that shells give a command that cannot be run."""
@@ -62,19 +62,19 @@ def export_lines(emulator: Emulator, found: Mapping[str, str]) -> Iterator[str]:
     if key := found.get("TRITON_KEY_MATERIAL"):
         yield "# The triton command needs the key in an SSH agent:"
         yield f"#   ssh-add {shlex.quote(key)}"
-    yield f"# To look on: {emulator.page_url(found['TRITON_URL'])}"
+    yield f"# Page for browsers: {emulator.page_url(found['TRITON_URL'])}"
     yield f"# For the emulator's controls: X-Emulator-Token: {emulator.token}"
     yield MARK
 
 
 @contextmanager
 def written(path: Path, lines: Sequence[str]) -> Iterator[None]:
-    """Write a file that appears whole and that nobody else may read, and remove it at the end.
+    """Write a file, complete from the start and readable only by its owner, and remove it at the end.
 
-    One that is there and is not an emulator's is somebody's, and is left alone.
+    An existing file that no emulator has written is not touched.
     """
     if path.exists() and MARK not in path.read_text(errors="replace"):
-        raise ValueError(f"{path} is there already, and no emulator has written it: give another name")
+        raise ValueError(f"{path} exists already, and no emulator has written it: give another name")
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         write_private(draft, "".join(f"{line}\n" for line in lines).encode())
@@ -85,15 +85,15 @@ def written(path: Path, lines: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        if path.exists() and path.stat().st_ino == there.st_ino:  # nobody has written another one since
+        if path.exists() and path.stat().st_ino == there.st_ino:  # unless another file has replaced it
             path.unlink()
 
 
 def run_command(command: Sequence[str], found: Mapping[str, str]) -> int:
     """Run a command in an environment with the variables, and return the exit status that a shell would give it.
 
-    A terminal sends Ctrl-C to the command as well, which decides what to do about it; signals that reach only this
-    process are passed on. Either way the command has ended when this returns.
+    At a terminal, Ctrl-C reaches the command directly, and the command decides what to do; signals that reach only
+    this process are passed on. In both cases the command has ended when this returns.
     """
     try:
         child = subprocess.Popen(command, env=_environment(found))  # noqa: S603 (that is what it is for)

@@ -1,8 +1,8 @@
-"""The emulator's page for browsers: what there is, and what is asked, while it happens. It changes nothing.
+"""The emulator's page for browsers, which shows machines, jobs and requests as they happen, and changes nothing.
 
-The page is one file without anything from elsewhere, and holds no data itself. Its script asks the control ``GET page``
-twice a second, with the token from behind the ``#`` of the page's URL, which browsers send to nobody. Everything that it
-shows becomes text by way of the DOM, and its security policy allows no other script, and no markup made of strings.
+The page is one file that loads nothing else, and contains no data. Its script calls the control ``GET page`` twice a
+second, with the token after the ``#`` of the page's URL, a part that browsers do not send. The script inserts all data
+as text, and the security policy allows no other script, and no markup from strings.
 """
 
 import re
@@ -23,7 +23,7 @@ __all__ = ["page_data", "page_reply"]
 
 MAX_MACHINES = 200
 MAX_DEAD = 20
-"""Deleted and failed machines that are shown beside the living ones."""
+"""How many deleted and failed machines are shown beside the living ones."""
 MAX_JOBS = 50
 MAX_REQUESTS = 200
 
@@ -31,7 +31,7 @@ HTML = files("smartdc.emulator").joinpath("page.html").read_text(encoding="utf-8
 
 
 def _digest(element: str) -> str:
-    """Return the hash by which a security policy knows the only element of a kind."""
+    """Return the hash by which the security policy allows the page's only element of this name."""
     [text] = re.findall(rf"<{element}>(.*?)</{element}>", HTML, re.DOTALL)
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
@@ -79,7 +79,7 @@ def page_reply() -> Reply:
 
 
 def page_data(state: State, trace: list[Any], clock: Clock, login: str, faults: int) -> dict[str, Any]:
-    """Return what the page shows: the newest machines, jobs and requests, with how many there are of each."""
+    """Return the data of the page: the newest machines, jobs and requests, and the number of each."""
     now = clock.time()
     machines = [*state.machines.values()]
     living = [machine for machine in machines if machine.alive]
@@ -100,7 +100,7 @@ def page_data(state: State, trace: list[Any], clock: Clock, login: str, faults: 
 
 
 def _recent_jobs(machines: Iterable[MachineRecord]) -> list[Job]:
-    """Return the jobs of machines that run or wait, and the latest of each that have ended."""
+    """Return the unfinished jobs of machines, and at least the last three jobs of each."""
     return [job for machine in machines for job in machine.jobs[-max(3, len(machine.pending)) :]]
 
 

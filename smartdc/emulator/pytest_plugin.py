@@ -1,10 +1,10 @@
 """Fixtures for tests against an emulator, available in pytest wherever the library is installed.
 
-``cloudapi`` is an emulator, reset for each test, and ``cloudapi_server`` the server at which it listens. Each worker of
-pytest-xdist has its own. Override ``cloudapi_clock`` to test with the wall clock.
+``cloudapi`` is an emulator, reset for each test, and ``cloudapi_server`` is its HTTP server. Each worker of pytest-xdist
+has its own. Override ``cloudapi_clock`` to test with the wall clock.
 
-Every run of pytest imports this module, most of them in projects that never use its fixtures. So the emulator and
-cryptography, which take time to import, are imported by the first fixture that needs them.
+Every run of pytest imports this module, even in projects that never use its fixtures. So the emulator and cryptography,
+which are slow to import, are imported by the first fixture that needs them.
 """
 
 import sys
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> None:
-    """Leave this package's frames out of its own errors, which explain themselves; ``--full-trace`` shows them."""
+    """Hide this package's frames in tracebacks of its own errors, whose text suffices; ``--full-trace`` shows them."""
     errors = sys.modules.get("smartdc.errors")
     if not errors or not call.excinfo or item.config.option.fulltrace:
         return
@@ -64,9 +64,9 @@ def _cloudapi_listener(_cloudapi_session: "Emulator") -> "Iterator[Server]":
 
 @pytest.fixture
 def cloudapi(_cloudapi_session: "Emulator", request: pytest.FixtureRequest) -> "Emulator":
-    """An emulator without machines, reset for each test, which throttles and takes its time as a data centre does.
+    """An emulator without machines, reset for each test, which throttles and takes time like a data centre.
 
-    The time is that of its own clock, on which the clients of ``connection()`` wait. The marker ``cloudapi_fast``, or
+    The time is that of its own clock, on which clients of ``connection()`` wait. The marker ``cloudapi_fast``, or
     a call of ``cloudapi.fast()``, switches this off.
     """
     _cloudapi_session.reset()

@@ -8,6 +8,7 @@ from typing import Any
 
 from smartdc.core import literals
 from smartdc.errors import Gone
+from smartdc.fleet.options import answer_of
 from smartdc.fleet.report import OutcomeUnknown
 from smartdc.fleet.run import Action, Run
 from smartdc.fleet.step import Call, Work
@@ -95,7 +96,7 @@ def called(function: Callable[[Machine], object], repeatable: bool, run: Run, ma
         raise OutcomeUnknown("the function was called, and the process ended before it returned; see what it has done")
     run.journal.write(machine.id, "each", "sent")
     try:
-        yield Call(partial(function, machine), foreign=True)
+        yield Call(partial(answer_of, function, machine), foreign=True)
     except OutcomeUnknown:
         raise
     except Exception:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from smartdc.errors import CreateOutcomeUnknown, SmartDCError, WaitTimeout
 from smartdc.fleet.options import Options
 from smartdc.fleet.progress import Display
-from smartdc.fleet.report import OutcomeUnknown, Report, name_of
+from smartdc.fleet.report import OutcomeUnknown, Report, name_of, reason_of
 from smartdc.fleet.step import Call, Pause, Step, Until
 from smartdc.fleet.watch import Watch
 from smartdc.http.deadline import Deadline, ending_by
@@ -89,14 +89,14 @@ class Engine:
         self._next_look = 0.0
         self._last_look = self._last_answer = 0.0
         self._next_step = 0.0
-        self._interrupted = False
+        self._over = False
         self._done: list[tuple[int, Machine]] = []
         self._deadline = Deadline(options.deadline, self._clock)
         self._display = Display(self.report, options.progress, datacenter)
 
     def permit(self) -> None:
         """Raise `Interrupted` where nothing is to be sent any more."""
-        if self._interrupted:
+        if self._over:
             raise Interrupted(f"{self.report.action}: not sent, since the run was interrupted")
 
     def run(self, steps: Iterable[Step]) -> Report:
@@ -106,20 +106,25 @@ class Engine:
         self._may_fail = self._options.may_fail(len(self._waiting))
         began = self._clock.monotonic()
         try:
-            while True:
-                self._begin()
-                self._show(began)
-                if not self._tasks and (not self._waiting or not self._may_begin()):
-                    return self.report
-                self._hear()
+            try:
+                self._go_round(began)
+            finally:
+                self._over = True
+                self._show(began, over=True)
         except BaseException as stop:
-            self._interrupted = True
-            self._update(began)
             stop.report = self.report  # type: ignore[attr-defined]
             stop.add_note(f"{self.report.summary()}{how_to_go_on(self._options)}")
             raise
-        finally:
-            self._show(began, over=True)
+        return self.report
+
+    def _go_round(self, began: float) -> None:
+        """Begin and hear until nothing is under way, and nothing more may be begun."""
+        while True:
+            self._begin()
+            self._show(began)
+            if not self._tasks and (not self._waiting or not self._may_begin()):
+                return
+            self._hear()
 
     def _show(self, began: float, *, over: bool = False) -> None:
         """Bring the report up to date, and show it to whoever looks on."""
@@ -159,6 +164,7 @@ class Engine:
 
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
         """Let a step go on to where it waits next, or to its end."""
+        is_foreign = isinstance(task.waits_for, Call) and task.waits_for.foreign
         task.asking = False
         try:
             waits_for = task.step.work.send(value) if error is None else task.step.work.throw(error)
@@ -170,9 +176,11 @@ class Engine:
         except Exception as problem:  # noqa: BLE001 (the user's own function may raise anything)
             is_unknown = isinstance(problem, (OutcomeUnknown, CreateOutcomeUnknown))
             into = self.report.unknown if is_unknown else self.report.failed
-            # A machine that has failed to come up is there, under more than its name.
-            into[_made_by(problem) or task.step.subject] = problem
-            self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {type(problem).__name__}: {problem}")
+            # A machine that has failed to come up is there, under more than its name. What a function of the user's
+            # says of another machine is a failure of the one that it was called with.
+            made = None if is_foreign else _made_by(problem)
+            into[made or task.step.subject] = problem
+            self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {reason_of(problem)}")
             return
         task.waits_for = waits_for
         if isinstance(waits_for, Until) and isinstance(task.step.subject, str):

@@ -16,7 +16,7 @@ from smartdc.errors import InputError
 from smartdc.fleet.actions import Verb, called, changed_state, rebooted, resized, tagged
 from smartdc.fleet.engine import Engine
 from smartdc.fleet.journal import Journal, Record, Wishes
-from smartdc.fleet.options import Options
+from smartdc.fleet.options import Options, check_function
 from smartdc.fleet.replacement import Replacement, check_losses, replaced
 from smartdc.fleet.report import Report
 from smartdc.fleet.run import Run
@@ -91,6 +91,11 @@ class Each(Options):
 
     function: Callable[[Machine], object]
     repeatable: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would do nothing when it is called."""
+        super().__post_init__()
+        check_function("function", self.function)
 
 
 class Fleet(ShownAsTable):
@@ -198,7 +203,7 @@ class Fleet(ShownAsTable):
         the time in UTC, such as ``auto-20260101T030000Z``. No other snapshot is ever deleted, and none at all where
         the new one could not be taken.
         """
-        keep, prefix = options.keep, options.prefix
+        keep, prefix = arguments.integers(keep=options.keep)["keep"], options.prefix
         work = partial(rotated, keep, prefix)
         return self._act("rotate_snapshots", options, SEVERAL, work, {"keep": keep, "prefix": prefix})
 

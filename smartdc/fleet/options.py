@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from inspect import isasyncgenfunction, iscoroutine, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from smartdc.errors import InputError
@@ -12,7 +13,7 @@ from smartdc.fleet.progress import FleetReporting
 from smartdc.machine.machine import Machine
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, checked_times
 
-__all__ = ["Options"]
+__all__ = ["Options", "answer_of", "check_function"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Options:
             checked_times(deadline=self.deadline)
         if self.healthy is not None and not callable(self.healthy):
             raise InputError(f"healthy must be a function of a machine, got {self.healthy!r}")
+        check_function("healthy", self.healthy)
         if self.order is not None and not callable(self.order):
             raise InputError(f"order must be a function of a machine, got {self.order!r}")
         self.may_fail(100)
@@ -67,6 +69,22 @@ class Options:
         if share == self.budget or not share.isdecimal() or int(share) > 100:
             raise InputError(f"budget must be a whole number or a share such as '10%', got {self.budget!r}")
         return machines * int(share) // 100
+
+
+def check_function(name: str, function: object) -> None:
+    """Refuse a function whose work is done by whoever awaits, or goes through, what it returns: nobody does here."""
+    for called in (function, getattr(function, "__call__", None)):  # noqa: B004 (an object that can be called)
+        if any(is_kind(called) for is_kind in (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)):
+            raise InputError(f"{name} must do its work when it is called, and {function!r} is async or a generator")
+
+
+def answer_of(function: Callable[[Machine], object], machine: Machine) -> object:
+    """Call a function of the user's; what it should have awaited is an error, since it would count as true."""
+    answer = function(machine)
+    if iscoroutine(answer):
+        answer.close()
+        raise TypeError("it returned a coroutine, which nobody awaits")
+    return answer
 
 
 def _is_whole(value: object, least: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from smartdc.errors import printable
-from smartdc.fleet.report import Report, Subject, name_of
+from smartdc.fleet.report import Report, Subject, name_of, reason_of
 from smartdc.http import status_line
-from smartdc.waiting.progress import REDRAW_SECONDS, Progress
+from smartdc.waiting.progress import REDRAW_SECONDS, Progress, harmless
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -44,10 +44,20 @@ class FleetProgress(Progress):
     def __str__(self) -> str:
         if self.done:
             return f"{self.subject}: {self.state} after {in_time(self.elapsed)}"
-        left = "" if self.left is None else f", about {in_time(self.left)} left"
         more = len(self.under_way) - MAX_NAMES
         names = ", ".join(self.under_way[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
-        return f"{self.subject} [{self.bar()}] {self.state}{left}{names and f'; {names}'}"
+        return f"{self.numbers()}{names and f'; {names}'}"
+
+    def numbers(self, room: float = math.inf) -> str:
+        """Return the text without the names, and without the bar where there is no room for it."""
+        left = "" if self.left is None else f", about {in_time(self.left)} left"
+        text = f"{self.subject} [{self.bar()}] {self.state}{left}"
+        return text if len(text) <= room else f"{self.subject}: {self.state}{left}"
+
+    def fitted(self, room: int) -> str:
+        """Return the text without the names of what is under way, or the bar, where there is no room for them."""
+        text = str(self)
+        return text if len(text) <= room else self.numbers(room)
 
 
 FleetReporting: TypeAlias = Callable[[FleetProgress], object] | Callable[[Progress], object] | bool | None
@@ -103,9 +113,9 @@ class Display:
         self._is_live = wanted is True and status_line.is_watched()
         self._tell: Callable[[FleetProgress], object] | None = None
         if callable(wanted):
-            self._tell = wanted
+            self._tell = harmless(wanted)
         elif wanted:
-            self._tell = _live() if self._is_live else _Lines(self._clock.monotonic).tell
+            self._tell = harmless(_live() if self._is_live else _Lines(self._clock.monotonic).tell)
 
     def show(self, *, over: bool = False) -> None:
         """Tell how the run stands, if that is news, and for the last time when it is `over`."""
@@ -141,8 +151,7 @@ def _line(progress: FleetProgress) -> None:
     if progress.done:
         status_line.leave(str(progress))
     else:
-        # A line that is too long would be written below itself.
-        status_line.write(str(progress)[: max(shutil.get_terminal_size().columns - 1, 20)])
+        status_line.write(progress.fitted(status_line.room()))
 
 
 def _live() -> Callable[[FleetProgress], object]:
@@ -171,7 +180,7 @@ class _LiveTable:
     def drawn(self, progress: FleetProgress) -> Any:
         """Return the line, and a table of the machines that have failed and of those under way."""
         report = progress.report or Report("")
-        bad = [(name_of(subject), f"{type(error).__name__}: {error}", "red") for subject, error in report.bad.items()]
+        bad = [(name_of(subject), reason_of(error), "red") for subject, error in report.bad.items()]
         busy = [(name_of(subject), _state_of(subject), "yellow") for subject in report.under_way]
         grid = import_module("rich.table").Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)
@@ -180,7 +189,7 @@ class _LiveTable:
             grid.add_row(self._text(printable(name)), self._text(printable(words), style=style))
         if (more := len(busy) - MAX_ROWS) > 0:
             grid.add_row(self._text(f"and {more} more", style="dim"))
-        line = self._text(printable(str(progress).partition(";")[0]), no_wrap=True, overflow="ellipsis")
+        line = self._text(printable(progress.numbers(status_line.room())), no_wrap=True, overflow="ellipsis")
         return import_module("rich.console").Group(line, grid)
 
 

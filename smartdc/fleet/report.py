@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.core.display import html_table, text_table
-from smartdc.core.shown import is_typed_at_a_prompt
+from smartdc.core.shown import MAX_LINES, is_typed_at_a_prompt
 from smartdc.errors import SmartDCError
+from smartdc.http.tracebacks import let_pass
 from smartdc.machine.machine import Machine
 
 __all__ = ["FleetFailed", "OutcomeUnknown", "Report"]
@@ -79,7 +81,7 @@ class Report:
         order = ("failed", "unknown", "under way", "untouched", "done")
         parts = self._parts()
         return [
-            (name_of(subject), outcome, _reason(part[subject]) if isinstance(part, Mapping) else "")
+            (name_of(subject), outcome, reason_of(part[subject]) if isinstance(part, Mapping) else "")
             for outcome in order
             for part in [parts[outcome]]
             for subject in part
@@ -89,15 +91,22 @@ class Report:
         return iter(self.done)
 
     def __str__(self) -> str:
-        return f"{self.summary()}\n{text_table(HEADINGS, self.rows())}"
+        """Return the numbers and the whole table: in a log no reason is cut for want of room."""
+        return f"{self.summary()}\n{text_table(HEADINGS, self.rows(), width=sys.maxsize)}"
 
     def __repr__(self) -> str:
         """Show the table in the console, and the numbers anywhere else."""
-        return str(self) if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+        return self._fitted() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+
+    def _fitted(self) -> str:
+        """Return the numbers and as much of the table as a terminal shows."""
+        rows = self.rows()
+        rest = f"\n{MAX_LINES:,} of {len(rows):,} rows" if len(rows) > MAX_LINES else ""
+        return f"{self.summary()}\n{text_table(HEADINGS, rows[:MAX_LINES])}{rest}"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         """Show the table in IPython, or one line within something else."""
-        printer.text(str(self) if len(printer.stack) < 2 else repr(self))
+        printer.text(self._fitted() if len(printer.stack) < 2 else repr(self))
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.summary())}</p>{html_table(HEADINGS, self.rows())}"
@@ -111,8 +120,14 @@ def name_of(subject: Subject) -> str:
     return subject if isinstance(subject, str) else str(subject.get("name") or subject)
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip(": ")
+def reason_of(error: Exception) -> str:
+    """Return class and text of an error; one that fails when it is asked for its text has none."""
+    try:
+        text = str(error)
+    except Exception as problem:  # noqa: BLE001 (the user's own class may raise anything)
+        let_pass(problem)
+        text = ""
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 class FleetFailed(SmartDCError):
@@ -130,6 +145,6 @@ class FleetFailed(SmartDCError):
 def failure(report: Report, what_now: str = "") -> FleetFailed:
     """Return the error for a report, which names the first few failures and ends with what can be done now."""
     bad = report.bad
-    named = [f"{name_of(subject)}: {_reason(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
+    named = [f"{name_of(subject)}: {reason_of(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
     more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []
     return FleetFailed("; ".join([report.summary(), *named, *more]) + what_now, report)

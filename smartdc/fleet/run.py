@@ -11,8 +11,8 @@ from smartdc.core import literals
 from smartdc.errors import CallError, SmartDCError, WaitFailed, WaitTimeout
 from smartdc.fleet.engine import LOOK_SECONDS, Engine, how_to_go_on
 from smartdc.fleet.journal import Journal, Record
-from smartdc.fleet.options import Options
-from smartdc.fleet.report import OutcomeUnknown, Report, failure
+from smartdc.fleet.options import Options, answer_of
+from smartdc.fleet.report import OutcomeUnknown, Report, failure, reason_of
 from smartdc.fleet.step import Call, Pause, Step, Until, Work
 from smartdc.http.dates import parse_http_date
 from smartdc.http.deadline import Deadline
@@ -242,13 +242,13 @@ class Run:
         reason = "the first check has not returned"
         while True:
             try:
-                if (yield Call(partial(function, machine), foreign=True)):
+                if (yield Call(partial(answer_of, function, machine), foreign=True)):
                     break
                 reason = "the last check said no"
             except OutcomeUnknown:
                 raise _unhealthy(machine, reason) from None
             except Exception as error:  # noqa: BLE001 (the user's own function may raise anything)
-                reason = f"the last check raised {type(error).__name__}: {error}"
+                reason = f"the last check raised {reason_of(error)}"
             try:
                 yield Pause(LOOK_SECONDS)
             except WaitTimeout:

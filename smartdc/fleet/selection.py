@@ -7,6 +7,7 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any
 
 from smartdc.core import arguments
+from smartdc.core.parameters import construct
 from smartdc.core.search import search
 from smartdc.errors import InputError
 from smartdc.fleet.watch import Watch
@@ -51,7 +52,7 @@ class Selection:
 
     def expect(self, wanted: int | None, found: int | None = None) -> None:
         """Refuse to go on where the machines are not as many as were expected."""
-        arguments.integers(expect=wanted)
+        wanted = arguments.integers(expect=wanted).get("expect")
         count = found if found is not None or self._given is None else len(self._given)
         if wanted is not None and count is not None and wanted != count:
             raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
@@ -90,7 +91,7 @@ def _checked(machines: Iterable[Machine]) -> list[Machine]:
 def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the filters, after a look at each: what is None, empty or unknown is refused."""
     if filters:
-        MachineFilters(**filters)
+        construct(MachineFilters, "fleet()", **filters)
     for name, value in filters.items():
         if isinstance(value, Mapping) and "" in value:
             raise InputError(f"{name} has an empty name, which would select every machine")

@@ -1,1 +1,1 @@
-"""How a request travels: from Python values to bytes, over kept connections, and back."""
+"""The way of a request: from Python values to bytes, over kept connections, and back."""

@@ -1,4 +1,4 @@
-"""One call: the attempts that it takes, what each of them means, and how it ends."""
+"""One call: its attempts, the meaning of each, and its end."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ log = logging.getLogger(__name__)
 
 
 class Call:
-    """One call: what stays the same from attempt to attempt, and what was learnt on the way."""
+    """One call: the values that are the same for all attempts, and the knowledge from earlier attempts."""
 
     attempts = 0
-    """How often it was sent."""
+    """How many times it was sent."""
     failures = 0
-    """How many of the attempts count: those that CloudAPI refused for now do not."""
+    """How many attempts count as failed: those that CloudAPI refused for the moment do not count."""
     refusals = 0
     corrected = False
-    """Whether the server's clock was taken over."""
+    """Whether the clock offset was already corrected."""
     unsure = False
     """Whether an attempt may have been applied."""
     response: requests.Response | None = None
     """The answer to the newest attempt."""
     failure: str | None = None
-    """The name of its error."""
+    """The class name of the newest attempt's error."""
     told_queue_at: float | None = None
     told_silence = False
     offset = 0.0
-    """Seconds to add to our clock, as they were when the current attempt was signed."""
+    """The clock offset in seconds with which the current attempt was signed."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Call:
         timeout: float | None,
         repeatable: bool = False,
     ) -> None:
-        """Begin to count the time; the settings of the session count as they are now."""
+        """Start the deadline; later changes of the session's settings do not affect this call."""
         self.session = session
         self.settings = session.settings
         self.method = method
@@ -93,12 +93,12 @@ class Call:
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
         """Attempt until there is a response, a final error or no time left.
 
-        Each attempt waits for its turn first, which takes no time unless CloudAPI has throttled this part of the API
-        lately. It ends in a verdict: an error or none, what is known about the request (`Outcome`), and the pause
-        that the server asked for. Two things are carried from one attempt to the next. `unsure` says that some attempt
-        may have been applied: it makes a later 404 to a DELETE a success, and the final error's `applied` None instead
-        of False. `corrected` lets the clock be taken over once. Whether there is another attempt is decided by
-        `_again`, which also sleeps.
+        Each attempt first waits for its turn, which takes no time unless CloudAPI has recently throttled this part of the
+        API. It ends with a verdict: an error or none, the outcome of the request (`Outcome`), and the pause that the
+        server asked for. Two values go from one attempt to the next. `unsure` means that an earlier attempt may have been
+        applied: then a 404 to a DELETE is a success, and the final error's `applied` is None instead of False.
+        `corrected` makes sure that the clock is corrected only once. `_again` decides whether there is another attempt,
+        and sleeps before it.
         """
         error: errors.CallError | None = None
         while True:
@@ -121,14 +121,14 @@ class Call:
         return 0.0 if self.deadline.passed() else self.deadline.left()
 
     def _never_sent(self) -> errors.CallTimeout:
-        """Return the error of a call that spent all its time in the queue."""
+        """Return the error for a call that spent all its time in the queue."""
         text = f"{self.method} {self.path}: not sent within {self.timeout:g} s, since CloudAPI throttles this account"
         error = errors.CallTimeout(text, **self._facts())
         error.applied = False
         return error
 
     def _attempt(self, transmit: Transmit) -> Verdict:
-        """Send the request once; what is kept of it afterwards does not hold the signature."""
+        """Send the request once; the copy that is kept afterwards has no signature."""
         request = self._prepare()
         left = self.deadline.left()
         try:
@@ -154,7 +154,7 @@ class Call:
         return self._judge(response)
 
     def _prepare(self) -> requests.PreparedRequest:
-        """Build and sign one attempt: each has a fresh date, all share one Request-Id."""
+        """Build and sign one attempt: each has a fresh date; all have the same Request-Id."""
         date = http_date(self.settings.clock.time() + self.offset)
         own = {"date": ("Date", date), "x-request-id": ("X-Request-Id", self.request_id)}
         headers: Headers = self.settings.headers.with_values(own)  # type: ignore[attr-defined] # (which they are)
@@ -213,13 +213,13 @@ class Call:
         return errors.BadResponse(text, **self._facts(response)), Outcome.UNKNOWN, None
 
     def _already_gone(self, status: int) -> bool:
-        """Return whether an earlier attempt of this delete must have worked."""
+        """Return whether an earlier attempt of this delete must have succeeded."""
         return self.method == "DELETE" and self.unsure and status in {404, 410}
 
     def _clock_was_wrong(self, response: requests.Response) -> bool:
-        """Take over the server's clock, once a call, when that explains the refusal.
+        """Correct the clock offset, once per call, if the server's clock explains the refusal.
 
-        What counts is the clock that this attempt was signed by: another thread may have corrected it meanwhile.
+        The comparison uses the offset with which this attempt was signed: another thread may have corrected it since.
         """
         if response.status_code not in {400, 401} or self.corrected:
             return False
@@ -232,11 +232,11 @@ class Call:
         return True
 
     def _again(self, error: errors.CallError, outcome: Outcome, pause: float | None) -> bool:
-        """Return whether another attempt is safe, affordable and in time; sleep before it, if that is not the pace's.
+        """Return whether another attempt is safe, allowed by the budget and in time; sleep before it if necessary.
 
-        A throttled call has kept its place in the queue, and goes out when its slot comes. What CloudAPI refuses for
-        other reasons without applying it is sent again for as long as there is time. Everything else costs an attempt
-        and a retry of the budget.
+        A throttled call keeps its place in the queue, and is sent when its slot comes. A request that CloudAPI refuses
+        for other temporary reasons, without applying it, is sent again as long as there is time. Every other failure uses
+        up an attempt, and a retry of the budget.
         """
         if outcome is Outcome.CLOCK:
             return not self.deadline.passed()
@@ -252,7 +252,7 @@ class Call:
         )
 
     def _requeue(self, error: errors.CallError, pause: float | None) -> bool:
-        """Let the pace decide when a throttled call goes out again; False when the server asks for more than its time."""
+        """Let the pace decide when to send a throttled call again; False if the server's pause exceeds the call's time."""
         too_long = pause is not None and pause >= self._longest_pause()
         self.pace.refused(self.turn, None if too_long else pause)
         if too_long or self.deadline.passed():
@@ -268,7 +268,7 @@ class Call:
         return self.settings.retry.pause(failures, self.session.rng)
 
     def _sleep(self, error: errors.CallError, seconds: float, affordable: Callable[[], bool]) -> bool:
-        """Sleep before the next attempt, and return True; False where there is no time for it, or it is too much."""
+        """Sleep before the next attempt, and return True; False if there is not enough time, or the pause is too long."""
         if seconds >= self._longest_pause() or not affordable():
             return False
         self._tell(error, seconds)
@@ -276,14 +276,14 @@ class Call:
         return True
 
     def _tell(self, error: errors.CallError, seconds: float) -> None:
-        """Log a retry, one line each, and print it for people who asked to see what is going on."""
+        """Log a retry in one line; with `verbose`, print it too."""
         reason = f"{error.status} {error.code}".strip() if isinstance(error, errors.APIError) else type(error).__name__
         text = f"{self.method} {self.path}: {reason}; attempt {self.attempts + 1} in {seconds:.1f} s"
         log.info("%s (request %s)", text, self.request_id)
         self._print(text)
 
     def _tell_queue(self, ahead: int, seconds: float) -> None:
-        """Log a wait for the throttle that a person would notice, and then every other second."""
+        """Log a wait for the throttle if it is long enough to notice, and then every two seconds."""
         now = self.settings.clock.monotonic()
         if self.told_queue_at is None:
             self.told_queue_at = now if seconds < NOTICEABLE_SECONDS else now - NOTICEABLE_SECONDS
@@ -295,12 +295,12 @@ class Call:
         self._print(text)
 
     def _is_watched(self) -> bool:
-        """Return whether somebody asked to see what is going on, and looks."""
+        """Return whether the user asked for progress, and can see it."""
         asked = self.settings.progress is True or status_line.watching.get()
         return bool(self.settings.verbose) or (asked and status_line.is_watched())
 
     def _tell_silence(self, seconds: float) -> None:
-        """Say every other second that there is no answer yet."""
+        """Report every two seconds that there is no answer yet."""
         text = f"{self.method} {self.path}: no answer yet after {seconds:.0f} s"
         if self.settings.verbose:
             self._print(text)
@@ -315,7 +315,7 @@ class Call:
             status_line.note(text)
 
     def _facts(self, response: requests.Response | None = None) -> dict[str, Any]:
-        """Return what every error of this call says about it."""
+        """Return the facts of this call for its errors."""
         server_id = response.headers.get("Request-Id") if response is not None else None
         return {
             "method": self.method,

@@ -1,4 +1,4 @@
-"""Clocks: through them alone this library reads the time or sleeps."""
+"""Clocks: this library reads the time and sleeps only through them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 __all__ = ["Clock", "SystemClock", "corrected_offset"]
 
 MIN_CORRECTED_SKEW_SECONDS = 60.0
-"""By how much the server's clock must differ from ours before we believe it rather than our own."""
+"""The minimum difference at which we trust the server's clock instead of our own."""
 MAX_PLAUSIBLE_SKEW_SECONDS = 1e10
 """Largest plausible clock difference, about 317 years; anything above is a bogus Date header."""
 
 
 class Clock(Protocol):
-    """What the library asks of a clock; give your own to a `DataCenter` to make time pass as you like."""
+    """The interface of a clock; give your own clock to a `DataCenter` to control the time."""
 
     def time(self) -> float:
         """Return the seconds since 1970-01-01T00:00:00Z."""
@@ -43,10 +43,10 @@ class SystemClock:
 
 
 def corrected_offset(server: float | None, clock: Clock, offset: float) -> float | None:
-    """Return by how much the server's time differs from `clock`, where that explains why it refused a request.
+    """Return the difference of the server's time from `clock`, if it explains why the server refused a request.
 
-    The request was signed with `offset`; another that differs from it by less than a minute explains nothing, and
-    None is returned.
+    The request was signed with `offset`. If the new difference is less than a minute from that, it explains nothing, and
+    the result is None.
     """
     if server is None:
         return None

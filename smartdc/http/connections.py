@@ -1,8 +1,8 @@
-"""Connections and their pools, as urllib3 has them, kept to deadlines.
+"""urllib3's connections and pools, with deadlines.
 
-The timeout of a call is one deadline for connecting, sending and the whole response, so that a server that dribbles,
-or has many dead addresses, cannot hold a caller. A connection that was idle for longer than CloudAPI's proxy keeps it
-is not used again.
+The timeout of a call is one deadline for connecting, sending and the whole response. So a server that sends very slowly,
+or has many dead addresses, cannot block a caller. A connection is not used again if it was idle for longer than
+CloudAPI's proxy keeps idle connections.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["POOLS", "Connection"]
 
 IDLE_LIMIT_SECONDS = 45.0
-"""When an idle connection is dropped; CloudAPI's proxy closes it after 55."""
+"""After this time an idle connection is dropped; CloudAPI's proxy closes it after 55 s."""
 
 
 class _Timeout(Timeout):
-    """One deadline for what urllib3 has two timeouts for."""
+    """One deadline in place of urllib3's two timeouts."""
 
     def __init__(self, seconds: float | None) -> None:
         super().__init__(total=seconds)
@@ -50,13 +50,13 @@ class _Timeout(Timeout):
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Read from a socket until one moment, however slowly the bytes come.
+    """Read from a socket until a deadline, no matter how slowly the bytes arrive.
 
-    A socket's timeout bounds the wait for the next bytes, not for all of them: a server that sends one byte a second
-    would be read for ever. So this stands between the socket and the buffered reader from which `http.client` takes
-    head and body, and gives the socket, before each `recv`, only the time that is left of the whole. The deadline
-    begins with the timeout that the socket has when the response is begun, which is what is left of the call's.
-    Bytes that were `received` before come first.
+    A socket's timeout limits the wait for the next bytes, not for all bytes: a server that sends one byte per second
+    could keep a reader for ever. So this object is between the socket and the buffered reader from which `http.client`
+    takes head and body; before each `recv`, it sets the socket's timeout to the time that is left. When the response
+    begins, the socket's timeout is the rest of the call's time: this is the deadline. Bytes that were `received` before
+    come first.
     """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, received: bytes = b"") -> None:
@@ -84,10 +84,10 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class _DeadlineResponse(http.client.HTTPResponse):
-    """A response whose head and body together keep to the socket's timeout."""
+    """A response whose head and body together end within the socket's timeout."""
 
     is_own = True
-    """It came over a connection of this library, and not from a mock or a recording."""
+    """The response came over a connection of this library, and not from a mock or a recording."""
 
     def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -106,7 +106,7 @@ class _WithDeadline:
     socket_options: Any
 
     def connect(self) -> None:
-        """Connect, TLS and a proxy's tunnel included; mark a failure, since nothing of the request was sent yet."""
+        """Connect, including TLS and a proxy's tunnel; mark a failure, since nothing of the request was sent yet."""
         deadline = Deadline(self.timeout)
         try:
             super().connect()  # type: ignore[misc]
@@ -116,10 +116,10 @@ class _WithDeadline:
         self.timeout = deadline.left()
 
     def _new_conn(self) -> socket.socket:
-        """Try the host's addresses one after the other, and leave each its share of the time.
+        """Try the host's addresses one after the other, each with a share of the time.
 
-        The first of three addresses gets a third of what is left, the second half of the rest, the last all of it, so
-        that a dead address cannot use up the time of those behind it.
+        Of three addresses, the first gets a third of the remaining time, the second half of the rest, and the last all of
+        the rest. So a dead address cannot use up the time of the others.
         """
         deadline = Deadline(self.timeout)
         addresses = self._addresses(deadline)
@@ -153,7 +153,7 @@ class _WithDeadline:
 
 
 class Connection(_WithDeadline, HTTPConnection):  # type: ignore[misc]
-    """A connection without TLS, which is established within its timeout or not at all."""
+    """A connection without TLS that is established within its timeout, or fails."""
 
 
 class _SecureConnection(_WithDeadline, HTTPSConnection):  # type: ignore[misc]
@@ -161,13 +161,13 @@ class _SecureConnection(_WithDeadline, HTTPSConnection):  # type: ignore[misc]
 
 
 class _WithoutIdle:
-    """Mix-in for both kinds of pool: deadlines, and no connection that was idle for too long."""
+    """Mix-in for both kinds of pool: deadlines, and no use of connections that were idle for too long."""
 
     QueueCls: Any = Stack
     pool: Stack | None
 
     def _get_timeout(self, timeout: Any) -> Timeout:
-        """Take the timeouts of `requests`, which are one number, for a deadline that begins now."""
+        """Turn the timeout of `requests`, which is one number here, into a deadline that begins now."""
         return timeout if isinstance(timeout, _Timeout) else _Timeout(timeout.read_timeout)
 
     def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:

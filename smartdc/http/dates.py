@@ -12,13 +12,13 @@ __all__ = ["format_date", "http_date", "parse_date", "parse_http_date"]
 
 
 def parse_date(text: str) -> datetime:
-    """Parse an ISO 8601 timestamp as an aware UTC datetime; without a zone it is UTC: that is how CloudAPI means it."""
+    """Parse an ISO 8601 timestamp as an aware UTC datetime; one without a zone is in UTC, as CloudAPI means it."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def format_date(moment: datetime) -> str:
-    """Format an aware datetime the way CloudAPI does: milliseconds and a Z."""
+    """Format an aware datetime as CloudAPI does: with milliseconds and a Z."""
     utc = moment.astimezone(UTC)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
 
@@ -34,7 +34,7 @@ def _date_of_second(second: int) -> str:
 
 
 def parse_http_date(text: str | None) -> float | None:
-    """Parse the value of an HTTP date header as epoch seconds; None when it is missing or not a date."""
+    """Parse the value of an HTTP date header as epoch seconds; None if it is missing or not a date."""
     try:
         moment = parsedate_to_datetime(text or "")
     except (ValueError, OverflowError) as error:

@@ -1,7 +1,7 @@
-"""Deadlines: the moments by which things have to be done, each on the clock that it is measured by.
+"""Deadlines: moments by which an operation must end, each on its own clock.
 
-Waits, retries and whatever a caller asks for go by the clock of the `DataCenter`, which tests and rehearsals replace.
-Only what is handed to a socket goes by the system's clock, since the operating system knows no other.
+Waits, retries and callers' timeouts use the clock of the `DataCenter`, which tests can replace. Only timeouts of sockets
+use the system's clock, since the operating system has no other.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["Deadline", "ambient_deadline", "ending_by"]
 SYSTEM_CLOCK = SystemClock()
 
 MIN_LEFT_SECONDS = 0.001
-"""The least that `Deadline.left` returns: to a socket, 0 seconds means 'do not block' and not 'too late'."""
+"""The minimum result of `Deadline.left`: for a socket, 0 seconds means 'do not block' and not 'too late'."""
 
 
 class Deadline:
-    """A moment by which something has to be done; `seconds` from now, or never for None.
+    """A moment by which something has to be done: `seconds` from now, or never for None.
 
-    The clock is the system's where none is given, which only suits sockets.
+    The default is the system's clock, which is right only for sockets.
     """
 
     __slots__ = ("_clock", "_moment")
@@ -35,11 +35,11 @@ class Deadline:
         self._moment = None if seconds is None else clock.monotonic() + seconds
 
     def left(self) -> float | None:
-        """Return the seconds left, at least a millisecond: whether it is too late is for `passed` to say."""
+        """Return the seconds left, at least a millisecond; use `passed` to check whether it is too late."""
         return None if self._moment is None else max(self._moment - self._clock.monotonic(), MIN_LEFT_SECONDS)
 
     def for_socket(self) -> float | None:
-        """Return the seconds left, as a socket takes them; `TimeoutError` when it is too late."""
+        """Return the seconds left, for a socket; raise `TimeoutError` if it is too late."""
         if self._moment is None:
             return None
         left = self._moment - self._clock.monotonic()
@@ -67,12 +67,12 @@ _AMBIENT: ContextVar[Deadline] = ContextVar("deadline", default=NEVER)
 def ending_by(deadline: Deadline) -> Context:
     """Return a context in which no call lasts beyond `deadline`: ``ending_by(deadline).run(check)``.
 
-    This is the ambient deadline. A wait runs each check in it, because the check is a method of some resource, which
-    makes calls of its own and has no parameter for the time that the wait has left. Each call takes the earlier of its
-    own deadline and this one; in another such context, the earlier of both counts.
+    This is the ambient deadline. A wait runs each check in it, because the check is a method of some resource: it makes
+    its own calls, and has no parameter for the time that the wait has left. Each call takes the earlier one of its own
+    deadline and this one; if contexts are nested, the earliest deadline counts.
 
-    It is a context of `contextvars` and no with-block, since a block can be left without its end when an interrupt
-    comes at its very beginning, and would then end every later call of the thread.
+    It is a context of `contextvars`, not a with-block: an interrupt at the very beginning of a block can prevent its end
+    from running, and the deadline would then apply to every later call of the thread.
     """
     context = copy_context()
     context.run(_AMBIENT.set, deadline.earlier(_AMBIENT.get()))
@@ -80,5 +80,5 @@ def ending_by(deadline: Deadline) -> Context:
 
 
 def ambient_deadline() -> Deadline:
-    """Return the deadline of the context that `ending_by` has made; never, outside of any."""
+    """Return the deadline of the context from `ending_by`; outside of such a context, one that never comes."""
     return _AMBIENT.get()

@@ -1,4 +1,4 @@
-"""Make what a server sent fit to be shown: the beginning of it, in one line, without tags."""
+"""Shorten a server's text for messages: its beginning, in one line, without tags."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from smartdc.errors import printable
 __all__ = ["MAX_SHOWN_BYTES", "excerpt", "first_items", "without_tags"]
 
 MAX_SHOWN_BYTES = 2048
-"""How much of an answer is looked at for words to show."""
+"""The length of the part of an answer that is searched for words to show."""
 MAX_ITEMS = 5
 """How many parts of a list or an object are shown."""
 MAX_KEY = 64
-"""Characters of a name in an object."""
+"""How many characters of an object's name are shown."""
 
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -38,7 +38,7 @@ def first_items(value: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _written(value: object, depth: int = 2) -> str:
-    """Write a value as Python does, but only the beginning of what is large."""
+    """Write a value as Python does, but only the beginning of a large one."""
     if isinstance(value, str):
         return repr(value[:MAX_SHOWN_BYTES])
     if isinstance(value, int):

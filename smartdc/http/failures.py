@@ -1,8 +1,8 @@
-"""What a failure means: the one place that maps exceptions, statuses and codes to an error and an outcome.
+"""The meaning of failures: the only place that maps exceptions, statuses and codes to an error and an outcome.
 
 A call fails in one of two ways. Either there is no usable response, and an exception of `requests`, urllib3, `ssl` or
-`socket` says why: `NO_RESPONSE` gives it the class, the outcome and the words. Or CloudAPI, or something in front of
-it, responds with an error status: `BY_STATUS` gives it the class and the outcome, and `BY_CODE` a finer class.
+`socket` says why: `NO_RESPONSE` has the class, the outcome and the words for it. Or CloudAPI, or a proxy in front of it,
+responds with an error status: `BY_STATUS` has the class and the outcome, and `BY_CODE` a more specific class.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ class Outcome(enum.Enum):
 
 
 class Unusable(Exception):
-    """A response came whole and cannot be used."""
+    """A response arrived completely, but cannot be used."""
 
 
 class Damaged(Unusable):
-    """A response came damaged; another attempt may bring a sound one."""
+    """A response arrived damaged; another attempt may bring an undamaged one."""
 
 
 CALL_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, OverflowError, Unusable)
-"""What sending a request raises in place of a usable response; `OverflowError` for a chunk of an impossible length."""
+"""The exceptions in place of a usable response; `OverflowError` comes from a chunk of an impossible length."""
 
 TRANSIENT_ERRORS = (errors.TransportError, errors.BadResponse, errors.ServerError, errors.Throttled)
-"""What a call made while waiting may raise without saying anything about what is waited for."""
+"""The errors of a call during a wait that say nothing about the goal of the wait."""
 
 BEFORE_SENDING = (
     ClosedPoolError,
@@ -74,13 +74,14 @@ BEFORE_SENDING = (
     InvalidSchema,
     InvalidURL,
 )
-"""What `requests` and urllib3 raise only when nothing was sent yet."""
+"""The exceptions that `requests` and urllib3 raise only if nothing was sent yet."""
 
 
 class Failure(NamedTuple):
-    """What an exception in place of a response means.
+    """The meaning of an exception in place of a response.
 
-    `outcome` None depends on whether anything was sent; `words` may have ``{reason}``, ``{limit}`` and ``{detail}``, which is the reason where that says more than the limit.
+    With `outcome` None, the outcome depends on whether anything was sent. `words` may contain ``{reason}``, ``{limit}``
+    and ``{detail}``, which is the reason if it says more than the limit.
     """
 
     error: type[errors.CallError]
@@ -100,14 +101,14 @@ NO_RESPONSE: tuple[tuple[tuple[type[BaseException], ...], Failure], ...] = (
     ((requests.Timeout, TimeoutError), Failure(errors.CallTimeout, None, "no answer {limit}{detail}")),
     ((BaseException,), Failure(errors.TransportError, None, "{reason}")),
 )
-"""Exceptions, outermost or innermost, and what they mean; the first row that fits counts."""
+"""Exceptions, outermost or innermost, and their meanings; the first matching row counts."""
 
 UNKNOWN_HOST = Failure(errors.TransportError, Outcome.FINAL, "{reason}")
-"""What a `socket.gaierror` means that reports that there is no such host, and not a failure of the lookup."""
+"""The meaning of a `socket.gaierror` that reports that the host does not exist, and not a failure of the lookup."""
 
 
 def failure_of(cause: BaseException) -> Failure:
-    """Return what an exception in place of a response means, with its outcome decided."""
+    """Return the meaning of an exception in place of a response, with a definite outcome."""
     *_, reason = layers(cause)
     if isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_NONAME:
         return UNKNOWN_HOST
@@ -118,7 +119,7 @@ def failure_of(cause: BaseException) -> Failure:
 
 
 def layers(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it wraps, from the outside in: `requests` and urllib3 keep that in various places."""
+    """Yield an error and the errors inside it, outermost first; `requests` and urllib3 keep them in various places."""
     inner: BaseException | None = error
     while inner is not None:
         yield inner
@@ -127,7 +128,7 @@ def layers(error: BaseException) -> Iterator[BaseException]:
 
 
 def of_signal_handler(cause: BaseException) -> BaseException | None:
-    """Return the exception that a signal handler of the program has raised, which is not the network's to explain."""
+    """Return the exception that a signal handler of the program has raised, if there is one; it is no network error."""
     *_, theirs = None, *(layer for layer in layers(cause) if from_signal_handler(layer))
     return theirs
 
@@ -184,10 +185,10 @@ BY_CODE: dict[str, type[errors.APIError]] = {
     "TooManyRequests": errors.Throttled,
     "SubnetFull": errors.OutOfAddresses,
 }
-"""CloudAPI code, without its optional suffix ``Error``, to the class that is finer than its status."""
+"""CloudAPI code, without its optional suffix ``Error``, to a class that is more specific than the status."""
 
 MAINTENANCE = "This Triton data center is being upgraded"
-"""CloudAPI's words for its maintenance mode, where the operator gave no others."""
+"""CloudAPI's words for its maintenance mode, unless the operator has set others."""
 
 
 def _by_status(status: int) -> tuple[type[errors.APIError], Outcome]:
@@ -201,8 +202,8 @@ def _by_status(status: int) -> tuple[type[errors.APIError], Outcome]:
 def class_for(status: int, code: str, details: Sequence[Mapping[str, Any]] = ()) -> type[errors.APIError]:
     """Choose by status, then refine by code (spelled with or without ``Error``).
 
-    A code is believed only as far as it refines its status, except where one status carries codes of several
-    kinds (400, 409, 422) or has no class of its own.
+    A code counts only if its class refines that of the status. The exceptions are statuses with codes of several kinds
+    (400, 409, 422), and statuses without a class.
     """
     general, _ = _by_status(status)
     special = BY_CODE.get(code.removesuffix("Error"), general)
@@ -217,12 +218,12 @@ def _is_duplicate_name(error: Mapping[str, Any]) -> bool:
 
 
 def outcome_of_status(status: int, headers: Mapping[str, str], message: str) -> Outcome:
-    """Return what an error status says about the request.
+    """Return the outcome that an error status means for the request.
 
-    A redirect may come from something in between, after it has passed the request on. A 503 by which CloudAPI
-    announces maintenance refuses a request before anything is done. Any other may hide what was accepted: the proxy
-    in front gives one for its own time-out, without a Request-Id and CloudAPI's Server header, and CloudAPI passes on
-    what its backends say, for instance when it reads what it has just created.
+    A redirect may come from a proxy that has already passed the request on. A 503 for maintenance comes from CloudAPI
+    before anything is done. After any other 503 the request may have been accepted: the proxy in front of CloudAPI sends
+    one for its own timeout, without a Request-Id and CloudAPI's Server header; and CloudAPI passes on the errors of its
+    backends, for instance when it reads a thing that it has just created.
     """
     own = "Request-Id" in headers and headers.get("Server", "").startswith("cloudapi")
     if status == 503 and own and ("Retry-After" in headers or MAINTENANCE in message):

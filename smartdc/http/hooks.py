@@ -1,7 +1,7 @@
-"""Find out whether somebody looks at calls: recorders, tracers and mocks replace functions of urllib3 and `http.client`.
+"""Find out whether a tool observes calls: recorders, tracers and mocks replace functions of urllib3 and `http.client`.
 
-What this library does on a way of its own must not pass them by. So a call asks here first, and where one of the
-functions is not the library's own any more, or urllib3's debug log is read, it takes the way that everybody knows.
+The short way of this library (`smartdc.http.lean`) must not bypass such tools. So a call checks here first. If one of the
+functions was replaced, or urllib3's debug log is on, the call takes the usual way through urllib3.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _HOOKS = (
     (http.client.HTTPConnection, ("request", "_send_request", "putrequest", "endheaders", "send", "getresponse")),
     (http.client.HTTPResponse, ("begin", "read")),
 )
-"""Functions of a call's long way that tools replace."""
+"""Functions on the usual way of a call that tools replace."""
 _POOLS: tuple[Any, ...] = (connectionpool.HTTPConnectionPool, connectionpool.HTTPSConnectionPool)
 
 
 def _own(owner: type, found: Any) -> Any:
-    """Return `found` if it was defined beside its owner, and None if a tool was there before us."""
+    """Return `found` if it is defined in its owner's module, and None if a tool has already replaced it."""
     own = type(found) is FunctionType and found.__globals__ is vars(sys.modules[owner.__module__])
     return found if own else None
 
@@ -41,15 +41,15 @@ _PLAIN, _SECURE = (cls.ConnectionCls if cls.ConnectionCls.__module__ == connecti
 
 
 def hooked() -> bool:
-    """Return whether somebody looks at what a call does on the long way, or has replaced a function there."""
+    """Return whether a tool observes the usual way of a call, or has replaced a function there."""
     for owner, look_up, own in _OWN:
-        # Compared by identity: a wrapper may claim to be equal to what it wraps.
+        # Compared by identity: a wrapper may be equal to the function that it wraps.
         if not all(map(is_, look_up(owner), own)):
             return True
     return _LOG.isEnabledFor(logging.DEBUG)
 
 
 def connections_replaced() -> bool:
-    """Return whether somebody has replaced the connections of urllib3, which our own pools would not use."""
+    """Return whether a tool has replaced the connections of urllib3, which our own pools would not use."""
     plain, secure = _POOLS
     return plain.ConnectionCls is not _PLAIN or secure.ConnectionCls is not _SECURE

@@ -1,7 +1,7 @@
-"""Name the command that works for the person who runs this program, for hints in messages.
+"""Write commands for hints in messages so that they work for the user of this program.
 
-A hint that cannot be pasted is no help: not every system has a ``python``, and a command that is installed into a
-virtual environment is on nobody's path until it is activated.
+A hint must work when it is pasted: not every system has a ``python``, and a command in a virtual environment is not on
+the path until the environment is activated.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ NAME = "smartdc"
 
 
 def command_line(*arguments: str) -> str:
-    """Return the shell line that runs ``smartdc`` with `arguments`: with the Python that runs now, as the user called it."""
+    """Return the shell line that runs ``smartdc`` with `arguments`, by the running Python as the user called it."""
     return shlex.join([*_program(), *arguments])
 
 
 def python() -> str:
-    """Return the Python that runs now as the user called it, such as ``.venv/bin/python``: not every system has ``python``."""
+    """Return the running Python as the user called it, such as ``.venv/bin/python``: not every system has ``python``."""
     called = sys.orig_argv[0] if sys.orig_argv else ""
-    # A program that embeds Python, such as a web server, was called by its own name.
+    # A program that embeds Python, such as a web server, has another name.
     return called if Path(called).name.startswith(("python", "pypy")) else sys.executable
 
 

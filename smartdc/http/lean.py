@@ -1,15 +1,15 @@
 """Exchange a plain request and a plain response over a kept connection, without the layers in between.
 
-`requests` and its adapter carry every call as always. Only `urlopen` of the pools is replaced, where three quarters of
-a call's own time go: over a connection that urllib3 has opened before, the request goes out in one piece, and the head
-of the response is split instead of parsed by the email package. Connecting, DNS, TLS and proxies stay urllib3's.
+`requests` and its adapter carry every call as usual. Only `urlopen` of the pools is replaced, which takes three quarters
+of a call's own time. Over a connection that urllib3 has opened before, the request is sent in one piece, and the head of
+the response is split, instead of parsed by the email package. Connecting, DNS, TLS and proxies stay with urllib3.
 
-Whatever is not plain goes the long way, through urllib3 and `http.client`. A request does so from the start: through a
-proxy, over a new connection, or with a header that `http.client` would refuse. A response does so from the middle:
-what was read of it is pushed back, and `http.client` reads it from its first byte. So the long way alone decides what
-becomes of anything unusual, and both end in the same errors.
+Everything that is not plain takes the long way, through urllib3 and `http.client`. A request takes it from the start if
+it goes through a proxy or over a new connection, or has a header that `http.client` would refuse. A response changes to
+it in the middle: the bytes that were read are pushed back, and `http.client` reads the response from its first byte. So
+only the long way handles unusual cases, and both ways end with the same errors.
 
-Where a tool looks at what a call does on the long way, every call takes it: see `smartdc.http.hooks`.
+If a tool observes the long way, every call takes it: see `smartdc.http.hooks`.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
 __all__ = ["LeanPool"]
 
 MAX_HEAD = 2**14
-"""Bytes of a head that are split here; a longer one goes the long way, which has the limits."""
+"""Maximum size of a head that is split here; a longer one takes the long way, which has its own limits."""
 MAX_HEADERS = 50
-"""Headers that are split here; with more a head goes the long way."""
+"""Maximum number of headers that are split here; a head with more takes the long way."""
 MAX_BODY = 2**16
-"""Bytes of a body that are read at once; a longer one goes the long way, which reads it within its limit."""
+"""Maximum size of a body that is read at once; a longer one takes the long way, which has its own limit."""
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]++|%[0-9A-F]{2})*")
-"""Targets that urllib3 sends as they are."""
+"""Targets that urllib3 sends unchanged."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
-"""Methods of which `http.client` sends no Content-Length where there is no body."""
+"""Methods for which `http.client` sends no Content-Length if there is no body."""
 _ABSENT = ("", "")
 _STOPPED_READING = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EPROTOTYPE})
 
@@ -60,7 +60,7 @@ _SOCKETS = (socket.socket, ssl.SSLSocket)
 
 
 class LeanPool:
-    """Mix-in for urllib3's pools that exchange what is plain themselves."""
+    """Mix-in for urllib3's pools that exchange plain requests and responses themselves."""
 
     host: str
     port: int | None
@@ -68,7 +68,7 @@ class LeanPool:
     proxy: Any
 
     _newest_kept: Callable[[], Any]
-    """Takes the connection that was used last out of the pool; None where there is none that may be used again."""
+    """Takes the last used connection out of the pool; None if no connection may be used again."""
     _host_header = ""
 
     def urlopen(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> Any:
@@ -82,10 +82,10 @@ class LeanPool:
     def _exchange(self, kept: Any, request: bytes, method: str, url: str, deadline: Deadline) -> Any:
         """Send `request` over an open connection and return its response.
 
-        The connection ends in one of three ways, decided by two flags that are set once everything went well: it is
-        put back, a response that is still to be read takes it along, or it is closed. An exception or an interrupt at
-        any place finds the flags unset, and so closes it. What is closed is never put back: whoever still holds on to
-        it would otherwise close it for the next call.
+        The connection ends in one of three ways: it is put back, a response that is not yet read keeps it, or it is
+        closed. Two flags decide this; they are set only after success, so that an exception or an interrupt at any place
+        closes the connection. A closed connection is never put back: an object that still refers to it could otherwise
+        close it during the next call.
         """
         reusable = taken = False
         response: Any
@@ -115,7 +115,7 @@ class LeanPool:
                 self._put_conn(kept if reusable else None)  # type: ignore[attr-defined]
 
     def _open_connection(self) -> Any:
-        """Take a connection that is open; None where the next one has to be opened first, or somebody looks on."""
+        """Take an open connection; None if there is none, or if a tool observes calls."""
         kept = self._newest_kept()
         if kept is None:
             return None
@@ -127,7 +127,7 @@ class LeanPool:
     def _plain_request(
         self, method: str, target: str, body: Any, headers: Any, options: dict[str, Any]
     ) -> bytes | None:
-        """Write a request as `http.client` does; None for one that it would write otherwise, or refuse."""
+        """Write a request as `http.client` does; None if `http.client` would write it differently, or refuse it."""
         if (
             self.proxy is not None
             or not (type(headers) is Headers or isinstance(headers, CaseInsensitiveDict))
@@ -158,7 +158,7 @@ class LeanPool:
         return self._host_header
 
     def _long_way(self, kept: Any, received: bytes, method: str, deadline: Deadline, *, close: bool) -> HTTPResponse:
-        """Let `http.client` and urllib3 read a response from its first byte, which has arrived already."""
+        """Let `http.client` and urllib3 read a response from its first byte; `received` are the bytes so far."""
         kept.sock.settimeout(deadline.left())
         parsed = kept.response_class(kept.sock, method=method, received=received)
         try:
@@ -167,7 +167,7 @@ class LeanPool:
             parsed.close()
             raise
         if parsed.will_close or close:
-            kept.close()  # as `http.client` does: the socket itself stays open until the response is read
+            kept.close()  # as in `http.client`: the socket itself stays open until the response is read
         return HTTPResponse(
             body=parsed,
             headers=HTTPHeaderDict(parsed.msg.items()),
@@ -184,17 +184,17 @@ class LeanPool:
 
 
 def _is_complete(store: dict[str, tuple[str, Any]], method: str, body: bytes | None) -> bool:
-    """Return whether urllib3 would add no header but that of the host."""
+    """Return whether urllib3 would add no header except Host."""
     if "accept-encoding" not in store or "user-agent" not in store or "transfer-encoding" in store:
         return False
     return method in _METHODS and ("content-length" in store or (method in _WITHOUT_BODY and not body))
 
 
 def _joined(lines: list[str], store: dict[str, tuple[str, Any]]) -> bytes | None:
-    """Append headers to the first lines of a head and encode it; None where `http.client` would refuse to, or fold.
+    """Append headers to the first lines of a head and encode it; None if `http.client` would refuse or fold one.
 
-    Headers may come from anybody's `auth`, so each is looked at: one with a line break in it would be two. A name that
-    is well-formed in lower case is so as it is written, or cannot be encoded.
+    Headers may come from any `auth`, so each is checked: one with a line break in it would become two. If a name is
+    well-formed in lower case, it is also well-formed as written, or it cannot be encoded.
     """
     if not all(map(_KEYS.__contains__, store)) and not all(map(_key_of, [name for name, _ in store.values()])):
         return None
@@ -213,12 +213,12 @@ def _joined(lines: list[str], store: dict[str, tuple[str, Any]]) -> bytes | None
 
 
 _KEYS: dict[str, str] = {}
-"""Names of headers that are well-formed, and the same in lower case; CloudAPI's are soon known."""
+"""Well-formed names of headers, and the same in lower case; it soon has all of CloudAPI's."""
 MAX_KEYS = 1000
 
 
 def _key_of(name: Any) -> str | None:
-    """Return the name of a header in lower case, and None for what cannot be one."""
+    """Return the name of a header in lower case, or None for an invalid name."""
     if type(name) is not str or not _NAME.fullmatch(name):
         return None
     key = name.lower()
@@ -230,7 +230,7 @@ def _key_of(name: Any) -> str | None:
 def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> bool:
     """Send a whole request within the deadline, and return whether the server has stopped reading it.
 
-    Then it may have responded before, and that is still there to be read.
+    In that case the server may already have sent a response, which can still be read.
     """
     left = memoryview(request)
     try:
@@ -250,7 +250,7 @@ def _receive(sock: socket.socket, size: int, deadline: Deadline) -> bytes:
 
 
 def _receive_head(sock: socket.socket, deadline: Deadline) -> bytes:
-    """Return what has come once it holds a whole head, or cannot become a plain one, or no more comes."""
+    """Receive until there is a whole head, or it cannot become a plain one, or the bytes end; return the bytes."""
     received = _receive(sock, MAX_HEAD, deadline)
     if not received:
         raise http.client.RemoteDisconnected("Remote end closed connection without response")
@@ -263,7 +263,7 @@ def _receive_head(sock: socket.socket, deadline: Deadline) -> bytes:
 
 
 def _is_beginning(received: bytes) -> bool:
-    """Return whether this is a part of a head that may still become a plain one."""
+    """Return whether this is the beginning of a head that may still become a plain one."""
     if b"\n\r\n" in received or b"\n\n" in received or len(received) >= MAX_HEAD:
         return False
     return b"\n" not in received or _STATUS.match(received) is not None
@@ -274,8 +274,9 @@ def _plain_response(
 ) -> tuple[LeanResponse, bool] | None:
     """Return the response, and whether nothing came after it; None for one that is not plain.
 
-    Plain is: HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body whose
-    length is given by one Content-Length. Nothing more is read of any other, so that the long way can read it.
+    A plain response has HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body
+    whose length is in exactly one Content-Length. For any other response no further bytes are read here; the long way
+    reads them.
     """
     end = received.find(b"\r\n\r\n")
     first = _STATUS.match(received)
@@ -289,7 +290,7 @@ def _plain_response(
     if size is None or size > MAX_BODY:
         return None
     body = received[end + 4 :]
-    # Bytes beyond a response belong to no request: whoever used the connection next would take them for its own.
+    # Bytes after a response belong to no request: the next call on the connection would take them for its response.
     reusable = len(body) <= size
     if len(body) < size:
         body = _rest(sock, body, size, deadline)
@@ -300,7 +301,7 @@ def _plain_response(
 def _split(head: str) -> dict[str, tuple[str, str]] | None:
     """Split a head into headers; None for one with folded, nameless or too many lines.
 
-    `http.client` keeps the blanks at the end of a value, and the first of several spellings of a name; so does this.
+    Like `http.client`, it keeps blanks at the end of a value, and the first of several spellings of a name.
     """
     lines = head.split("\r\n")
     lines.pop()
@@ -321,7 +322,7 @@ def _split(head: str) -> dict[str, tuple[str, str]] | None:
 
 
 def _body_size(status: int, method: str, store: dict[str, tuple[str, str]]) -> int | None:
-    """Return the bytes of a body; None where the response does not give them in the usual way."""
+    """Return the length of a body; None if the response does not give it in the usual way."""
     if status in {204, 304} or method == "HEAD":
         return 0
     length = store.get("content-length", _ABSENT)[1]
@@ -329,7 +330,7 @@ def _body_size(status: int, method: str, store: dict[str, tuple[str, str]]) -> i
 
 
 def _rest(sock: socket.socket, body: bytes, size: int, deadline: Deadline) -> bytes:
-    """Read what is missing of a body."""
+    """Read the missing rest of a body."""
     parts = [body]
     missing = size - len(body)
     while missing:

@@ -1,4 +1,4 @@
-"""Requests and responses of `requests` and urllib3, made without what CloudAPI never uses: hooks, cookies, encodings."""
+"""Requests and responses of `requests` and urllib3, without parts that CloudAPI never uses: hooks, cookies, encodings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["LeanResponse", "LightRequest", "LightResponse", "is_from_a_server", 
 
 
 class LightRequest(requests.PreparedRequest):
-    """A prepared request whose URL has been encoded already, and which nobody hooks."""
+    """A prepared request whose URL is already encoded, and which has no hooks."""
 
     def __init__(self, method: str | None, url: str | None, body: Any, headers: Headers) -> None:
-        """Take everything as it is to be sent."""
+        """Take everything exactly as it will be sent."""
         self.method = method
         self.url = url
         self.body = body
@@ -37,19 +37,19 @@ class LightRequest(requests.PreparedRequest):
 
 
 def without_signature(request: requests.PreparedRequest) -> LightRequest:
-    """Return a copy that may be kept; an `auth` may have put another request in the place of ours."""
+    """Return a copy that may be kept; an `auth` may have replaced our request with another one."""
     headers = request.headers if type(request.headers) is Headers else Headers(request.headers)
     return LightRequest(request.method, request.url, request.body, headers.without("Authorization"))
 
 
 def is_from_a_server(response: requests.Response) -> bool:
-    """Return whether a response came over a connection, and not from a mock or an adapter of somebody else."""
+    """Return whether a response came over a connection, and not from a mock or another adapter."""
     raw = response.raw
     return type(raw) is LeanResponse or getattr(raw, "_pool", None) is not None or hasattr(raw, "is_a_server")
 
 
 def unfolded(value: str) -> str:
-    """Return a header value on one line; urllib3 leaves it on several before its release 2.8."""
+    """Return a header value on one line; before its release 2.8, urllib3 leaves folded values on several lines."""
     *lines, last = value.split("\r\n")
     return " ".join([*(line.strip(" \t") for line in lines), last.lstrip(" \t")]) if lines else value
 
@@ -72,19 +72,19 @@ class LightResponse(requests.Response):
 
 
 class LeanResponse:
-    """What `requests` and this library use of a response of urllib3; the whole body has arrived."""
+    """The parts of a urllib3 response that `requests` and this library use; the whole body has arrived."""
 
     __slots__ = ("_body", "length_remaining", "reason", "status", "store")
 
     is_own = True
-    """It came over a connection of this library, and not from a mock or a recording."""
+    """The response came over a connection of this library, and not from a mock or a recording."""
     _original_response = None
-    """`requests` reads cookies from it, of which CloudAPI sends none."""
+    """`requests` reads cookies from it; CloudAPI sends none."""
     chunked = False
     version = 11
 
     def __init__(self, status: int, reason: str, store: dict[str, tuple[str, str]], body: bytes) -> None:
-        """Keep what has arrived; `store` is what a `Headers` keeps: lower-case names to name and value."""
+        """Keep the received parts; `store` has the form of `Headers`: lower-case name to name and value."""
         self.status = status
         self.reason = reason
         self.store = store
@@ -97,7 +97,7 @@ class LeanResponse:
         return HTTPHeaderDict(self.store.values())
 
     def read(self, amt: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002 (urllib3's signature)
-        """Return the next bytes of the body, all that are left by default."""
+        """Return the next bytes of the body; by default all that are left."""
         size = len(self._body) if amt is None else amt
         part = self._body[:size]
         self._body = self._body[size:]

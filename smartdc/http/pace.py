@@ -1,14 +1,14 @@
-"""Keep to the rate at which CloudAPI takes calls, once it has refused one.
+"""Adapt to the rate at which CloudAPI accepts calls, after it has refused one.
 
-CloudAPI gives each account a bucket of about 30 calls for each area, filled with about 10 a second by each of its
-processes, and refuses what finds it empty: 429, without a word on when to come back. A refused call was not applied,
-so it can wait and be sent again, and so can all that would be refused next.
+CloudAPI limits the rate with a bucket: each account has about 30 calls for each area of the API, and each of CloudAPI's
+processes adds about 10 calls per second. When the bucket is empty, CloudAPI refuses a call with a 429, and does not say
+when to try again. A refused call was not applied, so it can wait and be sent again; so can the calls after it.
 
-Nothing waits until the first refusal. From then on calls of the area queue, first come first served, and go out a
-little faster than the server is seen to take them: so its bucket stays empty, nothing of the rate is lost, and a
-refusal now and then tells that the rate is still right. While nothing is refused the rate rises, since there may be
-more processes behind a proxy, or fewer clients beside this one. When nobody has called for a while the bucket is full
-again, and the pace is forgotten.
+No call waits until the first refusal. From then on, the calls of the area form a queue, first come, first served. They
+are sent a little faster than the server accepts them. So the bucket stays empty, no part of the rate is lost, and an
+occasional refusal shows that the rate is still right. While no call is refused, the rate rises, since there may be more
+processes behind a proxy, or fewer other clients. After a while without calls, the bucket is full again, and the pace is
+forgotten.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 __all__ = ["Pace", "Paces", "Turn", "area_of"]
 
 FIRST_RATE = 10.0
-"""Calls a second that are tried after the first refusal: CloudAPI's default."""
+"""The rate after the first refusal, in calls per second: CloudAPI's default."""
 MIN_RATE = 0.5
-"""Calls a second below which the pace never falls."""
+"""The lowest rate, in calls per second."""
 OVERSHOOT = 1.05
-"""How much faster than the server takes them calls are sent, so that its bucket never fills unused."""
+"""How much faster calls are sent than the server accepts them, so that its bucket never fills unused."""
 CALM_SECONDS, CALM_CALLS = 0.8, 3.0
-"""How long, and for how many calls, nothing must be refused before the rate rises, and again before it rises further."""
+"""The time, and the number of calls, without a refusal before the rate rises, and before it rises again."""
 GROWTH, EXTRA_GROWTH, MAX_EXTRA = 0.25, 0.6, 2.0
-"""The share by which it rises; by half, but at most two calls a second, where it is low: so clients become equal."""
+"""The share by which the rate rises; a low rate rises by more than half, at most by 2 per second: so clients get equal."""
 LARGEST_FALL = 0.9
-"""What is left of the rate after one refusal, at least: how much the server took is counted over few calls."""
+"""The smallest factor of the rate after one refusal, since the measured rate is based on few calls."""
 WINDOW_SECONDS = 3.0
-"""The time over which it is counted what the server takes; a shorter one is not believed below a second."""
+"""The time over which the server's rate is measured; a measurement of less than a second does not count."""
 IDLE_SECONDS = 3.0
-"""After so long without a call the server's bucket is full again."""
+"""After this time without a call, the server's bucket is full again."""
 CATCH_UP_SECONDS = 0.5
-"""How far calls may lag behind their slots and still catch up: a thread wakes later than it asked for."""
+"""How far calls may lag behind their slots and still catch up: threads wake up a little too late."""
 LONGEST_SLEEP, SHORTEST_SLEEP = 1.0, 0.005
-"""Seconds between two looks at the queue: the rate may have changed meanwhile."""
+"""Seconds between two checks of the queue: the rate may have changed meanwhile."""
 
 _MACHINES = re.compile(r"(?:^|/)(?:machines|fwrules)(?:/|$)")
 
@@ -56,14 +56,14 @@ def area_of(path: str) -> str:
 
 
 class Turn:
-    """A call's place in the queue, which it keeps when it is refused and comes back."""
+    """A call's place in the queue, which it keeps when it is refused and must be sent again."""
 
     __slots__ = ("number", "paced")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.paced = False
-        """Whether it waited for its slot: only such calls tell the rate at which the server takes them."""
+        """Whether it waited for its slot: only such calls show the rate at which the server accepts calls."""
 
 
 class Pace:
@@ -77,25 +77,25 @@ class Pace:
         self._queue: list[int] = []
         self._next_slot = 0.0
         self._taken: deque[float] = deque()
-        """When paced calls were answered with something else than a refusal."""
+        """The times at which paced calls were answered and not refused."""
         self._counted_from = self._refused_at = self._grown_at = self._used_at = 0.0
 
     @property
     def rate(self) -> float | None:
-        """Calls a second that go out; None while nothing limits them."""
+        """The current rate in calls per second; None without a limit."""
         return self._rate
 
     def turn(self) -> Turn:
-        """Begin a call: who comes first goes first."""
+        """Begin a call: first come, first served."""
         return Turn(next(self._numbers))
 
     def wait(
         self, turn: Turn, left: Callable[[], float | None], tell: Callable[[int, float], None] | None = None
     ) -> bool:
-        """Wait until the call may go out; False when there is no time `left` (seconds, None for ever) before that.
+        """Wait until the call may be sent; False if there is not enough time `left` (in seconds; None for no limit).
 
-        Only the head of the queue may go, when its slot has come; everybody else sleeps until about its own turn and
-        looks again. `tell` is called before each sleep with how many are ahead and the seconds that this will take.
+        Only the first call of the queue may be sent, when its slot has come; every other call sleeps until about its own
+        turn and checks again. `tell` is called before each sleep with the number of calls ahead and the expected seconds.
         """
         if self._rate is None:
             return True
@@ -122,7 +122,7 @@ class Pace:
                 self._queue.remove(turn.number)
 
     def _look(self, turn: Turn) -> tuple[int, float]:
-        """Return how many are ahead and the seconds to wait; none when the call goes out, which takes its slot."""
+        """Return the number of calls ahead and the seconds to wait; none if the call may be sent, which uses its slot."""
         if self._rate is None:
             return 0, 0.0
         now, interval = self._clock.monotonic(), 1 / self._rate
@@ -136,7 +136,7 @@ class Pace:
         return 0, 0.0
 
     def taken(self, turn: Turn) -> None:
-        """Note that the server took the call, whatever it then said of it."""
+        """Note that the server accepted the call, whatever its answer is."""
         if not turn.paced or self._rate is None:
             return
         with self._lock:
@@ -147,7 +147,7 @@ class Pace:
                 self._grown_at = now
 
     def refused(self, turn: Turn, pause: float | None = None) -> None:
-        """Note that the server refused the call for now, and asked for a `pause` in seconds if it said so."""
+        """Note that the server throttled the call, and the `pause` in seconds if it asked for one."""
         with self._lock:
             now = self._clock.monotonic()
             if self._rate is None:
@@ -160,7 +160,7 @@ class Pace:
             self._next_slot = max(self._next_slot, now + max(1 / self._rate, pause or 0.0))
 
     def _measured(self, now: float) -> float:
-        """Return how many calls a second the server took lately."""
+        """Return how many calls per second the server has accepted recently."""
         rate = self._rate or FIRST_RATE
         seconds = min(now - self._counted_from, WINDOW_SECONDS)
         if seconds < 1:

@@ -1,7 +1,8 @@
 """Count and keep connections in a way that an interrupt cannot leave locked.
 
-Semaphores and queues of the standard library are Python code around a lock. When a signal handler raises in the middle
-of it, as that of Ctrl-C does, the lock may stay taken, and the next call would wait for it for ever, past its deadline.
+Semaphores and queues of the standard library are Python code around a lock. If a signal handler raises in the middle of
+that code, as the handler of Ctrl-C does, the lock may stay taken. The next call would then wait for it for ever, past
+its deadline.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["Slots", "Stack"]
 
 
 class Slots:
-    """A semaphore: how many may do something at the same time."""
+    """A semaphore: it limits how many threads do something at the same time."""
 
     def __init__(self, size: int) -> None:
         self._free: SimpleQueue[None] = SimpleQueue()
@@ -25,16 +26,16 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """How many slots nobody has."""
+        """How many slots are free."""
         return self._free.qsize()
 
     def acquire(self, taken: list[None], timeout: float | None = None) -> bool:
         """Move a slot to `taken`, and return whether there was one within `timeout` seconds; None waits for ever.
 
-        Python's signal handlers run between two steps of Python's, and never within a call into C. A slot that is
-        returned by one call and noted by the next would be lost to an interrupt between them. Here one call does both:
-        `list.extend` takes it from the `queue.SimpleQueue` that has the free ones. That also wakes those who wait in
-        the order in which they came, so that no thread starves.
+        Signal handlers run between two steps of Python code, and never within a call into C. If one call returned a slot
+        and the next one stored it, an interrupt between them would lose the slot. Here one call does both: `list.extend`
+        takes the slot from the `queue.SimpleQueue` of free slots. The queue also wakes waiting threads in the order in
+        which they came, so that no thread starves.
         """
         try:
             taken.extend(map(self._free.get, (True,), (timeout,)))
@@ -43,19 +44,19 @@ class Slots:
         return True
 
     def release(self, taken: list[None]) -> None:
-        """Give back what was taken, in one call into C; when nothing was, or it is back already, do nothing."""
+        """Give back the taken slot, in one call into C; do nothing if none was taken, or if it is already back."""
         deque(map(self._free.put, map(taken.pop, range(len(taken)))), 0)
 
 
 class Stack:
-    """What urllib3 keeps the connections of a pool in; it never waits, as the pools of `requests` never do."""
+    """The container of a urllib3 pool's connections; it never waits, like the pools of `requests`."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._kept: deque[Any] = deque()
 
     def pop(self) -> Any:
-        """Take what was put last; None where there is nothing."""
+        """Take the connection that was put last; None if there is none."""
         try:
             return self._kept.pop()
         except IndexError as error:
@@ -63,7 +64,7 @@ class Stack:
             return None
 
     def get(self, block: bool = False, timeout: float | None = None) -> Any:  # noqa: ARG002 (urllib3 passes them)
-        """Take what was put last, or raise `queue.Empty`."""
+        """Take the connection that was put last, or raise `queue.Empty`."""
         try:
             return self._kept.pop()
         except IndexError as error:
@@ -71,7 +72,7 @@ class Stack:
             raise Empty from None
 
     def put(self, item: Any, block: bool = False) -> None:  # noqa: ARG002 (urllib3 passes it)
-        """Keep a connection, or None in place of one; `queue.Full` when there are enough."""
+        """Keep a connection, or None in its place; raise `queue.Full` if there are enough."""
         if len(self._kept) >= self._size:
             raise Full
         self._kept.append(item)
@@ -79,7 +80,7 @@ class Stack:
     def drop_idle(self, moment: float) -> None:
         """Close the connections that were used last before a `moment` of the system's clock.
 
-        What was put last is taken first, so the others may lie below it for as long as the client lives.
+        The last connection is taken first, so older ones could stay below it for as long as the client lives.
         """
         if not self._kept:
             return

@@ -1,8 +1,8 @@
-"""Encode paths, queries, headers and bodies: the one place where Python values become bytes of a request.
+"""Encode paths, queries, headers and bodies: the only place where Python values become bytes of a request.
 
-What cannot be sent faithfully is refused here, before a byte leaves: a segment that another hop would resolve
-(``.``, ``..``), an empty one (which addresses the parent), control characters, and names that CloudAPI would
-take for parameters of its own.
+Values that would not reach CloudAPI unchanged are refused here, before a byte is sent: a segment that another hop would
+resolve (``.``, ``..``), an empty segment (which would mean the parent), control characters, and names that CloudAPI
+would take for its own parameters.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ __all__ = [
 ]
 
 MAX_BODY = 100_000
-"""The most bytes of a body that CloudAPI takes."""
+"""The maximum size of a body that CloudAPI accepts, in bytes."""
 
 PRESIGNED = frozenset({"algorithm", "expires", "keyId", "signature", "method"})
-"""Query names that make CloudAPI take a request for a pre-signed URL."""
+"""Query names with which CloudAPI takes a request for a pre-signed one."""
 
 ROLES_ARE_DATA = re.compile(
     r"POST /machines/[^/]+/metadata|(POST|PUT) /machines/[^/]+/tags|PUT /config|GET /volumes|POST /volumes/[^/]+"
     r"|POST /fabrics/default/vlans|[A-Z]+ /fabrics/default/vlans/.+"
 )
-"""Requests in which CloudAPI takes an ``as-role`` for data, or refuses it."""
+"""Requests in which CloudAPI stores ``as-role`` as data, or refuses it."""
 
 VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 """The methods of CloudAPI."""
 
 FRAMING = frozenset({"content-length", "transfer-encoding"})
-"""Headers that say where a request ends, on which client, proxies and server must agree."""
+"""Headers that say where a request ends; client, proxies and server must agree on that."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?![\t ])[\t\x20-\x7e\xa0-\xff]*(?<![\t ])")
@@ -123,7 +123,7 @@ def query(params: Params | None) -> str:
 
 
 def checked_params(params: Params) -> Params:
-    """Return the parameters of a query, after refusing what has no names, and names that CloudAPI would parse."""
+    """Return the parameters of a query; refuse anything but a dict, and names that CloudAPI would parse."""
     if not isinstance(params, Mapping):
         raise InputError(f"request(): params must be a dict, not {type(params).__name__}")
     for name in params:
@@ -135,7 +135,7 @@ def checked_params(params: Params) -> Params:
 
 
 def with_roles(methods: str | Iterable[str], path: str, params: Params | None, roles: Iterable[str]) -> Params | None:
-    """Add the roles to be taken on to the query of a request below the account, where CloudAPI reads them there."""
+    """Add the active roles to the query of a request below the account, if CloudAPI reads them in this request."""
     names = ",".join(roles)
     if not names:
         return params
@@ -167,7 +167,7 @@ def checked_method(method: str) -> str:
 
 
 def default_headers(api_version: str) -> dict[str, str]:
-    """Return what every request says about the responses that it takes, and by what it was sent."""
+    """Return the headers of every request: the accepted responses, and the name of this client."""
     return {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -177,7 +177,7 @@ def default_headers(api_version: str) -> dict[str, str]:
 
 
 def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
-    """Return the headers that were given, after refusing what could pass for another header or another request."""
+    """Return the given headers; refuse those that could be read as another header or another request."""
     if headers is None:
         return {}
     if not isinstance(headers, Mapping):
@@ -197,7 +197,7 @@ def checked_headers(headers: Mapping[str, str | None] | None) -> dict[str, str]:
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Keep what was given: everything but None."""
+    """Keep the given values: everything except None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -221,10 +221,10 @@ def _dict(mapping: Params, what: str) -> Params:
 
 
 def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict[str, Any]:
-    """Return a copy of free-form entries, refusing names that CloudAPI takes for its own and values it does not take.
+    """Return a copy of free-form entries; refuse CloudAPI's own names, and values that CloudAPI does not accept.
 
-    CloudAPI reads path, query and body as one set of parameters in which the body wins, so an entry
-    called ``machine`` would re-address the call, and others are dropped without a word.
+    CloudAPI merges path, query and body into one set of parameters, in which the body wins. So an entry called
+    ``machine`` would send the call to another machine, and others are dropped silently.
     """
     for name, value in _dict(entries, what).items():
         if not isinstance(name, str):
@@ -238,7 +238,7 @@ def checked_entries(entries: Params, reserved: Iterable[str], what: str) -> dict
 
 
 def json_body(data: Any) -> bytes | None:
-    """Encode a body as JSON; None is no body, and more than CloudAPI's 100,000 bytes are refused."""
+    """Encode a body as JSON; None means no body, and more than CloudAPI's 100,000 bytes are refused."""
     if data is None:
         return None
     try:

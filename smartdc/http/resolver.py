@@ -1,4 +1,4 @@
-"""DNS lookups that keep to a deadline."""
+"""DNS lookups with a deadline."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["addresses_of"]
 
 
 def addresses_of(host: str, port: int, timeout: float | None) -> list[str]:
-    """Return the addresses of a host; `TimeoutError` after `timeout` seconds, or whatever `socket.getaddrinfo` raises.
+    """Return the addresses of a host; `TimeoutError` after `timeout` seconds, or the error of `socket.getaddrinfo`.
 
-    The system's resolver takes no time-out, and may take half a minute where no name server answers. So it is asked in
-    a thread, which is left to itself when it is too late; whoever asks for the same host meanwhile waits for it, too.
+    The system's resolver has no timeout, and may take half a minute if no name server answers. So it runs in a thread,
+    which goes on alone when the time is up; other calls for the same host wait for the same thread.
     """
     found = _look_up(host, port, socket.AI_NUMERICHOST)
     if isinstance(found, Exception):
@@ -28,7 +28,7 @@ def addresses_of(host: str, port: int, timeout: float | None) -> list[str]:
 
 
 class _LookUp(threading.Thread):
-    """A lookup that goes on when nobody waits for it any more."""
+    """A lookup that goes on even when no call waits for it any more."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(name="smartdc-resolver", daemon=True)
@@ -53,7 +53,7 @@ def _in_time(host: str, port: int, timeout: float | None) -> list[Any] | Excepti
         try:
             thread.start()
         except RuntimeError:
-            # No thread begins while the interpreter ends, and what is done then may matter most.
+            # While the interpreter ends, no thread can be started, but calls must still work.
             return _look_up(host, port)
     thread.join(timeout)
     if thread.found is None:

@@ -1,4 +1,4 @@
-"""Read responses: a body within bounds, a decoded value, or the error that says why there is none."""
+"""Read responses: a body of limited size, a decoded value, or the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ __all__ = [
 _DECODER = json.JSONDecoder()
 
 CHUNK = 2**18
-"""How many bytes are read at a time of a body of unknown length."""
+"""How many bytes of a body of unknown length are read at a time."""
 
 MAX_PARSED_ERROR_BYTES = 2**18
-"""The largest body of an error that is parsed."""
+"""The maximum size of an error's body that is parsed."""
 MAX_DETAILS = 10
-"""How many fields of an error are kept; a request has hardly more that could be wrong."""
+"""How many field errors are kept; a request can hardly have more."""
 MAX_MESSAGE, MAX_REASON, MAX_CODE = 500, 200, 100
-"""Characters of a server's message, of its reason for one field, and of a code or name."""
+"""Maximum characters of a server's message, of its reason for one field, and of a code or name."""
 
 
 def read_body(response: requests.Response, limit: int) -> None:
-    """Read the whole body, at most `limit` bytes and as it was sent, or drop the connection."""
+    """Read the whole body, unchanged and at most `limit` bytes, or drop the connection."""
     try:
         content = _content(response, limit)
     except BaseException:
@@ -81,7 +81,7 @@ def _content(response: requests.Response, limit: int) -> bytes:
 
 
 def _chunks(raw: Any, limit: int) -> Iterator[bytes]:
-    """Yield a body that ends somewhere, until it is longer than `limit`."""
+    """Yield a body of unknown length; raise an error when it is longer than `limit`."""
     left = limit + 1
     while left > 0 and (chunk := raw.read(min(CHUNK, left), decode_content=False)):
         left -= len(chunk)
@@ -95,7 +95,7 @@ def _too_large(limit: int) -> Unusable:
 
 
 def _check_md5(response: requests.Response, content: bytes) -> None:
-    """Compare the body with the digest that CloudAPI sends with it."""
+    """Compare the body with the digest that CloudAPI has sent with it."""
     expected = response.headers.get("Content-MD5")
     if expected is None or response.request.method == "HEAD":
         return
@@ -105,9 +105,9 @@ def _check_md5(response: requests.Response, content: bytes) -> None:
 
 
 def request_ids_agree(request: requests.PreparedRequest, response: requests.Response) -> bool | None:
-    """Return whether a response has the id of its request; None where that cannot be told.
+    """Return whether a response has the id of its request; None if that is unknown.
 
-    Only what came over a connection of this library can be believed: mocks and recordings have ids of their own.
+    Only responses over a connection of this library count: mocks and recordings have other ids.
     """
     answered = response.headers.get("Request-Id")
     if answered is None or not (type(response.raw) is LeanResponse or _is_own(response.raw)):
@@ -125,13 +125,13 @@ def _is_own(raw: Any) -> bool:
 
 
 class InvalidJSON(ValueError):
-    """A response says that it is JSON, and is none."""
+    """A response claims to be JSON, but is not."""
 
 
 def decode(response: requests.Response) -> Any:
-    """Return JSON as Python values, text as str, and an empty body as None; InvalidJSON for what is none.
+    """Return JSON as Python values, text as str, and an empty body as None; raise InvalidJSON for invalid JSON.
 
-    Without a Content-Type, as mocks send it, what can be parsed as JSON is JSON.
+    Without a Content-Type, as from mocks, a body that can be parsed as JSON is JSON.
     """
     content = response.content
     if not content:
@@ -154,7 +154,7 @@ def decode(response: requests.Response) -> Any:
 
 
 def _parsed(content: bytes) -> Any:
-    """Parse JSON, which is UTF-8 and has nothing around it; `json.loads` knows more kinds, and is asked for those."""
+    """Parse JSON: usually UTF-8 without anything around it; the slower `json.loads` handles all other forms."""
     try:
         text = content.decode()
         value, end = _DECODER.raw_decode(text)
@@ -165,7 +165,7 @@ def _parsed(content: bytes) -> Any:
 
 
 def bad_response(response: requests.Response, problem: str) -> errors.BadResponse:
-    """Return the error for a success whose content is not what CloudAPI gives."""
+    """Return the error for a successful response whose content cannot come from CloudAPI."""
     method = response.request.method or ""
     target = response.request.path_url
     return errors.BadResponse(
@@ -193,9 +193,9 @@ def api_error(response: requests.Response, **call: Any) -> errors.APIError:
 
 
 def _error_body(response: requests.Response) -> Any:
-    """Return the body of an error, decoded where it is JSON of a sensible size, or else its beginning.
+    """Return the body of an error, decoded if it is JSON of a reasonable size, or else its beginning.
 
-    While a body is parsed no other thread runs, and whoever sends megabytes in place of an error has nothing to say.
+    While a body is parsed, no other thread runs; and megabytes in place of an error have no useful content.
     """
     if len(response.content) <= MAX_PARSED_ERROR_BYTES:
         with contextlib.suppress(InvalidJSON):
@@ -205,7 +205,7 @@ def _error_body(response: requests.Response) -> Any:
 
 
 def _details(listed: Any) -> list[dict[str, Any]]:
-    """Return the errors on single fields, as many and as much of them as somebody could read."""
+    """Return the errors of single fields, limited in number and length."""
     if not isinstance(listed, list):
         return []
     return [
@@ -237,7 +237,7 @@ def transport_error(cause: Exception, timeout: float | None, server: str, **call
     error = failure.error(f"{call['method']} {call['path']}: {where}{text}", **call)
     if errors.printable(str(reason), MAX_SHOWN_BYTES) != str(reason):
         reason = Unusable("the response is not HTTP")
-    # The frames of the layers above the bottom hold copies of the Authorization header: those are let go.
+    # The frames of the layers above the innermost have copies of the Authorization header: they are dropped.
     reason.__traceback__ = reason.__context__ = reason.__cause__ = None
     if isinstance(partial := getattr(reason, "partial", None), bytes):
         # What came of an answer may be secret; its length is enough.
@@ -248,7 +248,7 @@ def transport_error(cause: Exception, timeout: float | None, server: str, **call
 
 
 def _words(response: requests.Response, body: Any, details: Sequence[Mapping[str, Any]]) -> str:
-    """Return the server's own words, wherever it put them, with the reasons for single fields behind them."""
+    """Return the server's own words, wherever they are, followed by the reasons for single fields."""
     text = excerpt(_server_words(response, body) or "", MAX_MESSAGE) or _bare_words(response)
     if 300 <= response.status_code < 400 and "Location" in response.headers:
         where = excerpt(response.headers["Location"], MAX_MESSAGE)

@@ -1,8 +1,8 @@
 """Decide whether and when a failed attempt is tried again.
 
-An attempt that did not succeed has one of three outcomes: the request was never delivered, it was delivered and
-refused without being applied, or that is unknown. GET and HEAD may be sent again in all three, PUT and DELETE too, since
-doing them twice is doing them once; POST only in the first two.
+A failed attempt has one of three outcomes: the request was never delivered; it was delivered and refused without being
+applied; or the outcome is unknown. GET and HEAD may be sent again in all three cases, and so may PUT and DELETE, since
+sending them twice has the same effect as once. POST may be sent again only in the first two.
 """
 
 from __future__ import annotations
@@ -25,27 +25,28 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "Retry", "may_retry", "retry_after"]
 
 SECONDS_PER_RETRY = 10.0
-"""How long it takes to get back one retry without a success."""
+"""The time after which the budget gets back one retry without a success."""
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True)
 class Retry:
-    """How often, and after what pauses, a failed call is sent again: ``DataCenter(retry=Retry(attempts=3))``.
+    """How often, and after which pauses, a failed call is sent again: ``DataCenter(retry=Retry(attempts=3))``.
 
-    What CloudAPI refuses for now without applying it (429, 420, a 503 that announces maintenance) counts neither as an
-    attempt nor against the budget: such a call ends with its time-out only.
+    Requests that CloudAPI refuses for the moment without applying them (429, 420, a 503 for maintenance) do not count, as
+    an attempt or against the budget: they are sent again until the call's time is up.
 
     Args:
-        attempts: the most times that one call is sent; 1 never sends anything again.
-        budget: how many retries one client may have ahead of its successes. A success gives one back, and so do ten
-            seconds. It guards a server that is down: where every call fails, all calls together send at most so many
-            requests more than there are calls.
-        base_pause: seconds up to which the first pause is drawn at random; the limit doubles with each attempt.
-        max_pause: seconds at which the limit stops doubling.
-        max_retry_after: seconds beyond which a server's Retry-After is not waited for, even by a call without a
-            time-out.
+        attempts: how many times one call is sent at most; 1 means no retries.
+        budget: how many retries one client can use; every success gives one back, and so do every ten seconds. It
+            protects a server that is down: if every call fails, all calls together send at most so many additional
+            requests.
+        base_pause: the maximum of the first pause in seconds; the pause is random, and its maximum doubles with each
+            attempt.
+        max_pause: the value in seconds at which the maximum stops doubling.
+        max_retry_after: the longest Retry-After of a server, in seconds, for which a call waits, even if the call has no
+            timeout.
     """
 
     attempts: int = 5
@@ -55,7 +56,7 @@ class Retry:
     max_retry_after: float = 300.0
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense: `InputError`."""
+        """Refuse invalid values: `InputError`."""
         for name, least in (("attempts", 1), ("budget", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -66,19 +67,19 @@ class Retry:
                 raise InputError(f"{name} must be a non-negative number of seconds, got {value!r}")
 
     def pause(self, failures: int, rng: random.Random) -> float:
-        """Draw the seconds to wait after so many failures: anything up to the limit, so that clients spread."""
+        """Return random seconds to wait after so many failures, up to the maximum, so that clients spread."""
         return rng.uniform(0, min(self.max_pause, self.base_pause * 2 ** min(failures, 30)))
 
 
 def may_retry(outcome: Outcome, *, repeatable: bool) -> bool:
-    """Return whether a request with this outcome can be sent again without doing anything twice."""
+    """Return whether a request with this outcome can be sent again without a double effect."""
     if outcome is Outcome.UNKNOWN:
         return repeatable
     return outcome in {Outcome.NEVER_DELIVERED, Outcome.CLOCK, Outcome.REFUSED}
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Parse Retry-After, a number of seconds or a date, as seconds from `now`; None when it is missing or neither."""
+    """Parse Retry-After, a number of seconds or a date, as seconds from `now`; None if it is missing or invalid."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
@@ -87,10 +88,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 class Budget:
-    """How many more retries one client may send: spent by retries, refilled by successes and by time."""
+    """How many more retries one client may send: a retry uses one up; successes and time give them back."""
 
     def __init__(self, size: float, clock: Clock) -> None:
-        """Begin full."""
+        """Begin with a full budget."""
         self._size = size
         self._clock = clock
         self._left = size
@@ -98,7 +99,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Spend one retry if there is one."""
+        """Use up one retry if there is one."""
         with self._lock:
             now = self._clock.monotonic()
             self._left = min(self._size, self._left + (now - self._counted) / SECONDS_PER_RETRY)

@@ -1,8 +1,8 @@
-"""The public way to CloudAPI: one session, which keeps what outlives a call.
+"""The session: the connection to one CloudAPI, with everything that lasts longer than a call.
 
 A call is a method, a path below the account, a query and a body. It ends with the decoded response and the
-`requests.Response`, or with one of the errors of `smartdc.errors`; nothing else raises for HTTP. What happens in
-between is in `smartdc.http.call`.
+`requests.Response`, or with one of the errors of `smartdc.errors`; nothing else raises for HTTP. `smartdc.http.call` has
+the steps in between.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 FIXED = ("base_url", "adapter", "pool_size", "retry")
-"""Settings that hold for the whole life of a session."""
+"""Settings that cannot be changed in a session."""
 
 
 class _NoCookies(RequestsCookieJar):
     def extract_cookies(self, response: Any, request: Any) -> None:
-        """Take none."""
+        """Keep no cookies."""
 
 
 class _Http(requests.Session):
-    """A `requests` session that follows nothing, keeps no cookies and reads no netrc."""
+    """A `requests` session that follows no redirects, keeps no cookies and reads no netrc."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,16 +60,16 @@ class _Http(requests.Session):
         self.cookies = _NoCookies()
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
-        """Follow none: a redirect is an answer, and the signature would not hold elsewhere."""
+        """Follow no redirects: a redirect is an answer, and the signature would not be valid elsewhere."""
         return iter(())
 
 
 class Session:
-    """A signed, pooled way to one CloudAPI.
+    """A connection to one CloudAPI, with signatures and a pool.
 
-    Threads may share it. A fork gives the child fresh connections. Its settings may be changed at any time: calls that
-    have begun end by the old ones. What was learnt (the clock's offset, the retries left, the pace) stays, and so do the
-    connections, unless `verify` changes: then the old ones are closed.
+    Threads may share it. After a fork, the child gets fresh connections. Settings may be changed at any time: a call that
+    has begun uses the old ones until its end. The session keeps what it has learnt (the clock offset, the retries left,
+    the pace), and its connections; only a change of `verify` closes them.
     """
 
     auth: Setting[AuthBase | None] = Setting()
@@ -81,13 +81,13 @@ class Session:
     max_response: Setting[int] = Setting()
 
     def __init__(self, settings: Settings) -> None:
-        """Open nothing yet; the environment's proxies and CA bundle are read here, once."""
+        """Open no connection yet; the environment's proxies and CA bundle are read here, once."""
         self._settings = settings
         self._verify = ca_bundle(settings.verify, os.environ)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
         self.last_date: tuple[str, float] | None = None
-        """The newest Date header, and when it came by our monotonic clock: by the server's, it is at least so late."""
+        """The newest Date header, and our monotonic time when it came: the server's time is at least this date now."""
         self._ids_echoed = False
         self._begin()
 
@@ -109,12 +109,12 @@ class Session:
 
     @property
     def settings(self) -> Settings:
-        """What calls go by from now on."""
+        """The settings for calls from now on."""
         return self._settings
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
-        # Whatever can be refused is refused before anything is changed.
+        # Everything that can be refused is refused before anything is changed.
         old = self._settings
         if any(getattr(settings, name) != getattr(old, name) for name in FIXED):
             raise InputError(f"{', '.join(FIXED)} cannot be changed: make another DataCenter")
@@ -128,14 +128,14 @@ class Session:
             replaced.close()
 
     def change(self, **settings: Any) -> None:
-        """Replace single settings; of what several threads change at the same moment nothing is lost."""
+        """Replace single settings; changes by several threads at the same time are all kept."""
         self._leave_parent()
         with self._changing:
             self.settings = replace(self._settings, **settings)
 
     @property
     def base_url(self) -> str:
-        """Where CloudAPI is; paths are appended to it."""
+        """The URL of CloudAPI; paths are appended to it."""
         return self._settings.base_url
 
     def close(self) -> None:
@@ -157,9 +157,9 @@ class Session:
         """Send one request and return its decoded response (None when empty) and the `requests.Response`.
 
         Args:
-            path: quoted already.
-            timeout: seconds that the whole call may take, retries included; None takes the session's.
-            repeatable: whether doing a POST twice is doing it once.
+            path: an already quoted path.
+            timeout: the maximum time of the whole call in seconds, including retries; None takes the session's.
+            repeatable: whether sending a POST twice has the same effect as sending it once.
             through: sends each attempt in place of `transmit`.
         """
         self._leave_parent()
@@ -177,14 +177,14 @@ class Session:
             return call.run(through or self.transmit)
 
     def _leave_parent(self) -> None:
-        """Begin anew in a forked child."""
+        """Start with fresh parts in a forked child."""
         if self._pid != os.getpid():
             if self._settings.adapter is not None:
                 self._settings.adapter.close()
             self._begin()
 
     def now(self) -> float:
-        """Return the server's time as well as it is known, in epoch seconds."""
+        """Return the server's time, as far as it is known, in epoch seconds."""
         return self.clock.time() + self.clock_offset
 
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
@@ -211,16 +211,16 @@ class Session:
             finally:
                 slots.release(taken)
         finally:
-            # An interrupt may have come just before the first release.
+            # An interrupt may have come immediately before the first release.
             if taken:
                 slots.release(taken)
         return response
 
     def _check_belonging(self, request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Refuse the response to another request, and close the connections, where the next one may wait already.
+        """Refuse the response to another request, and close the connections, on which wrong responses may be waiting.
 
-        CloudAPI echoes the id of a request. Something in front of it may send ids of its own instead, so one that
-        differs means nothing before another was the same.
+        CloudAPI returns the id of a request. A proxy in front of it may send its own ids instead; so a different id means
+        nothing until one response had the id of its request.
         """
         agree = request_ids_agree(request, response)
         if agree:

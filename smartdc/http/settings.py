@@ -1,4 +1,4 @@
-"""The settings of a `DataCenter` and its session, as one value that is never changed, only replaced."""
+"""The settings of a `DataCenter` and its session: one immutable value, which can only be replaced."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_sec
 T = TypeVar("T")
 
 MAX_TIMEOUT_SECONDS = 1e6
-"""About 11 days; what the operating system takes ends at 24 days."""
+"""About 11 days; the operating system accepts at most 24 days."""
 
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
-"""Headers that a pickle leaves behind, in lower case."""
+"""Headers that a pickle leaves out, in lower case."""
 
 
 class Headers(CaseInsensitiveDict[str]):
-    """Headers that are looked up and copied without detours: every call does so a dozen times."""
+    """Headers with fast lookup and copy: every call needs them a dozen times."""
 
     def __init__(self, data: Any = None, **more: str) -> None:
-        """Take headers; a plain dict keeps them, which is copied in no time."""
+        """Keep the headers in a plain dict, which can be copied quickly."""
         self._store: dict[str, tuple[str, str]] = {}
         self.update({} if data is None else data, **more)
 
@@ -54,7 +54,7 @@ class Headers(CaseInsensitiveDict[str]):
         return isinstance(name, str) and name.lower() in self._store
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a header's value, or `default` where there is none."""
+        """Return a header's value, or `default` if there is none."""
         return self._store.get(name.lower(), (name, default))[1]
 
     def copy(self) -> Headers:
@@ -66,14 +66,14 @@ class Headers(CaseInsensitiveDict[str]):
         return self.of({**self._store, **values})
 
     def without(self, name: str) -> Headers:
-        """Return a copy that lacks a header."""
+        """Return a copy without a header."""
         store = self._store.copy()
         store.pop(name.lower(), None)
         return self.of(store)
 
 
 def checked_seconds(timeout: float | None) -> float | None:
-    """Return a timeout, or raise InputError for one that the operating system would not take."""
+    """Return a timeout, or raise InputError for one that the operating system would not accept."""
     if timeout is None or (isinstance(timeout, (int, float)) and 0 < timeout <= MAX_TIMEOUT_SECONDS):
         return timeout
     raise InputError(
@@ -83,31 +83,31 @@ def checked_seconds(timeout: float | None) -> float | None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Settings:
-    """The settings that a `DataCenter` was made with, or that were set on it since.
+    """The settings that a `DataCenter` was created with, or that were set later.
 
     Args:
-        base_url: where CloudAPI is, without a slash at the end.
+        base_url: the URL of CloudAPI, without a slash at the end.
         auth: signs each attempt; any `requests` auth.
         headers: sent with every request.
-        timeout: the most seconds that a call may take, retries included; None for ever.
+        timeout: the maximum time of a call in seconds, including retries; None for no limit.
         verify: True, False or the path of a CA bundle.
         verbose: print a line on stderr for each attempt.
-        clock: where the time is read, and which sleeps.
-        rng: spreads retries; None makes one for each session.
+        clock: tells the time, and sleeps.
+        rng: the random numbers that spread retries; None makes new ones for each session.
         retry: how often failed calls are sent again.
         adapter: carries the requests in place of a `Transport`.
-        pool_size: the most connections, and so the most requests at the same time.
-        max_response: the most bytes of a response.
+        pool_size: the maximum number of connections, and so of requests at the same time.
+        max_response: the maximum size of a response in bytes.
         location: the URL, host or name that `base_url` was resolved from.
         known_locations: names for URLs.
         login: the account to act on.
-        active_roles: the roles to take on.
+        active_roles: the roles to be active.
         profile: the source of settings that were not given.
-        user: the sub-user whose key it is, unless the profile says so.
+        user: the sub-user that owns the key, unless the profile names it.
         passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
         progress: called with a `Progress` while waiting.
-        settle: seconds for which a machine is looked for when the answer to its create was lost.
+        settle: the seconds for which the library looks for a machine after the answer to its create was lost.
     """
 
     base_url: str
@@ -134,7 +134,7 @@ class Settings:
     settle: float = 180.0
 
     def __post_init__(self) -> None:
-        """Refuse what could not be sent (`InputError`)."""
+        """Refuse invalid values (`InputError`)."""
         checked_seconds(self.timeout)
         if isinstance(self.pool_size, bool) or not isinstance(self.pool_size, int) or self.pool_size < 1:
             raise InputError(f"pool_size must be a whole number of at least 1, got {self.pool_size!r}")
@@ -146,7 +146,7 @@ class Settings:
             raise InputError(f"settle must be a non-negative number of seconds, got {self.settle!r}")
 
     def elsewhere(self, location: str, base_url: str) -> Settings:
-        """Return these settings for another place; what can be changed in place is not shared."""
+        """Return these settings for another place; mutable parts are copied, not shared."""
         return replace(
             self,
             location=location,
@@ -157,14 +157,14 @@ class Settings:
         )
 
     def without_secrets(self) -> Settings:
-        """Return what may leave the process: no passphrase, and no credentials in headers or profile."""
+        """Return the settings that may leave the process: without passphrase, and without credentials in headers or profile."""
         kept = {name: value for name, value in self.headers.items() if name.lower() not in CREDENTIALS}
         profile = self.profile and replace(self.profile, key_material=None)
         return replace(self, headers=kept, profile=profile, passphrase=None, rng=None)
 
 
 class HasSettings(Protocol):
-    """Whatever has `settings` that can be replaced: a session, or what has one."""
+    """An object with replaceable `settings`: a session, or an owner of one."""
 
     settings: Settings
 
@@ -174,7 +174,7 @@ _TEXTS = dict(re.findall(r"^ +(\w+): (.+)$", Settings.__doc__ or "", re.MULTILIN
 
 
 class Setting(Generic[T]):
-    """One of the `Settings` as an attribute of its own; to set it is to replace the settings."""
+    """One of the `Settings` as an attribute; setting it replaces the settings."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -192,6 +192,6 @@ class Setting(Generic[T]):
 
     def __set__(self, instance: HasSettings, value: T) -> None:
         changed: Any = {self._name: value}
-        # A session knows how to change one of them while other threads change others.
+        # A session can change one setting while other threads change others.
         session: Any = getattr(instance, "session", instance)
         session.change(**changed)

@@ -1,11 +1,14 @@
-"""One line for the person who looks on, on the terminal or in a notebook, that is written over and over.
+"""One status line for people, on a terminal or in a notebook, which is overwritten again and again.
 
-Bars of waits and words about retries share it: what was written before is gone when something else is written, and
-what is to stay gets a line of its own. Where nobody looks, nothing is written.
+The bars of waits and the messages about retries share it: each text replaces the one before; a text that must stay gets
+its own line. If standard error is neither a terminal nor a notebook, nothing is written.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,35 +20,49 @@ from smartdc.errors import printable
 from smartdc.http.ids import new_uuid
 from smartdc.http.tracebacks import from_signal_handler
 
-__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "ticking", "watching", "write"]
+__all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "room", "ticking", "watching", "write"]
 
 NOTICEABLE_SECONDS = 2.0
-"""The longest silence where a person may be looking."""
+"""The longest silence when a person may be watching."""
 
 watching: ContextVar[bool] = ContextVar("watching", default=False)
-"""Whether the calls of this context are part of a wait that somebody looks at."""
+"""Whether the calls of this context are part of a wait with visible progress."""
+
+MIN_ROOM = 20
+"""Columns that are taken to be there, whatever a terminal says."""
+
+_ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 _ERASE = "\r\x1b[K"
 
 _displayed: list[str] = []
-"""The id of the output of a notebook that is written over, if there is one."""
+"""The id of the notebook output that is overwritten, if there is one."""
 
 
 def is_watched() -> bool:
-    """Return whether somebody sees the line; a daemon may have no standard error at all, or a closed one."""
+    """Return whether the line is visible to a person; a daemon may have no standard error at all, or a closed one."""
     return _is_notebook() or (sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty())
 
 
 def write(text: str) -> None:
-    """Write the line, in place of what it was."""
+    """Write the line, in place of what it was; ids are shortened, and the end is cut, where it would not fit."""
     if _is_notebook():
         _display(text)
     else:
-        _print(f"{_ERASE}{printable(text)}")
+        _print(f"{_ERASE}{_fitted(printable(text))}")
+
+
+def room() -> int:
+    """Return how many columns the line may have: one that is longer would be written below itself."""
+    try:
+        here = os.get_terminal_size(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):
+        here = os.terminal_size((80, 24))
+    return max(shutil.get_terminal_size(here).columns - 1, MIN_ROOM)
 
 
 def leave(text: str) -> None:
-    """Write the line for the last time: what comes next stands below it."""
+    """Write the line for the last time: the next output goes below it."""
     if _is_notebook():
         _display(text)
         _displayed.clear()
@@ -62,7 +79,7 @@ def clear() -> None:
 
 
 def note(text: str) -> None:
-    """Write something that stays, above the line."""
+    """Write a text that stays, above the line."""
     _print(f"{printable(text)}\n" if _is_notebook() else f"{_ERASE}{printable(text)}\n")
 
 
@@ -86,8 +103,15 @@ def ticking(tell: Callable[[float], None]) -> Iterator[None]:
         thread.join()
 
 
+def _fitted(text: str) -> str:
+    most = room()
+    if len(text) > most:
+        text = _ID.sub(r"\1", text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _is_notebook() -> bool:
-    """Return whether standard error is a notebook's, which has no cursor that could be moved."""
+    """Return whether standard error is a notebook's, which has no movable cursor."""
     return type(sys.stderr).__module__.startswith("ipykernel.")
 
 
@@ -105,6 +129,6 @@ def _print(text: str) -> None:
     try:
         print(text, end="", file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
     except (OSError, ValueError) as error:
-        # A terminal that is gone meanwhile is no reason to end what is under way.
+        # A terminal that has gone away must not end the running operation.
         if from_signal_handler(error):
             raise

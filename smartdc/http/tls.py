@@ -1,4 +1,4 @@
-"""How servers' certificates are checked: the CA bundle that counts, and the TLS context made of it."""
+"""The check of servers' certificates: the CA bundle to use, and a TLS context with it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["ca_bundle", "context_for"]
 
 
 _CONTEXTS: dict[bool | str, tuple[tuple[int, ...], ssl.SSLContext]] = {}
-"""What `context_for` has made; two threads that make the same at once do no harm."""
+"""The contexts that `context_for` has made; two threads may make the same one at once, which does no harm."""
 
 
 def context_for(verify: bool | str) -> ssl.SSLContext:
-    """Return the context that checks servers against what `ca_bundle` has returned.
+    """Return the context that checks servers with the bundle from `ca_bundle`.
 
-    There is one for each bundle, shared by all clients of the process, since to parse a bundle takes longer than many
-    calls. It is made anew when the file has changed, which its inode, size and time tell.
+    There is one context for each bundle, shared by all clients of the process, since parsing a bundle takes longer than
+    many calls. It is made again when the file has changed, according to its inode, size and time.
     """
     bundle = certifi.where() if verify is True else verify
     version = _version_of(bundle) if bundle else ()
@@ -39,7 +39,7 @@ def _version_of(bundle: str) -> tuple[int, ...]:
     try:
         status = os.stat(bundle)  # noqa: PTH116
     except OSError:
-        return ()  # to load it will fail, with the reason
+        return ()  # loading it will fail, with the reason
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -60,7 +60,7 @@ def _made(bundle: str | bool) -> ssl.SSLContext:
 def ca_bundle(verify: bool | str | os.PathLike[str] | None, environ: Mapping[str, str]) -> bool | str:
     """Resolve `verify` once: True takes the bundle that the environment names, if it names one.
 
-    Raises `ConfigError` when it is neither a boolean nor the path of a file or folder.
+    Raises `ConfigError` if `verify` is neither a boolean nor the path of a file or folder.
     """
     if verify is False:
         return False

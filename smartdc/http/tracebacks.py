@@ -1,9 +1,8 @@
-"""Keep secrets out of tracebacks: the arguments of a function do not stay behind in the traceback of its failure.
+"""Keep secrets out of tracebacks: a failed function leaves no arguments in the traceback.
 
-A traceback keeps the local variables of its frames, and debuggers and crash reporters show them. So functions that are
-given keys, passphrases, passwords or user data, or hold signatures on their way, drop these frames when they fail with
-an error that explains itself, and empty them when anything else ends them: a signal handler may raise what it likes,
-at any moment.
+A traceback keeps the local variables of its frames, and debuggers and crash reporters show them. So functions that get
+keys, passphrases, passwords or user data, or have signatures in variables, drop these frames when they fail with an error
+that explains itself. After any other exception, which a signal handler may raise at any moment, they empty the frames.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ FAILURES = (SmartDCError, Warning, KeyboardInterrupt)
 
 
 def without_frames(function: Callable[P, T]) -> Callable[P, T]:
-    """Make `function` raise its errors without the frames that they come from, and all else without their variables."""
+    """Make `function` raise its own errors without their frames, and other exceptions without the frames' variables."""
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -46,7 +45,7 @@ def without_frames(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _forget(error: BaseException | None, handled: BaseException | None) -> None:
-    """Drop or empty the frames of an error and of those that led to it, up to one that was there before."""
+    """Drop or empty the frames of an error and of its causes, up to one that existed before."""
     links, seen = [error], {id(handled), id(None)}
     while links:
         link = links.pop()
@@ -58,16 +57,16 @@ def _forget(error: BaseException | None, handled: BaseException | None) -> None:
             if link.__suppress_context__ or isinstance(link, KeyboardInterrupt):
                 link.__context__ = None
         else:
-            # A mistake, or somebody else's exception: where it came from is worth knowing.
+            # A bug, or an exception of other code: its origin must stay visible.
             traceback.clear_frames(link.__traceback__)
         links += [link.__cause__, link.__context__]
 
 
 def from_signal_handler(error: BaseException) -> bool:
-    """Return whether a signal handler of the program raised `error`, such as the alarm of a time limit of its own.
+    """Return whether a signal handler of the program raised `error`, such as the alarm of the program's own time limit.
 
-    A handler runs wherever the main thread happens to be, so its `TimeoutError` looks like one of the network. What
-    tells them apart is the traceback, which has a frame of the handler in it.
+    A handler runs wherever the main thread is at that moment, so its `TimeoutError` looks like one of the network. The
+    traceback shows the difference: it contains a frame of the handler.
     """
     handlers = set(_handlers())
     frames = traceback.walk_tb(error.__traceback__)
@@ -75,9 +74,9 @@ def from_signal_handler(error: BaseException) -> bool:
 
 
 def let_pass(error: BaseException) -> None:
-    """Raise an error again that a signal handler of the program has raised.
+    """Raise an error again if a signal handler of the program has raised it.
 
-    Whoever takes a `ValueError` for what it says about an answer asks this first: it may be the program's own.
+    Code that takes a `ValueError` for a problem of an answer calls this first: the error may be the program's own.
     """
     if from_signal_handler(error):
         raise error
@@ -87,7 +86,7 @@ SIGNALS = tuple(signal.valid_signals())
 
 
 def _handlers() -> Iterator[CodeType]:
-    """Yield the code of every signal handler that is written in Python."""
+    """Yield the code of every signal handler written in Python."""
     for number in SIGNALS:
         if code := _code_of(signal.getsignal(number)):
             yield code

@@ -1,7 +1,7 @@
-"""Where spans begin and end: calls and their attempts, and the waits and creates that they are part of.
+"""The beginning and the end of spans: for calls and their attempts, and for the waits and creates around them.
 
-Nobody looks on unless `smartdc.bridges.telemetry.instrument` puts a tracer here. It is given what a span is about, which
-knows at the end of the span how it went.
+There are no spans unless `smartdc.bridges.telemetry.instrument` puts a tracer here. The tracer gets the subject of a
+span; at the end of the span, the subject has its result.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Kind = Literal["call", "attempt", "wait", "create"]
 Tracer = Callable[[Kind, Any], AbstractContextManager[object]]
 
 tracer: Tracer | None = None
-"""What makes the spans, for the whole process."""
+"""Makes the spans, for the whole process."""
 
 _NONE = nullcontext()
 
 
 def span(kind: Kind, subject: Any) -> AbstractContextManager[object]:
-    """Return the span of what is about `subject`, such as a `Call`; without a tracer something that costs nothing."""
+    """Return a span for `subject`, such as a `Call`; without a tracer, a context that does nothing."""
     return _NONE if tracer is None else tracer(kind, subject)

@@ -1,4 +1,4 @@
-"""The `requests` adapter that carries calls: it keeps its pools."""
+"""The `requests` adapter that carries calls, with its pools."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ PLAIN_POOLS = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
 class Transport(HTTPAdapter):
     """Send prepared requests over at most `pool_size` kept connections for each server.
 
-    `verify` is True, False or the path of a CA bundle, and holds for the whole life of the transport; so do the
-    proxies of the first request to a server. Where a tool has put its own connections into urllib3's pools, as those
-    do that record calls, urllib3's pools carry the calls, and time-outs are those of `requests`.
+    `verify` is True, False or the path of a CA bundle, and cannot be changed later; nor can the proxies of the first
+    request to a server. If a tool, such as a recorder of calls, has put its own connections into urllib3's pools, those
+    pools carry the calls, with the timeouts of `requests`.
     """
 
     def __init__(
         self, *, verify: bool | str = True, pool_size: int = 16, pools: Mapping[str, type[Any]] | None = None
     ) -> None:
-        """Open nothing yet: connections come with the first request. `pools` are classes by scheme, in place of ours."""
+        """Open no connection before the first request. `pools` are classes by scheme, in place of ours."""
         self._verify = verify
         self._size = pool_size
         self._classes = pools or POOLS
         self._pools: dict[str, Any] = {}
-        self._making = threading.RLock()  # a signal handler may close what its own thread is opening
+        self._making = threading.RLock()  # a signal handler may close a connection that its own thread is opening
         self._plain: Transport | None = None
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
 
@@ -53,7 +53,7 @@ class Transport(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._classes
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the manager of a proxy build our pools; SOCKS has its own, which keep timeouts but no deadline."""
+        """Make the manager of a proxy build our pools; SOCKS has its own pools, with timeouts but without a deadline."""
         if proxy.lower().startswith("socks"):
             return super().proxy_manager_for(proxy, **kwargs)
         if proxy.lower().startswith("https"):
@@ -95,7 +95,7 @@ class Transport(HTTPAdapter):
         return host, checks
 
     def tls_context(self) -> ssl.SSLContext:
-        """Return the context by which servers are checked."""
+        """Return the TLS context that checks servers."""
         return tls.context_for(self._verify)
 
     def _plain_transport(self) -> Transport:
@@ -105,14 +105,14 @@ class Transport(HTTPAdapter):
             return self._plain
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the pool alone: its TLS context holds everything already."""
+        """Leave the pool unchanged: its TLS context already has everything."""
 
     def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        """Return the target of the request line, which only a proxy wants to be a whole URL."""
+        """Return the target of the request line; only a proxy needs a whole URL."""
         return super().request_url(request, dict(proxies)) if proxies else request.path_url
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """Wrap a response without the encodings and cookies that CloudAPI never uses."""
+        """Wrap a response, without encodings and cookies, which CloudAPI never uses."""
         response = LightResponse()
         response.status_code = resp.status
         if type(resp) is LeanResponse:
@@ -128,11 +128,11 @@ class Transport(HTTPAdapter):
         return response
 
     def close(self) -> None:
-        """Close every kept connection, also where the failure of a call still holds on to its pool."""
+        """Close every kept connection, even if the error of a failed call still refers to its pool."""
         plain, self._plain = self._plain, None
         if plain is not None:
             plain.close()
-        # A closed pool that could still be found would fail every later call. So nobody looks for one meanwhile, and
+        # A closed pool that could still be found would fail every later call. So no thread looks for one meanwhile, and
         # none is closed before the manager has forgotten it, since an interrupt may come in between.
         with self._making:
             pools, self._pools = self._pools, {}

@@ -1,7 +1,7 @@
-"""Machines, and all that belongs to one.
+"""Machines and their parts.
 
-`Machine` and `Snapshot` are loaded when they are first asked for: every module below needs this one, and they need
-every module below.
+`Machine` and `Snapshot` are loaded at their first use: every module in this folder imports this one, and `Machine` and
+`Snapshot` import every module in this folder.
 """
 
 from importlib import import_module

@@ -34,11 +34,11 @@ DEAD_ENDS: Mapping[MachineState, frozenset[str]] = {
 """Goal to the states from which it cannot be reached; the default is `failed` and `deleted`."""
 
 ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics"})
-"""Actions that end in the state they began in, which therefore proves nothing."""
+"""Actions that end in the state in which they began, so that this state proves nothing."""
 
 
 class HasLifecycle(HasJobs):
-    """Mix-in for what is started and stopped, which is a machine."""
+    """Mix-in for machines: start, stop and change them."""
 
     __slots__ = ()
 
@@ -53,8 +53,8 @@ class HasLifecycle(HasJobs):
     def stop(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop the machine: ``StopMachine``.
 
-        Like all actions it returns when CloudAPI has accepted the job; with `wait` it returns when the job is done and
-        raises `WaitFailed` when that failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
+        Like all actions, it returns when CloudAPI has accepted the job. With `wait`, it returns when the job is done, and
+        raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
         self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
 
@@ -88,22 +88,22 @@ class HasLifecycle(HasJobs):
 
     @operation("EnableMachineFirewall")
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Make the account's firewall rules apply to the machine: ``EnableMachineFirewall``.
+        """Apply the account's firewall rules to the machine: ``EnableMachineFirewall``.
 
-        With `wait` it returns when `firewall_enabled` shows that, and else raises as `stop` does.
+        With `wait`, it returns when `firewall_enabled` shows the change; its errors are those of `stop`.
         """
         self._switch("enable_firewall", "firewall_enabled", True, wait, timeout)
 
     @operation("DisableMachineFirewall")
     def disable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Make no firewall rule apply to the machine: ``DisableMachineFirewall``; `wait` is that of `enable_firewall`."""
+        """Apply no firewall rules to the machine: ``DisableMachineFirewall``; `wait` is that of `enable_firewall`."""
         self._switch("disable_firewall", "firewall_enabled", False, wait, timeout)
 
     @operation("EnableMachineDeletionProtection")
     def enable_deletion_protection(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Make CloudAPI refuse to delete the machine: ``EnableMachineDeletionProtection``.
 
-        With `wait` it returns when `deletion_protection` shows that, and else raises as `stop` does.
+        With `wait`, it returns when `deletion_protection` shows the change; its errors are those of `stop`.
         """
         self._switch("enable_deletion_protection", "deletion_protection", True, wait, timeout)
 
@@ -119,8 +119,9 @@ class HasLifecycle(HasJobs):
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Delete the machine and its disk: ``DeleteMachine``.
 
-        It need not be stopped. `DeletionProtected` is raised where that is on, `Gone` when it was deleted before.
-        With `wait` it returns when the machine is gone, or raises `WaitTimeout` after `timeout` seconds.
+        The machine need not be stopped. It raises `DeletionProtected` if deletion protection is on, and `Gone` if the
+        machine was already deleted. With `wait`, it returns when the machine is gone, or raises `WaitTimeout` after
+        `timeout` seconds.
         """
         checked_timeout(timeout)
         _, response = self._call("DELETE")
@@ -139,10 +140,10 @@ class HasLifecycle(HasJobs):
     ) -> None:
         """Fetch the machine every `interval` seconds until it is in `state`: ``GetMachine``.
 
-        With several states it waits for any of them. Raises `WaitFailed`, with the audit's reason, as soon as the state
-        cannot be reached any more or the last action that was to lead there has failed, and `WaitTimeout` after
-        `timeout` seconds (None waits for ever). `progress` is called after every check, or True for a line on the
-        terminal.
+        With several states, it waits for any of them. Raises `WaitFailed`, with the audit's reason, as soon as the state
+        cannot be reached any more, or the last action has failed that should lead to it. Raises `WaitTimeout` after
+        `timeout` seconds (None waits for ever). `progress` is a function to call after every check, or True for a line
+        on the terminal.
         """
         states = checked_states("machine", state, STATES)
         reached = partial(self._look_for, states)
@@ -159,23 +160,23 @@ class HasLifecycle(HasJobs):
     ) -> None:
         """Fetch the machine every `interval` seconds while it is in `state`, or in one of several: ``GetMachine``.
 
-        An action that was just requested and does not show yet counts as being in `state` too. Raises `WaitFailed`
-        when that action has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is
-        called after every check, or True for a line on the terminal.
+        The wait also goes on while an action that was just requested has not begun yet. Raises `WaitFailed` if that
+        action has failed, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is a function to
+        call after every check, or True for a line on the terminal.
         """
         states = checked_states("machine", state, STATES)
         left = partial(self._has_left, states)
         poll(self, left, f"is still {either(states)}", interval=interval, timeout=timeout, progress=progress)
 
     def has_reached(self, state: MachineState | Iterable[MachineState], *, audit: bool = True) -> bool:
-        """Return whether the machine, as last seen, is in `state` or one of several; False while it may get there.
+        """Return whether the machine, as last seen, is in `state` or one of several; False while it may still get there.
 
-        Raises `WaitFailed` when it cannot, as far as its state and, unless `audit` is false, the audit show.
+        Raises `WaitFailed` if its state shows that it cannot get there, or, unless `audit` is false, if the audit shows it.
         """
-        # The state alone misleads twice. Right after a request the machine is still in its old state, which a failed
-        # start never leaves; and a round trip such as a reboot ends in the state it began in. So in a state that a
-        # machine stays in by itself, and only there, the audit is asked how the last job requested from here ended:
-        # no entry yet means to wait on, a failure ends the wait, and a success leaves the state to decide.
+        # The state alone misleads in two cases. Right after a request the machine is still in its old state, which it
+        # never leaves if a start fails; and a round trip such as a reboot ends in the state in which it began. So in a
+        # stable state, and only there, the audit is read for the end of the last job that this object has requested. No
+        # entry yet: wait on. A failure: end the wait. A success: the state decides.
         now, states = self.state, checked_states("machine", state, STATES)
         if now in states and not self._is_back_where_it_was():
             return True
@@ -186,7 +187,7 @@ class HasLifecycle(HasJobs):
         return self.has_succeeded(self._last_job, f"did not become {either(states)}") and now in states
 
     def take(self, data: Mapping[str, Any]) -> None:
-        """Keep what a listing has just said of the machine, without a request."""
+        """Keep the machine's entry of a fresh listing, without a request."""
         self._keep(data)
         self._string("state")
 
@@ -195,20 +196,20 @@ class HasLifecycle(HasJobs):
         return self.has_reached(states)
 
     def _has_left(self, states: tuple[MachineState, ...]) -> bool:
-        """Fetch the machine and return whether it is out of `states`, with no job under way that may yet lead there.
+        """Fetch the machine and return whether it has left `states`, and no running job may lead there again.
 
-        Where the state is what it was before the last job, only the audit knows whether that job is over.
+        If the state is the same as before the last job, only the audit shows whether that job is over.
         """
-        # In any other state the job has shown, or nothing was requested, and the state alone decides.
+        # In any other state the job is already visible, or nothing was requested, and the state alone decides.
         now, job = self.look(), self._last_job
         if job is None or now != job.state_before or now not in STABLE_STATES:
             return now not in states
         return self.has_succeeded(job, f"stays {now}") and now not in states
 
     def has_succeeded(self, job: RequestedJob | None, problem: str) -> bool:
-        """Return whether the audit shows that a job has worked; raise `WaitFailed` when it shows that it has not.
+        """Return whether the audit shows that a job has succeeded; raise `WaitFailed` if it shows a failure.
 
-        The error's text is the machine and the `problem`, such as ``is not running``, with the audit's reason.
+        The error's text names the machine and the `problem`, such as ``is not running``, with the audit's reason.
         """
         outcome = self._outcome_of(job)
         if outcome is not None and not outcome.succeeded:
@@ -220,7 +221,7 @@ class HasLifecycle(HasJobs):
         return job is not None and job.action in ROUND_TRIPS and job.state_before == self.state
 
     def _switch(self, action: Action, field: str, value: bool, wait: bool, timeout: float | None) -> None:
-        """Request a setting, and wait until it shows; the audit names those that failed, but not for all settings."""
+        """Request a setting, and wait until it is visible; the audit shows failures, but not for all settings."""
         checked_timeout(timeout)
         _, response = self._call("POST", params={"action": action}, repeatable=True)
         job = self._remember(action, response)
@@ -229,7 +230,7 @@ class HasLifecycle(HasJobs):
             poll(self, shows, f"does not have {field}={value}", timeout=timeout)
 
     def _shows(self, field: str, value: bool, job: RequestedJob) -> bool:
-        """Fetch the machine and return whether a setting shows; raise `WaitFailed` when its job has failed."""
+        """Fetch the machine and return whether a setting is visible; raise `WaitFailed` if its job has failed."""
         if self.refresh().get(field) == value:
             return True
         outcome = self._outcome_of(job)

@@ -1,4 +1,4 @@
-"""The audit: what was done to a machine, by whom, and whether it worked."""
+"""The audit: what was done to a machine, by whom, and whether it succeeded."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class AuditEntry(dict[str, Any]):
     )
 
     def __repr__(self) -> str:
-        """Show what was done, when, and whether it worked."""
+        """Show what was done, when, and whether it succeeded."""
         outcome = "succeeded" if self.succeeded else "failed"
         return printable(f"<AuditEntry {self.action} {self.get('time')} {outcome}>")
 
     @property
     def action(self) -> Action:
-        """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` where CloudAPI keeps no name."""
+        """What was done: ``provision``, ``start``, ``rename`` and so on; ``unknown`` if CloudAPI has no name for it."""
         return cast("Action", str(self.get("action") or "unknown"))
 
     def describe(self) -> str:
-        """Return what was done in words: whether it worked, when, and who asked where CloudAPI knows that."""
+        """Return what was done in words: whether it succeeded, when, and who requested it if CloudAPI knows that."""
         result = "succeeded" if self.succeeded else "failed"
         by = self.requested_by()
         return f"{self.action} {result} at {self.get('time') or 'an unknown time'}{by and f', requested {by}'}"
 
     def requested_by(self) -> str:
-        """Return with which key and from where it was requested, where CloudAPI knows that, or ''."""
+        """Return the key and the address of the caller in words, or '' if CloudAPI does not know them."""
         return " ".join(
             f"{word} {self['caller'][key]}"
             for word, key in (("with key", "keyId"), ("from", "ip"))
@@ -57,7 +57,7 @@ class AuditEntry(dict[str, Any]):
 
     @property
     def succeeded(self) -> bool:
-        """Whether it worked."""
+        """Whether it succeeded."""
         return self.get("success") == "yes"
 
     @property
@@ -73,7 +73,7 @@ class AuditEntry(dict[str, Any]):
 
     @property
     def caller(self) -> Caller:
-        """Who asked: ``type``, and ``ip`` and ``keyId`` where CloudAPI knows them."""
+        """Who requested it: ``type``, and ``ip`` and ``keyId`` if CloudAPI knows them."""
         return cast("Caller", self.get("caller") or {})
 
 

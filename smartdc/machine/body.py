@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,188}")
-"""What CloudAPI takes as a machine's name (without the ``{{shortId}}`` that it fills in)."""
+"""Valid names of machines (without ``{{shortId}}``, which CloudAPI replaces)."""
 
 
 Networks = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
@@ -43,7 +43,7 @@ Volumes = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class MachineDetails:
-    """What a machine is created with, beside what the original knew."""
+    """Parameters of a create that the original did not have."""
 
     _: KW_ONLY
     default_networks: Iterable[str] | None = None
@@ -63,7 +63,7 @@ class MachineDetails:
 
 @dataclass(frozen=True)
 class NewMachine(MachineDetails):
-    """What a machine is created with; `DataCenter.create_machine` says what each is. The order is the original's."""
+    """The parameters of a create; `DataCenter.create_machine` describes them. Their order is the original's."""
 
     name: str | None = None
     package: str | Mapping[str, Any] | None = None
@@ -83,15 +83,15 @@ class NewMachine(MachineDetails):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a machine is created."""
+    """The data centre of a create."""
 
     datacenter: DataCenter
 
 
-# A dataclass takes the fields of its last base first.
+# The fields of a dataclass's last base class come first.
 @dataclass(frozen=True)
 class NewMachineAt(NewMachine, Place):
-    """Where and with what a machine is created."""
+    """The data centre and the parameters of a create."""
 
     def without_place(self) -> dict[str, Any]:
         """Return the parameters of `DataCenter.create_machine`."""
@@ -101,7 +101,7 @@ class NewMachineAt(NewMachine, Place):
 def machine_body(new: NewMachine, **resolved: Any) -> dict[str, Any]:
     """Build the body of ``CreateMachine``: flat ``metadata.`` and ``tag.`` keys, and ids for resources.
 
-    `resolved` are the entries that CloudAPI may have to be asked about, such as the id of the image.
+    `resolved` are the entries that may need a request to CloudAPI, such as the id of the image.
     """
     return wire.given(
         **arguments.strings(name=_checked_name(new.name)),
@@ -128,7 +128,7 @@ def _checked_name(name: str | None) -> str | None:
 
 
 def _metadata(new: NewMachine) -> dict[str, Any]:
-    """Return the metadata, the boot script and the passwords among it."""
+    """Return the metadata, including the boot script and the passwords."""
     given = arguments.dicts(metadata=new.metadata).get("metadata", {})
     entries = wire.checked_entries(_with_passwords(given), (), "metadata entry")
     for key in entries:
@@ -139,14 +139,14 @@ def _metadata(new: NewMachine) -> dict[str, Any]:
 
 
 def _with_passwords(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Encode passwords by login as JSON, as CloudAPI takes them within the metadata."""
+    """Encode passwords by login as JSON, the form that CloudAPI expects in the metadata."""
     if not isinstance(metadata.get("credentials"), Mapping):
         return metadata
     return {**metadata, "credentials": arguments.json_text("credentials", metadata["credentials"])}
 
 
 def mounts(volumes: Volumes) -> list[dict[str, Any]]:
-    """Return a dict for each volume to mount; they may be given by mountpoint, or as CloudAPI takes them."""
+    """Return a dict for each volume to mount; `volumes` maps mountpoints to volumes, or has CloudAPI's own form."""
     if isinstance(volumes, Mapping) and "mountpoint" not in volumes:
         mounted = [{"name": volume, "mountpoint": place} for place, volume in volumes.items()]
     else:
@@ -173,7 +173,7 @@ def disk_spec(disk: Mapping[str, Any], image: str | None) -> dict[str, Any]:
 
 
 def locality_spec(locality: Mapping[str, Any], machine_id: Callable[[Any], str]) -> dict[str, Any]:
-    """Build a locality: which machines to be near to and far from; `machine_id` returns the id of each."""
+    """Build a locality: the machines to be near to and far from; `machine_id` returns the id of each."""
     arguments.dicts(locality=locality)
     return {
         **locality,

@@ -1,7 +1,7 @@
-"""Follow the changes of machines as they happen, and through lost connections.
+"""Follow the changes of machines as they happen, also when connections are lost.
 
-All deadlines here are on the data centre's clock; only the WebSocket itself waits by the system's. Where the two differ,
-because the caller gave a clock, a wait for a message that was in vain is the end of the time that it was given.
+All deadlines here use the data centre's clock; only the WebSocket itself waits by the system's clock. If the caller has
+given another clock, the two differ: then a wait for a message that ends without one has used up all of its time.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ __all__ = ["SUBRESOURCES", "Change", "Changefeed", "HasChangefeed"]
 log = logging.getLogger(__name__)
 
 SUBRESOURCES: tuple[Subresource, ...] = get_args(Subresource)
-"""What of a machine can be followed, in CloudAPI's words: ``alias`` is the name, ``customer_metadata`` the metadata,
-``server_uuid`` the `compute_node`."""
+"""The parts of a machine that can be followed, by CloudAPI's names: ``alias`` is the name, ``customer_metadata`` the
+metadata, ``server_uuid`` the `compute_node`."""
 
 LIST_ABOVE = 4
-"""Above how many followed machines all machines are listed, rather than each of them fetched."""
+"""If more machines than this are followed, all machines are listed, instead of fetching each of them."""
 
 REMEMBERED = 200
-"""How many messages back a repetition is recognised."""
+"""How many of the last messages are remembered, to recognise a repetition."""
 
 RECHECK_SECONDS = 5.0
-"""Seconds after a message that cannot be read until the machines are compared: it may have been about any of them."""
+"""Seconds from an unreadable message to a comparison of all machines: it may have been about any of them."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,26 +55,26 @@ class Change:
     """A change of a machine."""
 
     published: datetime
-    """When CloudAPI reported it, by its clock; for a `relisted` one, when it was found."""
+    """When CloudAPI reported it, by CloudAPI's clock; for a `relisted` change, when it was found."""
     machine: Machine
     """The machine as it was then, without its package and its DNS names: `Machine.refresh` fetches them."""
     changed: tuple[str, ...]
-    """What changed, in CloudAPI's words: mostly some of `SUBRESOURCES`."""
+    """What changed, by CloudAPI's names: mostly some of `SUBRESOURCES`."""
     raw_state: str | None = None
-    """The state in the words of VMAPI, such as ``shutting_down``, which knows more of them."""
+    """The state by VMAPI's name, such as ``shutting_down``; VMAPI has more states than CloudAPI."""
     relisted: bool = False
-    """Whether it happened while there was no connection, and was found by comparing the machine with its last state."""
+    """Whether it happened without a connection, and was found by comparing the machine with its last known state."""
 
 
 class Changefeed(Iterator[Change]):
     """The changes of an account's machines from now on, one after the other: ``GetChangefeed``.
 
-    It is an iterator and a context manager. When the connection is lost, the feed reconnects and lists the machines;
-    what has changed meanwhile is reported as `Change.relisted`. `Change.machine` then is the machine as it is now: of
-    several changes only the outcome is reported, and a machine that came and went is not. After that an older change
-    may follow, but the last one reported of a machine is always its newest.
+    It is an iterator and a context manager. When the connection is lost, the feed reconnects and lists the machines; it
+    reports the changes that it missed as `Change.relisted`. `Change.machine` is then the machine as it is now: of
+    several changes only the result is reported, and a machine that came and went meanwhile is not reported. After that
+    an older change may follow, but the last report about a machine always has its newest state.
 
-    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to go on.
+    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to continue.
     """
 
     _websocket: WebSocket | None = None
@@ -122,7 +122,7 @@ class Changefeed(Iterator[Change]):
         return change
 
     def close(self) -> None:
-        """Close the connection, and end the iteration of whoever waits for a change."""
+        """Close the connection, and end an iteration that waits for a change."""
         self.closed = True
         if self._websocket:
             self._websocket.close()
@@ -142,7 +142,7 @@ class Changefeed(Iterator[Change]):
         while not self.closed:
             if self._found:
                 change = self._found[0]
-                # Not popleft(): an interrupt can come right after a call, and would lose what that returned.
+                # Not popleft(): an interrupt right after the call would lose its result.
                 del self._found[0]
                 return change
             if deadline.passed() or not self._hear(deadline):
@@ -150,7 +150,7 @@ class Changefeed(Iterator[Change]):
         return None
 
     def _hear(self, deadline: Deadline) -> bool:
-        """Take in the next message, or reconnect where the connection is lost; return False when the time is up."""
+        """Receive the next message, or reconnect if the connection is lost; return False when the time is up."""
         websocket = self._websocket
         if websocket is None:
             self._reconnect(deadline)
@@ -158,7 +158,7 @@ class Changefeed(Iterator[Change]):
         if self._message is None:
             earlier = deadline.earlier(self._recheck)
             try:
-                # Kept until it has been taken in, so that an interrupt does not lose it.
+                # Kept until it has been processed, so that an interrupt does not lose it.
                 self._message = websocket.receive(earlier.left())
             except CallTimeout:
                 if earlier is deadline:
@@ -200,7 +200,7 @@ class Changefeed(Iterator[Change]):
         )
 
     def _is_known(self, change: Change) -> bool:
-        """Tell whether listing has found the change already, before the message about it came."""
+        """Return whether a listing has found the change already, before its message arrived."""
         identifier = change.machine.id
         if identifier not in self._relisted:
             return False
@@ -210,7 +210,7 @@ class Changefeed(Iterator[Change]):
         return False
 
     def _lose(self, reason: str) -> None:
-        """Drop a connection that is lost, or that cannot be relied on."""
+        """Drop a connection that is lost or unreliable."""
         if not self.closed:
             log.warning("the changefeed lost its connection (%s); reconnecting", reason)
         websocket, self._websocket = self._websocket, None
@@ -237,14 +237,14 @@ class Changefeed(Iterator[Change]):
             raise
 
     def _connect(self, deadline: Deadline) -> None:
-        """Open a connection, register what is to be reported, and find what has changed before that."""
+        """Open a connection, register for changes, and find the changes from before that."""
         left = deadline.left()
         last = self._within(None if left is None else max(left, MIN_LAST_CHECK_SECONDS))
         earlier = last.earlier(self._within(self.datacenter.timeout))
         websocket = open_websocket(self.datacenter, "/changefeed", earlier.left())
         try:
             websocket.send(json.dumps(self._registration()), earlier.left())
-            # A registration is not answered, but a ping after it is. From then on nothing is missed.
+            # CloudAPI does not answer a registration, but a ping after it. After the pong no change is missed.
             websocket.settle(earlier.left())
             ending_by(last).run(self._compare)
         except BaseException:
@@ -262,11 +262,11 @@ class Changefeed(Iterator[Change]):
         return body if self._machines is None else {**body, "vms": sorted(self._machines)}
 
     def _compare(self) -> None:
-        """Fetch all machines, and keep what is different about them as changes to be reported."""
+        """Fetch all machines, and keep their differences as changes to report."""
         now = EPOCH + timedelta(seconds=self.datacenter.session.now())
         machines = list(self._look())
         found = [Change(now, machine, self._differences(machine), relisted=True) for machine in machines]
-        # Noted last: should an interrupt come between, a change is reported twice rather than never.
+        # Stored last: if an interrupt comes in between, a change is reported twice rather than never.
         self._found.extend(change for change in found if change.changed)
         self._relisted = {change.machine.id for change in self._found if change.relisted}
         self._last_seen.renew(machines)
@@ -275,7 +275,7 @@ class Changefeed(Iterator[Change]):
         return tuple(name for name in self._last_seen.differences(machine) if name in self._subresources)
 
     def _look(self) -> Iterator[Machine]:
-        """Yield the machines as they are now, those included that were seen before and are no longer listed."""
+        """Yield the machines as they are now, including known ones that are no longer listed."""
         followed = self._machines
         few = followed is not None and len(followed) <= LIST_ABOVE
         listed = {} if few else {machine.id: machine for machine in self.datacenter.machines()}
@@ -302,14 +302,14 @@ class HasChangefeed(HasMachines):
     ) -> Changefeed:
         """Follow the changes of machines from now on: ``GetChangefeed``, and ``ListMachines`` or ``GetMachine``.
 
-        The feed is connected when it is returned, and reports all that happens from then on. It needs the extra
+        The returned feed is connected, and reports all changes from then on. It needs the extra
         ``smartdc[changefeed]``.
 
         Args:
-            machines: those to follow, or one: each an id, a name, a dict or a resource; None follows all.
-            subresources: what to follow of them: some of `SUBRESOURCES`; None follows all.
+            machines: one or more machines to follow, each an id, a name, a dict or a resource; None follows all.
+            subresources: the parts to follow: some of `SUBRESOURCES`; None follows all.
             timeout: the seconds after which the iteration ends; None never ends it.
-            outage: the seconds for which reconnecting may fail before the last failure is raised; None tries for ever.
+            outage: the seconds for which reconnecting may fail, before the last failure is raised; None tries for ever.
         """
         checked_timeout(timeout)
         checked_timeout(outage)

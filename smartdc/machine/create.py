@@ -38,11 +38,11 @@ __all__ = ["CreatesMachines"]
 log = logging.getLogger(__name__)
 
 TOKEN = re.compile(r"(?!(?:true|false)$)[A-Za-z][A-Za-z0-9_-]{5,63}")
-"""What CloudAPI's filters take as a string, and not as a number or boolean."""
+"""Tokens that CloudAPI's filters take as a string, and not as a number or boolean."""
 
 
 class CreatesMachines(HasMachines):
-    """Mix-in for what machines can be provisioned in."""
+    """Mix-in for places in which machines can be provisioned."""
 
     @without_frames
     @parameters_of(NewMachine)
@@ -50,48 +50,49 @@ class CreatesMachines(HasMachines):
     def create_machine(self, new: NewMachine) -> Machine:
         """Provision a machine and return it: ``CreateMachine``.
 
-        It is made once and only once: it bears a token in the tag ``smartdc_token``, by which it is looked for when
-        the answer to the request is lost. If that finds nothing out, `CreateOutcomeUnknown` says what to look for.
+        The machine is created exactly once: it has a token in the tag ``smartdc_token``, by which the library finds it
+        if the answer to the request is lost. If the outcome stays unknown, `CreateOutcomeUnknown` says what to look for.
 
-        It is still ``provisioning`` when it is returned; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout` (after
-        `timeout` seconds) is raised. Whatever fails after it was made raises a `WaitError` that has it as `resource`.
+        The returned machine is still ``provisioning``; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout`
+        (after `timeout` seconds) is raised. A failure after the create raises a `WaitError` with the machine as
+        `resource`.
 
         Args:
             name: letters, digits, '.', '_' and '-'; no two machines of an account share one.
             package: its size: a name, an id, a dict or a `Package`.
             dataset: the former name of `image`.
-            metadata: what the machine can read from inside; strings, numbers and booleans. Its ``credentials`` are
-                the first passwords by login, a dict, which afterwards only `Machine.credentials` shows.
-            tags: what it can be found by; strings, numbers and booleans.
+            metadata: entries that programs in the machine can read: strings, numbers and booleans. The entry
+                ``credentials`` is a dict of the first passwords by login; later only `Machine.credentials` shows them.
+            tags: strings, numbers and booleans by which it can be found.
             boot_script: the path of a file whose text runs at every boot; at most 100,000 bytes.
             credentials: whether to fetch the machine's passwords too: ``GetMachine``.
-            image: what it is made from: an id, a name, ``name@version``, a dict or an `Image`. A name means the newest
-                active image of it, as `DataCenter.image_to_use` says.
+            image: an id, a name, ``name@version``, a dict or an `Image`. A name means the newest active image of that
+                name, as `DataCenter.image_to_use` explains.
             networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
-            default_networks: which kinds of network it gets where neither `networks` nor the package says so:
-                ``external``, ``internal`` or both, which is the default. CloudAPI does not document this.
-            affinity: rules such as ``role!=db``: which machines to be near to, or not.
-            locality: the former way to say that: ``near`` and ``far``, machines, and whether that is ``strict``.
-            brand: ``kvm`` or ``bhyve``, where image and package leave it open.
-            firewall_enabled: whether the account's firewall rules apply.
-            deletion_protection: whether CloudAPI shall refuse to delete it.
-            delegate_dataset: whether it shall manage a dataset of its own.
-            allow_shared_images: whether `image` may be one that is only shared with the account.
-            encrypted: whether its disk shall be encrypted.
-            volumes: volumes, by the paths to mount them at: ids, names, dicts or `Volume` resources; or dicts with
-                such a ``name``, a ``mountpoint``, and a ``mode`` (``rw`` or ``ro``).
-            disks: the disks of a bhyve machine, the first of which it boots from: dicts with ``size`` in MiB (or a
-                text such as ``10G``) or ``remaining``, and maybe ``image`` or ``block_size`` in bytes.
+            default_networks: the kinds of networks that it gets if neither `networks` nor the package names any:
+                ``external``, ``internal`` or both (the default). CloudAPI does not document this.
+            affinity: rules such as ``role!=db``: the machines to be near to, or far from.
+            locality: the former form of `affinity`: ``near`` and ``far`` are machines, and ``strict`` is a boolean.
+            brand: ``kvm`` or ``bhyve``, if image and package allow both.
+            firewall_enabled: whether the account's firewall rules apply to it.
+            deletion_protection: whether CloudAPI refuses to delete it.
+            delegate_dataset: whether it manages its own ZFS dataset.
+            allow_shared_images: whether `image` may be an image that is only shared with the account.
+            encrypted: whether its disk is encrypted.
+            volumes: mountpoint to volume: an id, a name, a dict or a `Volume`; or a list of dicts with such a ``name``,
+                a ``mountpoint`` and a ``mode`` (``rw`` or ``ro``).
+            disks: the disks of a bhyve machine, the boot disk first: dicts with a ``size`` in MiB (or a text such as
+                ``10G``, or ``remaining``), and optionally an ``image``, or a ``block_size`` in bytes.
             bootrom: the boot ROM of a bhyve machine, such as ``uefi``.
-            password: the administrator's, for an image that asks for one, as those of Windows do.
-            token: what makes this create the same one when it is asked for again, also by another process: the
-                machine that was made with it is returned, or `TokenUsed` raised where that failed, was deleted, or
-                was made from another image than the id given as `image`. By default every call makes a token of its
-                own, which is logged before anything is sent.
-            settle: seconds for which to look for the machine when the answer was lost, before it is asked for again;
-                None is the data centre's own, which is 180.
-            wait: whether to return only when it runs.
-            timeout: the most seconds to wait; None waits for ever.
+            password: the administrator's password, for images that require one, such as Windows images.
+            token: identifies this create, so that a second call with the same token, also by another process, returns
+                the same machine. It raises `TokenUsed` if that machine failed, was deleted, or is not of the image
+                whose id was given as `image`. By default every call makes a new token, and logs it before anything is
+                sent.
+            settle: seconds for which to look for the machine after a lost answer, before the create is sent again; None
+                takes the data centre's own value, which is 180.
+            wait: whether to return only when the machine is running.
+            timeout: the maximum time of the wait in seconds; None waits for ever.
         """
         settle = self._datacenter.settle if new.settle is None else new.settle
         checked_times(settle=settle)
@@ -110,11 +111,11 @@ class CreatesMachines(HasMachines):
             raise
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
-        """Build the body of a create; names ask CloudAPI for the ids, and a volume's id for its name."""
+        """Build the body of a create; it asks CloudAPI for the ids of names, and for the name of a volume's id."""
         return machine_body(new, **self.resolved(new))
 
     def resolved(self, new: NewMachine) -> dict[str, Any]:
-        """Return what of a create's body may be given by names, with the ids that they mean now."""
+        """Return the parts of a create's body that may be given by names, with their current ids."""
         return {
             "package": None if new.package is None else self._datacenter.package_id(new.package),
             "locality": None if new.locality is None else self._locality(new.locality),
@@ -131,7 +132,7 @@ class CreatesMachines(HasMachines):
         return locality_spec(locality, self._datacenter.machine_id)
 
     def _networks(self, networks: Networks) -> list[Any]:
-        """Return the ids of one network or several; dicts that ask for an address (``ipv4_uuid``) go as they are."""
+        """Return the ids of one network or several; dicts that request an address (``ipv4_uuid``) stay unchanged."""
         return [
             dict(network)
             if isinstance(network, Mapping) and "ipv4_uuid" in network
@@ -144,7 +145,7 @@ class CreatesMachines(HasMachines):
         return disk_spec(spec, self._image(spec.get("image")))
 
     def _mounts(self, volumes: Volumes) -> list[dict[str, Any]]:
-        """Return what to mount, with the volumes' names: CloudAPI does not take their ids here."""
+        """Return the volumes to mount, by their names: CloudAPI does not accept their ids here."""
         return [{**mount, "name": self._volume_name(mount["name"])} for mount in mounts(volumes)]
 
     def _volume_name(self, volume: str | Mapping[str, Any]) -> str:
@@ -153,20 +154,20 @@ class CreatesMachines(HasMachines):
 
     @operation("ListMachines")
     def machines_by_token(self, token: str) -> ResourceList[Machine]:
-        """List the machines that were created with a token, failed and deleted ones too: ``ListMachines``.
+        """List the machines that were created with a token, including failed and deleted ones: ``ListMachines``.
 
-        There is none or one. This is how to look again after `CreateOutcomeUnknown`.
+        There is at most one. Use it to look again after `CreateOutcomeUnknown`.
         """
         listed = self.machines(tags={TOKEN_TAG: token}, tombstone=True)
         return ResourceList(machine for machine in listed if _token_in(machine) in {None, token})
 
     def _create_machine(self, new: NewMachine, unmarked: Mapping[str, Any], settle: float) -> Machine:
-        """Send a create, and find out what came of it where the answer does not tell.
+        """Send a create, and find out its result if the answer does not tell it.
 
-        The token is what makes this safe. It is in the body of both attempts, so a machine that bears it is ours, also
-        when CloudAPI answers that the name is taken. It is logged before anything is sent, since a process may be
-        killed at any moment. A caller's own token is looked up first, since an earlier process may have used it. When
-        not even looking tells, the error carries the name and the token, and the caller can look again later.
+        The token makes this safe. It is in the body of both attempts, so a machine with this token is ours, even if
+        CloudAPI answers that the name is taken. It is logged before anything is sent, since the process may be killed at
+        any moment. A caller's own token is looked up first, since an earlier process may have used it. If the result
+        stays unknown, the error has the name and the token, and the caller can look again later.
         """
         token = str(arguments.strings(token=new.token).get("token", new_token()))
         body = with_token(unmarked, token)
@@ -180,10 +181,10 @@ class CreatesMachines(HasMachines):
         recognise: Callable[[Machine], Machine] | None = None,
         permit: Callable[[], object] = bool,
     ) -> Machine:
-        """Send a create whose body bears a token; `settle` is that of `create_machine`.
+        """Send a create whose body has a token; `settle` is that of `create_machine`.
 
-        A token that may have been used before is looked up first, and `recognise` returns the machine that was made
-        with it or refuses it. `permit` is called before each attempt, and may raise instead.
+        A token that may have been used before is looked up first; `recognise` returns the machine that was made with
+        it, or refuses that machine. `permit` is called before each attempt, and may raise an error to prevent it.
         """
         name = body["name"]
         log.info("creating machine %r with token %s: dc.machines_by_token(%r) finds it", name, token, token)
@@ -212,10 +213,10 @@ class CreatesMachines(HasMachines):
             raise
 
     def _settled(self, error: CallError, name: str, token: str, *, own_token: bool) -> Machine:
-        """Return the machine that was made in spite of an error, or raise what is known: a refusal, or nothing.
+        """Return the machine that was made in spite of an error, or raise a refusal or an unknown outcome.
 
-        A fresh token that was refused at once has made nothing. One that was used before, by this create or an earlier
-        process, may have made the very machine that has the name and is not listed yet.
+        A create with a fresh token that was refused at once has made nothing. If the token was used before, by this
+        create or an earlier process, the machine that has the name may be ours, and not be listed yet.
         """
         is_taken = isinstance(error, NameTaken)
         holder = self._holder_of(name) if is_taken else None
@@ -230,17 +231,17 @@ class CreatesMachines(HasMachines):
         raise error
 
     def _holder_of(self, name: str) -> Machine | None:
-        """Return the machine that has a name; None where that cannot be found out."""
+        """Return the machine that has a name; None if that cannot be found out."""
         try:
             return next(iter(self.machines(name=name)), None)
         except SmartDCError:
             return None
 
     def _send_body(self, body: Mapping[str, Any], token: str) -> Machine:
-        """Send a create; the outcome is unknown where the answer is not about the machine that was asked for.
+        """Send a create; the outcome is unknown if the answer is not about the requested machine.
 
-        CloudAPI may not be able to read back what it has accepted, and an answer may belong to another request. Then
-        every kept connection is suspect: the next answer on it may be ours.
+        CloudAPI may fail to read back a machine that it has accepted. An answer may also belong to another request; then
+        no kept connection can be trusted, since the next answer on it may be ours.
         """
         try:
             machine = Machine(self._datacenter, data=self._post("machines", data=body))
@@ -255,30 +256,30 @@ class CreatesMachines(HasMachines):
 
 
 def contradiction(machine: Machine, name: str, token: str) -> str:
-    """Return what shows that a machine is not the one that was asked for; '' where nothing does.
+    """Return why a machine cannot be the requested one; '' if nothing speaks against it.
 
-    What is missing shows nothing: mocks answer with less. CloudAPI fills in a name that has ``{{`` in it.
+    A missing entry proves nothing, since mocks answer with less. CloudAPI fills in names that contain ``{{``.
     """
     found = _token_in(machine)
     if found is not None and found != token:
         return f"its token is {found!r}, not {token!r}"
-    # Compared and not looked up in a set: the answer may have a list there, which cannot be hashed.
+    # Not looked up in a set: the answer may have a list there, which cannot be hashed.
     if "{{" not in name and machine.name is not None and machine.name != name:
         return f"its name is {machine.name!r}, not {name!r}"
     return ""
 
 
 def _token_in(machine: Machine) -> str | None:
-    """Return the token that a machine was created with; None where it shows none."""
+    """Return the token that a machine was created with; None if it shows none."""
     tags = machine.get("tags")
     token = tags.get(TOKEN_TAG) if isinstance(tags, Mapping) else None
     return None if token is None else str(token)
 
 
 def made_before(machine: Machine, new: NewMachine) -> Machine:
-    """Return the machine that an earlier create made with the same token, unless it cannot be what is asked for now.
+    """Return the machine that an earlier create made with the same token, if it can be the requested one.
 
-    Name and package may have been changed since; the image cannot, and what is dead will not come back.
+    Its name and its package may have changed since then. Its image cannot change, and a dead machine does not come back.
     """
     if machine.state in ("failed", "deleted"):
         problem = f"which is {machine.state}"
@@ -302,7 +303,7 @@ def _image_id(new: NewMachine) -> str | None:
 
 
 def _package_name(new: NewMachine) -> str | None:
-    """Return the package if it is given by its name, or has one."""
+    """Return the package's name, if the package is given by its name or has one."""
     name = None if new.package is None else id_of(new.package, "name", "id")
     return None if name is None or is_uuid(name) else name
 
@@ -313,7 +314,7 @@ def new_token() -> str:
 
 
 def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:
-    """Return a create's body with a token, and with a name if it has none: both make the machine easier to find."""
+    """Return a create's body with a token, and with a name if it has none; both help to find the machine."""
     if not TOKEN.fullmatch(token):
         raise InputError(f"invalid token {token!r}; expected a letter, then 5 to 63 letters, digits, '_' or '-'")
     digest = hashlib.sha256(token.encode()).hexdigest()[:16]
@@ -321,7 +322,7 @@ def with_token(body: Mapping[str, Any], token: str) -> dict[str, Any]:
 
 
 def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnknown:
-    """Return the error that says how to look again, when it is unknown whether a machine was created."""
+    """Return the error for an unknown outcome, which says how to look again."""
     text = (
         f"unknown whether the machine {name!r} was created ({error}); "
         f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"

@@ -1,8 +1,8 @@
 """Add disks to a bhyve machine, resize and delete them.
 
-The audit calls every job on a disk ``unknown``, as it calls some other jobs, so that its entries alone prove little. A
-wait therefore looks at the disk first: what it shows of the job (`JobOnDisk`) counts, and only where it shows neither
-the job nor its outcome is the audit asked, whether a job that has finished since was a failure.
+The audit calls every job on a disk ``unknown``, and some other jobs too, so that its entries alone prove little. A wait
+therefore looks at the disk first (`JobOnDisk`). Only if the disk shows neither the job nor its result, the wait reads
+the audit: has a job failed that has finished since?
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 __all__ = ["Disk", "HasDisks", "disk_size"]
 
 AUDIT_NAME: Action = "unknown"
-"""What the audit calls every job on a disk."""
+"""The audit's name of every job on a disk."""
 
 PENDING = frozenset({"creating", "resizing", "deleting"})
-"""States of a disk while a job is at work on it."""
+"""States of a disk during a job."""
 
 
 class JobOnDisk(Enum):
-    """What the disks show of a job: it is done, it is at work, or there is no sign of it."""
+    """What the disks show of a job: it is done, it is running, or there is no sign of it."""
 
     DONE = auto()
     AT_WORK = auto()
@@ -55,7 +55,7 @@ class Disk(MachinePart):
     id = Field[str]()
     """its UUID"""
     pci_slot = Field[str]()
-    """where it is plugged in: bus, device and function, such as ``0:4:1``"""
+    """its PCI slot: bus, device and function, such as ``0:4:1``"""
     size = Field[int]()
     """its size in MiB"""
     block_size = Field[int | None]()
@@ -90,9 +90,9 @@ class Disk(MachinePart):
     ) -> None:
         """Begin to make the disk `size` MiB large: ``ResizeMachineDisk``.
 
-        `size` may be a text such as ``20G``. The machine must be stopped. To make a disk smaller is to lose what is
-        beyond its new end, and is refused without `dangerous_allow_shrink`. With `wait` it returns when that is done,
-        and raises `WaitFailed` when it failed or `WaitTimeout` after `timeout` seconds.
+        `size` may be a text such as ``20G``. The machine must be stopped. A smaller disk loses the data beyond its new
+        end, so shrinking is refused without `dangerous_allow_shrink`. With `wait`, it returns when the job is done, and
+        raises `WaitFailed` if it failed, or `WaitTimeout` after `timeout` seconds.
         """
         body = {**sizes(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
         checked_timeout(timeout)
@@ -106,8 +106,8 @@ class Disk(MachinePart):
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the disk: ``DeleteMachineDisk``.
 
-        The machine must be stopped, and its boot disk stays. With `wait` it returns when the disk is gone, and raises
-        `WaitFailed` when that failed or `WaitTimeout` after `timeout` seconds.
+        The machine must be stopped; its boot disk cannot be deleted. With `wait`, it returns when the disk is gone, and
+        raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds.
         """
         checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
@@ -129,7 +129,7 @@ class Disk(MachinePart):
 
     @property
     def is_pending(self) -> bool:
-        """Whether a job is at work on it, as last seen."""
+        """Whether a job on it was running, as last seen."""
         return self._string("state") in PENDING
 
     def _summary(self) -> list[str]:
@@ -153,9 +153,9 @@ class HasDisks(CreatesOnce, HasJobs):
 
     @operation("GetMachineDisk", "ListMachineDisks")
     def get_disk(self, disk_id: str | Mapping[str, Any]) -> Disk:
-        """Get a disk by its id, or the beginning of that: ``GetMachineDisk``, ``ListMachineDisks``.
+        """Get a disk by its id, or the beginning of its id: ``GetMachineDisk``, ``ListMachineDisks``.
 
-        One that is still being created is only listed, by `disks`.
+        A disk that is still being created can only be listed, by `disks`.
         """
         return Disk.from_answer(self, self._get("disks", complete_id(id_of(disk_id), "disk", self.disks)))
 
@@ -170,11 +170,11 @@ class HasDisks(CreatesOnce, HasJobs):
     ) -> Disk:
         """Begin to add a disk of `size` MiB, or ``"remaining"``, and return it: ``CreateMachineDisk``.
 
-        `size` may be a text such as ``20G``. The machine must be stopped, of brand bhyve, and its package one with
-        flexible disks. With a `pci_slot`, such as ``0:4:1``, the disk is returned ``creating``, and looked for in case
-        the answer is lost before it is asked for again. Without one CloudAPI chooses, and does not say which disk it
-        makes: so this returns, as with `wait`, when there is a new disk. Raises `WaitFailed` when there will be none,
-        and `WaitTimeout` after `timeout` seconds.
+        `size` may be a text such as ``20G``. The machine must be stopped and of brand bhyve, and its package must have
+        flexible disks. With a `pci_slot`, such as ``0:4:1``, the returned disk is ``creating``; if the answer is lost,
+        the disk is looked for before the create is sent again. Without a slot, CloudAPI chooses one, and does not say
+        which disk it creates: so this method then returns, as with `wait`, when a new disk has appeared. Raises
+        `WaitFailed` if the job failed, and `WaitTimeout` after `timeout` seconds.
         """
         checked_timeout(timeout)
         body = {"size": disk_size(size), **arguments.strings(pci_slot=pci_slot or None)}
@@ -199,7 +199,7 @@ class HasDisks(CreatesOnce, HasJobs):
         return new[0]
 
     def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
-        """Create a disk in a slot, which is what it can be found by."""
+        """Create a disk in a slot, by which it can be found."""
 
         def matches(disk: Disk) -> bool:
             same = disk.pci_slot == body["pci_slot"] and body["size"] in ("remaining", disk.size)
@@ -213,15 +213,15 @@ class HasDisks(CreatesOnce, HasJobs):
         )
 
     def count_disk_jobs(self) -> int:
-        """Return how many finished jobs the audit has that may have been on disks."""
+        """Return the number of finished jobs in the audit that may have been on disks."""
         return len(self._audit_entries(AUDIT_NAME))
 
     def wait_for_disk_job(
         self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int, timeout: float | None
     ) -> None:
-        """Wait for the end of a job on a disk, and fetch the machine; `problem` is what is wrong until then.
+        """Wait for the end of a job on a disk, and fetch the machine; `problem` describes the state until then.
 
-        `observe` fetches what the disks show of the job, and `jobs_before` is `count_disk_jobs` from before it.
+        `observe` fetches what the disks show of the job, and `jobs_before` is `count_disk_jobs` from before the job.
         """
         poll(self, partial(self._is_disk_job_done, observe, problem, jobs_before), problem, timeout=timeout)
         self.refresh()
@@ -237,7 +237,7 @@ class HasDisks(CreatesOnce, HasJobs):
 
 
 def disk_size(size: Size) -> int | str:
-    """Return the size of a new disk in MiB, or ``remaining``, and refuse what cannot be one."""
+    """Return the size of a new disk in MiB, or ``remaining``; refuse anything else."""
     if size == "remaining":
         return size
     try:

@@ -21,25 +21,25 @@ Timeout = float | str | None
 
 
 class Patience(NamedTuple):
-    """Whether to wait, and for how many seconds at most; None for ever."""
+    """Whether to wait, and the maximum time in seconds; None waits for ever."""
 
     wait: bool
     timeout: float | None
 
     @classmethod
     def checked(cls, wait: bool, timeout: float | None) -> Self:
-        """Refuse what is no number of seconds."""
+        """Refuse an invalid number of seconds."""
         checked_timeout(timeout)
         return cls(wait, timeout)
 
 
 class ChangesEntries(HasJobs):
-    """Mix-in for what has entries that are changed by jobs: the change shows a while after CloudAPI has accepted it."""
+    """Mix-in for owners of entries that jobs change: a change becomes visible some time after CloudAPI has accepted it."""
 
     __slots__ = ()
 
     def count_entry_jobs(self, actions: tuple[Action, ...], waits: Patience) -> int:
-        """Return how many jobs of these `actions` the audit has, which only who waits has to know."""
+        """Return the number of jobs of these `actions` in the audit; it is needed, and fetched, only for a wait."""
         return len(self._entry_jobs(actions)) if waits.wait else 0
 
     def wait_for_entries(
@@ -50,7 +50,7 @@ class ChangesEntries(HasJobs):
         jobs_before: int,
         waits: Patience,
     ) -> None:
-        """Where that is wanted, wait until what is read is as it shall be: `WaitFailed` when a job has failed since."""
+        """If `waits` says so, wait until the entries that are read reach the `goal`: `WaitFailed` if a job has failed."""
         if waits.wait:
             check = partial(self._has_changed, lambda: goal(read()), actions, jobs_before)
             poll(self, check, f"does not show the change ({actions[0]})", timeout=waits.timeout)
@@ -70,10 +70,10 @@ class ChangesEntries(HasJobs):
 
 
 def patience(wait: Wait, timeout: Timeout, entries: dict[str, Any], what: str) -> Patience:
-    """Tell the keywords `wait` and `timeout` from entries of these names, which then are added to `entries`.
+    """Distinguish the keywords `wait` and `timeout` from entries of these names, which are added to `entries`.
 
-    A boolean is ours, and so is a number for `timeout` beside it. Texts were entries before these keywords were there,
-    and stay entries. Anything else might be meant either way, and is refused.
+    A boolean `wait` is the keyword, and so is a number `timeout` beside it. Strings are entries, as they were before
+    these keywords existed. Anything else could mean either, and is refused.
     """
     ours: dict[str, Any] = {}
     for name, value in (("wait", wait), ("timeout", timeout)):
@@ -94,7 +94,7 @@ def patience(wait: Wait, timeout: Timeout, entries: dict[str, Any], what: str) -
 
 
 def _levels_up() -> int:
-    """Return how many frames above its caller the code is that called the library."""
+    """Return how many frames above this function's caller the code is that called the library."""
     frame, levels = sys._getframe(1), 1  # noqa: SLF001 (CPython's, and PyPy's; `warn` itself can skip files from 3.12 on)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("smartdc."):
         frame, levels = frame.f_back, levels + 1
@@ -102,5 +102,5 @@ def _levels_up() -> int:
 
 
 def includes(given: Mapping[str, Any], entries: Mapping[str, Any]) -> bool:
-    """Return whether all that was given is there."""
+    """Return whether `entries` include all given ones."""
     return given.items() <= entries.items()

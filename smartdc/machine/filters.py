@@ -19,7 +19,7 @@ M = TypeVar("M", bound=Mapping[str, Any])
 
 @dataclass(frozen=True)
 class MachineFilters:
-    """Which machines to list or count: those that equal what is given. The order is the original's."""
+    """The machines to list or count: those that match all given values. The order is the original's."""
 
     machine_type: MachineType | None = None
     name: str | None = None
@@ -40,7 +40,7 @@ class MachineFilters:
     def query(self, image: str | None) -> dict[str, Any]:
         """Build the query of ``ListMachines``, with the id of the image: flat ``tag.`` keys, and flags true or absent.
 
-        CloudAPI lists every name that begins with the one it is given, and knows no patterns.
+        CloudAPI lists every name that begins with the given one, and has no patterns.
         """
         kinds = arguments.strings(machine_type=self.machine_type, type=self.type)
         name = arguments.strings(name=self.name).get("name")
@@ -54,18 +54,18 @@ class MachineFilters:
         }
 
     def select(self, entries: Iterable[M], package: str | None) -> list[M]:
-        """Keep the machines that also fit what CloudAPI does not filter by, such as the name of the package."""
+        """Keep the machines that also match filters that CloudAPI lacks, such as the name of the package."""
         return select(entries, self.search, self.fields, name=self.name, package=package)
 
     @property
     def are_complete(self) -> bool:
-        """Whether CloudAPI can apply them all, so that what it counts is right."""
+        """Whether CloudAPI can apply all filters, so that its count is right."""
         return self.name is None and self.package is None and self.search is None
 
 
 @dataclass(frozen=True)
 class MachineListing(MachineFilters):
-    """Which machines to list, whether with their passwords, and which part of the list."""
+    """The machines to list, whether with their passwords, and which part of the list."""
 
     credentials: bool = False
     paged: bool = False
@@ -79,7 +79,7 @@ class MachineListing(MachineFilters):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineStream(MachineFilters):
-    """Which machines to list page by page, whether with their passwords, and from where on, in pages of how many."""
+    """The machines to list page by page, whether with their passwords, the offset, and the size of a page."""
 
     credentials: bool = False
     limit: int | None = None
@@ -92,13 +92,13 @@ class MachineStream(MachineFilters):
 
 @dataclass(frozen=True)
 class MachineCount(MachineFilters):
-    """Which machines to count; in the original a name could not be given."""
+    """The machines to count; the original had no `name`."""
 
     name: str | None = field(default=None, kw_only=True)
 
 
 def _beginning(name: str | None) -> str | None:
-    """Return the part of a name or a pattern that the names begin with, which may be none."""
+    """Return the beginning of a name or a pattern, up to its first special character."""
     if not is_pattern(name):
         return name
     return (name or "").partition("*")[0].partition("?")[0] or None

@@ -1,13 +1,13 @@
-"""Request the jobs that CloudAPI does for a machine, and follow them in its audit.
+"""Request jobs for a machine, and follow them in its audit.
 
-An action answers 202 at once, also where it cannot work, and only the audit shows later whether the job did. It shows
-finished jobs only, newest first, by name and time, and does not say which request a job was for. Two ways lead from a
-request to its entry, and both need the audit from before it:
+CloudAPI answers an action with 202 at once, even if it cannot work; only the audit shows later whether the job
+succeeded. The audit lists only finished jobs, newest first, by name and time, and does not say to which request a job
+belongs. There are two ways from a request to its entry, and both need the audit from before the request:
 
-- With ``wait=True`` the audit is read first, and the job has finished when there is one entry more of its name.
-- Without, the request is remembered (`RequestedJob`) for a later ``poll_until``: its entry is newer by the server's
-  clock, and beyond those that were there when the audit was last read, because two jobs within one second have the
-  same time.
+- With ``wait=True`` the audit is read first; the job has finished when there is one more entry of its name.
+- Otherwise the request is remembered (`RequestedJob`) for a later ``poll_until``. Its entry is newer by the server's
+  clock, and there are more entries of its name than when the audit was last read: the second condition is needed
+  because two jobs within one second have the same time.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ __all__ = ["HasJobs", "MachinePart", "RequestedJob"]
 STATE_CHANGING_ACTIONS = frozenset(
     {"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"}
 )
-"""Actions that change a machine's state, if only for a while: a wait for a state asks how the last of these went."""
+"""Actions that change a machine's state, if only for a while: a wait for a state checks the result of the last one."""
 
 
 @dataclass(frozen=True)
 class RequestedJob:
-    """A job that was requested from here.
+    """A job that this object has requested.
 
-    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, `state_before` the machine's
-    state, and `seen` how many of its name the audit had when it was last read.
+    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, and `state_before` the machine's
+    state. `seen` is how many entries of its name the audit had when it was last read.
     """
 
     action: Action
@@ -56,7 +56,7 @@ class RequestedJob:
 
 
 class HasJobs(HasAudit, Stateful[MachineState]):
-    """Mix-in for what CloudAPI changes by jobs, which is a machine."""
+    """Mix-in for machines, which CloudAPI changes by jobs."""
 
     __slots__ = ()
 
@@ -73,9 +73,9 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         wait: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> RequestedJob:
-        """Request a job that the audit will call `action`, and wait until it has finished where that is wanted.
+        """Request a job whose name in the audit is `action`, and with `wait` wait until it has finished.
 
-        `method`, `names` below the machine and `params` are the request.
+        `method`, `names` (the path below the machine) and `params` are the request.
         """
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
@@ -88,13 +88,13 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         return job
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
-        """Write down a job, and when it was requested by the server's clock; remember it if it changes the state."""
-        # What never was a request is the answer of a stand-in, which may say 200 to everything.
+        """Return a job with the server's time of its request; remember the job if it changes the state."""
+        # A stand-in for a data centre, which sends no real request, may answer 200 to everything.
         if response.status_code == 200 and response.request and is_from_a_server(response):
             request = f"{response.request.method} {response.request.path_url}"
             raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
         moment = parse_http_date(response.headers.get("Date"))
-        # Without a date ours must do, as far as it can be wrong: the audit has older jobs of that name.
+        # Without a date, our clock must do, minus its largest error: the audit also has older jobs of that name.
         moment = self._now() - MAX_SKEW_SECONDS if moment is None else moment
         job = RequestedJob(action, moment, self.state, self._entries_seen.get(action, 0))
         if action in STATE_CHANGING_ACTIONS:
@@ -102,7 +102,7 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         return job
 
     def _wait_for_audit(self, action: Action, seen: int, timeout: float | None) -> None:
-        """Wait until a job has finished, of whose name the audit had `seen` entries before."""
+        """Wait until a job has finished; before it, the audit had `seen` entries of its name."""
         poll(self, partial(self._has_finished, action, seen), f"has not finished its {action}", timeout=timeout)
 
     def _has_finished(self, action: Action, seen: int) -> bool:
@@ -125,18 +125,18 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         return entries
 
     def _count_entries(self, action: Action) -> bool:
-        """Write down how many entries of one action the audit has, which may be none."""
+        """Remember how many entries of one action the audit has, which may be none."""
         self._entries_of(action, self.audit())
         return True
 
     def _outcome_of(self, job: RequestedJob | None) -> AuditEntry | None:
-        """Return the audit's entry for a job that was requested from here, if it has finished."""
+        """Return the audit's entry for a job that this object has requested, if it has finished."""
         if job is None:
             return None
         try:
             entries = self._audit_entries(job.action)
         except (ResourceNotFound, Gone):
-            # The machine was deleted since it was looked at, as the next look shows.
+            # The machine was deleted after the last check; the next one will show it.
             return None
         is_newer = len(entries) > job.seen and entries[0].time.timestamp() >= job.requested_at
         return entries[0] if is_newer else None
@@ -146,7 +146,7 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         self._raise_wait_failed(problem, self._failure_reason())
 
     def _failure_reason(self) -> AuditEntry | None:
-        """Return the audit's reason for a state of no return; a machine that is gone may have no audit."""
+        """Return the audit's reason for a final state; a machine that is gone may have no audit."""
         try:
             entries = self.audit()
         except APIError:
@@ -155,11 +155,11 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         return next(reasons, None)
 
     def _raise_wait_failed(self, problem: str, reason: AuditEntry | None) -> NoReturn:
-        """Raise `WaitFailed` with the audit's reason, or with where to look for one."""
+        """Raise `WaitFailed` with the audit's reason, or with advice where to look for it."""
         audit = (
             f"its audit says that {reason.describe()}"
             if reason
-            else "its audit gives no reason; machine.audit() may have one later, and the operator finds it by the id"
+            else "its audit gives no reason; machine.audit() may have one later, and the operator can look up the id"
         )
         raise WaitFailed(f"{self.describe()} {problem}; {audit}", resource=self, reason=reason)
 

@@ -1,4 +1,4 @@
-"""Remember machines as they were last seen, and find what is different about them now."""
+"""Remember machines as they were last seen, and find their differences now."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ CHANGE_DETECTORS: dict[str, Callable[[Data], Any]] = {
     "state": lambda machine: machine.get("state"),
     "tags": lambda machine: machine.get("tags"),
 }
-"""CloudAPI's names for what can change, each with the value that shows it; nothing shows ``owner_uuid``."""
+"""CloudAPI's names for parts that can change, each with the value that shows it; no value shows ``owner_uuid``."""
 
 
 MAX_UNLISTED = 10_000
-"""How many machines are remembered of which only messages told, and no list."""
+"""How many machines are remembered that appeared only in messages, and in no list."""
 
 
 class LastSeen:
-    """Machines by id, each as it was last seen; those that are deleted are forgotten.
+    """Machines by id, each as it was last seen; deleted ones are forgotten.
 
-    Memory is bounded by what was listed, whatever messages tell of: a machine that finds no room is not remembered,
-    and is reported once more by the next comparison with a list.
+    The listed machines limit the memory, no matter how many machines messages mention: a machine for which there is no
+    room is not remembered, and the next comparison with a list reports it once more.
     """
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ class LastSeen:
         return iter(self._seen)
 
     def get(self, identifier: str) -> Data:
-        """Return a machine as it was last seen, or just its id."""
+        """Return a machine as it was last seen, or only its id."""
         return self._seen.get(identifier, {"id": identifier})
 
     def differences(self, machine: Data) -> list[str]:
-        """Name what is different about a machine since it was last seen; all, where it never was."""
+        """Name the differences of a machine since it was last seen; all names if it never was."""
         before = self._seen.get(machine["id"])
         if before is not None:
             return [name for name, value in CHANGE_DETECTORS.items() if value(before) != value(machine)]

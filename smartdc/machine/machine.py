@@ -61,13 +61,13 @@ class Machine(
 ):
     """A machine, as CloudAPI last described it.
 
-    Attributes show what the server said when the machine was last fetched: `refresh` fetches it again. The one
-    exception is `ips` (and with it `public_ips` and `private_ips`), which fetches while the list is empty.
+    Attributes show the server's last answer about the machine; `refresh` fetches it again. The only exception is `ips`
+    (and with it `public_ips` and `private_ips`), which fetches the machine while the list is empty.
 
     Args:
-        datacenter: where it is.
-        machine_id: its id; without `data` the machine then fetches itself: ``GetMachine``.
-        data: what the server said of it; the dict is copied.
+        datacenter: the data centre that it is in.
+        machine_id: its id; without `data`, the machine fetches itself: ``GetMachine``.
+        data: the server's answer about it; the dict is copied.
         credentials: whether to fetch its passwords too.
     """
 
@@ -103,11 +103,11 @@ class Machine(
     state = Field[MachineState]()
     """its state when it was last fetched: one of `smartdc.machine.action.STATES`"""
     image = Field[str]()
-    """the UUID of the image it was made from"""
+    """the UUID of its image"""
     dataset = Field[str](key="image")
     """the former name of `image`"""
     package = Field[str]()
-    """the name of its package; '' when CloudAPI knows none"""
+    """the name of its package; '' if CloudAPI knows none"""
     memory = Field[int]()
     """RAM in MiB"""
     disk = Field[int]()
@@ -127,13 +127,13 @@ class Machine(
     dns_names = Field[list[str] | None]()
     """its names in the data centre's DNS"""
     free_space = Field[int | None]()
-    """MiB of a flexible package that no disk uses"""
+    """unused disk space of a flexible package in MiB"""
     flexible = Field[bool | None]()
-    """whether its disk space may be divided among disks"""
+    """whether its disk space can be divided among several disks"""
     encrypted = Field[bool | None]()
     """whether its disk is encrypted"""
     delegate_dataset = Field[bool | None]()
-    """whether it manages a dataset of its own"""
+    """whether it manages its own ZFS dataset"""
     created = Field[datetime](read=parse_date)
     """when it was created"""
     updated = Field[datetime](read=parse_date)
@@ -163,27 +163,27 @@ class Machine(
     @property
     @operation("GetMachine")
     def ips(self) -> list[str]:
-        """Its addresses; while there are none the machine is fetched again: ``GetMachine``."""
+        """Its addresses; while there are none, reading this fetches the machine: ``GetMachine``."""
         if not self.get("ips"):
             self.refresh()
         return list(listed(self, "ips"))
 
     @property
     def public_ips(self) -> list[str]:
-        """Those of `ips` that the internet may reach."""
+        """The addresses among `ips` that can be reached from the internet."""
         return [address for address in self.ips if is_public(address)]
 
     @property
     def private_ips(self) -> list[str]:
-        """Those of `ips` that only private networks reach."""
+        """The addresses among `ips` that can be reached only from private networks."""
         return [address for address in self.ips if is_private(address)]
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata, which cannot be changed here: `update_metadata` does; passwords never show in it.
+        """The metadata without passwords, as a read-only dict; `update_metadata` changes it.
 
-        The boot script has its own place, `boot_script`, and shows here too after `get_metadata` and the other methods
-        that return all metadata, until the machine is fetched again.
+        The boot script is in `boot_script`. It is also in this dict after `get_metadata` and the other methods that return
+        all metadata, until the machine is fetched again.
         """
         entries = self._part("metadata")
         seen = without_passwords(entries) if self._shows_boot_script else shown(entries)
@@ -197,9 +197,9 @@ class Machine(
 
     @property
     def tags(self) -> dict[str, Any]:
-        """The tags, which cannot be changed here: `add_tags` does; their values are strings, numbers or booleans.
+        """The tags, as a read-only dict; `add_tags` changes them. Their values are strings, numbers or booleans.
 
-        The tag of the token is left out; it is in ``machine["tags"]``, which is the server's answer whole.
+        The tag with the token is left out; ``machine["tags"]``, the server's whole answer, has it.
         """
         return ReadOnlyDict(visible(self._part("tags")), "call add_tags(), replace_tags() or delete_tag()")
 
@@ -207,7 +207,7 @@ class Machine(
     def refresh(self, credentials: bool = False) -> Self:
         """Fetch the machine again and return it: ``GetMachine``; with `credentials`, its passwords too.
 
-        A machine that was deleted is no error here: its state then is ``deleted``.
+        A deleted machine is not an error here: its state is then ``deleted``.
         """
         try:
             self._keep(self.datacenter.raw_machine_data(self.id, credentials=credentials))
@@ -229,7 +229,7 @@ class Machine(
         return dict(found)
 
     def __eq__(self, other: object) -> bool:
-        """Compare by id; a dict with the machine's id is equal too, as it always was."""
+        """Compare by id; a dict with the machine's id is equal too, as in the original."""
         if isinstance(other, dict):
             return bool(other.get("id") == self.id)
         return super().__eq__(other)
@@ -237,7 +237,7 @@ class Machine(
     __hash__ = HasLifecycle.__hash__
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave passwords, the boot script and user data behind when the machine is pickled."""
+        """Leave out passwords, the boot script and user data when the machine is pickled."""
         return {**super().__getstate__(), "_credentials": None}
 
     def _without_secrets(self) -> dict[str, Any]:
@@ -257,22 +257,21 @@ class HasMachines(ListsInPages):
     @parameters_of(MachineListing)
     @operation("ListMachines")
     def machines(self, listing: MachineListing) -> ResourceList[Machine]:
-        """List the machines that equal what is given, all of them: ``ListMachines``.
+        """List all machines that match the given values: ``ListMachines``.
 
-        `name` and `package` may hold ``*`` and ``?``, as in ``web-*``; `package` is a name, an id, a dict or a
-        `Package`. `type` (also `machine_type`) is ``smartmachine`` or ``virtualmachine``, and `state` one of
-        ``active``, ``running``, ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``; `tags` are strings,
-        numbers and booleans, and `docker` selects containers, or all others. `memory` is in MiB, or a text such as
-        ``2G``. `dataset` is the former name of `image`. `search` is a regular expression that is tried on `fields`.
-        Machines that are deleted or failed are listed only with `tombstone`.
+        `name` and `package` may contain ``*`` and ``?``, as in ``web-*``; `package` is a name, an id, a dict or a
+        `Package`. `type` (also `machine_type`) is ``smartmachine`` or ``virtualmachine``, and `state` is one of
+        ``active``, ``running``, ``stopped``, ``provisioning``, ``stopping`` and ``destroyed``. `tags` are strings,
+        numbers and booleans. `docker` selects containers, or all others. `memory` is in MiB, or a text such as ``2G``.
+        `dataset` is the former name of `image`. `search` is a regular expression that is matched with `fields`. Deleted
+        and failed machines are listed only with `tombstone`.
 
-        With `paged` only one page is fetched, of `limit` machines (1 to 1,000) from the one at `offset`
-        on; without it `limit` is the size of the pages that are fetched, four at a time after the first, until there
-        are no more. All pages share the time of one call. A list that has changed twice while it was read is logged as
-        a WARNING: it may be incomplete.
+        With `paged`, only one page is fetched: `limit` machines (1 to 1,000) from `offset` on. Without it, all pages are
+        fetched, four at a time after the first one, and `limit` is the size of a page. All pages together have the time
+        of one call. If the list has changed twice while it was read, a WARNING is logged: it may be incomplete.
 
-        CloudAPI lists every name that begins with `name`; those that only begin so are left out here, as is what does
-        not fit a pattern, `package` or `search`, which CloudAPI does not filter by.
+        CloudAPI cannot filter by patterns, by `package` or by `search`, and lists every name that begins with `name`; the
+        library filters the rest itself.
         """
         package = self._package_name(listing)
         entries = self.raw_machines(self._query(listing), listing.limit, listing.offset, paged=listing.paged)
@@ -284,12 +283,12 @@ class HasMachines(ListsInPages):
     def iter_machines(self, listing: MachineStream) -> Iterator[Machine]:
         """Return an iterator over the machines that `machines` would list, fetched as needed: ``ListMachines``.
 
-        The first page, of `limit` machines (1,000 at most and by default), is asked for when the iteration begins, and
-        four more whenever those at hand are used up. Each page has the time of one call; how long the iteration takes
-        does not matter.
+        The first page, of `limit` machines (1,000 at most and by default), is fetched when the iteration begins, and four
+        more whenever the fetched ones are used up. Each page has the time of one call; the iteration may take any time.
 
-        No machine comes twice. One that is made meanwhile may come or not; when machines vanish meanwhile, others may
-        be missed: where that shows, it is logged as a WARNING at the end. A machine is as it was when its page was read.
+        No machine comes twice. A machine that is created meanwhile may be included or not. If machines vanish meanwhile,
+        others may be missed; if the library notices that, it logs a WARNING at the end. Each machine is as it was when
+        its page was read.
         """
         query, package = self._query(listing), self._package_name(listing)
         clock = self._datacenter.clock
@@ -301,9 +300,9 @@ class HasMachines(ListsInPages):
     def raw_machines(
         self, query: Mapping[str, Any], limit: int | None = None, offset: int | None = None, *, paged: bool = False
     ) -> list[dict[str, Any]]:
-        """Return what the server says of the machines that fit a query, or one page of that: ``ListMachines``.
+        """Return the server's data of the machines that match a query, or one page of it: ``ListMachines``.
 
-        The query is CloudAPI's own: its `name` is the beginning of names, and tags are like ``tag.role``.
+        The query has CloudAPI's form: `name` is the beginning of names, and a tag is like ``tag.role``.
         """
         if not paged:
             return self._listing("machines", query, limit, offset).entries("id")
@@ -311,15 +310,15 @@ class HasMachines(ListsInPages):
         return unique(self._list("machines", params={**query, **cut}), "id")
 
     def machines_from(self, entries: Iterable[dict[str, Any]]) -> ResourceList[Machine]:
-        """Make machines of the entries of a listing; nothing is sent."""
+        """Make machines of the entries of a listing, without a request."""
         return Machine.from_answers(self._datacenter, entries)
 
     @parameters_of(MachineCount)
     @operation("HeadMachines")
     def num_machines(self, count: MachineCount) -> int:
-        """Count the machines that equal what is given, as `machines` would list them: ``HeadMachines``.
+        """Count the machines that `machines` would list for the same arguments: ``HeadMachines``.
 
-        With a `name`, a `package` or a `search` they are listed instead, since CloudAPI cannot count these.
+        With a `name`, a `package` or a `search` they are listed and counted here, since CloudAPI cannot count them.
         """
         query, package = self._query(count), self._package_name(count)
         if not count.are_complete:
@@ -327,26 +326,26 @@ class HasMachines(ListsInPages):
         return self._listing("machines", query, method="HEAD").count()
 
     def _query(self, filters: MachineFilters) -> dict[str, Any]:
-        """Build the query of a listing; only an image's name asks CloudAPI, for its id."""
+        """Build the query of a listing; the only request is for the id of an image's name."""
         image = filters.dataset if filters.image is None else filters.image
         return filters.query(None if image is None else self._datacenter.image_id(image))
 
     def _package_name(self, filters: MachineFilters) -> str | None:
-        """Return the package's name, which is all that machines show of it; only an id asks CloudAPI for it."""
+        """Return the package's name, since machines show only that; the only request is for the name of an id."""
         text = None if filters.package is None else id_of(filters.package, "name", "id")
         return self._datacenter.package(text).name if text and (is_uuid(text) or is_short_id(text)) else text
 
     @operation("GetMachine")
     def raw_machine_data(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> MachineData:
-        """Return what the server says of one machine: ``GetMachine``; with `credentials`, its passwords too."""
+        """Return the server's data of one machine: ``GetMachine``; with `credentials`, its passwords too."""
         shown = arguments.flags(credentials=credentials)
         return cast("MachineData", self._get("machines", id_of(machine_id), params=shown))
 
     @operation("GetMachine", "ListMachines")
     def machine(self, machine_id: str | Mapping[str, Any], credentials: bool = False) -> Machine:
-        """Get a machine by its id, the beginning of that, or its name: ``GetMachine``, ``ListMachines``.
+        """Get a machine by its id, the beginning of its id, or its name: ``GetMachine``, ``ListMachines``.
 
-        One that was deleted raises `Gone`; by name, machines that are deleted or failed are not found.
+        The id of a deleted machine raises `Gone`; the name of a deleted or failed machine is not found.
         """
         text = id_of(machine_id)
         if is_uuid(text):
@@ -359,6 +358,6 @@ class HasMachines(ListsInPages):
 
     @operation("ListMachines")
     def machine_id(self, machine: str | Mapping[str, Any]) -> str:
-        """Return the id of a machine that may be given by its name; only a name asks CloudAPI: ``ListMachines``."""
+        """Return the id of a machine; only a name, or the beginning of an id, is looked up: ``ListMachines``."""
         text = id_of(machine)
         return text if is_uuid(text) else self.machine(text).id

@@ -1,4 +1,4 @@
-"""Read and write metadata: names and values that a machine can read from inside."""
+"""Read and write metadata: names with values that programs in a machine can read."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ __all__ = ["HasMetadata", "boot_script_from", "checked_key", "harmless", "shown"
 RESERVED = frozenset(
     {"account", "machine", "uuid", "owner_uuid", "credentials", "image", "origin", "dataset", "package", "networks"}
 )
-"""Names that CloudAPI would take for parameters of its own, or drop."""
+"""Names that CloudAPI would take for its own parameters, or drop."""
 
 BOOT_SCRIPT = "user-script"
 HIDDEN = frozenset({BOOT_SCRIPT, "credentials"})
 UNDELETABLE = frozenset({"administrator_pw", "root_authorized_keys"})
 SERVERS_OWN = frozenset({"uuid", "owner_uuid", "credentials"})
-"""Entries that CloudAPI adds by itself."""
+"""Entries that CloudAPI adds itself."""
 
 SETS: tuple[Action, ...] = ("set_metadata",)
 REPLACES: tuple[Action, ...] = ("replace_metadata", "set_metadata")
 REMOVES: tuple[Action, ...] = ("remove_metadata",)
-"""What the audit calls the jobs that change metadata."""
+"""The audit's names for jobs that change metadata."""
 
 SECRET = re.compile(
     r"user[-_]?data$|_pw$|passw|passphrase|secret|token|credential|(?:api|access|private)[-_.]?key", re.IGNORECASE
 )
-"""Names of what is likely to be secret, such as ``user-data``, ``cloud-init:user-data`` and ``root_pw``."""
+"""Names of entries that are probably secret, such as ``user-data``, ``cloud-init:user-data`` and ``root_pw``."""
 
 Value = str | int | float | bool
 
 
 class HasMetadata(ChangesEntries):
-    """Mix-in for owners of metadata; passwords show nowhere but in `credentials`.
+    """Mix-in for owners of metadata; only `credentials` shows passwords.
 
-    Changes are jobs: what the methods return is what the metadata will be, and with `wait` what it is. What they return
-    is also what `metadata` is from then on, with the boot script, until the machine is fetched again.
+    Changes are jobs: the methods return the metadata as it will be, or with `wait` as it is. The attribute `metadata` is
+    then the same, with the boot script, until the machine is fetched again.
     """
 
     __slots__ = ()
 
     _shows_boot_script = False
     _credentials: Mapping[str, str] | None = None
-    """The passwords as they were last fetched, which most answers are without."""
+    """The passwords as last fetched; most answers do not have them."""
 
     def _keep(self, data: Mapping[str, Any]) -> Self:
-        """Replace the data, in which the boot script has its own place again; passwords that are known stay known."""
+        """Replace the data; the boot script is then only in `boot_script` again, and known passwords stay known."""
         self._remember_credentials()
         if self._shows_boot_script:
             self._shows_boot_script = False
@@ -70,8 +70,8 @@ class HasMetadata(ChangesEntries):
     def get_metadata(self, key: str | None = None, *, credentials: bool = False) -> Any:
         """Return all metadata as a dict, or the value at `key`: ``ListMachineMetadata``, ``GetMachineMetadata``.
 
-        CloudAPI gives a single value only where it is a string. With `credentials` the passwords are fetched with all
-        the rest, for `Machine.credentials` to show them without a request of its own.
+        CloudAPI returns a single value only if it is a string. With `credentials`, the passwords are fetched too;
+        `Machine.credentials` then returns them without another request.
         """
         if key is not None:
             return self._call("GET", "metadata", checked_key(key))[0]
@@ -88,11 +88,11 @@ class HasMetadata(ChangesEntries):
         timeout: Timeout = DEFAULT_TIMEOUT,
         **entries: Value,
     ) -> dict[str, Value]:
-        """Set entries beside those that are there, and return all: ``UpdateMachineMetadata``.
+        """Set these entries, keep the others, and return all: ``UpdateMachineMetadata``.
 
-        Keys that are no Python identifiers go into `mapping`, and so do entries that are called wait or timeout. With
-        ``wait=True`` it returns when the entries show, and raises `WaitFailed` when the job has failed or
-        `WaitTimeout` after `timeout` seconds: ``ListMachineMetadata``, ``MachineAudit``.
+        Pass keys that are not Python identifiers, or are called wait or timeout, in `mapping`. With ``wait=True``, it
+        returns when the entries are visible, and raises `WaitFailed` if the job has failed, or `WaitTimeout` after
+        `timeout` seconds: ``ListMachineMetadata``, ``MachineAudit``.
         """
         waits = patience(wait, timeout, entries, "metadata entry")
         data = wire.form_names(mapping, entries, RESERVED, "metadata entry")
@@ -119,7 +119,7 @@ class HasMetadata(ChangesEntries):
 
     @operation("DeleteAllMachineMetadata", "ListMachineMetadata", "MachineAudit")
     def delete_all_metadata(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Value]:
-        """Delete all metadata and return what stays: ``DeleteAllMachineMetadata``, ``ListMachineMetadata``.
+        """Delete all metadata and return the rest: ``DeleteAllMachineMetadata``, ``ListMachineMetadata``.
 
         CloudAPI keeps ``root_authorized_keys`` and ``administrator_pw``. `wait` and `timeout` are those of
         `update_metadata`.
@@ -137,9 +137,9 @@ class HasMetadata(ChangesEntries):
     def set_boot_script(
         self, filename: str | os.PathLike[str], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
-        """Make a file's text the script that runs at every boot: ``UpdateMachineMetadata``.
+        """Set the script that runs at every boot to the text of a file: ``UpdateMachineMetadata``.
 
-        CloudAPI takes at most 100,000 bytes. `wait` and `timeout` are those of `update_metadata`.
+        CloudAPI accepts at most 100,000 bytes. `wait` and `timeout` are those of `update_metadata`.
         """
         waits = Patience.checked(wait, timeout)
         data = {BOOT_SCRIPT: boot_script_from(filename)}
@@ -168,12 +168,12 @@ class HasMetadata(ChangesEntries):
         jobs_before: int,
         waits: Patience,
     ) -> dict[str, Value]:
-        """Return the answer to a change, or with `wait` what shows when the change does."""
+        """Return the answer to a change, or with `wait` the metadata when the change is visible."""
         self.wait_for_entries(self.get_metadata, goal, actions, jobs_before, waits)
         return without_passwords(self._part("metadata")) if waits.wait else answer
 
     def _keep_metadata(self, entries: dict[str, Any]) -> dict[str, Value]:
-        """Remember all entries as what `metadata` is from now on, and return them; passwords are kept apart."""
+        """Remember all entries as the new `metadata`, and return them; passwords are kept separately."""
         self._replace(entries)
         self._shows_boot_script = True
         return without_passwords(entries)
@@ -183,7 +183,7 @@ class HasMetadata(ChangesEntries):
         self._data["metadata"] = entries
 
     def _remember_credentials(self) -> None:
-        """Write down the passwords of an answer that is about to be replaced by one without them."""
+        """Remember the passwords of an answer before it is replaced by one without them."""
         entries = self._data.get("metadata")
         credentials = entries.get("credentials") if isinstance(entries, dict) else None
         if isinstance(credentials, dict):
@@ -196,20 +196,21 @@ def without_passwords(entries: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def shown(entries: Mapping[str, Any]) -> dict[str, Value]:
-    """Return metadata without the boot script and the passwords, which have places of their own."""
+    """Return metadata without the boot script and the passwords, which have their own attributes."""
     return {key: value for key, value in entries.items() if key not in HIDDEN}
 
 
 def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
-    """Return metadata without what is likely to be secret: passwords, tokens, boot script and user data."""
+    """Return metadata without entries that are probably secret: passwords, tokens, boot script and user data."""
     return {key: value for key, value in shown(entries).items() if not SECRET.search(key)}
 
 
 def boot_script_from(filename: str | os.PathLike[str]) -> str:
-    """Read a boot script, and refuse one that CloudAPI would not take."""
-    script = Path(filename).expanduser().read_bytes()
+    """Read a boot script, and refuse one that CloudAPI would not accept."""
+    with Path(filename).expanduser().open("rb") as file:
+        script = file.read(wire.MAX_BODY + 1)  # a device, or somebody's disk image, may have no end
     if len(script) > wire.MAX_BODY:
-        raise InputError(f"{filename} has {len(script):,} bytes; CloudAPI takes at most {wire.MAX_BODY:,}")
+        raise InputError(f"{filename} has at least {len(script):,} bytes; CloudAPI takes at most {wire.MAX_BODY:,}")
     try:
         return script.decode()
     except UnicodeDecodeError:
@@ -217,7 +218,7 @@ def boot_script_from(filename: str | os.PathLike[str]) -> str:
 
 
 def checked_key(key: str) -> str:
-    """Refuse the keys that CloudAPI does not pass on as they are."""
+    """Refuse keys that CloudAPI does not pass on unchanged."""
     if set("/?#%") & set(key):
         raise InputError(f"metadata key {key!r} must not contain / ? # or %: CloudAPI does not pass them on unchanged")
     return key

@@ -1,8 +1,8 @@
 """Move machines to another server of the data centre, step by step or all at once.
 
-A migration begins by reserving a place on another server, synchronises the machine's disks with it while the machine
-runs, as often as wanted, and then switches: the machine stops, the rest is copied, and it boots over there. What is
-left of it on its old server stays until the migration is finalized.
+A migration has three phases. It begins by reserving a place on another server. Then it syncs the machine's disks with
+that place while the machine runs, as often as wanted. At last it switches: the machine stops, the rest is copied, and
+the machine boots on the other server. The remains on the old server stay until the migration is finalized.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ __all__ = ["HasMigration", "HasMigrations", "Migration"]
 
 
 class Migration(Resource):
-    """The move of one machine to another server; the machine's id addresses it.
+    """The move of one machine to another server, identified by the machine's id.
 
-    A method that CloudAPI finds out of place, such as a switch before the first sync, raises `PreconditionFailed`.
-    Each of them returns the migration when CloudAPI has accepted the job; with `wait` it returns when the job is done, and
-    raises `WaitFailed`, with CloudAPI's reason, when it failed, or `WaitTimeout` after `timeout` seconds (None waits
-    for ever).
+    A method out of order, such as a switch before the first sync, raises `PreconditionFailed`. Each phase's method
+    returns the migration when CloudAPI has accepted the job. With `wait`, it returns when the job is done, and raises
+    `WaitFailed`, with CloudAPI's reason, if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for
+    ever).
     """
 
     __slots__ = ()
@@ -60,15 +60,15 @@ class Migration(Resource):
     machine = Field[str]()
     """the UUID of the machine"""
     phase = Field[MigrationPhase]()
-    """the phase that it is in or was in last: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``"""
+    """the current or last phase: ``begin``, ``sync``, ``switch``, ``pause`` or ``abort``"""
     state = Field[MigrationState]()
     """``running``, ``paused``, ``failed`` or ``successful``; old ones may be ``aborted``"""
     automatic = Field[bool]()
-    """whether each phase follows the other by itself"""
+    """whether the phases follow each other without further calls"""
     error = Field[str | None]()
     """why it failed"""
     progress_history = Field[list[MigrationEvent]]()
-    """what it has done so far, a dict for each part of it"""
+    """the work so far, a dict for each part of it"""
     created = Field[datetime](key="created_timestamp", read=parse_date)
     """when it was requested"""
     started = Field[datetime | None](key="started_timestamp", read=parse_date)
@@ -76,27 +76,27 @@ class Migration(Resource):
     finished = Field[datetime | None](key="finished_timestamp", read=parse_date)
     """when its last phase ended"""
     duration_ms = Field[int | None]()
-    """how long it has worked, in milliseconds"""
+    """the duration of its work so far, in milliseconds"""
 
     _asked_after: int | None = None
-    """How much history there was when its last phase was requested from here; the record lags behind the answer."""
+    """The length of the history when this object requested the last phase; the record lags behind the answer."""
     _aborting = False
 
     @property
     def label(self) -> str:
-        """Whose migration it is."""
+        """The words for it in progress lines."""
         return f"migration of {self.machine}"
 
     def describe(self) -> str:
-        """Return whose migration it is, as errors name it."""
+        """Return the words for it in errors."""
         return f"the migration of machine {self.machine}"
 
     @operation("Migrate")
     def sync(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
-        """Copy the disks while the machine runs; later ones copy what has changed: ``Migrate``.
+        """Copy the disks while the machine runs; a later sync copies only the changes: ``Migrate``.
 
-        It returns when CloudAPI has begun; with `wait` when that is done, and raises `WaitFailed` with CloudAPI's
-        reason, or `WaitTimeout` after `timeout` seconds (None waits for ever). So do the other phases.
+        It returns when CloudAPI has begun. With `wait`, it returns when the sync is done, and raises `WaitFailed` with
+        CloudAPI's reason, or `WaitTimeout` after `timeout` seconds (None waits for ever). So do the other phases.
         """
         return self._act("sync", wait, timeout)
 
@@ -104,25 +104,25 @@ class Migration(Resource):
     def switch(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Stop the machine, copy the rest, and boot it on the other server: ``Migrate``.
 
-        At least one `sync` must have worked before.
+        At least one `sync` must have succeeded before.
         """
         return self._act("switch", wait, timeout)
 
     @operation("Migrate")
     def pause(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
-        """Interrupt a sync that is running; a later one goes on from there: ``Migrate``."""
+        """Interrupt a running sync; a later sync continues from there: ``Migrate``."""
         return self._act("pause", wait, timeout)
 
     @operation("Migrate")
     def abort(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
-        """Give the migration up, and the place that was reserved: ``Migrate``.
+        """Cancel the migration, and free the reserved place: ``Migrate``.
 
-        It cannot be running or done. CloudAPI forgets a migration that is aborted.
+        The migration must not be running or done. CloudAPI forgets an aborted migration.
         """
         try:
             return self._act("abort", wait, timeout)
         except CallError as error:
-            # Where no place was reserved yet, CloudAPI aborts the migration and answers 500.
+            # If no place was reserved yet, CloudAPI aborts the migration and answers 500.
             if error.applied is False or not self._forgotten():
                 raise
             self._data.update(phase="abort", state="successful")
@@ -130,9 +130,9 @@ class Migration(Resource):
 
     @operation("Migrate")
     def finalize(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Delete what is left on the old server, and with it the migration itself: ``Migrate``.
+        """Delete the remains on the old server, and the migration itself: ``Migrate``.
 
-        CloudAPI answers when that is done, which may take up to `timeout` seconds.
+        CloudAPI answers only when that is done; the call may take up to `timeout` seconds.
         """
         try:
             self._datacenter.request("POST", self._path, data={"action": "finalize"}, timeout=timeout)
@@ -142,7 +142,7 @@ class Migration(Resource):
 
     @operation("GetMigration")
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
-        """Fetch the migration every `interval` seconds until it does nothing more, and return it: ``GetMigration``."""
+        """Fetch the migration every `interval` seconds until its phase has ended, and return it: ``GetMigration``."""
         poll(self, self._has_ended, f"has not finished its {self.phase}", interval=interval, timeout=timeout)
         if self._string("state") not in {"paused", "successful"}:
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
@@ -150,14 +150,14 @@ class Migration(Resource):
 
     @operation("GetMigration")
     def watch(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Iterator[MigrationEvent]:
-        """Yield the events of the migration as they happen, until it does nothing more: ``GetMigration``.
+        """Yield the events of the migration as they happen, until its phase has ended: ``GetMigration``.
 
-        Each is a dict as in `progress_history`, again when there is news of it; the last has the type ``end`` and the
-        `phase` and `state` that were reached. The migration is fetched every `interval` seconds rather than CloudAPI's
-        own stream read, so that a connection that breaks costs nothing; only the stream has the rate of a sync
-        (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
+        Each event is a dict as in `progress_history`, and comes again when it has changed. The last one has the type
+        ``end``, and the `phase` and `state` that were reached. The method does not read CloudAPI's own stream, but fetches
+        the migration every `interval` seconds, so that a broken connection does no harm; only the stream has the rate of
+        a sync (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
-        # Each event is waited for by a poll of its own, and all of them share one deadline.
+        # Each event has its own poll, and all polls have one deadline.
         checked_timeout(timeout)
         clock, reported = self.datacenter.clock, self._reported()
         deadline = Deadline(timeout, clock)
@@ -176,10 +176,10 @@ class Migration(Resource):
 
     @operation("Migrate:watch")
     def raw_watch(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> list[MigrationEvent]:
-        """Return all events of CloudAPI's own stream of the running phase, when that has ended: ``Migrate:watch``.
+        """Wait for the end of the running phase, and return all events of CloudAPI's stream of it: ``Migrate:watch``.
 
         The stream lasts as long as the phase, at most `timeout` seconds; a proxy may cut it when nothing happens for
-        two minutes. The last dict has the type ``end`` if it is whole.
+        two minutes. If the stream is complete, the last dict has the type ``end``.
         """
         answer, response = self._datacenter.request(
             "POST", self._path, params={"action": "watch"}, timeout=timeout, repeatable=True
@@ -195,8 +195,8 @@ class Migration(Resource):
         """Yield the events of the running phase as the server sends them, until it ends: ``WatchMigration``.
 
         They come over a WebSocket, which needs the extra ``smartdc[changefeed]`` and a release of CloudAPI after 9.20;
-        older ones raise `ResourceNotFound`, and `watch` does for all of them. Raises `WaitTimeout` after `timeout`
-        seconds (None waits for ever), and `TransportError` when the connection is lost.
+        older releases raise `ResourceNotFound`: use `watch`, which works with all releases. Raises `WaitTimeout` after
+        `timeout` seconds (None waits for ever), and `TransportError` if the connection is lost.
         """
         checked_timeout(timeout)
         path, deadline = f"/{self.path}/watch", Deadline(timeout)
@@ -221,14 +221,14 @@ class Migration(Resource):
         return self.wait(timeout=timeout) if wait else self
 
     def phase_started(self, answer: Mapping[str, Any]) -> None:
-        """Keep CloudAPI's answer to the start of a phase, which adds to the history in a moment."""
+        """Keep CloudAPI's answer to the start of a phase, which will soon add to the history."""
         self._keep(answer)
-        # A pause is the one action that adds nothing: it ends what is there.
+        # A pause is the only action that adds nothing: it ends the running phase.
         self._asked_after = None if self.phase == "pause" else len(self.progress_history or ())
         self._aborting = self.phase == "abort"
 
     def _look(self) -> MigrationState:
-        """Fetch the migration and return its state; one that was aborted is forgotten."""
+        """Fetch the migration and return its state; CloudAPI forgets an aborted one."""
         try:
             return self.refresh().state
         except ResourceNotFound:
@@ -238,7 +238,7 @@ class Migration(Resource):
             return "successful"
 
     def _forgotten(self) -> bool:
-        """Return whether CloudAPI knows nothing of the migration any more."""
+        """Return whether CloudAPI no longer knows the migration."""
         try:
             self.refresh()
         except ResourceNotFound:
@@ -246,14 +246,14 @@ class Migration(Resource):
         return False
 
     def _reported(self) -> list[dict[str, Any]]:
-        """Return the history that is no news to a watch that starts now."""
+        """Return the history that is old for a watch that starts now."""
         history = [_lasting(entry) for entry in self.progress_history or ()]
         if self._asked_after is not None:
             return history[: self._asked_after]
         return history[:-1] if self.state == "running" else history
 
     def _news(self, reported: list[dict[str, Any]]) -> list[MigrationEvent]:
-        """Fetch the migration and return the events that are not `reported` yet, adding them there."""
+        """Fetch the migration, return the events that are not in `reported` yet, and add them to it."""
         ended = self._has_ended()
         events: list[MigrationEvent] = []
         for place, entry in enumerate(self.progress_history or ()):
@@ -266,11 +266,11 @@ class Migration(Resource):
         return events
 
     def _has_ended(self) -> bool:
-        """Fetch the migration and return whether it does nothing more."""
+        """Fetch the migration and return whether its phase has ended."""
         return self._look() != "running" and self._has_begun()
 
     def _has_begun(self) -> bool:
-        """Return whether the record shows the phase that was requested last, and not still the one before."""
+        """Return whether the record shows the last requested phase, and not still the one before."""
         after = self._asked_after
         return after is None or len(self.progress_history or ()) > after or self.phase == "abort"
 
@@ -293,7 +293,7 @@ class HasMigrations(Addressable):
 
 
 class HasMigration(Resource):
-    """Mix-in for what can be moved to another server."""
+    """Mix-in for machines that can be moved to another server."""
 
     __slots__ = ()
 
@@ -304,7 +304,7 @@ class HasMigration(Resource):
 
     @operation("MigrateMachineEstimate")
     def migration_estimate(self) -> MigrationEstimate:
-        """Estimate what a migration would have to copy, as ``size`` in bytes: ``MigrateMachineEstimate``."""
+        """Estimate how much data a migration would copy, as ``size`` in bytes: ``MigrateMachineEstimate``."""
         return cast("MigrationEstimate", self._get("migrate"))
 
     @operation("Migrate")
@@ -318,17 +318,17 @@ class HasMigration(Resource):
     ) -> Migration:
         """Begin to move the machine to another server, and return the migration: ``Migrate``.
 
-        Then `Migration.sync` and `Migration.switch` do it, and `Migration.finalize` ends it; with `automatic` the
-        first two follow by themselves. When the answer is lost, the migration is looked for before it is asked for
-        again. With `wait` it is returned when it has a place, or, if automatic, when the machine has moved; or
-        `WaitFailed` or `WaitTimeout` is raised.
+        `Migration.sync` and `Migration.switch` then move the machine, and `Migration.finalize` ends the migration; with
+        `automatic`, sync and switch need no calls. If the answer is lost, the migration is looked for before the request
+        is sent again. With `wait`, it returns when a place is reserved, or, if automatic, when the machine has moved; it
+        may raise `WaitFailed` or `WaitTimeout`.
 
         Args:
-            automatic: whether to do all of it but the last step at once.
-            affinity: rules such as ``role!=db``: which machines to be near to, or not. Today's servers take them and
-                forget them.
+            automatic: whether to do all steps except the last one without further calls.
+            affinity: rules such as ``role!=db``: the machines to be near to, or far from. Current servers accept them
+                but ignore them.
             wait: whether to return only when that is done.
-            timeout: the most seconds to wait; None waits for ever.
+            timeout: the maximum time of the wait in seconds; None waits for ever.
         """
         checked_timeout(timeout)
         action = "automatic" if arguments.flags(automatic=automatic) else "begin"
@@ -349,7 +349,7 @@ class HasMigration(Resource):
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:
-        """List the machine's migrations, which is one at most; one that failed may be begun again."""
+        """List the machine's migrations, at most one; a failed one does not count, since it may be begun again."""
         known = self.datacenter.migrations()
         return [each for each in known if each.machine == self["id"] and each.state != "failed"]
 
@@ -367,5 +367,5 @@ def _event(message: str | bytes, path: str) -> dict[str, Any]:
 
 
 def _lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is news when it changes: not how long something has run."""
+    """Return the parts of an event whose changes are news: not its duration."""
     return {key: value for key, value in entry.items() if key != "duration_ms"}

@@ -46,19 +46,19 @@ class Nic(MachinePart):
     ip = Field[str]()
     """its IPv4 address"""
     netmask = Field[str]()
-    """the mask of its network"""
+    """the netmask of its network"""
     gateway = Field[str | None]()
-    """the gateway of its network, if that has one"""
+    """the gateway of its network, if there is one"""
     network = Field[str]()
-    """the UUID of its network; of a pool, the member that it is on"""
+    """the UUID of its network; if a pool was requested, the pool's member that it is on"""
     primary = Field[bool]()
-    """whether it is the one that the machine's default route goes through"""
+    """whether the machine's default route uses it"""
     state = Field[NicState]()
     """``provisioning``, ``running`` or ``stopped``"""
 
     @property
     def path(self) -> str:
-        """The address below the account, in which the MAC address has no colons."""
+        """The path below the account, in which the MAC address has no colons."""
         return self._below_parent(self.kind, self._identity)
 
     @property
@@ -73,7 +73,7 @@ class Nic(MachinePart):
 
     @operation("RemoveNic")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Remove the interface, for which the machine reboots: ``RemoveNic``, as `remove_nic`."""
+        """Remove the interface; the machine reboots: ``RemoveNic``, as `remove_nic`."""
         self.machine.remove_nic(self, wait=wait, timeout=timeout)
 
     def _summary(self) -> list[str]:
@@ -87,9 +87,9 @@ class HasNics(HasJobs):
 
     @operation("ListNics")
     def nics(self) -> ResourceList[Nic]:
-        """List the network interfaces, those that are being added too: ``ListNics``.
+        """List the network interfaces, including those that are being added: ``ListNics``.
 
-        What the machine last said of them, without a request, is ``machine["nics"]``.
+        Without a request, ``machine["nics"]`` has the interfaces of the machine's last fetch.
         """
         return Nic.from_answers(self, self._list("nics"))
 
@@ -102,7 +102,7 @@ class HasNics(HasJobs):
     def nic(self, mac: str | Mapping[str, Any]) -> Nic:
         """Get a network interface by its MAC address: ``GetNic``.
 
-        CloudAPI looks whether it is the account's, and not whether it is this machine's.
+        CloudAPI checks that it belongs to the account, but not that it belongs to this machine.
         """
         return Nic.from_answer(self, self._get("nics", plain(id_of(mac, "mac"))))
 
@@ -116,24 +116,23 @@ class HasNics(HasJobs):
         wait: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> Nic:
-        """Plug the machine into a network, and return the interface: ``ListNics``, ``AddNic``.
+        """Connect the machine to a network, and return the interface: ``ListNics``, ``AddNic``.
 
-        **The machine reboots.** The interface is ``provisioning`` when it is returned; with `wait` it is part of the
-        machine, or `WaitFailed` or `WaitTimeout` (after `timeout` seconds) is raised: ``GetNic``.
+        **The machine reboots.** The returned interface is ``provisioning``; with `wait` the machine already has it, or
+        `WaitFailed` or `WaitTimeout` (after `timeout` seconds) is raised: ``GetNic``.
 
-        A machine that is on the network already is left as it is, and the interface that it has there is returned;
-        `Redirected` is raised where that has not the `ip`, or is not `primary`, as wanted. With a pool CloudAPI
-        does not check that: every call adds an interface.
+        If the machine is already on the network, nothing changes, and its interface there is returned; `Redirected` is
+        raised if that interface does not have the requested `ip`, or is not `primary` as requested. For a pool, CloudAPI
+        does not check this: every call adds an interface.
 
-        When the answer is lost, the interface is looked for, among those that were not there before, before it is
-        sent again.
+        If the answer is lost, the interface is looked for among the new ones before the request is sent again.
 
         Args:
             network: an id, a name, a dict or a `Network`, or a dict with ``ipv4_uuid`` and ``ipv4_ips``.
-            ip: the address to have; only on networks with owners, such as those on fabrics.
+            ip: the requested address; only on networks with owners, such as fabric networks.
             primary: whether it becomes the machine's primary interface.
-            wait: whether to return only when the machine has it.
-            timeout: the most seconds to wait; None waits for ever.
+            wait: whether to return only when the machine has the interface.
+            timeout: the maximum time of the wait in seconds; None waits for ever.
         """
         checked_timeout(timeout)
         body = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
@@ -154,15 +153,15 @@ class HasNics(HasJobs):
     def remove_nic(
         self, mac: str | Mapping[str, Any], *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
-        """Remove a network interface by its MAC address, for which the machine reboots: ``RemoveNic``.
+        """Remove a network interface by its MAC address; the machine reboots: ``RemoveNic``.
 
-        With `wait` it returns when that is done, and raises `WaitFailed` when it failed, or `WaitTimeout`.
+        With `wait`, it returns when that is done, and raises `WaitFailed` if it failed, or `WaitTimeout`.
         """
         below = ("nics", plain(id_of(mac, "mac")))
         self.request_job("remove_nics", *below, method="DELETE", wait=wait, timeout=timeout)
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
-        """Return the network as ``AddNic`` takes it, with the address if one is given."""
+        """Return the network in the form for ``AddNic``, with the address if one is given."""
         arguments.strings(ip=ip)
         if isinstance(network, Mapping) and "ipv4_uuid" in network:
             return {**network, **({} if ip is None else {"ipv4_ips": [ip]})}
@@ -178,7 +177,7 @@ class HasNics(HasJobs):
         return Nic.from_answer(self, self._expect(dict, data, response))
 
     def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:
-        """Return the interface that CloudAPI points to instead of adding one, if it is what was wanted."""
+        """Return the existing interface to which CloudAPI redirects, if it matches the request."""
         found = (there.location or "").rpartition("/")[2]
         try:
             nics = [self.nic(found)] if _MAC.fullmatch(found) else self._on(network_of(body))
@@ -197,7 +196,7 @@ class HasNics(HasJobs):
         return [nic for nic in self.nics() if nic.network == network]
 
     def _new_nics(self, body: Mapping[str, Any], before: set[str]) -> list[Nic]:
-        """Return the new interfaces on a network; if it is a pool, they are on networks that are not listed."""
+        """Return the new interfaces on a network; those of a pool are on networks that no listing has."""
         new = [nic for nic in self.nics() if nic.mac not in before]
         found = [nic for nic in new if nic.network == network_of(body)]
         if found or not new:
@@ -206,7 +205,7 @@ class HasNics(HasJobs):
         return [nic for nic in new if nic.network not in listed]
 
     def _has_plugged(self, nic: Nic) -> bool:
-        """Fetch an interface and return whether the machine has it; one that is gone could not be added."""
+        """Fetch an interface and return whether the machine has it; if it is gone, it could not be added."""
         try:
             return nic.status() != "provisioning"
         except ResourceNotFound:
@@ -214,7 +213,7 @@ class HasNics(HasJobs):
 
 
 def plain(mac: str) -> str:
-    """Write a MAC address as it stands in CloudAPI's addresses: twelve digits in lower case, without colons."""
+    """Write a MAC address as in CloudAPI's paths: twelve digits in lower case, without colons."""
     digits = mac.replace(":", "").replace("-", "").lower()
     if not _MAC.fullmatch(digits):
         raise InputError(f"invalid MAC address {mac!r}; expected twelve hexadecimal digits, with or without colons")
@@ -228,6 +227,6 @@ def network_of(body: Mapping[str, Any]) -> str:
 
 
 def address_of(body: Mapping[str, Any]) -> str | None:
-    """Return the address that was requested, if one was."""
+    """Return the requested address, if there is one."""
     network = body["network"]
     return None if isinstance(network, str) else next(iter(network.get("ipv4_ips") or ()), None)

@@ -1,4 +1,4 @@
-"""Take snapshots of a machine's disk, and go back to them."""
+"""Take snapshots of a machine's disk, and roll back to them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ["HasSnapshots", "Snapshot"]
 
 
 class Snapshot(MachinePart, Stateful[SnapshotState]):
-    """The disk of a machine as it was at one moment.
+    """The state of a machine's disk at one moment.
 
-    One that was just created may lack its dates and size, and may for a while read ``deleted``.
+    A new snapshot may lack its dates and size, and CloudAPI may report it as ``deleted`` for a while.
     """
 
     __slots__ = ()
@@ -46,7 +46,7 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
     state = Field[SnapshotState]()
     """``queued``, ``running``, ``created``, ``failed``, ``canceled`` or ``deleted``"""
     size = Field[int | None]()
-    """bytes that it holds on to"""
+    """the disk space that it occupies, in bytes"""
     created = Field[datetime | None](read=parse_date)
     """when it was taken"""
     updated = Field[datetime | None](read=parse_date)
@@ -73,15 +73,15 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
         return super().status()
 
     def describe(self) -> str:
-        """Return its name and its machine's, as errors name it."""
+        """Return the words for it in errors: its name and its machine's name."""
         return f"snapshot {self.name} of {self.machine.name}"
 
     @operation("DeleteMachineSnapshot")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the snapshot: ``DeleteMachineSnapshot``.
 
-        With `wait` it returns when the snapshot is gone, and raises `WaitFailed` (with what the audit says) when that
-        failed or `WaitTimeout` after `timeout` seconds.
+        With `wait`, it returns when the snapshot is gone, and raises `WaitFailed` (with the audit's reason) if the job
+        failed, or `WaitTimeout` after `timeout` seconds.
         """
         below = ("snapshots", self.name)
         self.machine.request_job("delete_snapshot", *below, method="DELETE", wait=wait, timeout=timeout)
@@ -92,7 +92,8 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
         """Roll the machine back to the snapshot, boot it, and return the machine: ``StartMachineFromSnapshot``.
 
-        What it returns is the machine, not the snapshot, whatever the documentation of ``py-smartdc`` says. Snapshots taken later are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
+        It returns the machine, not the snapshot; the documentation of ``py-smartdc`` is wrong here. Snapshots taken later
+        are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
         """
         return self.machine.start_from_snapshot(self.name, wait=wait, timeout=timeout)
 
@@ -107,7 +108,7 @@ class HasSnapshots(CreatesOnce, HasJobs):
 
     @operation("GetMachineSnapshot")
     def raw_snapshot_data(self, name: str | Mapping[str, Any]) -> SnapshotData:
-        """Return what the server says of one snapshot: ``GetMachineSnapshot``."""
+        """Return the server's data of one snapshot: ``GetMachineSnapshot``."""
         return cast("SnapshotData", self._get("snapshots", id_of(name, "name")))
 
     @operation("ListMachineSnapshots")
@@ -116,7 +117,8 @@ class HasSnapshots(CreatesOnce, HasJobs):
     ) -> ResourceList[Snapshot]:
         """List the snapshots: ``ListMachineSnapshots``.
 
-        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        `name` may contain ``*`` and ``?``, and `search` is a regular expression that is matched with `fields`; the
+        library applies both.
         """
         return Snapshot.from_answers(self, select(self._list("snapshots"), search, fields, name=name))
 
@@ -129,8 +131,8 @@ class HasSnapshots(CreatesOnce, HasJobs):
     def create_snapshot(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Snapshot:
         """Begin to take a snapshot and return it, still ``queued``: ``CreateMachineSnapshot``.
 
-        When the answer is lost, the snapshot is looked for by its name before it is asked for again. With `wait` it
-        is returned when it is ``created``, or `WaitFailed` (with what the audit says) or `WaitTimeout` is raised.
+        If the answer is lost, the snapshot is looked for by its name before the request is sent again. With `wait`, it
+        returns when the snapshot is ``created``, or raises `WaitFailed` (with the audit's reason) or `WaitTimeout`.
         """
         checked_timeout(timeout)
         before = len(self._audit_entries("create_snapshot")) if wait else 0
@@ -153,8 +155,8 @@ class HasSnapshots(CreatesOnce, HasJobs):
     ) -> Self:
         """Roll back to a snapshot, boot, and return the machine: ``StartMachineFromSnapshot``.
 
-        Snapshots taken later are lost. With `wait` it returns when that is done, and raises `WaitFailed` when it
-        failed or `WaitTimeout` after `timeout` seconds.
+        Snapshots taken later are lost. With `wait`, it returns when the job is done, and raises `WaitFailed` if it failed,
+        or `WaitTimeout` after `timeout` seconds.
         """
         self.request_job("rollback_snapshot", "snapshots", id_of(name, "name"), wait=wait, timeout=timeout)
         return self

@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["HasSSH", "LookUps", "SSHError", "command_words", "run_ssh"]
 
 CONNECTION = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
-"""What ``triton ssh`` has it: a shared connection may lose output."""
+"""Options as in ``triton ssh``: a shared connection may lose output."""
 
 UNATTENDED = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15")
-"""Nobody is there to be asked, and a connection that says nothing for 45 seconds is dead."""
+"""Options for a command that nobody watches: no questions, and a connection that is silent for 45 seconds is dead."""
 
 OWN_FAILURE = 255
-"""The exit status of ssh where it is not the command's."""
+"""The exit status of ssh itself, when ssh fails and not the command."""
 
 DEFAULT_TIMEOUT_SECONDS = 3600.0
 
 
 class SSHError(SmartDCError):
-    """OpenSSH could not connect or log in to a machine; the text has its own words."""
+    """OpenSSH could not connect or log in to a machine; the text has OpenSSH's own words."""
 
 
 class LookUps:
-    """Finds what targets depend on in a data centre, each thing once."""
+    """Looks up images and machines that targets depend on, each of them once."""
 
     def __init__(self, datacenter: DataCenter) -> None:
         self.image_tags = cache(self._image_tags)
@@ -48,7 +48,7 @@ class LookUps:
         )
 
     def _image_tags(self, image: str) -> Mapping[str, Any]:
-        """Return the tags of an image; none where it is there no longer."""
+        """Return the tags of an image; none if the image no longer exists."""
         try:
             return self._datacenter.image(image).get("tags") or {}
         except ResourceNotFound:
@@ -59,9 +59,9 @@ class LookUps:
 
 
 def command_words(target: Target, command: str | Sequence[str] | None, options: Sequence[str]) -> list[str]:
-    """Return the words of a command line; nothing behind ``--`` can be an option."""
+    """Return the words of a command line; no word after ``--`` is taken as an option."""
     jump = ("-o", f"ProxyJump={target.proxy.jump}") if target.proxy else ()
-    # The first value of an option counts, so that those given can change ours.
+    # ssh takes the first value of an option, so that the caller's options override ours.
     words = ["ssh", *options, *CONNECTION, *jump, "-p", str(target.port), "-l", target.user, "--", target.address]
     return words if command is None else [*words, _remote(command)]
 
@@ -74,7 +74,7 @@ def run_ssh(
     timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
     started: Callable[[subprocess.Popen[str]], None] = lambda _: None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in the machine called `name`, and return its output and status; raise `SSHError` where ssh fails.
+    """Run a command in the machine called `name`, and return its output and status; raise `SSHError` if ssh fails.
 
     `started` is called with the process.
     """
@@ -96,7 +96,7 @@ def run_ssh(
             raise
     if process.returncode == OWN_FAILURE:
         said = "; ".join(stderr.split("\n")).strip("; \r")
-        raise SSHError(f"ssh to {name}: {said or 'it failed without a word'}")
+        raise SSHError(f"ssh to {name}: {said or 'it failed without a message'}")
     return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
 
@@ -105,7 +105,7 @@ def _no_ssh() -> ConfigError:
 
 
 def _remote(command: str | Sequence[str]) -> str:
-    """Return a command for the shell of the machine; words are quoted for it."""
+    """Return a command for the machine's shell; a list of words is quoted for it."""
     line = command if isinstance(command, str) else shlex.join(command)
     if not line.strip():
         raise InputError("an empty command; leave it out to log in")
@@ -113,7 +113,7 @@ def _remote(command: str | Sequence[str]) -> str:
 
 
 class HasSSH(Resource):
-    """Mix-in for what can be logged in to."""
+    """Mix-in for machines that people can log in to."""
 
     __slots__ = ()
 
@@ -127,21 +127,24 @@ class HasSSH(Resource):
     ) -> list[str]:
         """Return the words of the ssh command line that logs in to the machine, or runs a command there.
 
-        ``shlex.join`` makes of them a line that can be pasted into a terminal.
+        ``shlex.join`` makes a line of them that can be pasted into a terminal.
 
-        It is made by the rules of ``triton ssh``. The address is the primary one, or that of the tag
-        ``tritoncli.ssh.ip``; the port is 22, or that of ``tritoncli.ssh.port``; the user is `user`, or the one that
-        the tag ``default_user`` of the image names, or root. The tag ``tritoncli.ssh.proxy`` names a machine to
-        connect through, unless `proxy` is False, and ``tritoncli.ssh.proxyuser`` of that machine its user.
+        The rules are those of ``triton ssh``:
+
+        - The address is the primary one, or the value of the tag ``tritoncli.ssh.ip``.
+        - The port is 22, or the value of the tag ``tritoncli.ssh.port``.
+        - The user is `user`, or the value of the image's tag ``default_user``, or root.
+        - The tag ``tritoncli.ssh.proxy`` names a machine to connect through, unless `proxy` is False; that machine's tag
+          ``tritoncli.ssh.proxyuser`` names the user there.
 
         Args:
-            command: a line for the machine's shell, or words, which are quoted for it.
-            user: whom to log in as.
-            proxy: whether to connect through another machine where a tag says so.
+            command: a line for the machine's shell, or a list of words, which are quoted for it.
+            user: the user to log in as.
+            proxy: whether to connect through another machine if a tag says so.
             options: further options of ssh, such as ``["-i", "~/.ssh/id_work"]``.
 
         The image, and the machine to connect through, are looked up: ``GetImage``, ``GetMachine``, ``ListMachines``.
-        Raises `InputError` where the machine has no address, or a tag is not what it must be.
+        Raises `InputError` if the machine has no address, or if one of these tags is invalid.
         """
         target = LookUps(self.datacenter).target(self, user=user, proxy=proxy)
         return command_words(target, command, options)
@@ -158,15 +161,15 @@ class HasSSH(Resource):
     ) -> subprocess.CompletedProcess[str]:
         """Log in to the machine, or run a command there, with OpenSSH; the arguments are those of `ssh_command`.
 
-        Without a command it is a session at this terminal, and returns when that ends. With a command it returns
-        ``stdout``, ``stderr`` and ``returncode``; a command that fails is no exception. ssh asks for nothing then: the
-        host's key must be known, and the key to log in with be in an agent or without a passphrase.
+        Without a command, it opens a session at this terminal, and returns when the session ends. With a command, it
+        returns ``stdout``, ``stderr`` and ``returncode``; a command that fails raises no exception. ssh then asks no
+        questions: the host's key must be known, and the login key must be in an agent or have no passphrase.
 
         Args:
-            input: what the command reads; nothing by default.
-            timeout: the most seconds that the command may take; None for ever.
+            input: the command's standard input; empty by default.
+            timeout: the maximum time of the command in seconds; None for no limit.
 
-        Raises `SSHError` with ssh's own words where it could not connect or log in.
+        Raises `SSHError` with ssh's own words if ssh could not connect or log in.
         """
         if command is not None:
             words = self.ssh_command(command, user=user, proxy=proxy, options=[*options, *UNATTENDED])

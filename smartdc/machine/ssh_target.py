@@ -1,7 +1,8 @@
-"""Where and as whom ssh reaches a machine, by the rules of ``triton ssh``.
+"""Find the address, port and user with which ssh reaches a machine, by the rules of ``triton ssh``.
 
-Tags of the machine say where it differs from its primary address, port 22 and a direct connection; a tag of its image
-names the user. What they say becomes a part of command lines, so only addresses, user names and port numbers pass.
+The default is the primary address, port 22 and a direct connection; tags of the machine can change them, and a tag of
+its image names the user. Their values become parts of command lines, so only addresses, user names and port numbers are
+accepted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True)
 class Target:
-    """An address that ssh connects to, as a user, at a port, and perhaps through another machine."""
+    """An address for ssh, with a user, a port, and perhaps another machine to connect through."""
 
     address: str
     user: str
@@ -40,7 +41,7 @@ class Target:
 
     @property
     def jump(self) -> str:
-        """The target as ``ProxyJump`` has it: ``user@address``, and the port where it is not 22."""
+        """The target in the form for ``ProxyJump``: ``user@address``, and the port if it is not 22."""
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"{self.user}@{address}{'' if self.port == DEFAULT_PORT else f':{self.port}'}"
 
@@ -53,9 +54,9 @@ def find_target(
     user: str | None = None,
     proxy: bool = True,
 ) -> Target:
-    """Return how to reach a machine; `image_tags` and `machine_called` look up what its tags and its image's id name.
+    """Return how to reach a machine; `image_tags` and `machine_called` look up its image's tags and its proxy.
 
-    The user of a proxy is the one that its own tag names, or else `user`, or else that of its image.
+    The user on a proxy is the one in its own tag, or else `user`, or else the one of its image.
     """
     tags = machine.get("tags") or {}
     through: Target | None = None
@@ -74,12 +75,12 @@ def _address(machine: Mapping[str, Any]) -> str:
     if not address:
         raise InputError(f"{_name(machine)} has no address yet")
     try:
-        # The zone that an IPv6 address may end in is any text at all, so that it has no place here.
+        # An IPv6 address may end in a zone, which can be any text; so zones are refused.
         if "%" not in address:
             return str(ipaddress.ip_address(address))
     except (TypeError, ValueError):
         pass
-    raise InputError(f"{_name(machine)} has an address that is none: {address!r}")
+    raise InputError(f"{_name(machine)} has an invalid address: {address!r}")
 
 
 def _user(machine: Mapping[str, Any], given: Any, image_tags: Callable[[str], Mapping[str, Any]]) -> str:

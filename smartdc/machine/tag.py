@@ -1,4 +1,4 @@
-"""Read and write tags: names and values to find machines by."""
+"""Read and write tags: names with values, by which machines can be found."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from smartdc.waiting.poll import DEFAULT_TIMEOUT
 __all__ = ["TOKEN_TAG", "HasTags"]
 
 TOKEN_TAG = "smartdc_token"  # noqa: S105 (it names a tag, and opens nothing)
-"""The tag that a machine can be found by when the answer to its creation was lost."""
+"""The tag by which a machine can be found when the answer to its create was lost."""
 
 RESERVED = frozenset({"account", "machine", "uuid", "owner_uuid", "context", "image", "origin", "dataset", "package"})
-"""Names that CloudAPI would take for parameters of its own, or drop."""
+"""Names that CloudAPI would take for its own parameters, or drop."""
 
 SETS: tuple[Action, ...] = ("set_tags",)
 REPLACES: tuple[Action, ...] = ("replace_tags", "set_tags")
 REMOVES: tuple[Action, ...] = ("remove_tags",)
-"""What the audit calls the jobs that change tags; a replacement that drops none is called as an addition is."""
+"""The audit's names for jobs that change tags; a replacement that removes no tag has the name of an addition."""
 
 Tag = str | int | float | bool
 
 
 class HasTags(ChangesEntries):
-    """Mix-in for owners of tags, whose values are strings, numbers or booleans, and stay what they are.
+    """Mix-in for owners of tags, whose values are strings, numbers or booleans, and keep their type.
 
-    Changes are jobs: what the methods return is what the tags will be, and with `wait` what they are. The tag by which
-    a create is recognised is left out everywhere, and stays when others are replaced: it is the machine's `token`.
+    Changes are jobs: the methods return the tags as they will be, or with `wait` as they are. The tag with the machine's
+    `token` is left out everywhere, and stays when others are replaced.
     """
 
     __slots__ = ()
 
     @property
     def token(self) -> str | None:
-        """The token of the create that made it, as in ``create_machine(token=...)``; None without one."""
+        """The token of its create, as in ``create_machine(token=...)``; None if it has none."""
         token = self._part("tags").get(TOKEN_TAG)
         return None if token is None else str(token)
 
@@ -51,9 +51,9 @@ class HasTags(ChangesEntries):
 
     @operation("GetMachineTag", "ListMachineTags")
     def get_tag(self, tag: str) -> Tag:
-        """Return the value of one tag: ``GetMachineTag``; for a number or boolean ``ListMachineTags`` as well.
+        """Return the value of one tag: ``GetMachineTag``; for a number or boolean also ``ListMachineTags``.
 
-        CloudAPI answers with an empty text for tags that are no strings.
+        CloudAPI answers with an empty text for tags that are not strings.
         """
         value, _ = self._call("GET", "tags", tag, headers={"Accept": "text/plain"})
         return value or self.get_tags().get(tag, "")
@@ -68,11 +68,11 @@ class HasTags(ChangesEntries):
         timeout: Timeout = DEFAULT_TIMEOUT,
         **tags: Tag,
     ) -> dict[str, Tag]:
-        """Set tags beside those that are there, and return all: ``AddMachineTags``.
+        """Set these tags, keep the others, and return all: ``AddMachineTags``.
 
-        Names that are no Python identifiers go into `mapping`, and so do tags that are called wait or timeout. With
-        ``wait=True`` it returns when the tags show, and raises `WaitFailed` when the job has failed or `WaitTimeout`
-        after `timeout` seconds: ``ListMachineTags``, ``MachineAudit``.
+        Pass names that are not Python identifiers, or are called wait or timeout, in `mapping`. With ``wait=True``, it
+        returns when the tags are visible, and raises `WaitFailed` if the job has failed, or `WaitTimeout` after `timeout`
+        seconds: ``ListMachineTags``, ``MachineAudit``.
         """
         waits = patience(wait, timeout, tags, "tag")
         data = _checked(mapping, tags)
@@ -91,9 +91,9 @@ class HasTags(ChangesEntries):
         timeout: Timeout = DEFAULT_TIMEOUT,
         **tags: Tag,
     ) -> dict[str, Tag]:
-        """Set these tags in place of all that are there, and return them: ``ReplaceMachineTags``.
+        """Replace all tags with these, and return them: ``ReplaceMachineTags``.
 
-        The machine's `token` stays; where nothing is known of its tags they are fetched first: ``ListMachineTags``.
+        The machine's `token` stays; if its tags are not known yet, they are fetched first: ``ListMachineTags``.
         `wait` and `timeout` are those of `add_tags`.
         """
         waits = patience(wait, timeout, tags, "tag")
@@ -117,9 +117,9 @@ class HasTags(ChangesEntries):
 
     @operation("DeleteMachineTags", "ListMachineTags", "MachineAudit")
     def delete_all_tags(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Delete all tags, and the `token` with them: ``DeleteMachineTags``.
+        """Delete all tags, including the `token`: ``DeleteMachineTags``.
 
-        A later ``create_machine(token=...)`` with that token then does not find this machine, and makes a new one.
+        A later ``create_machine(token=...)`` with that token does not find this machine, and creates a new one.
         `wait` and `timeout` are those of `add_tags`.
         """
         waits = Patience.checked(wait, timeout)
@@ -134,21 +134,19 @@ class HasTags(ChangesEntries):
         return self._part("tags")
 
     def _keep_tags(self, tags: dict[str, Any]) -> dict[str, Tag]:
-        """Remember the tags, and return those that users have set."""
+        """Remember the tags, and return all except the token."""
         self._data["tags"] = tags
         return visible(tags)
 
 
 def _checked(mapping: Mapping[str, Tag] | None, tags: Mapping[str, Tag]) -> dict[str, Any]:
-    """Return the tags that were given; the one by which a create is recognised is not for others to set."""
+    """Return the given tags; refuse the tag with the token, which callers must not set."""
     data = wire.form_names(mapping, tags, RESERVED, "tag")
     if TOKEN_TAG in data:
-        raise InputError(
-            f"the tag {TOKEN_TAG!r} is kept for create_machine(token=...), by which a machine is found again"
-        )
+        raise InputError(f"the tag {TOKEN_TAG!r} is reserved for create_machine(token=...), which finds machines by it")
     return data
 
 
 def visible(tags: Mapping[str, Any]) -> dict[str, Tag]:
-    """Return the tags without the one by which a create is recognised."""
+    """Return the tags without the one with the token."""
     return {name: value for name, value in tags.items() if name != TOKEN_TAG}

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["HasVnc", "VncStream"]
 
 TOO_LONG = "control frame too long"
-"""How a close frame is refused that is longer than WebSocket allows: CloudAPI's is, when it fails after the handshake."""
+"""The error for a close frame that is longer than WebSocket allows: CloudAPI sends one if it fails after the handshake."""
 
 
 class VncStream(io.RawIOBase):
     """The bytes of a VNC connection (RFB, RFC 6143), in both directions.
 
-    It is a raw binary stream like those of `io`: `read` waits for data and returns at most so many bytes, and none at
-    the end of the stream. For exact amounts wrap it in an `io.BufferedReader`. One thread may read while another
-    writes. An interrupt loses no bytes.
+    It is a raw binary stream like those of `io`: `read` waits for data, returns at most the requested number of bytes,
+    and returns no bytes at the end of the stream. For exact amounts, wrap it in an `io.BufferedReader`. One thread may
+    read while another writes. An interrupt loses no bytes.
     """
 
     def __init__(self, websocket: WebSocket, path: str, timeout: float | None = None) -> None:
@@ -35,7 +35,7 @@ class VncStream(io.RawIOBase):
         self.timeout = timeout
         """Seconds that a read or a write may take before it raises `CallTimeout`; None waits while the connection lives.
 
-        A write that takes longer also ends the connection, since nobody knows how much of it has arrived.
+        A write that takes longer also ends the connection, since it is unknown how much of it has arrived.
         """
         self._websocket, self._path = websocket, path
         self._left: str | bytes | None = b""
@@ -49,11 +49,11 @@ class VncStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read what is there into a buffer, and return how many bytes that were."""
+        """Read available bytes into a buffer, and return their number."""
         self._check_open()
         room = memoryview(buffer).cast("B")
         while room and not self._left:
-            # Kept at once, and cut only when it has been copied: an interrupt in between loses nothing.
+            # Stored at once, and cut only after the copy: an interrupt in between loses nothing.
             self._left = self._receive()
             if self._left is None:
                 self._raise_problem()
@@ -68,7 +68,7 @@ class VncStream(io.RawIOBase):
         return size
 
     def write(self, data: Any, /) -> int:
-        """Send bytes, all of them."""
+        """Send all bytes."""
         self._check_open()
         sent = bytes(data)
         self._websocket.send(sent, self.timeout)
@@ -94,7 +94,7 @@ class VncStream(io.RawIOBase):
             raise
 
     def _raise_problem(self) -> None:
-        """Raise what CloudAPI closed the connection for, if that is an error."""
+        """Raise the error for which CloudAPI closed the connection, if there is one."""
         if words := _problem(self._websocket.reason):
             raise self._failure(words)
 
@@ -105,7 +105,7 @@ class VncStream(io.RawIOBase):
 
 
 def _problem(reason: str) -> str | None:
-    """Return the error in the reason of a close frame, which then is JSON; None if there is none."""
+    """Return the error in the reason of a close frame, if the reason is JSON; None if there is none."""
     try:
         report = json.loads(reason)
     except (ValueError, RecursionError) as error:
@@ -126,19 +126,19 @@ class HasVnc(Resource):
     def vnc(self, *, timeout: float | None = None) -> VncStream:
         """Connect to the machine's screen, and return the stream that carries the VNC protocol: ``ConnectMachineVNC``.
 
-        Only ``bhyve`` and ``kvm`` machines have one, while they run: `BadRequest` or `MachineNotReady` is raised for
-        others. `timeout` is how many seconds a read or a write may take; None waits while the connection lives. It
-        needs the extra ``smartdc[changefeed]``.
+        Only running ``bhyve`` and ``kvm`` machines have a screen: other brands raise `BadRequest`, and machines that are
+        not running raise `MachineNotReady`. `timeout` is the time in seconds that a read or a write may take; None waits
+        while the connection lives. It needs the extra ``smartdc[changefeed]``.
         """
         path = f"/{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)
 
     def vnc_port(self, port: int = 0) -> VncPort:
-        """Open a port on 127.0.0.1 for VNC clients that leads to the machine's screen until it is closed.
+        """Open a port on 127.0.0.1 through which VNC clients reach the machine's screen, until it is closed.
 
-        ``with machine.vnc_port() as screen: print(screen.address)``. `port` 0 takes a free one. Each client gets a
-        connection of its own. One is made and closed at once, so that what `vnc` would raise is raised here. Everybody
-        on this computer may connect.
+        ``with machine.vnc_port() as screen: print(screen.address)``. `port` 0 takes a free port. Each client gets its own
+        connection. The method opens and closes one connection at once, so that the errors of `vnc` are raised here.
+        Everybody on this computer can connect.
         """
         self.vnc().close()
         return VncPort(self.vnc, str(self.get("name")), port)

@@ -1,4 +1,4 @@
-"""A port of this computer behind which the screen of a machine is, for the VNC clients that people have."""
+"""A local port that connects ordinary VNC clients to the screen of a machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Self
 
 from smartdc.core import arguments
@@ -21,21 +21,23 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 CHUNK = 65536
+RETRY_SECONDS = 0.1
+"""Real seconds until the next attempt, after a connection could not be taken."""
 
 
 class VncPort:
-    """A port on 127.0.0.1 that leads to a machine's screen until it is closed; whoever is on this computer may connect.
+    """A port on 127.0.0.1 that leads to a machine's screen until it is closed; everybody on this computer can connect.
 
-    Each connection gets one of its own to the machine. It is a context manager.
+    Each client gets its own connection to the machine. It is a context manager.
     """
 
     def __init__(self, connect: Callable[[], VncStream], name: str, port: int = 0) -> None:
         if not 0 <= arguments.integers(port=port)["port"] < 2**16:
-            raise InputError(f"port must be a number from 0, which is any free one, to 65535, got {port}")
+            raise InputError(f"port must be a number from 0 (any free port) to 65535, got {port}")
         self._connect, self._name = connect, name
         self._lock = Lock()
         self._open: set[socket.socket] = set()
-        self._closed = False
+        self._closed = Event()
         self._listener = socket.create_server((HOST, port))
         self.port: int = self._listener.getsockname()[1]
         """The number of the port."""
@@ -43,7 +45,7 @@ class VncPort:
 
     @property
     def address(self) -> str:
-        """What VNC clients are given: ``127.0.0.1::5901``, with the two colons that most of them have for ports."""
+        """The address for VNC clients: ``127.0.0.1::5901``; most of them expect two colons before a port."""
         return f"{HOST}::{self.port}"
 
     @property
@@ -54,12 +56,15 @@ class VncPort:
     def close(self) -> None:
         """Close the port and every connection through it; it may be closed already."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return
-            self._closed = True
+            self._closed.set()
             viewers = list(self._open)
+        # Either wakes the thread that accepts: not every system has the first, and the second needs a descriptor.
         with suppress(OSError):
-            socket.create_connection((HOST, self.port)).close()  # which wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            socket.create_connection((HOST, self.port)).close()
         self._threads[0].join()
         self._listener.close()
         for viewer in viewers:
@@ -75,7 +80,7 @@ class VncPort:
 
     def __repr__(self) -> str:
         """Show the machine, and where its screen is."""
-        return f"<VncPort {self._name} {'closed' if self._closed else self.url}>"
+        return f"<VncPort {self._name} {'closed' if self._closed.is_set() else self.url}>"
 
     def _start(self, function: Callable[..., None], *arguments: object) -> Thread:
         thread = Thread(target=function, args=arguments, name="smartdc-vnc", daemon=True)
@@ -83,15 +88,31 @@ class VncPort:
         return thread
 
     def _accept(self) -> None:
-        while True:
-            viewer, _ = self._listener.accept()
-            with self._lock:
-                if self._closed:
-                    viewer.close()
-                    return
-                self._open.add(viewer)
-                self._threads = [thread for thread in self._threads if thread.is_alive()]  # the first one is this
+        is_full = False
+        while not self._closed.is_set():
+            try:
+                viewer, _ = self._listener.accept()
+                self._take(viewer)
+                is_full = False
+            except (OSError, RuntimeError) as error:
+                # Too many files are open, or threads run: there is room again when somebody has left.
+                was_full, is_full = is_full, True
+                if not self._closed.wait(RETRY_SECONDS) and not was_full:
+                    log.warning("no connection to the screen of %s for now: %s", self._name, error)
+
+    def _take(self, viewer: socket.socket) -> None:
+        """Serve a viewer in a thread of its own, unless the port was closed meanwhile."""
+        with self._lock:
+            if self._closed.is_set():
+                viewer.close()
+                return
+            self._threads = [thread for thread in self._threads if thread.is_alive()]  # the first one is this
+            try:
                 self._threads.append(self._start(self._serve, viewer))
+            except RuntimeError:
+                viewer.close()
+                raise
+            self._open.add(viewer)
 
     def _serve(self, viewer: socket.socket) -> None:
         """Relay bytes both ways until the viewer or the machine hangs up."""

@@ -1,1 +1,1 @@
-"""What else an account has."""
+"""The things of an account other than machines."""

@@ -1,4 +1,4 @@
-"""Manage access keys: for services in the manner of S3, not for CloudAPI itself."""
+"""Manage access keys: for S3-style services, not for CloudAPI itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "accesskeysecret"  # noqa: S105 (the name of an entry)
 
 
 class AccessKey(Resource):
-    """A pair of an id and a secret; a pickled one leaves the secret behind, and `refresh` fetches it again."""
+    """A pair of an id and a secret; its pickle has no secret, and `refresh` fetches the secret again."""
 
     __slots__ = ()
 
@@ -36,26 +36,26 @@ class AccessKey(Resource):
     secret = Field[str | None](key=SECRET)
     """its secret"""
     status = Field[KeyStatus]()
-    """``Active``, ``Inactive`` or ``Expired``; CloudAPI 9.20 says nothing but ``Active``"""
+    """``Active``, ``Inactive`` or ``Expired``; in CloudAPI 9.20 always ``Active``"""
     description = Field[str | None]()
-    """what it is for, where CloudAPI is newer than 9.20"""
+    """what it is for, if CloudAPI is newer than 9.20"""
     credential_type = Field[Literal["permanent", "temporary"] | None](key="credentialtype")
-    """``permanent`` or ``temporary``, where CloudAPI is newer"""
+    """``permanent`` or ``temporary``, if CloudAPI is newer than 9.20"""
     created = Field[datetime](read=parse_date)
     """when it was created"""
     updated = Field[datetime | None](read=parse_date)
-    """when it was changed, where CloudAPI is newer"""
+    """when it was changed, if CloudAPI is newer than 9.20"""
     expiration = Field[datetime | None](read=parse_date)
-    """when a temporary one ends, where CloudAPI is newer"""
+    """when a temporary one expires, if CloudAPI is newer than 9.20"""
 
     @operation("UpdateAccessKey", "UpdateUserAccessKey")
     def update(self, *, status: Literal["Active", "Inactive"] | None = None, description: str | None = None) -> Self:
         """Change the access key and return it: ``UpdateAccessKey``, ``UpdateUserAccessKey``.
 
-        CloudAPI has this since a release after 9.20; 9.20 itself answers `MethodNotAllowed`.
+        This needs a release of CloudAPI after 9.20; 9.20 itself answers `MethodNotAllowed`.
 
         Args:
-            status: ``Active``, or ``Inactive`` for a key that is refused.
+            status: ``Active``, or ``Inactive`` to have the key refused.
             description: what it is for.
         """
         body = arguments.strings(status=status, description=description)
@@ -80,16 +80,16 @@ class HasAccessKeys(Addressable):
 
     @operation("ListAccessKeys", User="ListUserAccessKeys")
     def access_keys(self, *, sync: bool = False) -> ResourceList[AccessKey]:
-        """List the access keys, secrets included: ``ListAccessKeys``, ``ListUserAccessKeys``.
+        """List the access keys with their secrets: ``ListAccessKeys``, ``ListUserAccessKeys``.
 
-        With `sync` CloudAPI asks its directory, not its cache.
+        With `sync`, CloudAPI reads its directory instead of its cache.
         """
         entries = self._list("accesskeys", params=arguments.flags(sync=sync))
         return AccessKey.from_answers(self, entries)
 
     @operation("GetAccessKey", "ListAccessKeys", User="GetUserAccessKey ListUserAccessKeys")
     def access_key(self, key_id: str | Mapping[str, Any], *, sync: bool = False) -> AccessKey:
-        """Get an access key by its id, its secret included: ``GetAccessKey``, ``GetUserAccessKey``.
+        """Get an access key with its secret by its id: ``GetAccessKey``, ``GetUserAccessKey``.
 
         The beginning of an id is looked up: ``ListAccessKeys``, ``ListUserAccessKeys``.
         """
@@ -97,7 +97,7 @@ class HasAccessKeys(Addressable):
         return AccessKey.from_answer(self, self._get("accesskeys", name, params=arguments.flags(sync=sync)))
 
     def _access_key_id(self, text: str) -> str:
-        """Return a whole id, which has as many digits as a UUID, but no dashes."""
+        """Return a whole id, which has the length of a UUID without dashes."""
         if not is_short_id(text) or len(text) >= MAX_DIGITS:
             return text
         begun = [key for key in self.access_keys() if key.id.startswith(text.lower())]
@@ -109,10 +109,11 @@ class HasAccessKeys(Addressable):
     ) -> AccessKey:
         """Create an access key: ``CreateAccessKey``, ``CreateUserAccessKey``.
 
-        CloudAPI 9.20 takes no notice of `status` and `description`; see `AccessKey.update`. Newer releases tell the
-        secret only here, so that `refresh` and `access_keys` are without it.
+        CloudAPI 9.20 ignores `status` and `description`; see `AccessKey.update`. Newer releases return the secret only
+        here, so that `refresh` and `access_keys` do not have it.
 
-        Nothing marks one as this call's: when the answer is lost, look through `access_keys` before another try.
+        A new access key has no mark by which it can be found: if the answer is lost, look through `access_keys` before
+        you try again.
         """
         return AccessKey(
             self, data=self._post("accesskeys", data=arguments.strings(status=status, description=description))

@@ -29,7 +29,7 @@ CLOUDAPI_NAMES = {
 
 @dataclass(frozen=True)
 class Contact:
-    """Who an account or a user is and where, besides its e-mail address; None leaves a field as it is."""
+    """The name and the address of an account or a user, without the e-mail address; None leaves a field unchanged."""
 
     company_name: str | None = None
     first_name: str | None = None
@@ -53,10 +53,10 @@ class Email:
     email: str | None = None
 
 
-# A dataclass takes the fields of its last base first, and this order is the original's.
+# The fields of a dataclass's last base class come first, and this order is the original's.
 @dataclass(frozen=True)
 class AccountChanges(Contact, Email):
-    """What can be changed of an account."""
+    """The fields of an account that can be changed."""
 
     triton_cns_enabled: bool | None = field(default=None, kw_only=True)
 
@@ -101,7 +101,7 @@ class Account(HasRoleTags, Resource):
 
     @property
     def path(self) -> str:
-        """The address below the account: the account itself."""
+        """The path below the account: the account itself."""
         return self._parent.path
 
     def __str__(self) -> str:
@@ -112,7 +112,7 @@ class Account(HasRoleTags, Resource):
 
 
 class HasAccount(Addressable):
-    """Mix-in for what stands for an account."""
+    """Mix-in for objects that represent an account."""
 
     @operation("GetAccount")
     def account(self) -> Account:
@@ -124,7 +124,7 @@ class HasAccount(Addressable):
     @parameters_of(AccountChanges)
     @operation("UpdateAccount")
     def update_account(self, changes: AccountChanges) -> Account:
-        """Change what is given and return the account: ``UpdateAccount``.
+        """Change the given fields and return the account: ``UpdateAccount``.
 
         CloudAPI ignores empty strings here: a field that has a value cannot be cleared.
         """
@@ -132,10 +132,11 @@ class HasAccount(Addressable):
 
     @operation("GetAccountLimits")
     def limits(self) -> list[Limit]:
-        """List the limits on what the account's machines may use together: ``GetAccountLimits``.
+        """List the limits on the total use of the account's machines: ``GetAccountLimits``.
 
-        Each is a dict of ``value``, the limit, and ``used``, of which ``by`` says what they count: MiB of ``ram``, GiB
-        of ``quota`` (disk), or else ``machines``. ``check`` and the entry it names (``os``, ``image``, ``brand``) say
-        to which machines it applies, if not to all. There are none where the operator does not limit anybody.
+        Each limit is a dict. ``value`` is the limit and ``used`` the current use; ``by`` is their unit: MiB of ``ram``,
+        GiB of ``quota`` (disk), or else ``machines``. ``check`` and the entry it names (``os``, ``image``, ``brand``)
+        select machines; without them, the limit applies to all machines. The list is empty if the operator has set no
+        limits.
         """
         return cast("list[Limit]", self._list("limits"))

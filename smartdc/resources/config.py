@@ -22,13 +22,13 @@ class HasConfig(Addressable):
     def config(self) -> Config:
         """Return the settings: ``GetConfig``.
 
-        That is ``default_network``, the id of the network that machines are on unless their create names
-        others; it is missing where it was never set.
+        The only entry is ``default_network``, the id of the network of machines that are created without `networks`; it
+        is missing if it was never set.
         """
         return cast("Config", self._get("config"))
 
     @operation("UpdateConfig")
     def update_config(self, default_network: str | Mapping[str, Any]) -> Config:
-        """Set the network that machines are on by default, and return the settings: ``UpdateConfig``."""
+        """Set the default network of new machines, and return the settings: ``UpdateConfig``."""
         datacenter: DataCenter = self._datacenter
         return cast("Config", self._put("config", data={"default_network": datacenter.network_id(default_network)}))

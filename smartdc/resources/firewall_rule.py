@@ -1,4 +1,4 @@
-"""Say what traffic reaches the account's machines, and leaves them."""
+"""Control which traffic reaches the account's machines, and which leaves them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["CreatesFirewallRules", "FirewallRule", "HasFirewallRules"]
 
 _WORD = re.compile(r"[\w.:/]+")
 _FILLERS = frozenset({"or", "and", "port", "ports", "type", "all", "1", "65535", "priority", "0"})
-"""Words that CloudAPI puts in, leaves out, or replaces by one another."""
+"""Words that CloudAPI adds, drops, or replaces with each other."""
 
 
 class FirewallRule(HasRoleTags, Resource):
@@ -45,15 +45,15 @@ class FirewallRule(HasRoleTags, Resource):
     id = Field[str]()
     """its UUID"""
     rule = Field[str]()
-    """its text, as CloudAPI writes it: sorted, quoted, with keywords in capital letters"""
+    """its text, in CloudAPI's form: sorted, quoted, with keywords in capital letters"""
     enabled = Field[bool]()
-    """whether it is in force"""
+    """whether it is active"""
     log = Field[bool]()
-    """whether connections that it lets through are logged"""
+    """whether connections that it allows are logged"""
     description = Field[str | None]()
     """what it is for"""
     is_global = Field[bool | None](key="global")
-    """whether it is the operator's, for every machine of the data centre"""
+    """whether it is a rule of the operator, for every machine of the data centre"""
 
     @operation("UpdateFirewallRule")
     def update(
@@ -64,22 +64,22 @@ class FirewallRule(HasRoleTags, Resource):
         log: bool | None = None,
         description: str | None = None,
     ) -> Self:
-        """Change what is given and return the rule: ``UpdateFirewallRule``.
+        """Change the given fields and return the rule: ``UpdateFirewallRule``.
 
-        A text that cannot be read raises `InvalidParameters` with the place of the fault.
+        A text with a syntax error raises `InvalidParameters`, which names the place of the error.
         """
         self._change("POST", data=_body(rule, enabled, log, description), repeatable=True)
         return self
 
     @operation("EnableFirewallRule")
     def enable(self) -> Self:
-        """Put the rule into force and return it: ``EnableFirewallRule``."""
+        """Activate the rule and return it: ``EnableFirewallRule``."""
         self._change("POST", "enable", repeatable=True)
         return self
 
     @operation("DisableFirewallRule")
     def disable(self) -> Self:
-        """Put the rule out of force and return it: ``DisableFirewallRule``."""
+        """Deactivate the rule and return it: ``DisableFirewallRule``."""
         self._change("POST", "disable", repeatable=True)
         return self
 
@@ -90,7 +90,7 @@ class FirewallRule(HasRoleTags, Resource):
 
     @operation("ListFirewallRuleMachines")
     def machines(self) -> ResourceList[Machine]:
-        """List the machines that the rule is for: ``ListFirewallRuleMachines``."""
+        """List the machines to which the rule applies: ``ListFirewallRuleMachines``."""
         return self.datacenter.machines_from(self._list("machines"))
 
     def _summary(self) -> list[str]:
@@ -98,7 +98,7 @@ class FirewallRule(HasRoleTags, Resource):
 
 
 class HasFirewallRules(Addressable):
-    """Mix-in for what firewall rules apply to: an account, or a machine."""
+    """Mix-in for an account or a machine, to which firewall rules apply."""
 
     __slots__ = ()
 
@@ -108,8 +108,8 @@ class HasFirewallRules(Addressable):
     ) -> ResourceList[FirewallRule]:
         """List the firewall rules: ``ListFirewallRules``, ``ListMachineFirewallRules``.
 
-        Those for a machine are listed whether they are enabled or not, the operator's among them. `search` is a
-        regular expression that is tried, here, on `fields`.
+        A machine's list has enabled and disabled rules, including those of the operator. `search` is a regular
+        expression for `fields`; the library applies it.
         """
         return FirewallRule.from_answers(self._datacenter, select(self._list("fwrules"), search, fields))
 
@@ -119,7 +119,7 @@ class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
 
     @operation("GetFirewallRule", "ListFirewallRules")
     def firewall_rule(self, identifier: str | Mapping[str, Any]) -> FirewallRule:
-        """Get a firewall rule by its id, or the beginning of that: ``GetFirewallRule``, ``ListFirewallRules``."""
+        """Get a firewall rule by its id, or the beginning of its id: ``GetFirewallRule``, ``ListFirewallRules``."""
         identity = complete_id(id_of(identifier), "firewall rule", self.firewall_rules)
         return FirewallRule.from_answer(self, self._get("fwrules", identity))
 
@@ -132,16 +132,16 @@ class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
         log: bool | None = None,
         description: str | None = None,
     ) -> FirewallRule:
-        """Make a firewall rule and return it: ``ListFirewallRules``, ``CreateFirewallRule``.
+        """Create a firewall rule and return it: ``ListFirewallRules``, ``CreateFirewallRule``.
 
-        A rule is not in force unless `enabled`. When the answer is lost, the rule is looked for, among those that
-        were not there before, before it is asked for again.
+        A rule is active only if it is `enabled`. If the answer is lost, the rule is looked for among the new ones before
+        the request is sent again.
 
         Args:
-            rule: ``FROM <targets> TO <targets> ALLOW|BLOCK <protocol> <ports>``; a text that cannot be read raises
-                `InvalidParameters` with the place of the fault.
-            enabled: whether it is in force.
-            log: whether connections that it lets through are logged.
+            rule: ``FROM <targets> TO <targets> ALLOW|BLOCK <protocol> <ports>``; a text with a syntax error raises
+                `InvalidParameters`, which names the place of the error.
+            enabled: whether it is active.
+            log: whether connections that it allows are logged.
             description: what it is for; at most 255 characters.
         """
         body = _body(rule, enabled, log, description)
@@ -158,7 +158,7 @@ def _body(rule: str | None, enabled: bool | None, log: bool | None, description:
 
 
 def matches(rule: FirewallRule, body: Mapping[str, Any]) -> bool:
-    """Tell whether a create with this body may have made the rule."""
+    """Return whether a create with this body may have made the rule."""
     reported = (gist(str(rule.rule)), rule.enabled, rule.log, rule.description or "")
     return reported == (
         gist(body["rule"]),
@@ -169,5 +169,5 @@ def matches(rule: FirewallRule, body: Mapping[str, Any]) -> bool:
 
 
 def gist(text: str) -> frozenset[str]:
-    """Return the words of a rule that stay the same however CloudAPI writes it."""
+    """Return the words of a rule that stay the same when CloudAPI rewrites it."""
     return frozenset(_WORD.findall(text.replace("\\", "").casefold())) - _FILLERS

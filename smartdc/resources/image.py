@@ -1,4 +1,4 @@
-"""Find, make, change and share images: what machines are made from."""
+"""Find, create, change and share images, from which machines are created."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["HasImages", "HasImaging", "Image"]
 
 
 class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
-    """A file system or a disk with an operating system on it."""
+    """A file system or a disk with an operating system, from which machines are created."""
 
     __slots__ = ()
 
@@ -58,9 +58,9 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     os = Field[str]()
     """the operating system's family, such as ``smartos`` or ``linux``"""
     type = Field[ImageType]()
-    """how it is made, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``"""
+    """its type, such as ``zone-dataset``, ``lx-dataset`` or ``zvol``"""
     state = Field[ImageState]()
-    """``active`` when machines can be made from it; also unactivated, disabled, creating, failed"""
+    """``active`` when machines can be created from it; also unactivated, disabled, creating, failed"""
     description = Field[str]()
     """what it is"""
     homepage = Field[str | None]()
@@ -72,17 +72,17 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     published_at = Field[datetime | None](read=parse_date)
     """when it was published"""
     requirements = Field[dict[str, Any]]()
-    """what a machine must have to run it; sizes in MiB"""
+    """its requirements for machines; sizes in MiB"""
     tags = Field[dict[str, Any]]()
     """its tags"""
     origin = Field[str | None]()
-    """the UUID of the image it was made from"""
+    """the UUID of the image on which it is based"""
     image_size = Field[int | None]()
-    """the size of its disk in MiB, where it has one"""
+    """the size of its disk in MiB, if it has one"""
     files = Field[list[ImageFile]]()
     """its files: compression, sha1 and size in bytes"""
     eula = Field[str | None]()
-    """the licence to be agreed to"""
+    """the URL of the licence that users must accept"""
     acl = Field[list[str] | None]()
     """the UUIDs of the accounts it is shared with"""
     error = Field[dict[str, str] | None]()
@@ -91,9 +91,9 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     @parameters_of(ImageChanges)
     @operation("UpdateImage")
     def update(self, changes: ImageChanges) -> Self:
-        """Change what the image says of itself, and return it: ``UpdateImage``.
+        """Change the image's description of itself, and return the image: ``UpdateImage``.
 
-        `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace what is there.
+        `acl` (the accounts that it is shared with: UUIDs, dicts or resources) and `tags` replace the current ones.
         """
         body = changes.body(changes.name, changes.version)
         if not body:
@@ -103,19 +103,19 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
 
     @operation("GetImage", "UpdateImage")
     def share(self, account: str | Mapping[str, Any]) -> Self:
-        """Let another account use the image, and return it: ``GetImage``, ``UpdateImage``.
+        """Share the image with another account, and return the image: ``GetImage``, ``UpdateImage``.
 
-        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at
-        the same time may undo each other's change, since CloudAPI only takes whole lists.
+        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at the same
+        time may undo each other's change, since CloudAPI accepts only whole lists.
         """
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *account_ids([account], shared)])
 
     @operation("GetImage", "UpdateImage")
     def unshare(self, account: str | Mapping[str, Any]) -> Self:
-        """Let another account no longer use the image, and return it: ``GetImage``, ``UpdateImage``.
+        """Stop sharing the image with an account, and return the image: ``GetImage``, ``UpdateImage``.
 
-        An account that it is not shared with is an `InputError`.
+        If the image is not shared with the account, it raises `InputError`.
         """
         [gone], shared = account_ids([account]), self.refresh().acl or []
         if gone not in shared:
@@ -124,10 +124,10 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
 
     @operation("CloneImage")
     def clone(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Image:
-        """Copy an image that is shared with this account to one of its own, and return that: ``CloneImage``.
+        """Make the account's own copy of an image that is shared with it, and return the copy: ``CloneImage``.
 
-        CloudAPI answers when the copy is made, which may take up to `timeout` seconds. When the answer is lost, the
-        copy is looked for before another one is asked for.
+        CloudAPI answers when the copy is made; the call may take up to `timeout` seconds. If the answer is lost, the copy
+        is looked for before the request is sent again.
         """
         checked_timeout(timeout)
 
@@ -139,7 +139,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
             send,
             lambda: self.datacenter.images(name=self.name, version=self.version, state="all"),
             only_new=True,
-            # The copy may turn up as late as its answer may come.
+            # The copy may appear as late as the latest answer.
             settle=max(JOB_SETTLE_SECONDS, DEFAULT_TIMEOUT if timeout is None else timeout),
         )
         return _active(copy, timeout)
@@ -148,9 +148,9 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> Export:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
 
-        They are ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account, or
-        what the names of the two files shall begin with. CloudAPI answers when they are written, which may take up
-        to `timeout` seconds.
+        The result has ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account, or
+        the beginning of the names of the two files. CloudAPI answers when they are written; the call may take up to
+        `timeout` seconds.
         """
         params = {"action": "export", **arguments.strings(manta_path=manta_path)}
         answer = self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
@@ -158,7 +158,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
 
     @operation("DeleteImage")
     def delete(self) -> None:
-        """Delete the image: ``DeleteImage``. `InUse` is raised where other images are based on it."""
+        """Delete the image: ``DeleteImage``. It raises `InUse` if other images are based on it."""
         self._delete()
 
     def _summary(self) -> list[str]:
@@ -166,7 +166,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
 
 
 class HasImages(CreatesOnce):
-    """Mix-in for what offers images."""
+    """Mix-in for places with images."""
 
     @operation("ListImages")
     def images(
@@ -182,12 +182,12 @@ class HasImages(CreatesOnce):
         search: str | None = None,
         fields: Iterable[str] = ("name", "description"),
     ) -> ResourceList[Image]:
-        """List the images that equal what is given: ``ListImages``.
+        """List the images that match the given values: ``ListImages``.
 
-        Only active ones are listed unless `state` says otherwise; ``all`` lists every state. `name` may hold ``*`` and
+        By default only active images are listed; the `state` ``all`` lists every state. `name` may contain ``*`` and
         ``?``, as in ``base-*``. `owner` is an account: its UUID, or a dict or resource with it. `public` is True or
-        False, and `type` such as ``zone-dataset``, or ``!docker`` for all but these. `search` is a regular expression
-        that is tried, here, on `fields`.
+        False. `type` is a type such as ``zone-dataset``, or ``!docker`` for all types except docker. `search` is a
+        regular expression for `fields`; the library applies it.
         """
         pattern = arguments.strings(name=name).get("name") if is_pattern(name) else None
         params = wire.given(
@@ -196,16 +196,16 @@ class HasImages(CreatesOnce):
             owner=None if owner is None else id_of(owner),
         )
         if pattern is not None:
-            # CloudAPI takes a text within the name, after a tilde.
+            # After a tilde, CloudAPI searches for the text within the name.
             part = literal_part(pattern)
             params = {**params, "name": f"~{part}"} if part else wire.given(**{**params, "name": None})
         return Image.from_answers(self, select(self._list("images", params=params), search, fields, name=pattern))
 
     @operation("GetImage", "ListImages")
     def image(self, identifier: str | Mapping[str, Any]) -> Image:
-        """Get an image by its id, or the beginning of that: ``GetImage``, ``ListImages``.
+        """Get an image by its id, or the beginning of its id: ``GetImage``, ``ListImages``.
 
-        Or by its name or ``name@version``, where that means only one.
+        Its name or ``name@version`` works too, if only one image has it.
         """
         text = id_of(identifier)
         if is_uuid(text):
@@ -213,7 +213,7 @@ class HasImages(CreatesOnce):
         return only(self._images_named(text), text, "image")
 
     def _images_named(self, text: str, **filters: Any) -> list[Image]:
-        """Return the images of a name or ``name@version``, or else the one whose id begins so, which there must be."""
+        """Return the images of a name or ``name@version``, or else the one whose id begins with `text`; it must exist."""
         name, _, version = text.partition("@")
         listed = self.images(name=name, version=version or None, **filters)
         if named := [image for image in listed if image.name == name]:
@@ -225,16 +225,16 @@ class HasImages(CreatesOnce):
 
     @operation("ListImages")
     def image_id(self, image: str | Mapping[str, Any]) -> str:
-        """Return the id of an image that may be given by its name; only a name asks CloudAPI: ``ListImages``."""
+        """Return the id of an image that may be given by its name; only a name is looked up: ``ListImages``."""
         text = id_of(image)
         return text if is_uuid(text) else self.image(text).id
 
     @operation("ListImages")
     def image_to_use(self, image: str | Mapping[str, Any]) -> str:
-        """Return the id of the image that something is to be made from: ``ListImages``, ``GetAccount``.
+        """Return the id of the image to use in a create: ``ListImages``, ``GetAccount``.
 
-        A name means the newest active image of one owner: the account's own, or the public ones. An image that is only
-        shared with the account must be given by its id, or by ``name@version``; which one is taken is logged.
+        A name means the newest active image of one owner: either the account's own images, or public ones. An image that
+        is only shared with the account must be given by its id, or by ``name@version``. The choice is logged.
         """
         text = id_of(image)
         if is_uuid(text):
@@ -247,20 +247,20 @@ class HasImages(CreatesOnce):
     @parameters_of(NewImageOf)
     @operation("CreateImageFromMachine")
     def create_image_from_machine(self, new: NewImageOf) -> Image:
-        """Begin to make an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
+        """Begin to create an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
 
-        The machine should be stopped and prepared for it. When the answer is lost, the image is looked for by its
-        name and version before it is asked for again. With `wait` it is returned when it is ``active``, or
-        `WaitFailed`, with CloudAPI's reason, or `WaitTimeout` is raised.
+        The machine should be stopped and prepared for it. If the answer is lost, the image is looked for by its name and
+        version before the request is sent again. With `wait`, it returns when the image is ``active``, or raises
+        `WaitFailed`, with CloudAPI's reason, or `WaitTimeout`.
 
         Args:
             machine: its id, name, dict or resource.
             acl: the accounts that it is shared with: UUIDs, dicts or resources.
-            tags: what it can be found by; strings, numbers and booleans.
-            homepage: where to read more; a URL.
-            eula: where the licence is to be read; a URL.
-            wait: whether to return only when machines can be made from it.
-            timeout: the most seconds to wait; None waits for ever.
+            tags: strings, numbers and booleans by which it can be found.
+            homepage: the URL of a page with more information.
+            eula: the URL of the licence.
+            wait: whether to return only when machines can be created from it.
+            timeout: the maximum time of the wait in seconds; None waits for ever.
         """
         checked_timeout(new.timeout)
         body = {"machine": self._datacenter.machine_id(new.machine), **new.body(new.name, new.version)}
@@ -278,11 +278,11 @@ class HasImages(CreatesOnce):
     def import_image(
         self, datacenter: str, image: str | Mapping[str, Any], *, timeout: float | None = DEFAULT_TIMEOUT
     ) -> Image:
-        """Copy an image of one's own from another data centre, and return it: ``ImportImageFromDatacenter``.
+        """Copy one of your images from another data centre, and return the copy: ``ImportImageFromDatacenter``.
 
-        `datacenter` is a name that `datacenters` lists, and `image` an id, a dict or a resource; the copy has the
-        same id. CloudAPI answers when it is made, which may take up to `timeout` seconds; when the answer is lost,
-        the copy is looked for, and its becoming ``active`` waited for.
+        `datacenter` is a name from `datacenters`, and `image` an id, a dict or a resource; the copy has the same id.
+        CloudAPI answers when the copy is made; the call may take up to `timeout` seconds. If the answer is lost, the
+        library looks for the copy, and waits until it is ``active``.
         """
         identity = id_of(image)
         params = {"action": "import-from-datacenter", **arguments.strings(datacenter=datacenter), "id": identity}
@@ -303,9 +303,9 @@ class HasImages(CreatesOnce):
 
     @operation("DeleteImage", "ListImages")
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
-        """Delete an image by its id, or by its name where that means only one: ``DeleteImage``, ``ListImages``.
+        """Delete an image by its id, or by its name if only one image has it: ``DeleteImage``, ``ListImages``.
 
-        Images of all states count, and the beginning of an id or ``name@version`` will do as well.
+        Images of all states count; the beginning of an id, or ``name@version``, works too.
         """
         text = id_of(identifier)
         found = text if is_uuid(text) else only(self._images_named(text, state="all"), text, "image").id
@@ -333,14 +333,14 @@ class HasImages(CreatesOnce):
 
 
 class HasImaging(Resource):
-    """Mix-in for what an image can be made of."""
+    """Mix-in for machines of which an image can be created."""
 
     __slots__ = ()
 
     @parameters_of(NewImage)
     @operation("CreateImageFromMachine")
     def create_image(self, new: NewImage) -> Image:
-        """Begin to make an image of this machine's disk: ``CreateImageFromMachine``.
+        """Begin to create an image of this machine's disk: ``CreateImageFromMachine``.
 
         The arguments are those of `DataCenter.create_image_from_machine`.
         """
@@ -348,7 +348,7 @@ class HasImaging(Resource):
 
 
 def _active(image: Image, timeout: float | None) -> Image:
-    """Wait for an image that CloudAPI makes before it answers, in case that was not its answer."""
+    """Wait until an image is active: it is, after CloudAPI's own answer, but after a lost answer it may not be yet."""
     if image.state != "active":
         image.poll_until("active", timeout=timeout)
     return image

@@ -1,4 +1,4 @@
-"""Say what an image is created or changed with, and build the bodies of these calls."""
+"""The parameters for creating and changing images, and the bodies of these calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Accounts = Iterable[str | Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageDetails:
-    """What an image says of itself besides its name and version."""
+    """The description of an image, except its name and version."""
 
     description: str | None = None
     homepage: str | None = None
@@ -29,7 +29,7 @@ class ImageDetails:
     tags: Mapping[str, Any] | None = None
 
     def body(self, name: str | None, version: str | None) -> dict[str, Any]:
-        """Return what was given, as CloudAPI takes it."""
+        """Return the given fields in CloudAPI's form."""
         strings = arguments.strings(
             name=name, version=version, description=self.description, homepage=self.homepage, eula=self.eula
         )
@@ -39,7 +39,7 @@ class ImageDetails:
 
 @dataclass(frozen=True)
 class ImageChanges(ImageDetails):
-    """What can be changed of an image."""
+    """The fields of an image that can be changed."""
 
     name: str | None = None
     version: str | None = None
@@ -47,7 +47,7 @@ class ImageChanges(ImageDetails):
 
 @dataclass(frozen=True)
 class NewImage(ImageDetails):
-    """What an image is created with."""
+    """The parameters of a new image."""
 
     name: str
     version: str
@@ -58,19 +58,19 @@ class NewImage(ImageDetails):
 
 @dataclass(frozen=True)
 class Source:
-    """What an image is made of."""
+    """The machine from which an image is created."""
 
     machine: str | Mapping[str, Any]
 
 
-# A dataclass takes the fields of its last base first.
+# The fields of a dataclass's last base class come first.
 @dataclass(frozen=True)
 class NewImageOf(NewImage, Source):
-    """What an image of a machine is created with."""
+    """The parameters of a new image, with its machine."""
 
 
 def account_ids(accounts: Accounts, known: Iterable[str] = ()) -> list[str]:
-    """Return the UUIDs of accounts, without those that are `known`; CloudAPI does not take logins here."""
+    """Return the UUIDs of accounts, without those in `known`; CloudAPI does not accept logins here."""
     if isinstance(accounts, (str, bytes, Mapping)) or not isinstance(accounts, Iterable):
         raise InputError(f"acl must be a list of accounts, not {type(accounts).__name__}")
     ids = [id_of(account) for account in accounts]

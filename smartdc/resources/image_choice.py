@@ -1,8 +1,8 @@
-"""Choose the image that a name means where something is made from it.
+"""Choose the image for a name in a create.
 
-Names come back with every version that is published, so the newest is meant. But anybody may share an image of any name
-with an account: one that is shared is never chosen. Nor is there a choice between an image of the account's own and a
-public one, or between those of two owners.
+Every published version of an image has the same name, so a name means the newest one. But anybody may share an image of
+any name with an account, so a shared image is never chosen. A name that belongs to images of two owners, or to the
+account's own and to public ones, is refused.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ M = TypeVar("M", bound=Mapping[str, Any])
 
 
 def newest_of_one_owner(images: Sequence[M], name: str, account_id: Callable[[], str]) -> M:
-    """Return the newest of a name's active images, which must be the account's own, or one owner's public ones.
+    """Return the newest active image of a name; all images must be the account's own, or the public ones of one owner.
 
-    `account_id` is asked for the account's own id only where an image is not public.
+    `account_id` returns the account's id; it is called only if an image is not public.
     """
     usable = _usable(images, account_id)
     if not usable:
@@ -47,5 +47,5 @@ def _usable(images: Sequence[M], account_id: Callable[[], str]) -> list[M]:
 
 
 def _published(image: Mapping[str, Any]) -> str:
-    # ISO dates of one server sort as texts do.
+    # ISO dates of one server can be sorted as text.
     return str(image.get("published_at") or "")

@@ -1,4 +1,4 @@
-"""An account at a glance: who it is, what it has, and how much it may have."""
+"""An account at a glance: its name, its machines and its limits."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["HasInfo", "Info"]
 T = TypeVar("T")
 
 UNITS: dict[str, Callable[[float], str]] = {"ram": size, "quota": lambda gib: size(gib * 1024)}
-"""How the values of limits are written, by what they limit; others are plain numbers."""
+"""How to write the values of limits, by their unit; others are plain numbers."""
 
 
 @dataclass(frozen=True)
 class Info(ShownAsTable):
-    """An account at a glance; it shows itself as a table where people look. What was not permitted is in `errors`."""
+    """An account at a glance, shown to people as a table. `errors` has the calls that were not permitted, or failed."""
 
     url: str
     """The URL of the account."""
@@ -39,13 +39,13 @@ class Info(ShownAsTable):
     states: Mapping[str, int]
     """How many machines are in each state."""
     memory: int | None
-    """MiB of RAM that all machines have together."""
+    """The RAM of all machines together in MiB."""
     disk: int | None
-    """MiB of disk space that all machines have together."""
+    """The disk space of all machines together in MiB."""
     limits: list[dict[str, Any]] | None
     """The limits, as `DataCenter.limits` returns them."""
     errors: Mapping[str, SmartDCError] = field(default_factory=dict)
-    """What could not be read, and why."""
+    """The parts that could not be read, and why."""
 
     def __repr__(self) -> str:
         """Show the table in the console, and one line anywhere else."""
@@ -71,14 +71,14 @@ class Info(ShownAsTable):
 
 
 class HasInfo(Addressable):
-    """Mix-in for what stands for an account, to show it at a glance."""
+    """Mix-in for objects that represent an account, to show it at a glance."""
 
     @operation("GetAccount", "ListMachines", "GetAccountLimits")
     def info(self) -> Info:
         """Return the account at a glance: ``GetAccount``, ``ListMachines``, ``GetAccountLimits``, at the same time.
 
-        What the caller may not read, or what could not be read for another reason, is left out and in `Info.errors`;
-        where nothing at all can be read, that error is raised.
+        A part that the caller may not read, or that could not be read for another reason, is missing, and `Info.errors`
+        has its error. If no part can be read, the error is raised.
         """
         datacenter: DataCenter = self._datacenter
         reads: dict[str, Callable[[], Any]] = {

@@ -1,4 +1,4 @@
-"""See which addresses of a network are in use, and keep some from being given out."""
+"""List the addresses of a network that are in use, and reserve addresses."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class NetworkIP(Resource):
     ip = Field[str]()
     """the address"""
     reserved = Field[bool]()
-    """whether machines get it only on request"""
+    """whether a machine gets it only if it requests this address"""
     managed = Field[bool]()
-    """whether it is the network's own, such as the gateway's, and cannot be changed"""
+    """whether it belongs to the network itself, such as the gateway's, and cannot be changed"""
     owner_uuid = Field[str | None]()
     """the UUID of the account whose machine has it"""
     belongs_to_uuid = Field[str | None]()
-    """the UUID of the machine that has it, if that is the account's own"""
+    """the UUID of the machine that has it, if the machine belongs to the account"""
 
     @operation("UpdateNetworkIP")
     def update(self, *, reserved: bool) -> Self:
-        """Reserve the address, or let it be given out again, and return it: ``UpdateNetworkIP``.
+        """Reserve the address or release it, and return it: ``UpdateNetworkIP``.
 
-        Networks that are everybody's, and addresses that are managed or another account's, are refused
+        Networks that all accounts share, and addresses that are managed or belong to another account, are refused
         (`InvalidArgument`). A machine keeps the address that it has.
         """
         self._change("PUT", data=arguments.booleans(reserved=reserved))
@@ -62,12 +62,13 @@ class HasIPs(ListsInPages, Resource):
     ) -> ResourceList[NetworkIP]:
         """List the addresses that are in use or reserved: ``ListNetworkIPs``.
 
-        On a network that is everybody's these are the account's own. Pools have none (`InvalidArgument`).
+        On a network that all accounts share, only the account's own addresses are listed. Pools have no addresses
+        (`InvalidArgument`).
 
-        CloudAPI takes `limit` (1 to 1,000) of its rows from the one at `offset` on, and then drops the free ones: a
-        page that is not full, or even empty, need not be the last. So, unless `paged` asks for one page, the network
-        is read up to its broadcast address. Where CloudAPI does not tell that, as it does only for networks on
-        fabrics, and where an `offset` may lie behind it, it is read up to the first empty page.
+        CloudAPI takes `limit` rows (1 to 1,000) from `offset` on, and then drops the free addresses: a page that is not
+        full, or is even empty, need not be the last one. So, unless `paged` asks for one page, the network is read up to
+        its broadcast address. CloudAPI reports the subnet only of fabric networks; other networks, and lists with an
+        `offset`, which may lie after the broadcast address, are read up to the first empty page.
         """
         cut = arguments.integers(limit=limit, offset=offset)
         entries = self._list("ips", params=cut) if paged else self._all_ips(limit, offset)
@@ -77,22 +78,22 @@ class HasIPs(ListsInPages, Resource):
     def ip(self, address: str | Mapping[str, Any]) -> NetworkIP:
         """Get an address, also one that is free: ``GetNetworkIP``.
 
-        On a network that is everybody's only the account's own are found.
+        On a network that all accounts share, only the account's own addresses are found.
         """
         return NetworkIP.from_answer(self, self._get("ips", id_of(address, "ip")))
 
     def _all_ips(self, limit: int | None, start: int | None) -> list[dict[str, Any]]:
-        """Return what all pages have, from the row at `start` on.
+        """Return the entries of all pages, from the row at `start` on.
 
-        CloudAPI reports no total, and drops free addresses from a page after it has cut it to size: a short page, or
-        an empty one, need not be the last. What ends the list is the broadcast address, which is always reserved and
-        comes last, or as many rows as the subnet has. Where CloudAPI does not tell the subnet, only an empty page can
-        be taken for the end. Rows stay where they are while the list is read, since they are there for free addresses
-        too. A server that repeats a page is a `BadResponse`.
+        CloudAPI reports no total, and drops free addresses from a page after it has cut the page to size: a short or
+        empty page need not be the last one. The list ends at the broadcast address, which is always reserved and comes
+        last, or after as many rows as the subnet has. If CloudAPI does not report the subnet, the first empty page counts
+        as the end. Rows do not move while the list is read, since free addresses have rows too. A server that repeats a
+        page is a `BadResponse`.
         """
         subnet = None if start else self._subnet()
         last = str(subnet.broadcast_address) if subnet else None
-        # Two more rows than addresses mark the ends of the range that machines get theirs from.
+        # There are two more rows than addresses: they mark the ends of the range for machines.
         most = subnet.num_addresses + 2 if subnet else None
 
         def is_last(page: Page) -> bool:
@@ -104,7 +105,7 @@ class HasIPs(ListsInPages, Resource):
         return [entry for page in pages for entry in page.entries]
 
     def _subnet(self) -> IPv4Network | IPv6Network | None:
-        """Return the network's range, where CloudAPI reports it."""
+        """Return the network's range, if CloudAPI reports it."""
         if not self.get("subnet"):
             return None
         try:

@@ -25,7 +25,7 @@ __all__ = ["HasKeys", "HasSSHKeys", "Key"]
 
 
 class Key(HasRoleTags, Resource):
-    """A public key that may sign requests and log in to machines."""
+    """A public key; its owner may sign requests and log in to machines."""
 
     __slots__ = ()
 
@@ -34,15 +34,15 @@ class Key(HasRoleTags, Resource):
     id_key = "name"
 
     name = Field[str]()
-    """the label it was added under"""
+    """its name"""
     fingerprint = Field[str]()
     """its MD5 fingerprint, as colon-separated hex"""
     public_key = Field[str](key="key")
     """the key in OpenSSH's one-line form"""
     attested = Field[bool | None]()
-    """whether it is attested to live on a token; CloudAPI says so or nothing"""
+    """True if an attestation proves that it is on a hardware token; otherwise None"""
     multifactor = Field[list[str] | None]()
-    """what an attested key asks for beyond itself: ``pin``, ``touch``"""
+    """what an attested key requires in addition: ``pin``, ``touch``"""
 
     @operation("DeleteKey", "DeleteUserKey")
     def delete(self) -> None:
@@ -64,9 +64,9 @@ class HasSSHKeys(CreatesOnce):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Key]:
-        """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync` CloudAPI asks its directory, not its cache.
+        """List the SSH keys: ``ListKeys``, ``ListUserKeys``. With `sync`, CloudAPI reads its directory, not its cache.
 
-        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        `name` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies both.
         """
         found = self._list("keys", params=arguments.flags(sync=sync))
         return Key.from_answers(self, select(found, search, fields, name=name))
@@ -88,13 +88,13 @@ class HasSSHKeys(CreatesOnce):
     ) -> Key:
         """Add a public key: ``CreateKey``, ``CreateUserKey``; ``add_key("laptop", "~/.ssh/id_ed25519.pub")``.
 
-        When the answer is lost, the key is looked for before it is added again. CloudAPI may need some seconds
-        before it accepts signatures by a new key. A private key is refused, and nothing is sent.
+        If the answer is lost, the key is looked for before the request is sent again. CloudAPI may need some seconds
+        before it accepts signatures by a new key. A private key is refused before anything is sent.
 
         Args:
-            key_id: the name of the key. It may be left out: CloudAPI then takes the comment in the key as its name.
+            key_id: the name of the key. Without it, CloudAPI takes the comment in the key as its name.
             key: the key in OpenSSH's one-line form, as text or bytes, or the path of its file.
-            attestation: the certificates, in PEM, that a token which the key lives on gives for it.
+            attestation: for a key on a hardware token, the token's certificates for the key, in PEM.
         """
         name, source = (None, key_id) if key is None else (key_id, key)
         line = public_line(source)
@@ -113,7 +113,7 @@ class HasSSHKeys(CreatesOnce):
 
 
 class HasKeys(HasSSHKeys):
-    """Mix-in for owners of SSH keys that are no mappings, so that these can be their ``keys``."""
+    """Mix-in for owners of SSH keys that are not mappings, so that ``keys`` can list them."""
 
     @operation("ListKeys")
     def keys(

@@ -1,4 +1,4 @@
-"""List networks that machines can be on, and change those on the account's fabric."""
+"""List networks for machines, and change those on the account's fabric."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Network(HasIPs, HasRoleTags):
     name = Field[str]()
     """its name"""
     public = Field[bool]()
-    """whether it reaches the internet"""
+    """whether it is connected to the internet"""
     description = Field[str | None]()
     """what it is for"""
     fabric = Field[bool | None]()
-    """whether it is the account's own, on a fabric"""
+    """whether it is the account's own network on a fabric"""
     subnet = Field[str | None]()
     """a fabric network's range in CIDR form"""
     gateway = Field[str | None]()
@@ -65,7 +65,7 @@ class Network(HasIPs, HasRoleTags):
     vlan_id = Field[int | None]()
     """a fabric network's VLAN"""
     suffixes = Field[list[str] | None]()
-    """what the DNS names of machines on it end in, where the account has CNS"""
+    """the suffixes of the DNS names of machines on it, if the account uses CNS (Triton's DNS service)"""
 
     @operation("UpdateFabricNetwork")
     def update(
@@ -78,9 +78,9 @@ class Network(HasIPs, HasRoleTags):
         resolvers: Iterable[str] | None = None,
         routes: Mapping[str, str] | None = None,
     ) -> Self:
-        """Change what is given of a network on a fabric, and return it: ``UpdateFabricNetwork``.
+        """Change the given fields of a network on a fabric, and return it: ``UpdateFabricNetwork``.
 
-        `resolvers` and `routes` take the place of those that are there. Other networks raise `InputError`.
+        `resolvers` and `routes` replace the current ones. Other networks raise `InputError`.
         """
         strings = arguments.strings(
             name=name,
@@ -100,20 +100,20 @@ class Network(HasIPs, HasRoleTags):
     def delete(self) -> None:
         """Delete a network on a fabric: ``DeleteFabricNetwork``.
 
-        One that machines are on, and the account's default network, are refused (`InvalidArgument`); networks that
-        are on no fabric raise `InputError`.
+        Networks with machines, and the account's default network, are refused (`InvalidArgument`); networks that are not
+        on a fabric raise `InputError`.
         """
         self.datacenter.request("DELETE", self._on_fabric())
 
     def _on_fabric(self) -> str:
-        """Return the address where the owner of a network can change it."""
+        """Return the path at which the owner of a network can change it."""
         if not self.fabric or self.vlan_id is None:
-            raise InputError(f"{self!r} is on no fabric: only its operator can change it")
+            raise InputError(f"{self!r} is not on a fabric: only the operator can change it")
         return wire.segments("fabrics", "default", "vlans", self.vlan_id, "networks", self.id)
 
 
 class HasNetworks(Addressable):
-    """Mix-in for what offers networks."""
+    """Mix-in for places with networks."""
 
     @operation("ListNetworks")
     def networks(
@@ -126,17 +126,17 @@ class HasNetworks(Addressable):
     ) -> ResourceList[Network]:
         """List the networks and pools, or only the networks on the account's fabric: ``ListNetworks``.
 
-        Pools look like networks; their members are not listed. `name` may hold ``*`` and ``?``, and `search` is a
-        regular expression that is tried on `fields`; both count here, since CloudAPI filters by neither.
+        Pools look like networks; their members are not listed. `name` may contain ``*`` and ``?``, and `search` is a
+        regular expression for `fields`; the library applies both, since CloudAPI cannot filter by them.
         """
         found = self._list("networks", params=arguments.flags(fabric=fabric))
         return Network.from_answers(self, select(found, search, fields, name=name))
 
     @operation("GetNetwork", "ListNetworks")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
-        """Get a network by its id, or the beginning of that: ``GetNetwork``, ``ListNetworks``.
+        """Get a network by its id, or the beginning of its id: ``GetNetwork``, ``ListNetworks``.
 
-        Or by its name, where that means only one.
+        Its name works too, if only one network has it.
         """
         text = id_of(identifier)
         if is_uuid(text):
@@ -145,6 +145,6 @@ class HasNetworks(Addressable):
 
     @operation("ListNetworks")
     def network_id(self, network: str | Mapping[str, Any]) -> str:
-        """Return the id of a network that may be given by its name; only a name asks CloudAPI: ``ListNetworks``."""
+        """Return the id of a network that may be given by its name; only a name is looked up: ``ListNetworks``."""
         text = id_of(network)
         return text if is_uuid(text) else self.network(text).id

@@ -1,4 +1,4 @@
-"""`OwnsResources`: every noun of an account but its machines, as one mix-in of `DataCenter`."""
+"""`OwnsResources`: all nouns of an account except machines, as one mix-in of `DataCenter`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ class OwnsResources(
     HasRoleTags,
     HasTaggedCollections,
 ):
-    """Mix-in for what owns the resources of an account."""
+    """Mix-in for the owner of an account's resources."""
 
     __slots__ = ()

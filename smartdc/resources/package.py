@@ -1,4 +1,4 @@
-"""List packages: the sizes that machines come in."""
+"""List packages: the available sizes of machines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _vcpus(package: Any) -> object:
 
 
 class Package(HasRoleTags, Resource):
-    """How much of everything a machine gets."""
+    """The size of a machine: its memory, disk and CPU."""
 
     __slots__ = ()
 
@@ -56,9 +56,9 @@ class Package(HasRoleTags, Resource):
     swap = Field[int]()
     """swap space in MiB"""
     vcpus = Field[int]()
-    """virtual CPUs; 0 where they are shared"""
+    """virtual CPUs; 0 if they are shared"""
     lwps = Field[int]()
-    """the most processes and threads"""
+    """the maximum number of processes and threads"""
     version = Field[str]()
     """its version"""
     group = Field[str]()
@@ -68,15 +68,15 @@ class Package(HasRoleTags, Resource):
     default = Field[bool | None]()
     """whether it is the data centre's default; not sent by current servers"""
     brand = Field[Brand | None]()
-    """the only brand it is for, if it is for one"""
+    """the only brand that it supports, if there is a restriction"""
     flexible_disk = Field[bool | None]()
-    """whether machines of it may divide their disk space"""
+    """whether its machines may divide their disk space"""
     disks = Field[list[PackageDisk] | None]()
-    """the disks that a machine of it gets"""
+    """the disks of its machines"""
 
 
 class HasPackages(Addressable):
-    """Mix-in for what offers packages."""
+    """Mix-in for places with packages."""
 
     @operation("ListPackages")
     def packages(
@@ -95,12 +95,12 @@ class HasPackages(Addressable):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Package]:
-        """List the packages that equal what is given: ``ListPackages``.
+        """List the packages that match the given values: ``ListPackages``.
 
-        `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``, and `lwps` counts threads. `name` may hold
-        ``*`` and ``?``, as in ``g1-*``, and `group` ``*``. `flexible_disk` is True for packages whose disk space may be
-        divided, and `brand` the only one that a package is for. `search` is a regular expression that is tried, here,
-        on `fields`.
+        `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``; `lwps` is a number of threads. `name` may contain
+        ``*`` and ``?``, as in ``g1-*``, and `group` may contain ``*``. `flexible_disk` is True for packages whose disk
+        space may be divided, and `brand` is the only brand that a package supports. `search` is a regular expression for
+        `fields`; the library applies it.
         """
         params = {
             **arguments.strings(name=name, version=version, group=group, brand=brand),
@@ -119,10 +119,10 @@ class HasPackages(Addressable):
 
     @operation("ListPackages")
     def package_id(self, package: str | Mapping[str, Any]) -> str:
-        """Return the id or name of a package; only the beginning of an id asks CloudAPI: ``ListPackages``."""
+        """Return the id or name of a package; only the beginning of an id is looked up: ``ListPackages``."""
         return complete_id(id_of(package, "id", "name"), "package", self.packages)
 
     @operation("ListPackages")
     def default_package(self) -> Package | None:
-        """Return the package that the data centre calls its default, or None: ``ListPackages``."""
+        """Return the data centre's default package, or None: ``ListPackages``."""
         return next((package for package in self.packages() if package.get("default") in (True, "true")), None)

@@ -1,4 +1,4 @@
-"""Manage policies: rules about what may be done, to be given to roles."""
+"""Manage policies: lists of rules that say what the members of roles may do."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Policy(HasRoleTags, Resource):
     def update(
         self, name: str | None = None, rules: str | Iterable[str] | None = None, description: str | None = None
     ) -> Self:
-        """Change what is given and return the policy: ``UpdatePolicy``.
+        """Change the given fields and return the policy: ``UpdatePolicy``.
 
-        `rules` replace all that are there; an empty `description` takes it away.
+        `rules` replace all current rules; an empty `description` removes the current one.
         """
         changes = _body(name, rules, description)
         if not changes:
@@ -53,7 +53,7 @@ class Policy(HasRoleTags, Resource):
 
     @operation("DeletePolicy")
     def delete(self) -> None:
-        """Delete the policy, also from the roles that have it: ``DeletePolicy``."""
+        """Delete the policy, and remove it from its roles: ``DeletePolicy``."""
         self._delete()
 
 
@@ -66,7 +66,7 @@ class HasPolicies(CreatesOnce):
     ) -> ResourceList[Policy]:
         """List the policies: ``ListPolicies``.
 
-        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        `name` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies both.
         """
         return Policy.from_answers(self, select(self._list("policies"), search, fields, name=name))
 
@@ -78,10 +78,10 @@ class HasPolicies(CreatesOnce):
 
     @operation("CreatePolicy")
     def create_policy(self, name: str, rules: str | Iterable[str], description: str | None = None) -> Policy:
-        """Create a policy of one rule or several, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.
+        """Create a policy with one or more rules, such as ``CAN listmachines and getmachine``: ``CreatePolicy``.
 
-        One that cannot be read raises `InvalidArgument`; whether its actions exist CloudAPI does not check. When the
-        answer is lost, the policy is looked for before it is created again.
+        A rule with a syntax error raises `InvalidArgument`; CloudAPI does not check that a rule's actions exist. If the
+        answer is lost, the policy is looked for before the request is sent again.
         """
         body = _body(name, rules, description)
         return self._create_once(
@@ -96,6 +96,6 @@ def _body(name: str | None, rules: str | Iterable[str] | None, description: str 
 
 
 def _matches(policy: Policy, body: Mapping[str, Any]) -> bool:
-    """Tell whether a create with this body may have made the policy."""
+    """Return whether a create with this body may have made the policy."""
     same = policy.name == body["name"] and (policy.description or "") == body.get("description", "")
     return same and sorted(map(str, listed(policy, "rules"))) == sorted(body["rules"])

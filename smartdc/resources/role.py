@@ -1,4 +1,4 @@
-"""Manage roles: who may do what policies say."""
+"""Manage roles, which connect users with policies."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Names = Iterable[str | Mapping[str, Any]]
 
 
 class Role(HasRoleTags, Resource):
-    """What members of an account may take on.
+    """A set of policies with members, who may do what the policies say.
 
-    From version 9 of CloudAPI on, members and policies are dicts; before, they are strings. The `api_version` of the
-    `DataCenter` decides, and by default they are dicts.
+    From version 9 of CloudAPI on, members and policies are dicts; in earlier versions they are strings. The
+    `api_version` of the `DataCenter` selects the form; the default is dicts.
     """
 
     __slots__ = ()
@@ -47,11 +47,12 @@ class Role(HasRoleTags, Resource):
     name = Field[str]()
     """its name; ``administrator`` may do everything and has no policies"""
     members = Field[list[Any]]()
-    """its members: dicts of ``type`` (``subuser`` or ``account``), ``id``, ``login`` and, where the role is active without being asked for, ``default``; before version 9 the logins"""
+    """its members: dicts with ``type`` (``subuser`` or ``account``), ``id``, ``login``, and ``default`` for those in whose
+    requests the role is always active; before version 9 only logins"""
     default_members = Field[list[str] | None]()
-    """before version 9, the logins of the members for whom it is active"""
+    """before version 9, the logins of the members in whose requests it is always active"""
     policies = Field[list[Any]]()
-    """its policies: dicts of ``id`` and ``name``; before version 9 the names"""
+    """its policies: dicts with ``id`` and ``name``; before version 9 only names"""
 
     @operation("UpdateRole")
     def update(
@@ -61,9 +62,9 @@ class Role(HasRoleTags, Resource):
         policies: Names | None = None,
         default_members: Names | None = None,
     ) -> Self:
-        """Change what is given and return the role: ``UpdateRole``.
+        """Change the given fields and return the role: ``UpdateRole``.
 
-        Each list replaces the one that is there, and `default_members` come with `members` only, as in
+        Each list replaces the current one. `default_members` can be given only together with `members`, as in
         `DataCenter.create_role`.
         """
         if default_members is not None and members is None:
@@ -89,7 +90,7 @@ class HasRoles(CreatesOnce):
     ) -> ResourceList[Role]:
         """List the roles: ``ListRoles``.
 
-        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        `name` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies both.
         """
         return Role.from_answers(self, select(self._list("roles"), search, fields, name=name))
 
@@ -109,14 +110,14 @@ class HasRoles(CreatesOnce):
     ) -> Role:
         """Create a role: ``CreateRole``.
 
-        When the answer is lost, the role is looked for before it is created again.
+        If the answer is lost, the role is looked for before the request is sent again.
 
         Args:
             name: its name.
             members: users, by login or id; another account is a dict of ``type`` ``account`` and ``login`` or ``id``.
             policies: policies, by name or id.
-            default_members: the members for whom it is active without being asked for; those that are not among
-                `members` become members too.
+            default_members: the members in whose requests it is always active; those that are not among `members` become
+                members too.
         """
         body = _body(self._datacenter, name, members, policies, default_members)
         return self._create_once(
@@ -131,7 +132,7 @@ def _body(
     policies: Names | None,
     default_members: Names | None,
 ) -> dict[str, Any]:
-    """Return the body in the form of the API versions that are asked for."""
+    """Return the body in the form for the requested API versions."""
     if _writes_names(datacenter.session.headers.get("Accept-Version", "")):
         return wire.given(
             **arguments.strings(name=name),
@@ -151,7 +152,7 @@ def _body(
 
 
 def _writes_names(versions: str) -> bool:
-    """Tell whether all versions of a range are older than 9, as far as its usual forms tell."""
+    """Return whether all versions of a range are older than 9; only the usual forms of ranges are recognised."""
     return all(_OLD_VERSION.fullmatch(part) for part in versions.split("||"))
 
 
@@ -184,7 +185,7 @@ def _policy(datacenter: DataCenter, thing: str | Mapping[str, Any]) -> dict[str,
 
 
 def _matches(role: Role, body: Mapping[str, Any]) -> bool:
-    """Tell whether a create with this body may have made the role."""
+    """Return whether a create with this body may have made the role."""
     lists = ((listed(role, key), body.get(key) or []) for key in ("members", "policies"))
     return role.name == body["name"] and all(
         len(reported) == len(given) and all(any(_same(one, other) for one in reported) for other in given)
@@ -193,7 +194,7 @@ def _matches(role: Role, body: Mapping[str, Any]) -> bool:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Tell whether two references are to the same member or policy."""
+    """Return whether two references are to the same member or policy."""
     if not isinstance(one, Mapping) or not isinstance(other, Mapping):
         return bool(one == other)
     alike = any(one.get(key) and one.get(key) == other.get(key) for key in ("id", "login", "name"))

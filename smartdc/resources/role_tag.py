@@ -1,6 +1,6 @@
-"""Open things to roles: the role tags on a thing, on a whole collection, or on the account itself.
+"""Give roles access to things: role tags on one thing, on a whole collection, or on the account itself.
 
-A sub-user may do what the policies of its active roles say, but only to what is tagged with these roles.
+A sub-user may do what the policies of its active roles say, but only on things that are tagged with these roles.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ __all__ = ["HasRoleTags", "HasTaggedCollections"]
 HEADER = "role-tag"
 
 Roles = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
-"""One role or several, each by its name or as what `DataCenter.role` returns."""
+"""One role or several, each by its name or as a `Role`."""
 
 
 class HasRoleTags(Addressable):
-    """Mix-in for what can be tagged with roles."""
+    """Mix-in for things that can be tagged with roles."""
 
     __slots__ = ()
 
     def role_tags(self) -> list[str]:
-        """Return the names of the roles it is tagged with, which come with every ``Get`` of the thing."""
+        """Return the names of its role tags; every ``Get`` of the thing returns them."""
         return _tags_in(self._call("GET")[1])
 
     @operation(
@@ -41,28 +41,28 @@ class HasRoleTags(Addressable):
         User="",
     )
     def set_role_tags(self, roles: Roles) -> list[str]:
-        """Tag it with these roles in place of all others, and return their names: ``SetRoleTags``.
+        """Replace its role tags with these roles, and return their names: ``SetRoleTags``.
 
-        An empty list takes every tag off.
+        An empty list removes all role tags.
         """
         return _names(self._put(data=_tags(roles)))
 
 
 class HasTaggedCollections(Addressable):
-    """Mix-in for owners of collections, which can be tagged as wholes: that says who may list and create."""
+    """Mix-in for owners of collections; the role tags of a collection say who may list it and create things in it."""
 
     __slots__ = ()
 
     def role_tags_of(self, collection: str) -> list[str]:
-        """Return the names of the roles that a collection such as ``machines`` is tagged with."""
+        """Return the names of the role tags of a collection such as ``machines``."""
         return _tags_in(self._call("GET", collection, params={"limit": 1})[1])
 
     @operation("SetRoleTags:ReplaceResourcesRoleTags", User="SetRoleTags:ReplaceUserKeysResourcesRoleTags")
     def set_role_tags_of(self, collection: str, roles: Roles) -> list[str]:
-        """Tag a collection with these roles in place of all others, and return their names: ``SetRoleTags``.
+        """Replace the role tags of a collection with these roles, and return their names: ``SetRoleTags``.
 
-        An account has ``machines``, ``users``, ``roles``, ``packages``, ``images``, ``policies``, ``keys``,
-        ``datacenters``, ``fwrules``, ``networks`` and ``services``, a user ``keys``.
+        The collections of an account are ``machines``, ``users``, ``roles``, ``packages``, ``images``, ``policies``,
+        ``keys``, ``datacenters``, ``fwrules``, ``networks`` and ``services``; a user has only ``keys``.
         """
         return _names(self._put(collection, data=_tags(roles)))
 

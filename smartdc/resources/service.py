@@ -1,4 +1,4 @@
-"""Find the other services of a data centre, the versions that it speaks, and other data centres."""
+"""Find the other services of a data centre, the versions of its API, and other data centres."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["HasServices"]
 
 
 class HasServices(Addressable):
-    """Mix-in for what has services beside CloudAPI."""
+    """Mix-in for places with services besides CloudAPI."""
 
     @operation("ListServices")
     def services(self) -> dict[str, str]:
@@ -32,7 +32,7 @@ class HasServices(Addressable):
         return found
 
     def _where(self, name: str) -> str:
-        """Return the URL of one of the cloud's data centres, which CloudAPI gives as a redirect: ``GetDatacenter``."""
+        """Return the URL of a data centre of the cloud; CloudAPI answers with a redirect: ``GetDatacenter``."""
         try:
             self._call("GET", "datacenters", name)
         except Redirected as elsewhere:
@@ -42,9 +42,9 @@ class HasServices(Addressable):
 
     @operation("Ping")
     def ping(self, *, timeout: float | None = None) -> Pong:
-        """Ask whether CloudAPI answers, without signing anything, and return what it says: ``Ping``.
+        """Check with an unsigned request whether CloudAPI answers, and return its answer: ``Ping``.
 
-        That is ``{"ping": "pong", "cloudapi": {"versions": [...]}}``.
+        The answer is ``{"ping": "pong", "cloudapi": {"versions": [...]}}``.
         """
         session = self._datacenter.unsigned()
         try:
@@ -54,7 +54,7 @@ class HasServices(Addressable):
 
     @operation("Ping")
     def versions(self) -> list[str]:
-        """Return the versions of its API that CloudAPI speaks, such as ``9.0.0``, newest first: ``Ping``."""
+        """Return the versions of the API that CloudAPI supports, such as ``9.0.0``, newest first: ``Ping``."""
         cloudapi = self.ping().get("cloudapi")
         versions = (cloudapi.get("versions") if cloudapi else None) or ()
         return sorted(versions, key=lambda version: [int(part) for part in re.findall("[0-9]+", version)], reverse=True)
@@ -62,9 +62,9 @@ class HasServices(Addressable):
     @without_frames
     @operation("ListForeignDatacenters")
     def foreign_datacenters(self, auth_token: str | Mapping[str, Any]) -> list[dict[str, Any]]:
-        """List the data centres of other clouds that an application was let into: ``ListForeignDatacenters``.
+        """List the data centres of other clouds that an application may use: ``ListForeignDatacenters``.
 
-        Only applications that act for an account by a token may ask; `auth_token` is that token, as JSON or a dict.
+        Only applications that act for an account with a token may call it; `auth_token` is that token, as JSON or a dict.
         CloudAPI does not document this.
         """
         answer = self._call("GET", "foreigndatacenters", headers=_delegated(auth_token))
@@ -77,7 +77,7 @@ class HasServices(Addressable):
     ) -> list[dict[str, Any]]:
         """Add a data centre of another cloud, or change its URL and token: ``AddForeignDatacenter``.
 
-        Returns what CloudAPI lists afterwards. `auth_token` is that of `foreign_datacenters`.
+        Returns CloudAPI's new list. `auth_token` is that of `foreign_datacenters`.
         """
         body = arguments.strings(name=name, url=url, token=token)
         headers = _delegated(auth_token)

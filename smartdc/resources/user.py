@@ -1,4 +1,4 @@
-"""Manage users: people and programs that have keys of their own to an account, and what their roles let them."""
+"""Manage users: people and programs with their own keys to an account, whose roles say what they may do."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ __all__ = ["HasUsers", "User"]
 
 @dataclass(frozen=True)
 class EmailAndLogin:
-    """What a user is reached by and signs as."""
+    """A user's e-mail address and login."""
 
     email: str | None = None
     login: str | None = None
 
 
-# A dataclass takes the fields of its last base first.
+# The fields of a dataclass's last base class come first.
 @dataclass(frozen=True)
 class UserChanges(Contact, EmailAndLogin):
-    """What can be changed of a user."""
+    """The fields of a user that can be changed."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a new user signs in with."""
+    """A new user's e-mail address, login and password."""
 
     login: str
     email: str
@@ -52,14 +52,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class NewUser(Contact, Credentials):
-    """What a user is created with."""
+    """The parameters of a new user."""
 
 
 class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resource):
     """A user of an account, also called sub-user.
 
-    It signs with its own key: ``DataCenter(login=account, user=login, key_id=...)``. Its SSH keys are `ssh_keys`, since
-    ``keys()`` is that of a mapping here.
+    It signs with its own key: ``DataCenter(login=account, user=login, key_id=...)``. `ssh_keys` lists its SSH keys;
+    ``keys()`` is the method of a mapping.
     """
 
     __slots__ = ()
@@ -70,7 +70,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     id = Field[str]()
     """its UUID"""
     login = Field[str]()
-    """its login name, which is its own within the account"""
+    """its login name, unique within the account"""
     email = Field[str]()
     """its e-mail address"""
     company_name = Field[str | None](key="companyName")
@@ -92,9 +92,9 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     phone = Field[str | None]()
     """the telephone number"""
     roles = Field[list[str] | None]()
-    """the names of its roles; None unless it was got with `membership`"""
+    """the names of its roles; None unless the user was fetched with `membership`"""
     default_roles = Field[list[str] | None]()
-    """the names of those roles that are active without being asked for"""
+    """the names of the roles that are active in every request of the user"""
     created = Field[datetime](read=parse_date)
     """when it was created"""
     updated = Field[datetime](read=parse_date)
@@ -103,7 +103,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     @parameters_of(UserChanges)
     @operation("UpdateUser")
     def update(self, changes: UserChanges) -> Self:
-        """Change what is given and return the user: ``UpdateUser``. An empty text clears a field."""
+        """Change the given fields and return the user: ``UpdateUser``. An empty text clears a field."""
         self._change("POST", data=changes.body(), repeatable=True)
         return self
 
@@ -112,7 +112,7 @@ class User(HasSSHKeys, HasAccessKeys, HasRoleTags, HasTaggedCollections, Resourc
     def change_password(self, password: str) -> Self:
         """Give the user a new password and return it: ``ChangeUserPassword``.
 
-        CloudAPI wants letters and digits, seven at least, and none of the last passwords.
+        CloudAPI requires letters and digits, at least seven characters, and none of the last passwords.
         """
         body = arguments.strings(password=password, password_confirmation=password)
         self._keep(self._post("change_password", data=body))
@@ -136,13 +136,13 @@ class HasUsers(CreatesOnce):
     ) -> ResourceList[User]:
         """List the users: ``ListUsers``.
 
-        `login` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        `login` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies both.
         """
         return User.from_answers(self, select(self._list("users"), search, fields, login=login))
 
     @operation("GetUser", "ListUsers")
     def user(self, identifier: str | Mapping[str, Any], *, membership: bool = False) -> User:
-        """Get a user by its id or login, with `membership` the names of its roles too: ``GetUser``.
+        """Get a user by its id or login; with `membership`, also the names of its roles: ``GetUser``.
 
         The beginning of an id is looked up: ``ListUsers``.
         """
@@ -155,14 +155,14 @@ class HasUsers(CreatesOnce):
     def create_user(self, user: NewUser) -> User:
         """Create a user: ``CreateUser``.
 
-        `login` begins with a letter and has 3 to 32 letters, digits and ``_.@``; `password` has letters and digits,
-        seven at least. When the answer is lost, the user is looked for before it is created again.
+        `login` begins with a letter and has 3 to 32 letters, digits and ``_.@``; `password` has letters and digits, at
+        least seven characters. If the answer is lost, the user is looked for before the request is sent again.
         """
         body = user.body()
         is_new = started_after(self._datacenter.clock, self._datacenter.session.now)
 
         def matches(user: User) -> bool:
-            # One that was there before may be the same in everything that is shown, and has another password.
+            # An older user may be the same in all visible fields, but has another password.
             shown = (user.get(key, "") == value for key, value in body.items() if key != "password")
             return is_new(user.created) and all(shown)
 

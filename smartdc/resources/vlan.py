@@ -1,4 +1,4 @@
-"""Make VLANs on the account's fabric, and networks on them."""
+"""Create VLANs on the account's fabric, and networks on them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from smartdc.waiting.create_once import CreatesOnce
 __all__ = ["HasVlans", "Vlan"]
 
 VLANS = ("fabrics", "default", "vlans")
-"""Where the VLANs are, below the account."""
+"""The path of the VLANs below the account."""
 
 IDENTIFYING_FIELDS = ("name", "subnet", "provision_start_ip", "provision_end_ip")
-"""Fields of a network that CloudAPI shows exactly as the create gave them."""
+"""Fields of a network that CloudAPI returns exactly as in the create."""
 
 
 class Vlan(CreatesOnce, Resource):
-    """A VLAN on the account's fabric: nobody else's machines can be on it."""
+    """A VLAN on the account's fabric: only the account's machines can be on it."""
 
     __slots__ = ()
 
@@ -37,13 +37,13 @@ class Vlan(CreatesOnce, Resource):
     vlan_id = Field[int]()
     """its number"""
     name = Field[str]()
-    """its name; it need not be the only one of that name"""
+    """its name, which need not be unique"""
     description = Field[str | None]()
     """what it is for"""
 
     @property
     def path(self) -> str:
-        """The address below the account."""
+        """The path below the account."""
         return self._below_parent(*VLANS, self._data[self.id_key])
 
     @operation("UpdateFabricVLAN")
@@ -54,7 +54,7 @@ class Vlan(CreatesOnce, Resource):
 
     @operation("DeleteFabricVLAN")
     def delete(self) -> None:
-        """Delete the VLAN: ``DeleteFabricVLAN``. While it has networks, that is refused (`InvalidArgument`)."""
+        """Delete the VLAN: ``DeleteFabricVLAN``. A VLAN with networks is refused (`InvalidArgument`)."""
         self._delete()
 
     @operation("ListFabricNetworks")
@@ -64,9 +64,9 @@ class Vlan(CreatesOnce, Resource):
 
     @operation("GetFabricNetwork", "ListFabricNetworks")
     def network(self, identifier: str | Mapping[str, Any]) -> Network:
-        """Get a network on the VLAN by its id, or the beginning of that: ``GetFabricNetwork``, ``ListFabricNetworks``.
+        """Get a network on the VLAN by its id, or the beginning of its id: ``GetFabricNetwork``, ``ListFabricNetworks``.
 
-        Or by its name, where that means only one.
+        Its name works too, if only one network has it.
         """
         text = id_of(identifier)
         if is_uuid(text):
@@ -87,20 +87,20 @@ class Vlan(CreatesOnce, Resource):
         internet_nat: bool | None = None,
         description: str | None = None,
     ) -> Network:
-        """Make a network on the VLAN and return it: ``CreateFabricNetwork``.
+        """Create a network on the VLAN and return it: ``CreateFabricNetwork``.
 
-        When the answer is lost, the network is looked for by its name and subnet before it is asked for again.
+        If the answer is lost, the network is looked for by its name and subnet before the request is sent again.
 
         Args:
-            name: no two networks of an account share one.
+            name: unique among the networks of the account.
             subnet: a private range in CIDR form, such as ``10.50.1.0/24``, that no other network of the account has.
             provision_start_ip: the first address that machines get.
             provision_end_ip: the last address that machines get.
-            gateway: an address within the subnet that leads elsewhere.
+            gateway: the address, within the subnet, of the router to other networks.
             resolvers: the addresses of at most four DNS servers.
             routes: next hops by range in CIDR form.
-            internet_nat: whether the gateway reaches the internet by NAT, the default. True makes
-                `provision_start_ip` the gateway where none is given.
+            internet_nat: whether the gateway connects to the internet by NAT (the default). With True and no `gateway`,
+                `provision_start_ip` is the gateway.
             description: what it is for; at most 64 characters.
         """
         strings = arguments.strings(
@@ -129,7 +129,7 @@ class Vlan(CreatesOnce, Resource):
 
 
 class HasVlans(CreatesOnce):
-    """Mix-in for what has a fabric; where a data centre offers none, all of this raises `NotSupported`."""
+    """Mix-in for owners of a fabric; in a data centre without fabrics, every method raises `NotSupported`."""
 
     @operation("ListFabricVLANs")
     def vlans(
@@ -137,13 +137,13 @@ class HasVlans(CreatesOnce):
     ) -> ResourceList[Vlan]:
         """List the VLANs: ``ListFabricVLANs``.
 
-        `name` may hold ``*`` and ``?``, and `search` is a regular expression tried on `fields`: both on this side.
+        `name` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies both.
         """
         return Vlan.from_answers(self, select(self._list(*VLANS), search, fields, name=name))
 
     @operation("GetFabricVLAN", "ListFabricVLANs")
     def vlan(self, vlan_id: int | str | Mapping[str, Any]) -> Vlan:
-        """Get a VLAN by its number, or by its name where that means only one: ``GetFabricVLAN``, ``ListFabricVLANs``."""
+        """Get a VLAN by its number, or by its name if only one has it: ``GetFabricVLAN``, ``ListFabricVLANs``."""
         text = id_of(vlan_id, "vlan_id")
         if text.isdecimal():
             return Vlan.from_answer(self, self._get(*VLANS, text))
@@ -151,10 +151,10 @@ class HasVlans(CreatesOnce):
 
     @operation("CreateFabricVLAN")
     def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:
-        """Make a VLAN and return it: ``CreateFabricVLAN``.
+        """Create a VLAN and return it: ``CreateFabricVLAN``.
 
-        Its number is from 2 to 4,094 and new; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
-        When the answer is lost, the VLAN is looked for before it is asked for again.
+        Its number is a new one from 2 to 4,094; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``. If
+        the answer is lost, the VLAN is looked for before the request is sent again.
         """
         body = {**arguments.integers(vlan_id=vlan_id), **arguments.strings(name=name, description=description)}
         wanted = {"description": "", **body}

@@ -1,4 +1,4 @@
-"""Make, rename and delete volumes: file systems that several machines share over the network."""
+"""Create, rename and delete volumes: file systems that several machines share over the network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from smartdc.waiting.stateful import Stateful
 __all__ = ["HasVolumes", "Volume"]
 
 _PATTERN = re.compile(r"\*?[^*?]*\*?")
-"""Names that CloudAPI can filter by."""
+"""Patterns of names by which CloudAPI can filter."""
 
 
 class Volume(Stateful[VolumeState]):
@@ -52,7 +52,7 @@ class Volume(Stateful[VolumeState]):
     id = Field[str]()
     """its UUID"""
     name = Field[str]()
-    """its name; no two volumes of an account share one"""
+    """its name, unique among the volumes of the account"""
     type = Field[VolumeType]()
     """``tritonnfs``, the only type there is"""
     size = Field[int]()
@@ -60,9 +60,9 @@ class Volume(Stateful[VolumeState]):
     state = Field[VolumeState]()
     """``creating``, ``ready``, ``failed`` or ``deleting``"""
     networks = Field[list[str]]()
-    """the UUIDs of the fabric networks that it can be reached on"""
+    """the UUIDs of the fabric networks on which it can be reached"""
     filesystem_path = Field[str | None]()
-    """what to mount, as ``host:path``; known when it is ready"""
+    """the file system to mount, as ``host:path``; known when the volume is ready"""
     refs = Field[list[str] | None]()
     """the UUIDs of the machines that use it"""
     tags = Field[dict[str, str] | None]()
@@ -74,27 +74,27 @@ class Volume(Stateful[VolumeState]):
 
     @operation("UpdateVolume")
     def update(self, *, name: str) -> Self:
-        """Change the volume and return it: ``UpdateVolume``. The name is all that can be changed."""
+        """Change the volume and return it: ``UpdateVolume``. Only the name can be changed."""
         data = arguments.strings(name=name)
         try:
             return self._change("POST", data=data, repeatable=True)
         except Conflict as error:
-            # The name may be taken by this volume itself, when the answer to an earlier attempt was lost.
+            # If the answer to an earlier attempt was lost, this volume itself may already have the name.
             if error.attempts > 1 and self.refresh().name == name:
                 return self
             raise
 
     @operation("UpdateVolume")
     def rename(self, name: str) -> Self:
-        """Give the volume another name and return it: ``UpdateVolume``. `InUse` is raised while machines use it."""
+        """Give the volume another name and return it: ``UpdateVolume``. It raises `InUse` while machines use it."""
         return self.update(name=id_of(arguments.strings(name=name).get("name")))
 
     @operation("DeleteVolume")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the volume: ``DeleteVolume``.
 
-        `InUse` is raised while machines use it. With `wait` it returns when the volume is gone, or raises
-        `WaitTimeout` after `timeout` seconds (None waits for ever).
+        It raises `InUse` while machines use it. With `wait`, it returns when the volume is gone, or raises `WaitTimeout`
+        after `timeout` seconds (None waits for ever).
         """
         checked_timeout(timeout)
         self._delete()
@@ -106,7 +106,7 @@ class Volume(Stateful[VolumeState]):
 
 
 class HasVolumes(CreatesOnce):
-    """Mix-in for owners of volumes; where they are switched off, every method raises `MethodNotAllowed`."""
+    """Mix-in for owners of volumes; in a data centre without volumes, every method raises `MethodNotAllowed`."""
 
     @operation("ListVolumes")
     def volumes(
@@ -120,13 +120,12 @@ class HasVolumes(CreatesOnce):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Volume]:
-        """List the volumes that equal what is given: ``ListVolumes``.
+        """List the volumes that match the given values: ``ListVolumes``.
 
-        Failed ones are listed only where `state` or `predicate` asks for them. `name` may hold ``*`` and ``?``,
-        as in ``logs-*``; `size` is in MiB, or a text such as ``10G``. `search` is a regular expression that is tried,
-        here, on `fields`. `predicate` is a condition on ``id``, ``name``, ``network``,
-        ``size``, ``state`` and ``type``, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``,
-        as a dict or as JSON.
+        Failed volumes are listed only if `state` or `predicate` selects them. `name` may contain ``*`` and ``?``, as in
+        ``logs-*``; `size` is in MiB, or a text such as ``10G``. `search` is a regular expression for `fields`; the
+        library applies it. `predicate` is a condition on ``id``, ``name``, ``network``, ``size``, ``state`` and ``type``,
+        as a dict or as JSON, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``.
         """
         condition = None if predicate is None else arguments.json_text("predicate", predicate)
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
@@ -138,7 +137,7 @@ class HasVolumes(CreatesOnce):
 
     @operation("GetVolume", "ListVolumes")
     def volume(self, volume: str | Mapping[str, Any]) -> Volume:
-        """Get a volume by its id, the beginning of that, or its name: ``GetVolume``, ``ListVolumes``."""
+        """Get a volume by its id, the beginning of its id, or its name: ``GetVolume``, ``ListVolumes``."""
         text = id_of(volume)
         if is_uuid(text):
             return Volume.from_answer(self, self._get("volumes", text))
@@ -157,21 +156,21 @@ class HasVolumes(CreatesOnce):
         wait: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> Volume:
-        """Begin to make a volume and return it, still ``creating``: ``CreateVolume``.
+        """Begin to create a volume and return it, still ``creating``: ``CreateVolume``.
 
-        It is made once: when the answer is lost, it is looked for by its name before it is asked for again. With
-        `wait` it is returned when it is ``ready``, or `WaitFailed` or `WaitTimeout` is raised.
+        It is created once: if the answer is lost, the volume is looked for by its name before the request is sent again.
+        With `wait`, it returns when the volume is ``ready``, or raises `WaitFailed` or `WaitTimeout`.
 
         Args:
-            name: letters, digits, '.', '_' and '-'; one is made up where none is given.
-            size: in MiB or a text such as ``10G``: one of those that `volume_sizes` lists; by default the smallest.
-            type: ``tritonnfs``, the only type there is.
-            networks: fabric networks of the account: one or more ids, names, dicts or resources; its default
-                fabric network where none is given.
-            affinity: rules such as ``role!=db``: which machines or volumes to be near to, or not.
-            tags: what affinity rules can name it by; strings.
+            name: letters, digits, '.', '_' and '-'; without it, the library generates a name.
+            size: in MiB, or a text such as ``10G``; one of those in `volume_sizes`. The default is the smallest one.
+            type: ``tritonnfs``, the only type.
+            networks: fabric networks of the account: one or more ids, names, dicts or resources; the default is the
+                account's default fabric network.
+            affinity: rules such as ``role!=db``: the machines or volumes to be near to, or far from.
+            tags: strings by which affinity rules can name it.
             wait: whether to return only when it can be used.
-            timeout: the most seconds to wait; None waits for ever.
+            timeout: the maximum time of the wait in seconds; None waits for ever.
         """
         checked_timeout(timeout)
         body = wire.given(
@@ -193,16 +192,20 @@ class HasVolumes(CreatesOnce):
         return volume
 
     @operation("ListVolumeSizes")
-    def volume_sizes(self, type: VolumeType | None = None) -> list[VolumeSize]:  # noqa: A002 (CloudAPI's word)
-        """List the sizes that volumes come in, as dicts with ``size`` in MiB and ``type``: ``ListVolumeSizes``."""
-        return cast("list[VolumeSize]", self._list("volumesizes", params=arguments.strings(type=type)))
+    def volume_sizes(
+        self,
+        type: VolumeType | None = None,  # noqa: A002 (CloudAPI's word)
+    ) -> list[VolumeSize]:
+        """List volume sizes, each with ``size`` (MiB) and ``type``: ``ListVolumeSizes``."""
+        sizes = self._list("volumesizes", params=arguments.strings(type=type))
+        return cast("list[VolumeSize]", sizes)
 
     def _network_ids(self, networks: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[str]:
         return [self._datacenter.network_id(network) for network in arguments.as_list("networks", networks)]
 
 
 def _checked(tags: Mapping[str, str]) -> dict[str, str]:
-    """Refuse tags that are no strings: a volume's tags have no other type."""
+    """Refuse tags that are not strings: a volume's tags have no other type."""
     arguments.dicts(tags=tags)
     if wrong := next((name for name, value in tags.items() if not isinstance(value, str)), None):
         raise InputError(f"the tag {wrong!r} of a volume must be a string, not {type(tags[wrong]).__name__}")
@@ -210,6 +213,6 @@ def _checked(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _matches(volume: Volume, body: Mapping[str, Any]) -> bool:
-    """Tell whether a create with this body may have made the volume, and not an older one of its name."""
+    """Return whether a create with this body may have made the volume, and not an older one of its name."""
     given = {key: body[key] for key in ("name", "size", "networks", "tags") if body.get(key)}
     return all(volume.get(key) == value for key, value in given.items())

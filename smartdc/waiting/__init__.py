@@ -1,1 +1,1 @@
-"""Wait for what CloudAPI does in its own time, and create things exactly once."""
+"""Wait for jobs and states of CloudAPI, and create things exactly once."""

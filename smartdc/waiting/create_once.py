@@ -1,8 +1,8 @@
 """Create a thing exactly once, over a connection that may lose the answer.
 
-CloudAPI has no idempotency key, so a create carries a mark that its thing can be found by: a token, a name, or being
-new. `create_once` looks for that mark before it sends the same create again, and the mix-in `CreatesOnce` lets a noun
-use it in one line.
+CloudAPI has no idempotency key, so the thing that a create makes must have a mark by which it can be found: a token, a
+name, or being new. `create_once` looks for that mark before it sends the same create again. With the mix-in
+`CreatesOnce`, a noun uses it in one line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock
-from smartdc.waiting.progress import Progress, reporter
+from smartdc.waiting.progress import Progress, Reporter, reporter
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -32,33 +33,33 @@ R = TypeVar("R", bound=Resource)
 log = logging.getLogger(__name__)
 
 PAUSES_SECONDS = (2.0, 4.0, 8.0, 15.0)
-"""Pauses between two looks; the last one is repeated."""
+"""Pauses between two searches; the last one is repeated."""
 
 SETTLE_SECONDS = 10.0
-"""How long a thing that CloudAPI writes down at once may stay invisible after it was accepted."""
+"""How long a thing that CloudAPI stores at once may stay invisible after its create was accepted."""
 
 JOB_SETTLE_SECONDS = 30.0
-"""How long a thing that a job makes may stay invisible after it was accepted."""
+"""How long a thing that a job makes may stay invisible after its create was accepted."""
 
 MAX_SKEW_SECONDS = 300.0
-"""Seconds by which CloudAPI's clock may differ from ours: signatures with another time are refused."""
+"""Maximum difference between CloudAPI's clock and ours: CloudAPI refuses signatures with another time."""
 
 
 class Watcher(Protocol):
-    """Who is told that an answer was lost, and what comes of looking for the thing."""
+    """Is told about a lost answer, and about each search for the thing."""
 
     def lost(self, error: CallError, settle: float) -> None:
-        """Hear that the thing will be looked for, for up to `settle` seconds."""
+        """Note that the answer was lost; the search for the thing takes up to `settle` seconds."""
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
-        """Hear of one look; `found` is None where it failed, and `elapsed` the seconds since the answer was lost."""
+        """Note one search; `found` is None if it failed, and `elapsed` the seconds since the answer was lost."""
 
 
 @dataclass
 class Search:
-    """Report the search for a thing whose create was not answered: in the log, on stderr if `verbose`, as progress.
+    """Report the search for the thing of a create whose answer was lost: in the log, on stderr if `verbose`, as progress.
 
-    `subject` names the thing, by default by the path of the request that was to make it; `mark` says what it is looked for by.
+    `subject` names the thing, by default by the path of the create; `mark` is the mark by which it is searched.
     """
 
     datacenter: DataCenter
@@ -67,34 +68,38 @@ class Search:
     settle: float | None = None
 
     def lost(self, error: CallError, settle: float) -> None:
-        """Say at once that the answer was lost, and for how long the thing will be looked for."""
+        """Report at once that the answer was lost, and how long the search may take."""
         self.subject = self.subject or (f"a new entry of {error.path}" if error.path else "something new")
         self.settle = settle
         text = f"lost the answer to the create of {self._named()}; looking for it for up to {settle:g} s: {error}"
         self._say(logging.WARNING, text)
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
-        """Report one look; the last one also says what came of it."""
-        report = reporter(getattr(self.datacenter, "progress", None))
-        if report and not (done and self._is_shown()):  # the end is a line of its own below
+        """Report one search; the last one also reports the result."""
+        if self._report and not (done and self._is_shown()):  # the result is a separate line, below
             state = "found" if found else "not answered, looking for it"
-            report(Progress(self.subject, state, elapsed, self.settle, done))
+            self._report(Progress(self.subject, state, elapsed, self.settle, done))
         if found:
             self._say(logging.INFO, f"found {self._named()} after {elapsed:.0f} s")
         elif done:
             outcome = "could not look for" if found is None else "did not find"
             self._say(logging.WARNING, f"{outcome} {self._named()} within {elapsed:.0f} s")
 
+    @cached_property
+    def _report(self) -> Reporter | None:
+        """What is called after every look."""
+        return reporter(getattr(self.datacenter, "progress", None))
+
     def _named(self) -> str:
         return f"{self.subject} ({self.mark})" if self.mark else self.subject
 
     def _is_shown(self) -> bool:
-        """Whether somebody sees the line of progress."""
+        """Whether the line of progress is shown."""
         return getattr(self.datacenter, "progress", None) is True and status_line.is_watched()
 
     def _say(self, level: int, text: str) -> None:
         verbose, shown = getattr(self.datacenter, "verbose", None), self._is_shown()
-        # Where nothing is set up for logs, `logging` itself prints warnings: they would stand there twice.
+        # If nobody has configured logging, `logging` itself prints warnings: they would appear twice.
         if log.hasHandlers() or not (verbose or shown):
             log.log(level, "%s", text)
         if verbose:
@@ -127,23 +132,27 @@ def create_once(
 ) -> T:
     """Send a create, at most twice, and return the one thing that it made.
 
-    Each attempt ends in one of four ways. An answer is the thing. A refusal that was surely not applied is final. A
-    conflict may be with our own earlier attempt, which one look settles. And when it is unknown whether the create
-    was applied, the thing is looked for, for as long as it could still turn up. Only a look that worked, after that
-    time, and showed nothing, allows the second attempt, since without it the second might make a second thing. Where
-    no look worked, and whenever the second attempt fails, the outcome stays unknown, whatever that attempt's error
-    says of itself: the first may have been applied since the last look. The error is then raised with `applied` None.
+    Each attempt ends in one of four ways:
 
-    A request that surely never left is no matter for this function: the call itself sends it again at once.
+    1. An answer: it is the thing.
+    2. A refusal that was certainly not applied: it is final.
+    3. A conflict: it may be with our own earlier attempt, so one search decides.
+    4. An unknown outcome: the function searches for the thing, for as long as it could still appear. The second attempt
+       is allowed only if a search after that time worked and found nothing; otherwise it might make a second thing.
+
+    If no search worked, or if the second attempt fails, the outcome stays unknown, whatever the second error says: the
+    first create may have been applied since the last search. The error is then raised with `applied` None.
+
+    This function never sees a request that certainly was not sent: the call itself sends it again at once.
 
     Args:
         send: sends the create and returns the thing.
-        find: returns every thing that bears its mark.
-        clock: what passes the time between two looks.
-        settle: seconds for which something that was accepted may stay invisible.
-        unique: whether only this create can have made what bears the mark; otherwise a conflict at the first
-            attempt is about something that was there before.
-        watcher: is told when an answer was lost, and of every look.
+        find: returns every thing with its mark.
+        clock: sleeps between two searches.
+        settle: seconds for which an accepted thing may stay invisible.
+        unique: whether only this create can have made a thing with the mark; otherwise a conflict at the first attempt
+            is about a thing that existed before.
+        watcher: is told about a lost answer, and about every search.
     """
     lost: CallError | None = None
     with tracing.span("create", watcher):
@@ -156,7 +165,7 @@ def create_once(
                     return single(made)
                 lost = error
             except SmartDCError as error:
-                # Nothing was sent this time, for want of an agent or a key; the news is what became of the first attempt.
+                # Nothing was sent this time, since an agent or a key was missing; what matters is the first attempt's outcome.
                 if lost:
                     raise lost from error
                 raise
@@ -174,8 +183,8 @@ def _after_failure(
     unique: bool,
     again: bool,
 ) -> list[T]:
-    """Return what a failed attempt has made; nothing where the create may be sent again, and else raise the error."""
-    # Whoever refuses a request for now may have done it all the same, and then it conflicts with itself.
+    """Return the things that a failed attempt has made; none if the create may be sent again; or raise the error."""
+    # A server that throttles a request may have applied it all the same; a retry then conflicts with it.
     repeated = again or error.attempts > 1
     refused = isinstance(error, Conflict) or (again and error.applied is False)
     if again:
@@ -199,7 +208,7 @@ def _find_after_refusal(error: CallError, find: Callable[[], list[T]], *, may_be
 def _find_until_settled(
     error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float, watcher: Watcher
 ) -> list[T]:
-    """Look until something turns up, or `settle` seconds have passed; raise the error where the last look failed."""
+    """Search until something is found, or `settle` seconds have passed; raise the error if the last search failed."""
     if error.applied is False:
         raise error
     started = clock.monotonic()
@@ -218,10 +227,10 @@ def _find_until_settled(
 
 
 def _look(find: Callable[[], list[T]], error: CallError | None = None) -> list[T] | None:
-    """Return what bears the mark; None when looking failed, for whatever reason.
+    """Return the things with the mark; None if the search failed, for whatever reason.
 
-    A refusal to list says nothing about the create either, and must not take the place of its error; nor must an
-    agent that has gone away. But where both were redirected, everything is, and there is nothing to wait for.
+    A refused search says nothing about the create, and its error must not replace the create's error; the same is true
+    for an agent that has gone away. But if both were redirected, every request is, and waiting would not help.
     """
     try:
         return find()
@@ -236,23 +245,23 @@ def _is_redirect(error: SmartDCError) -> bool:
 
 
 def _with_twins(thing: T, find: Callable[[], list[T]]) -> list[T]:
-    """Return what the second attempt made, and what the first one made if that has turned up too late."""
+    """Return the thing of the second attempt, and that of the first one if it has appeared too late."""
     made = _look(find) or []
     return made if thing in made else [thing, *made]
 
 
 def single(things: list[T]) -> T:
-    """Return the only thing; two of them are never passed over in silence."""
+    """Return the only thing; raise `DoubledCreate` if there are two."""
     if len(things) > 1:
         raise DoubledCreate(f"one create made {len(things)} of them: {', '.join(map(str, things))}", things)
     return things[0]
 
 
 def started_after(clock: Clock, now: Callable[[], float]) -> Callable[[datetime | None], bool]:
-    """Return a check of a thing's date: may it be of a create that starts now? `now` returns the server's time.
+    """Return a check of a thing's date: can it come from a create that starts now? `now` returns the server's time.
 
-    One that was there before may bear the same name, and must not pass for the new one. A thing that
-    has no date yet is new. The server's time is read when a date is checked, not before: it may be known only from the create's own call.
+    An older thing of the same name must not count as the new one. A thing without a date is new. The server's time is
+    read only when a date is checked: it may be unknown before the create's own call.
     """
     started = clock.monotonic()
 
@@ -263,7 +272,7 @@ def started_after(clock: Clock, now: Callable[[], float]) -> Callable[[datetime 
 
 
 class CreatesOnce(Addressable):
-    """Mix-in for places where things are created that a listing shows."""
+    """Mix-in for places whose new things can be found in a listing."""
 
     __slots__ = ()
 
@@ -276,10 +285,10 @@ class CreatesOnce(Addressable):
         only_new: bool = False,
         settle: float = SETTLE_SECONDS,
     ) -> R:
-        """Create a thing once, and return it; when the answer is lost, it is looked for in what `listing` returns.
+        """Create a thing once, and return it; if the answer is lost, look for it among the things of `listing`.
 
-        `matches` tells what may be of this create. Where something else may look the same, `only_new` leaves out what
-        is listed before the create is sent, which costs a listing; where things have dates, `started_after` does.
+        `matches` tells whether a thing may come from this create. If older things may look the same, `only_new` excludes
+        all things listed before the create, which costs one more listing; for things with dates, use `started_after`.
         """
         before = set(listing()) if only_new else set()
 

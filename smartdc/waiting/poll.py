@@ -1,4 +1,4 @@
-"""Wait for something to come true: with a deadline, through outages, and never longer than it makes sense."""
+"""Wait until a condition is true: with a deadline, through outages, and not longer than makes sense."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["DEFAULT_TIMEOUT", "checked_timeout", "checked_times", "poll"]
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 600.0
-"""Seconds after which a wait gives up, unless another number is given."""
+"""The default timeout of a wait."""
 
 MIN_LAST_CHECK_SECONDS = 5.0
-"""Seconds that even the last check may take; a wait can be late by so many, and by no more."""
+"""Seconds that even the last check may take; a wait can exceed its timeout by no more than this."""
 
 MAX_SECONDS = 1e15
-"""What clocks can count, some thirty million years."""
+"""The largest number of seconds that clocks can count, some thirty million years."""
 
 LONGEST_PAUSE = 30.0
-"""Seconds to which the pauses grow while checks keep failing."""
+"""The longest pause, in seconds, while checks keep failing."""
 
 
 def poll(
@@ -41,18 +41,18 @@ def poll(
     timeout: float | None = DEFAULT_TIMEOUT,
     progress: Reporting = None,
 ) -> T:
-    """Call `check` every `interval` seconds until what it returns is true, and return that.
+    """Call `check` every `interval` seconds until its result is true, and return the result.
 
-    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text is the
-    resource and the `goal` that was missed, such as "is not running". What `check` raises ends the wait, except for
-    `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None is
+    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text names the
+    resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
+    `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None means
     the data centre's own.
     """
     # A round of the loop is a pause, a check and a report. The first check comes at once and the last one exactly at
     # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
     # MIN_LAST_CHECK_SECONDS, so that a silent server cannot prolong the wait. A transient failure counts as "not yet"
     # and doubles the pause; the next answer makes the pause what it was. Every end is reported exactly once: an error
-    # or an interrupt below, everything else after the check; what the reporter itself raises is not reported to it.
+    # or an interrupt below, everything else after the check; an interrupt of the reporter itself is not reported to it.
     checked_times(interval=interval)
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.
@@ -94,15 +94,15 @@ def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> D
 
 
 def checked_timeout(timeout: float | None) -> None:
-    """Refuse what is no time-out; None is one that never comes."""
+    """Return a valid timeout, or raise `InputError`; None means no limit."""
     if timeout is not None:
         checked_times(timeout=timeout)
 
 
 def checked_times(**seconds: float) -> None:
-    """Refuse what is no number of seconds, before anything is sent that would then be left to itself.
+    """Refuse an invalid number of seconds before any request is sent, since nobody would wait for its result.
 
-    Not-a-number is refused too: a wait would never be over.
+    Not-a-number is refused too: such a wait would never end.
     """
     for name, value in seconds.items():
         known = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from smartdc.http import status_line
 from smartdc.http.clock import Clock
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "reporter"]
+__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "harmless", "reporter"]
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P")
 
 BAR_WIDTH = 20
 """Characters of the bar on the terminal."""
 
 REDRAW_SECONDS = 1.0
-"""Seconds after which a line that somebody looks at is written again."""
+"""Seconds after which a line on a terminal is written again."""
 
 
 class Waitable(Protocol):
-    """What a wait asks of the thing that is waited for."""
+    """What a wait needs from the thing that it waits for."""
 
     @property
     def datacenter(self) -> DataCenter:
-        """The data centre, which has the clock and the default of ``progress``."""
+        """The data centre, with the clock and the default of ``progress``."""
 
     @property
     def state(self) -> str:
-        """The state in which it was last seen."""
+        """Its state, as last seen."""
 
     @property
     def label(self) -> str:
-        """The few words that a line of progress begins with."""
+        """The few words at the beginning of a progress line."""
 
     def describe(self) -> str:
-        """Return the words that an error begins with."""
+        """Return the words at the beginning of an error."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,17 @@ class Progress:
     timeout: float | None
     done: bool
     share: float | None = None
-    """The share of what is waited for that has come, where that is known; the bar shows it, and else that of the time."""
+    """The finished share, if it is known; the bar shows it, or else the share of the time that has passed."""
 
     def __str__(self) -> str:
         if self.done:
             return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
         return f"{self.subject} {self.state} [{self.bar()}] {self.elapsed:.0f} s"
+
+    def fitted(self, room: int) -> str:
+        """Return the text in so many columns, if it can be done by leaving out the bar."""
+        text = str(self)
+        return text if len(text) <= room else text.replace(f" [{self.bar()}]", "", 1)
 
     def bar(self) -> str:
         """Return the bar."""
@@ -66,18 +78,49 @@ class Progress:
 Reporter = Callable[[Progress], None]
 
 Reporting: TypeAlias = Reporter | bool | None
-"""What ``progress`` may be: your own function, whether to show a line on the terminal, or None for the default."""
+"""Values of ``progress``: your own function, True or False for a line on the terminal, or None for the default."""
 
 
 def reporter(progress: Reporting) -> Reporter | None:
-    """Return what to call after every check: your own function, or for True a line where somebody looks."""
+    """Return the function to call after every check: your own one, or for True one that writes a line on a terminal."""
     if callable(progress):
-        return progress
+        return harmless(progress)
     return _line if progress and status_line.is_watched() else None
 
 
+def harmless(report: Callable[[P], object]) -> Callable[[P], None]:
+    """Make a function that may raise one that does not: what it watches goes on.
+
+    The first exception is logged, by its class and its place: its text may have a secret of the user's, such as the
+    address of a web hook. The function is called again: a message that could not be delivered says nothing about the
+    next one, and when all is done it may have to tidy up.
+    """
+    name = getattr(report, "__qualname__", type(report).__qualname__)
+    failed = False
+
+    def call(progress: P) -> None:
+        nonlocal failed
+        try:
+            report(progress)
+        except Exception as error:  # noqa: BLE001 (the user's own function may raise anything)
+            let_pass(error)
+            if not failed:
+                failed = True
+                log.warning(
+                    "progress: %s raised %s%s; what it reports on goes on", name, type(error).__name__, _place(error)
+                )
+
+    return call
+
+
+def _place(error: Exception) -> str:
+    """Return where in the user's function an error comes from; there is nothing to say of one that is not Python's."""
+    trace = error.__traceback__ and error.__traceback__.tb_next
+    return f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+
+
 class Announcer:
-    """What a wait tells whoever asked for its progress."""
+    """Reports the progress of one wait."""
 
     def __init__(self, resource: Waitable, timeout: float | None, progress: Reporting, clock: Clock) -> None:
         """Begin to count the time."""
@@ -87,11 +130,11 @@ class Announcer:
 
     @property
     def draws_a_line(self) -> bool:
-        """Whether somebody looks at a line of ours."""
+        """Whether the progress is a line on a terminal."""
         return self._report is _line
 
     def announce(self, done: bool, trouble: str = "") -> None:
-        """Report a check, with the trouble that it had."""
+        """Report a check, and its failure if it failed."""
         if self._report:
             elapsed = self._clock.monotonic() - self._started
             state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
@@ -99,7 +142,7 @@ class Announcer:
             self._report(Progress(self._resource.label, state, elapsed, self._timeout, done, share))
 
     def sleep(self, seconds: float, failure: Exception | None) -> None:
-        """Sleep between two checks; a line that somebody looks at goes on meanwhile, and says why after a failure."""
+        """Sleep between two checks; a line on a terminal is updated meanwhile, and after a failure it says why."""
         trouble = "" if failure is None else f"last check failed: {type(failure).__name__}"
         while self.draws_a_line and seconds > REDRAW_SECONDS:
             self._clock.sleep(REDRAW_SECONDS)
@@ -110,4 +153,7 @@ class Announcer:
 
 def _line(progress: Progress) -> None:
     """Write one line over and over, and leave it when the wait is done."""
-    (status_line.leave if progress.done else status_line.write)(str(progress))
+    if progress.done:
+        status_line.leave(str(progress))
+    else:
+        status_line.write(progress.fitted(status_line.room()))

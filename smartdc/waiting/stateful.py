@@ -1,4 +1,4 @@
-"""Resources that CloudAPI changes in its own time, and waiting for their state."""
+"""Resources whose state changes by itself, and waits for a state."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ S = TypeVar("S", bound=str)
 
 
 class Stateful(Resource, Generic[S]):
-    """A resource with a `state`, which CloudAPI changes in its own time."""
+    """A resource with a `state` that changes by itself, since CloudAPI works in the background."""
 
     __slots__ = ()
 
     states: ClassVar[tuple[str, ...]]
-    """Every state that CloudAPI gives it, beside ``deleted`` for one that is gone."""
+    """Every state that CloudAPI gives it; in addition, ``deleted`` is the state of one that is gone."""
     dead_ends: ClassVar[frozenset[str]] = frozenset({"failed", "deleted"})
-    """States that it never leaves for a better one."""
+    """States from which it never gets into a better one."""
 
     state: Field[S]
 
     @property
     def label(self) -> str:
-        """The name, or the id where it has none."""
+        """The name, or the id if it has no name."""
         return str(self.get("name") or self)
 
     def describe(self) -> str:
@@ -47,7 +47,7 @@ class Stateful(Resource, Generic[S]):
         return self._state()
 
     def look(self) -> S:
-        """Fetch the resource again and return its state, which is ``deleted`` where CloudAPI has forgotten it."""
+        """Fetch the resource again and return its state, which is ``deleted`` if CloudAPI no longer knows it."""
         try:
             self.refresh()
         except (ResourceNotFound, Gone):
@@ -67,9 +67,9 @@ class Stateful(Resource, Generic[S]):
     ) -> None:
         """Fetch the resource every `interval` seconds until it is in `state`; one that is gone is ``deleted``.
 
-        With several states it waits for any of them. Raises `WaitFailed`, with the server's reason, as soon as the
-        state cannot be reached any more, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress`
-        is called after every check, or True for a line on the terminal.
+        With several states, it waits for any of them. Raises `WaitFailed`, with the server's reason, as soon as the
+        state cannot be reached any more, and `WaitTimeout` after `timeout` seconds (None waits for ever). `progress` is
+        a function to call after every check, or True for a line on the terminal.
         """
         states = checked_states(type(self).__name__.lower(), state, dict.fromkeys((*self.states, "deleted")))
         reached = partial(self._look_for, states)
@@ -85,7 +85,7 @@ class Stateful(Resource, Generic[S]):
         return now in states
 
     def _reported_error(self) -> str:
-        """Return the server's reason for a failure in parentheses, where it gives one."""
+        """Return the server's reason for a failure in parentheses, or ''."""
         error = self.get("error")
         words = ": ".join(str(word) for word in error.values()) if isinstance(error, dict) else error
         return f" ({words})" if words else ""
@@ -94,7 +94,7 @@ class Stateful(Resource, Generic[S]):
 def checked_states(kind: str, state: S | Iterable[S], states: Iterable[str]) -> tuple[S, ...]:
     """Return one state or several as a tuple.
 
-    One that no resource of the kind is ever in is refused: waiting for it would only end with the time.
+    A state that no resource of the kind can have is refused: a wait for it would only end at its timeout.
     """
     wanted = tuple(arguments.as_list("state", state))
     if not wanted:

@@ -19,6 +19,7 @@ import pytest
 from smartdc import DataCenter, Machine, SmartDCError
 from smartdc.commands import line_editing, session, shell
 from smartdc.commands.line_editing import Completer, History, history_file
+from smartdc.emulator import ByScript, Emulator
 
 PLAIN_SHELL = """
 import sys
@@ -100,6 +101,31 @@ def test_exit_may_be_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch, capsys:
     shell.interact_in_console("", {})
 
     assert "'east'" in capsys.readouterr().out
+
+
+def test_an_interrupt_shows_what_was_interrupted(
+    dc: DataCenter,
+    cloud: Emulator,
+    machine: Machine,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The line that was typed, and how a fleet stands: not where in this package, or in what it uses, we were."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    cloud.transitions.policy = ByScript()
+    monkeypatch.setattr(cloud.clock, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        dc.fleet([machine]).stop()
+    session._explain(type(caught.value), caught.value, caught.value.__traceback__)
+    err = capsys.readouterr().err
+
+    assert "dc.fleet([machine]).stop()" in err
+    assert session.PACKAGE not in err
+    assert "in interrupted" not in err
+    assert "stop of 1 machines: 1 under way" in err
 
 
 def test_a_mistake_of_ours_shows_all_frames(capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,16 +115,40 @@ def test_an_interrupt_ends_it_without_a_traceback(monkeypatch: pytest.MonkeyPatc
     assert command.run() == 130
 
 
-def test_a_closed_pipe_ends_it_without_a_traceback() -> None:
+def outcome(command: str, **redirections: Any) -> tuple[int, str]:
+    """Return the status of a command, and what it says on standard error."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = [sys.executable, "-m", "smartdc", *command.split()]
+    process = subprocess.run(words, stderr=subprocess.PIPE, env=environ, text=True, check=False, **redirections)
+    return process.returncode, process.stderr
+
+
+@pytest.mark.parametrize("command", ["", "tour"])
+def test_a_closed_pipe_ends_it_without_a_traceback(command: str) -> None:
     """`python -m smartdc | head -1` is no error either."""
     reader, writer = os.pipe()
     os.close(reader)
-    with subprocess.Popen([sys.executable, "-m", "smartdc"], stdout=writer, stderr=subprocess.PIPE) as process:
+    try:
+        assert outcome(command, stdout=writer) == (141, "")
+    finally:
         os.close(writer)
-        _, complaint = process.communicate()
 
-    assert process.returncode == 141
-    assert complaint == b""
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")  # noqa: PTH110 (a device)
+@pytest.mark.parametrize("command", ["completion bash", "doctor --help"])
+def test_a_full_disk_ends_it_in_one_line(command: str) -> None:
+    """A script that was not written to its end is not taken for one."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 (a device)
+        assert outcome(command, stdout=full) == (
+            1,
+            "smartdc: cannot write to standard output: No space left on device\n",
+        )
+
+
+def test_an_output_that_is_closed_is_as_full_as_can_be() -> None:
+    """Nobody has read the script that was to be printed."""
+    status, complaint = outcome("completion bash", preexec_fn=lambda: os.close(1))
+    assert (status, complaint) == (1, "smartdc: cannot write to standard output: Bad file descriptor\n")
 
 
 def test_a_session_with_an_emulator_has_a_data_centre(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def step(played: str, title: str) -> str:
         ("Enable its firewall", "POST /demo/machines/af1adec9…?action=enable_firewall", "202 Accepted"),
         ("Read its audit log", "GET /demo/machines/af1adec9…/audit", "200 OK"),
         ("Delete", "DELETE /demo/machines/af1adec9…", "204 No Content"),
-        ("Get it after", "GET /demo/machines/af1adec9…", "410 Gone"),
+        ("Fetch it after", "GET /demo/machines/af1adec9…", "410 Gone"),
         ("Sign with the wrong", "GET /demo/machines?limit=1000&offset=0", "401 Unauthorized"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_wait_is_shown_once(played: str) -> None:
 
 def test_an_error_is_shown_in_the_words_that_a_user_gets(played: str) -> None:
     """Errors are a part of the tour too."""
-    assert "smartdc.errors.Gone: GET /demo/machines/af1adec9…: 410:" in step(played, "Get it after")
+    assert "smartdc.errors.Gone: GET /demo/machines/af1adec9…: 410:" in step(played, "Fetch it after")
 
 
 def test_nothing_is_wider_than_80_columns(played: str) -> None:

@@ -116,6 +116,14 @@ def test_a_misspelt_filter_is_refused(offline: DataCenter) -> None:
         offline.machines(nmae="web")  # type: ignore[call-arg]
 
 
+def test_a_misspelt_filter_of_a_fleet_is_refused(offline: DataCenter) -> None:
+    """In words of what was called."""
+    with pytest.raises(
+        TypeError, match=r"^fleet\(\) got an unexpected keyword argument 'nmae'. Did you mean 'name'\?$"
+    ):
+        offline.fleet(nmae="web")
+
+
 def test_a_class_method_has_them_too() -> None:
     """``CreateMachine``: the class method takes what `DataCenter.create_machine` takes, after the data centre."""
     of_class = list(inspect.signature(Machine.create_in_datacenter).parameters.values())

@@ -23,6 +23,8 @@ import pytest
 import requests
 
 from kits.emulator_signer import Asker, Signer, private_key, public_line, refusal
+from kits.feed import eventually
+from kits.limits import no_descriptor_left
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
 from smartdc.emulator.__main__ import main
 from smartdc.emulator.core import clock
@@ -127,9 +129,9 @@ def test_control_refuses_what_it_does_not_know(control: Any, body: Any) -> None:
     [
         ("clock", {"seconds": 1e300}, "no date can show 1e+300 seconds"),
         ("clock", {"seconds": "1"}, "seconds must be of type float, got '1'"),
-        ("populate", {"count": -1}, "cannot make -1 machines"),
+        ("populate", {"count": -1}, "cannot create -1 machines"),
         ("populate", {"count": 10**30}, "machines: there are addresses for "),
-        ("populate", {"count": 1, "state": "flying"}, "'flying'; a state is one of running, stopped"),
+        ("populate", {"count": 1, "state": "flying"}, "'flying'; states are running, stopped"),
         ("populate", {"count": 1, "name": ["web"]}, "name must be of type str, got ['web']"),
         ("populate", {"count": 1, "account": "partner"}, "got 'partner'"),
         ("transitions", {"seconds": [5]}, "seconds must be of type float | None"),
@@ -311,6 +313,17 @@ def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:
     """Somebody may connect and say nothing."""
     with Server(cloud) as server:
         assert talk(server, b"") == b""
+
+
+def test_too_many_open_files_do_not_end_it(cloud: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Who connects meanwhile is served when there is room again, and the log says why that took a while."""
+    with Server(cloud) as server, socket.socket() as client:
+        client.settimeout(5)
+        with no_descriptor_left():
+            client.connect(("127.0.0.1", server.port))
+            eventually(lambda: "cannot accept a connection for now: Too many open files" in caplog.text)
+        client.sendall(b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 class Broken(Emulator):
@@ -524,7 +537,7 @@ def test_command_prints_what_clients_need(capsys: pytest.CaptureFixture[str]) ->
     assert f"ssh-add {given['TRITON_KEY_MATERIAL']}" in text
     assert not Path(given["TRITON_KEY_MATERIAL"]).exists()
     [token] = re.findall("X-Emulator-Token: (.*)", text)
-    assert f"# To look on: {given['TRITON_URL']}/--emulator/#{token}\n" in text
+    assert f"# Page for browsers: {given['TRITON_URL']}/--emulator/#{token}\n" in text
 
 
 def test_command_speaks_tls(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,17 +65,51 @@ def test_a_function_hears_of_every_change(dc: DataCenter) -> None:
     assert second.left == second.elapsed * 4
 
 
-def test_a_line_is_drawn_on_a_terminal(dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `rich` one line is written over and over, no longer than the terminal is wide."""
+def test_a_function_that_raises_does_not_end_the_run(dc: DataCenter, caplog: pytest.LogCaptureFixture) -> None:
+    """The machines matter more: it is logged once, and the function hears of the end all the same."""
+    heard: list[bool] = []
+
+    def tell(progress: FleetProgress) -> None:
+        heard.append(progress.done)
+        raise LookupError("https://hooks.example.com/secret")
+
+    report = dc.fleet(name="web-*").stop(budget=1, progress=tell)
+
+    assert (len(report.done), len(report.failed), heard[-1]) == (4, 1, True)
+    (logged,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "raised LookupError at test_progress.py:" in logged
+    assert "secret" not in logged
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_in_a_function_ends_the_run(dc: DataCenter, end: type[BaseException]) -> None:
+    """Whoever looks on may leave, and gets the report."""
+
+    def tell(_: FleetProgress) -> None:
+        raise end
+
+    with pytest.raises(end) as caught:
+        dc.fleet(name="web-*").stop(budget=1, progress=tell)
+    assert "5 machines" in str(caught.value.report)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [(80, LINE[0]), (70, LINE[0].partition(";")[0]), (60, "stop of 5 machines: 0 of 5 done, 1 under way")],
+)
+def test_a_line_is_drawn_on_a_terminal(
+    dc: DataCenter, monkeypatch: pytest.MonkeyPatch, columns: int, first: str
+) -> None:
+    """Without `rich` one line is written over and over; on a narrow terminal the numbers have the room there is."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("smartdc.fleet.progress.find_spec", lambda _: None)
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", str(columns))
     dc.fleet(name="web-*").stop(budget=1, progress=True)
 
     lines = terminal.getvalue().split("\r\x1b[K")[1:]
-    assert lines[0] == LINE[0][:59]
-    assert max(map(len, lines[:-1])) == 59
+    assert lines[0] == first
+    assert max(map(len, lines[:-1])) < columns
     assert lines[-1].startswith("stop of 5 machines: 4 of 5 done, 1 failed after ")
     assert lines[-1].endswith("\n")
 

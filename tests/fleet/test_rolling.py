@@ -6,8 +6,10 @@ import itertools
 import re
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,6 +186,81 @@ def test_a_function_is_called_with_each(fleet: Fleet) -> None:
     report = fleet.each(visit, budget=1, order=number)
     assert seen == [f"web-{n}" for n in range(20)]
     assert {name_of(machine): str(reason) for machine, reason in report.failed.items()} == {"web-2": "not this one"}
+
+
+class Silent(Exception):
+    """An error that fails when it is asked for its text."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+def test_an_error_without_a_text_is_known_by_its_class(fleet: Fleet) -> None:
+    """That `str` raises is the failure of that machine alone, and the report can be shown."""
+
+    def visit(machine: Machine) -> None:
+        if machine.name in ("web-2", "web-3"):
+            raise Silent
+
+    with pytest.raises(FleetFailed, match=r"; web-2: Silent; web-3: Silent$") as error:
+        fleet.each(visit, budget=1, order=number)
+    report = error.value.report
+    assert len(report.done) == 2
+    assert ("web-2", "failed", "Silent") in report.rows()
+    assert "Silent" in str(report)
+
+
+def test_a_check_of_health_may_raise_an_error_without_a_text(fleet: Fleet) -> None:
+    """It is a no, and the class says why."""
+
+    def healthy(_: Machine) -> bool:
+        raise Silent
+
+    with pytest.raises(FleetFailed, match="not healthy in time: the last check raised Silent"):
+        fleet.start(healthy=healthy, timeout=10)
+
+
+async def checked(_: Machine) -> bool:
+    """Check later, if somebody awaits it."""
+    return True
+
+
+def generated(_: Machine) -> Iterator[bool]:
+    """Check later, if somebody asks for it."""
+    yield False
+
+
+@pytest.mark.parametrize("function", [checked, generated, partial(checked)])
+def test_a_function_that_does_its_work_later_is_refused(cloud: Emulator, fleet: Fleet, function: Any) -> None:
+    """What it returns counts as true: every machine would be healthy, and each be done, before a byte is sent."""
+    with pytest.raises(InputError, match=r"healthy must do its work when it is called, and .* is async or a generator"):
+        fleet.reboot(healthy=function)
+    with pytest.raises(InputError, match="function must do its work when it is called"):
+        fleet.each(function)
+    assert not cloud.trace
+
+
+def test_what_nobody_awaits_is_no_answer(cloud: Emulator, fleet: Fleet) -> None:
+    """``RebootMachine``: a function can call an async one, and forget to run it."""
+    with pytest.raises(
+        FleetFailed, match="not healthy in time: the last check raised TypeError: it returned a coroutine"
+    ):
+        fleet.reboot(healthy=lambda machine: checked(machine), timeout=30)  # noqa: PLW0108 (it hides the other)
+    assert count(cloud, "RebootMachine") == 1
+    with pytest.raises(FleetFailed, match="web-0: TypeError: it returned a coroutine, which nobody awaits"):
+        fleet.each(lambda machine: checked(machine))  # noqa: PLW0108 (the same)
+
+
+def test_a_failure_is_that_of_the_machine_it_was_called_with(dc: DataCenter, fleet: Fleet) -> None:
+    """Also where the function has waited for another one, which all of them need."""
+    needed = dc.machine("web-0")
+
+    def visit(machine: Machine) -> None:
+        if machine.name != "web-0":
+            raise WaitTimeout("is not there", resource=needed)
+
+    report = fleet.each(visit, budget=19, order=number)
+    assert [name_of(machine) for machine in report.failed] == [f"web-{n}" for n in range(1, 20)]
 
 
 def test_a_function_that_was_not_heard_of_is_not_called_again(fleet: Fleet, tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ def snapshots(fleet: Fleet, name: str) -> list[str]:
     return sorted(snapshot.name for snapshot in machine.snapshots() if snapshot.state == "created")
 
 
+def test_a_number_may_be_a_text(fleet: Fleet) -> None:
+    """``DeleteMachineSnapshot``: as a command line or the environment have it, everywhere in this library."""
+    for _ in range(3):
+        fleet.rotate_snapshots(keep="2")  # type: ignore[arg-type]
+        fleet.datacenter.clock.sleep(60)
+    assert len([name for name in snapshots(fleet, "db-1") if name.startswith("auto-2")]) == 2
+
+
 def test_every_machine_gets_a_snapshot(fleet: Fleet) -> None:
     """``CreateMachineSnapshot``: it is there when the report is."""
     assert len(fleet.create_snapshot("before-upgrade").done) == 2

@@ -46,6 +46,15 @@ def test_a_retry_is_told_to_who_looks(dc: DataCenter, cloud: Emulator, look: Cal
     assert terminal.getvalue().endswith(" s\n")
 
 
+def test_a_line_has_room_for_the_end(look: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked of which machine is told by eight digits of its id, where that lets the reason be read."""
+    terminal = look()
+    monkeypatch.setenv("COLUMNS", "50")
+    status_line.write("GET /demo/machines/af1adec9-a132-4a26-aad4-421326d8b729: no answer")
+
+    assert terminal.getvalue() == "\r\x1b[KGET /demo/machines/af1adec9: no answer"
+
+
 def test_a_retry_is_told_to_nobody_else(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
     """Who did not ask for progress, or has a function of their own, sees nothing."""
     terminal = look()

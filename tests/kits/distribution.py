@@ -1,4 +1,4 @@
-"""How pytest-xdist hands tests out to its workers: a function at a time, and a story of the npm clients as a whole."""
+"""How pytest-xdist hands tests out to its workers: a function at a time, and whole files that share something slow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ STORIES = (
     "tests/peers/test_node_smartdc.py",
     "tests/peers/test_same_requests.py",
     "tests/peers/test_original.py",
+    "tests/peers/test_profiles.py",
+    "tests/peers/test_node_ssh.py",
+    "tests/commands/test_guide.py",
+    "tests/commands/test_notebook.py",
 )
 """Files whose tests share a fixture that takes long: every worker that got one of the tests would make it anew."""
 LONG = "tests/promises/"

@@ -51,11 +51,12 @@ _WITHOUT_METHODS = """\
 ## Without a method of their own
 
 An operation whose name begins with `Head` returns the headers of its `Get` or `List` counterpart, without a body.
-It needs no method of its own, since its counterpart returns the same and more; the exception is counting, for which there are `num_machines()`, `num_nics()` and `num_disks()`.
-`dc.request` calls it: it returns None and the `requests.Response` with the headers, and raises `ResourceNotFound` for a 404.
+It needs no method of its own, since its counterpart returns the same headers and more.
+Counting is the exception: `num_machines()`, `num_nics()` and `num_disks()` call such operations.
+To call another one, use `dc.request`: it returns None and the `requests.Response` with the headers, and raises `ResourceNotFound` for a 404.
 
-The first three redirect browsers to the documentation of CloudAPI.
-Programs do not need them; they raise `Redirected`, which has the `location`.""".splitlines()
+The first three operations redirect browsers to the documentation of CloudAPI; programs do not need them.
+They raise `Redirected`, whose attribute `location` is the new URL.""".splitlines()
 
 
 @dataclass(frozen=True)

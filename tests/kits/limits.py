@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 MIB = 2**20
 
@@ -44,3 +49,17 @@ def join_all_but(threads: set[threading.Thread], seconds: float = 10.0) -> set[t
 def _status(name: str) -> int:
     lines = (_SELF / "status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Let this process open no more files, as if too many were open, while a with-block lasts."""
+    resource = pytest.importorskip("resource", reason="this system has no limits that a process can set")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,4 +1,4 @@
-"""Which tests count for the coverage: not those that do many times what others do once, which tracing makes twice as slow."""
+"""Which tests count for the coverage: not those that repeat what others do, which tracing makes twice as slow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import os
 import pytest
 from coverage import Coverage
 
-UNMEASURED = ("tests/promises/", "tests/peers/")
+UNMEASURED = (
+    "tests/promises/",
+    "tests/peers/",
+    "tests/house/",
+    "tests/commands/test_guide.py",
+    "tests/fleet/test_dask.py",
+    "tests/fleet/test_kills.py",
+)
 IN_CHILDREN = "COVERAGE_PROCESS_START"
 """The variable by which measuring begins in other processes."""
 

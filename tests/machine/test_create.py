@@ -20,7 +20,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.transitions import AfterSeconds
 
 Creator = Callable[..., Machine]
@@ -316,20 +316,34 @@ def test_times_that_are_none_are_refused(create: Creator, cloud: Emulator, times
     assert "CreateMachine" not in cloud.trace.operations()
 
 
-@pytest.mark.parametrize("kind", [BrokenPipeError, KeyboardInterrupt])
-def test_what_interrupts_the_wait_tells_of_the_machine(
-    create: Creator, dc: DataCenter, cloud: Emulator, kind: type[BaseException]
-) -> None:
-    """The machine that was made with ``CreateMachine`` is not forgotten when somebody's own progress bar fails."""
+def test_what_interrupts_the_wait_tells_of_the_machine(create: Creator, dc: DataCenter, cloud: Emulator) -> None:
+    """The machine that was made with ``CreateMachine`` is not forgotten when somebody has seen enough."""
 
-    def fail(_: object) -> None:
-        raise kind
+    def leave(_: object) -> None:
+        raise KeyboardInterrupt
 
-    dc.progress = fail
-    with pytest.raises(kind) as caught:
+    dc.progress = leave
+    with pytest.raises(KeyboardInterrupt) as caught:
         create(wait=True)
     [machine] = cloud.state.machines.values()
     assert machine.id in caught.value.__notes__[-1]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_progress_bar_that_fails_loses_no_machine(
+    create: Creator, dc: DataCenter, cloud: Emulator, is_lost: bool
+) -> None:
+    """``CreateMachine`` and its wait go on, also where the answer is lost and the machine is looked for."""
+
+    def fail(_: object) -> None:
+        raise BrokenPipeError
+
+    dc.progress = fail
+    if is_lost:
+        cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    machine = create(wait=True)
+    assert [machine.id] == list(cloud.state.machines)
+    assert machine.state == "running"
 
 
 def test_wait_says_why_provisioning_failed(create: Creator, cloud: Emulator) -> None:

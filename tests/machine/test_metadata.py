@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,13 @@ def test_boot_script_that_cannot_be_sent(
     with pytest.raises(InputError, match=problem):
         machine.set_boot_script(script)
     assert len(cloud.trace) == before
+
+
+def test_a_file_without_end_is_no_boot_script(machine: Machine, script: Path) -> None:
+    """No more of a disk image is read than CloudAPI would take."""
+    os.truncate(script, 1 << 40)
+    with pytest.raises(InputError, match="at least 100,001 bytes; CloudAPI takes at most 100,000"):
+        machine.set_boot_script(script)
 
 
 def test_delete_boot_script(described: Machine, cloud: Emulator) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from smartdc import BadRequest, DataCenter, InputError, Machine, VncPort
+from kits.feed import eventually
+from kits.limits import no_descriptor_left
+from smartdc import BadRequest, DataCenter, InputError, Machine, VncPort, VncStream
 from smartdc.emulator import Emulator
 
 GREETING = b"RFB 003.008\n"
@@ -78,6 +80,33 @@ def test_a_client_may_leave_and_come_back(port: VncPort) -> None:
     for _ in range(3):
         with viewer(port) as client:
             assert read(client, 12) == GREETING
+
+
+def test_too_many_open_files_do_not_close_it(virtual: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    """Who connects meanwhile is let in when there is room again."""
+    others_leave = threading.Event()
+
+    def connect() -> VncStream:
+        others_leave.wait(20)
+        return virtual.vnc()
+
+    # The system has kept a descriptor for the first of them.
+    with VncPort(connect, "screen-1") as port, socket.socket() as first, socket.socket() as second:
+        with no_descriptor_left():
+            for client in (first, second):
+                client.settimeout(20)
+                client.connect(("127.0.0.1", port.port))
+            eventually(lambda: "no connection to the screen of screen-1 for now: [Errno 24]" in caplog.text)
+        others_leave.set()
+        assert read(second, 12) == GREETING
+
+
+def test_it_can_be_closed_while_too_many_files_are_open(virtual: Machine) -> None:
+    """Closing needs no descriptor, and waits for nobody."""
+    port = virtual.vnc_port()
+    with no_descriptor_left():
+        port.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "smartdc-vnc"]
 
 
 def test_a_machine_without_a_screen_is_refused_at_once(dc: DataCenter, cloud: Emulator) -> None:

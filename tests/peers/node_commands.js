@@ -1,8 +1,8 @@
 /*
  * Run commands of npm packages one after the other in one process, each as if it had the process for itself: loading
  * their modules takes far longer than what they do. The argument is the descriptor from which lines are read, each of
- * them the JSON of a command: its script, and its arguments. When a command has ended, a line of JSON goes out: its
- * exit code, and what it wrote to its standard output and standard error.
+ * them the JSON of a command: `argv`, its script and its arguments, and `environment`. When a command has ended, a line
+ * of JSON goes out: its exit code, and what it wrote to its standard output and standard error.
  *
  * A command has ended when node has nothing left to wait for, which is when a process of its own would have ended.
  */
@@ -58,6 +58,14 @@ function readOrder() {
     return JSON.parse(line);
 }
 
+/* Change the environment itself: node asks the system for some of it, such as the home. */
+function setEnvironment(environment) {
+    Object.keys(process.env).forEach(function (name) {
+        delete process.env[name];
+    });
+    Object.assign(process.env, environment);
+}
+
 /* Load a command's script as node does, with the state of its package as in a new process. */
 function run(argv) {
     const script = fs.realpathSync(argv[0]);
@@ -96,12 +104,13 @@ process.on('beforeExit', function () {
         const code = exited ? status : process.exitCode || 0;
         fs.writeSync(1, JSON.stringify({ code, out: written.out, err: written.err }) + '\n');
     }
-    const argv = readOrder();
-    busy = argv !== null;
+    const order = readOrder();
+    busy = order !== null;
     written.out = written.err = '';
     exited = false;
     process.exitCode = undefined;
     if (busy) {
-        setImmediate(run, argv);
+        setEnvironment(order.environment);
+        setImmediate(run, order.argv);
     }
 });

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 import pytest
 
@@ -180,9 +180,30 @@ class Commands:
         self._process = process
         self._orders = orders
 
-    def run(self, argv: Sequence[str]) -> CommandResult:
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls, environment: Mapping[str, str], folder: Path) -> Iterator[Self]:
+        """Start the process; its commands get no terminal and no input."""
+        orders, writer = os.pipe()
+        with (
+            os.fdopen(writer, "w", encoding="utf-8") as pipe,
+            subprocess.Popen(
+                ["node", str(RUNNER), str(orders)],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                pass_fds=[orders],
+            ) as process,
+        ):
+            os.close(orders)
+            yield cls(process, pipe)
+            pipe.close()
+
+    def run(self, argv: Sequence[str], environment: Mapping[str, str]) -> CommandResult:
         """Run a command, its script first, to its end."""
-        print(json.dumps(argv), file=self._orders, flush=True)
+        print(json.dumps({"argv": argv, "environment": dict(environment)}), file=self._orders, flush=True)
         assert self._process.stdout is not None
         with watchdog(self._process):
             line = self._process.stdout.readline()
@@ -232,29 +253,9 @@ class Shell:
             finally:
                 process.kill()
 
-    @contextlib.contextmanager
-    def commands(self) -> Iterator[Commands]:
-        """Start a process that runs many commands; they get no terminal and no input."""
-        orders, writer = os.pipe()
-        with (
-            os.fdopen(writer, "w", encoding="utf-8") as pipe,
-            subprocess.Popen(
-                ["node", str(RUNNER), str(orders)],
-                env=self.environment,
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                text=True,
-                pass_fds=[orders],
-            ) as process,
-        ):
-            os.close(orders)
-            yield Commands(process, pipe)
-            pipe.close()
-
     def run_steps(self, story: Sequence[Step]) -> list[Outcome]:
         """Run the commands one after the other, and look at the books after each."""
-        with self.commands() as commands:
+        with Commands.started(self.environment, self.home) as commands:
             return [self._take(step, commands) for step in story]
 
     def run_all(self, *stories: Sequence[Step]) -> list[Outcome]:
@@ -269,7 +270,7 @@ class Shell:
                 step.first(self.cloud)
             command, arguments = (text.format_map(self.books) for text in (step.command, step.arguments))
             _, *argv = self.argv(command)
-            result = commands.run([*argv, *shlex.split(arguments)])
+            result = commands.run([*argv, *shlex.split(arguments)], self.environment)
             time.sleep(2 * SHORT)  # a command may end before the short job that it has begun
             with self.cloud.transitions.lock:
                 self.cloud.transitions.settle()

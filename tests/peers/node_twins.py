@@ -50,11 +50,11 @@ EXACTLY_ONCE = Difference(
     lambda sent: sent._replace(body={**sent.body, TOKEN: "..."}),
 )
 IN_QUERY = Difference(
-    "the action is in the query, as in CloudAPI's reference, where it is signed",
+    "the action is in the query, as in CloudAPI's reference, so it is signed",
     lambda sent: sent._replace(query={**sent.query, **sent.body}, body={}),
 )
 SAID_ONCE = Difference(
-    "what is in the path is not repeated in the query or the body",
+    "the ids in the path are not repeated in the query or the body",
     lambda sent: sent._replace(
         query=_without("id name diskId vlan_id", sent.query), body=_without("id name", sent.body)
     ),

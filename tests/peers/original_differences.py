@@ -84,7 +84,7 @@ DIFFERENCES = (
         },
     ),
     Difference(
-        "what cannot be right is an `AssertionError`, or is sent",
+        "an invalid argument is an `AssertionError`, or is sent",
         "it is refused in words before anything is sent, also when Python runs without its assertions",
         {
             "machine.update_metadata() with nothing": REFUSED,
@@ -282,7 +282,7 @@ UNSEEN = (
     "with `allow_agent=True`, the agent's first RSA key signs",
     'a dataset has a URN, and `dataset="sdc:sdc:base64:1.8.4"` means it',
     'an error says "409 Client Error"',
-    "`update()` of an image or an account is a local act on a dict",
+    "`update()` of an image or an account changes a local dict only",
     "`public_ips` and `private_ips` are lists, on Python 3 filter objects",
     "`Snapshot.start()` returns the machine, although it is documented to return itself",
     "Python 2.6 and 2.7",

@@ -68,7 +68,7 @@ def triton(key_of: KeyShelf, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def commands(triton: Shell) -> Iterator[Commands]:
     """A process of node that runs one command after the other."""
-    with triton.commands() as there:
+    with Commands.started(triton.environment, triton.home) as there:
         yield there
 
 
@@ -98,7 +98,7 @@ def test_both_start_the_same(
     """What ssh is started with is the same to the word."""
     user = f"{choice['user']}@" if "user" in choice else ""
     options = [] if choice.get("proxy", True) else ["--no-proxy"]
-    result = commands.run([*triton.argv("ssh")[1:], *options, f"{user}{name}", "uptime"])
+    result = commands.run([*triton.argv("ssh")[1:], *options, f"{user}{name}", "uptime"], triton.environment)
     started = (triton.home / "started").read_text().splitlines()
 
     assert result.code == 0, result.err
@@ -107,7 +107,7 @@ def test_both_start_the_same(
 
 def test_both_refuse_an_address_that_is_not_the_machines(triton: Shell, commands: Commands, dc: DataCenter) -> None:
     """A tag can send nobody to a strange host."""
-    result = commands.run([*triton.argv("ssh")[1:], "wrong", "uptime"])
+    result = commands.run([*triton.argv("ssh")[1:], "wrong", "uptime"], triton.environment)
 
     assert result.code != 0
     assert "198.18.0.250 not attached to the instance" in result.err

@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from kits.agent import SSHAgent
 from kits.rbac import give_role
 from kits.signing import KeyFile, KeyShelf
+from peers.node_kit import CommandResult, Commands, program
 from smartdc import ConfigError, DataCenter, SmartDCError, TLSError, profiles
 from smartdc.emulator import Emulator, Server, WallClock
 
@@ -33,19 +33,19 @@ PREFIXES = ("TRITON", "SDC")
 class Triton:
     """The ``triton`` command, in the environment of the test."""
 
-    def __init__(self, script: Path) -> None:
+    def __init__(self, script: Path, commands: Commands) -> None:
         self._script = str(script)
+        self._commands = commands
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> CommandResult:
         """Run it, whatever comes of it."""
-        command = ["node", self._script, *arguments]
-        return subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=300, check=False)
+        return self._commands.run([self._script, *arguments], os.environ)
 
     def lines(self, *arguments: str) -> list[dict[str, Any]]:
         """Run it and return what it prints: a JSON object in each line."""
         done = self.run(*arguments, "-j")
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.code == 0, done.err
+        return [json.loads(line) for line in done.out.splitlines()]
 
     def machines(self) -> list[str]:
         """Return the ids of the machines that it lists."""
@@ -54,7 +54,7 @@ class Triton:
     def refuses(self, *arguments: str) -> bool:
         """Tell whether it fails, and says why."""
         done = self.run(*arguments)
-        return done.returncode == 1 and "error" in done.stderr
+        return done.code == 1 and "error" in done.err
 
 
 class Place(NamedTuple):
@@ -75,15 +75,12 @@ class Place(NamedTuple):
         return sorted(self.cloud.state.machines)
 
 
-@pytest.fixture(scope="session")
-def triton() -> Triton:
+@pytest.fixture(scope="module")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
     """The ``triton`` command."""
-    script = Path(os.environ.get("SMARTDC_NODE_MODULES", "node_modules"), "triton/bin/triton")
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed, so that npm's triton cannot run beside this library")
-    if not script.exists():
-        pytest.skip(f"npm's triton is needed ({script} is not there); set SMARTDC_NODE_MODULES to where it is")
-    return Triton(script)
+    script = program("triton", "bin/triton")
+    with Commands.started(os.environ, tmp_path_factory.mktemp("triton")) as commands:
+        yield Triton(script, commands)
 
 
 @pytest.fixture

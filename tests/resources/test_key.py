@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,19 @@ def test_a_private_key_is_told_from_other_nonsense(dc: DataCenter, tmp_path: Pat
         dc.add_key(Path("id_rsa\0.pub"))
     with pytest.raises(KeyFileError, match="more than 65,536 bytes"):
         dc.add_key(Path("/dev/zero"))
+    with pytest.raises(KeyFileError, match="cannot be read: Is a directory"):
+        dc.add_key(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_pipe_is_not_waited_for(dc: DataCenter, cloud: Emulator, tmp_path: Path, as_text: bool) -> None:
+    """Nobody may ever write to it."""
+    pipe = tmp_path / "id_rsa.pub"
+    os.mkfifo(pipe)
+    with pytest.raises(KeyFileError, match=r"id_rsa\.pub is a pipe, and reading it may never end"):
+        dc.add_key("laptop", str(pipe) if as_text else pipe)
+    assert not cloud.trace
 
 
 def test_add_key_a_second_time(dc: DataCenter, laptop: Key) -> None:

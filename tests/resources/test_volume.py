@@ -387,7 +387,9 @@ def test_volume_sizes(dc: DataCenter, cloud: Emulator) -> None:
     """``ListVolumeSizes`` gives sizes and types, the smallest first."""
     sizes = dc.volume_sizes("tritonnfs")
     assert sent(cloud, "ListVolumeSizes") == ("GET", "volumesizes?type=tritonnfs", {})
-    assert sizes[:2] == [{"size": 10_240, "type": "tritonnfs"}, {"size": 20_480, "type": "tritonnfs"}]
+    small, medium = sizes[:2]
+    assert small == {"size": 10_240, "type": "tritonnfs"}
+    assert medium == {"size": 20_480, "type": "tritonnfs"}
     assert sizes[-1]["size"] == 1_024_000
     with pytest.raises(InvalidArgument, match="Invalid volume type"):
         dc.volume_sizes("x")  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -220,14 +221,32 @@ def test_progress_of_an_interrupted_pause() -> None:
     assert [look.done for look in seen] == [False, True]
 
 
-def test_what_a_reporter_raises_ends_the_wait(resource: Machine) -> None:
-    """A reporter that raises is not called again."""
+def test_what_a_reporter_raises_does_not_end_the_wait(resource: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged once, by its class, and the reporter still hears of the end."""
     seen: list[bool] = []
 
     def report(progress: Progress) -> None:
         seen.append(progress.done)
-        raise InputError("enough")
+        raise InputError("https://hooks.example.com/secret")
 
-    with pytest.raises(InputError, match="enough"):
+    found = poll(resource, checks([None, None, "there"]), "is not there", progress=report)
+
+    assert (found, seen) == ("there", [False, False, True])
+    (logged,) = caplog.records
+    assert logged.levelname == "WARNING"
+    assert logged.getMessage().startswith(
+        "progress: test_what_a_reporter_raises_does_not_end_the_wait.<locals>.report "
+    )
+    assert re.search(r" raised InputError at test_poll\.py:\d+; ", logged.getMessage())
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_in_a_reporter_ends_the_wait(resource: Machine, end: type[BaseException]) -> None:
+    """Whoever looks on may leave."""
+
+    def report(_: Progress) -> None:
+        raise end
+
+    with pytest.raises(end):
         poll(resource, checks([None]), "is not there", progress=report)
-    assert seen == [False]

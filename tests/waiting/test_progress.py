@@ -37,6 +37,21 @@ def test_a_line_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second == "web-1 running after 34 s\n"
 
 
+@pytest.mark.parametrize(("columns", "line"), [(45, "web-1 provisioning 30 s"), (1, "web-1 provisioning …")])
+def test_a_line_is_no_longer_than_the_terminal_is_wide(
+    monkeypatch: pytest.MonkeyPatch, columns: int, line: str
+) -> None:
+    """It would be written below itself: the bar is left out first."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    report = reporter(True)
+    assert report is not None
+    report(Progress("web-1", "provisioning", 30, 60, done=False))
+
+    assert terminal.getvalue() == f"\r\x1b[K{line}"
+
+
 def test_nothing_is_drawn_in_a_pipe() -> None:
     """Where there is no terminal, True means nothing."""
     assert reporter(True) is None

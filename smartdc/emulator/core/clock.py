@@ -7,7 +7,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Protocol
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
-END = 253_402_300_800.0  # 10000-01-01T00:00:00Z, which no date can be
+END = 253_402_300_800.0  # 10000-01-01T00:00:00Z, the first time that no date can show
 
 
 class Clock(Protocol):

@@ -35,8 +35,8 @@ class Ids:
     def mac(self) -> str:
         """Return the next MAC address, in the range that SmartOS uses for its virtual NICs.
 
-        Drawn at random, two of a few thousand addresses would be the same. Stepping by an odd number through all
-        2**24 of them repeats none.
+        Random addresses would repeat within a few thousand. Steps of an odd number through all 2**24 of them repeat
+        none.
         """
         number = (self._mac_start + self._mac_step * self._count("mac")) % MACS
         return "90:b8:d0:" + number.to_bytes(3).hex(":")

@@ -1,4 +1,4 @@
-"""What JavaScript makes of a value, where clients can see it: in messages, in conditions, and in the errors of its JSON."""
+"""JavaScript's rules for values, where clients can see them: in messages, in conditions, and in the errors of its JSON."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ _WORDS = {"t": "true", "f": "false", "n": "null"}
 
 
 def truthy(value: Any) -> bool:
-    """Return whether JavaScript takes a value for true; empty lists and objects are."""
+    """Return whether a value is true in JavaScript, as empty lists and objects are."""
     return isinstance(value, list | dict) or bool(value)
 
 
@@ -51,7 +51,7 @@ def inspected(value: Any) -> str:
 
 
 def syntax_error(text: str) -> str:
-    """Return what V8 says of a text that is not JSON: what it did not expect, and where."""
+    """Return V8's message about a text that is not JSON: what it did not expect, and where."""
     try:
         place = _blanks(text, _value(text, 0))
     except _Unexpected as error:
@@ -86,7 +86,7 @@ def _value(text: str, place: int) -> int:
 
 
 def _number_end(text: str, place: int) -> int:
-    """Refuse what looks like the rest of a number, after which V8 has read on."""
+    """Refuse what V8 reads as the rest of a number."""
     if fraction := re.compile(r"\.|[eE][+-]?").match(text, place):
         raise _Unexpected(fraction.end())
     return place
@@ -143,6 +143,6 @@ def _blanks(text: str, place: int) -> int:
 
 
 def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
-    """Return where a pattern that always fits ends."""
+    """Return the end of the match of a pattern that always matches."""
     match = pattern.match(text, place)
     return match.end() if match else place

@@ -32,9 +32,9 @@ class Settings:
     """The rate limit; None for none."""
 
     rbac: bool = True
-    """Enforce users and role tags; without it CloudAPI only stores them, and nobody but the account gets in."""
+    """Enforce users and role tags; without it CloudAPI only stores them, and only the account itself has access."""
     limits: list[dict[str, Any]] = field(default_factory=list)
-    """The provisioning limits: dicts of ``value``, ``by``, ``check`` and what that names."""
+    """The provisioning limits: dicts of ``value``, ``by``, ``check``, and the entry that ``check`` names."""
 
     default_hvm_brand: str = "kvm"
     default_container_brand: str = "joyent"
@@ -42,7 +42,7 @@ class Settings:
     delegate_datasets: bool = False
     bhyve_snapshots: bool = False
     volumes: bool = False
-    """Enable volumes; without it CloudAPI has no such paths: 405."""
+    """Enable volumes; without them their paths are a 405."""
     automount_volumes: bool = False
     """Let machines be created with volumes."""
     user_migrations: bool = False
@@ -50,6 +50,6 @@ class Settings:
     manta_url: str | None = None
     """The URL that images are exported to; None for a data centre without Manta."""
     fabrics: bool = True
-    """Enable fabrics, the accounts' own VLANs and networks; without it CloudAPI answers 501 to their operations."""
+    """Enable fabrics, the accounts' own VLANs and networks; without them CloudAPI answers 501 to their operations."""
     cns: bool = False
     """Give machines DNS names, in accounts that enable CNS."""

@@ -1,4 +1,4 @@
-"""The types of what arrives as JSON, checked against annotations."""
+"""Check values that arrived as JSON against type annotations."""
 
 from collections.abc import Callable, Mapping
 from inspect import get_annotations
@@ -7,9 +7,9 @@ from typing import Any, get_args, get_origin
 
 
 def check_types(target: Callable[..., object], given: object) -> None:
-    """Raise a ``TypeError`` unless all entries of an object are of the types that a function or a class annotates.
+    """Raise a ``TypeError`` unless all entries of an object have the types that a function or a class annotates.
 
-    Names that it does not annotate are left to the call itself, which refuses them.
+    Names without an annotation are left to the call itself, which refuses them.
     """
     if not isinstance(given, dict):
         raise TypeError(f"expected an object, got {given!r}")
@@ -22,7 +22,7 @@ def check_types(target: Callable[..., object], given: object) -> None:
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Return whether a value is of an annotated type; a boolean is no number, and a whole number is a float."""
+    """Return whether a value is of an annotated type; a boolean is not a number, and an integer is also a float."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is UnionType:
         return any(fits(value, part) for part in parts)

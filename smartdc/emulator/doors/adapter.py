@@ -62,7 +62,7 @@ class EmulatorAdapter(HTTPAdapter):
         if read_timeout.exhausted:
             raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout.limit})", request=request)
         answer = self.build_response(request, _raw(request, response, body))
-        # A mock is taken at its word; an emulator may be told to give answers that CloudAPI would not.
+        # The client checks more in a server's answers than in those of a mock, and the emulator is like a server.
         vars(answer.raw)["is_a_server"] = True
         return answer
 

@@ -1,6 +1,7 @@
 """The network door: a threaded HTTP/1.1 server on the loopback interface."""
 
 import contextlib
+import errno
 import logging
 import socket
 import ssl
@@ -25,6 +26,10 @@ ADDRESS = "127.0.0.1"
 MAX_LINE = 65_536
 MAX_BODY = 16 * 1024 * 1024
 """The largest body that is read, in bytes; CloudAPI's own limit is far lower, and checked by the core."""
+
+NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+RETRY_SECONDS = 0.05
+"""Real seconds until the next attempt, after a connection could not be accepted for want of descriptors or memory."""
 
 
 class Server:
@@ -81,7 +86,7 @@ class Server:
         port = self.port
         if self._listener:
             self._listener.stop()
-        # Bound, so that no other process gets the port, but not listening, so that connections are refused.
+        # The socket is bound, so no other process gets the port, but does not listen, so connections are refused.
         self._listener = _Listener((ADDRESS, port), self.core, self._contexts)
         try:
             yield
@@ -112,6 +117,8 @@ class _Listener(ThreadingHTTPServer):
         """The TLS contexts by kind of fault, the valid one under an empty name; empty without TLS."""
         self.stopped = threading.Event()
         self.connections: set[socket.socket] = set()
+        self.is_full = False
+        """Whether the last connection could not be accepted for want of room."""
         super().__init__(address, _Handler, bind_and_activate=False)
         try:
             self.server_bind()
@@ -121,7 +128,7 @@ class _Listener(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # The inherited method asks the resolver for this machine's name, which can take seconds.
+        # The inherited method asks the resolver for this computer's name, which can take seconds.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
@@ -161,6 +168,20 @@ class _Listener(ThreadingHTTPServer):
             cut_handshake(request)
             return None
         return self.contexts[kind].wrap_socket(request, server_side=True) if self.contexts else request
+
+    def get_request(self) -> tuple[Any, Any]:
+        try:
+            accepted = super().get_request()
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                # The inherited loop comes back at once, and would keep a processor busy until there is room again.
+                self.stopped.wait(RETRY_SECONDS)
+                if not self.is_full:
+                    log.warning("cannot accept a connection for now: %s", error.strerror)
+                self.is_full = True
+            raise
+        self.is_full = False
+        return accepted
 
     def begin(self) -> None:
         self.server_activate()

@@ -53,7 +53,8 @@ def _unavailable(_: AnswerContext) -> Response:
 
 
 def _html(_: AnswerContext) -> Response:
-    body = b"<html><body><h1>502 Bad Gateway</h1>\nThe server returned an invalid answer.\n</body></html>\n"
+    text = b"The server returned an invalid answer."
+    body = b"<html><body><h1>502 Bad Gateway</h1>\n%b\n</body></html>\n" % text
     return _proxy(502, body, "text/html")
 
 

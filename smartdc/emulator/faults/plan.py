@@ -82,7 +82,7 @@ class Fault:
     where: Callable[[Request], bool] | None = None
 
     def __repr__(self) -> str:
-        """Show what is not as it is by default."""
+        """Show the fields that differ from their defaults."""
         values = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
         shown = [f"{name}={value!r}" for name, value, default in values if value not in (default, {})]
         return f"Fault({', '.join(shown)})"
@@ -113,7 +113,7 @@ class Fault:
 
 
 def implements(table: dict[str, Implementation], kind: str) -> Callable[[Implementation], Implementation]:
-    """Register a function in a door's table as what it does for a kind of fault."""
+    """Register a function as a door's implementation of a kind of fault."""
 
     def register(function: Implementation) -> Implementation:
         table[kind] = function

@@ -30,7 +30,7 @@ class ServerConnection(Protocol):
 
 
 def reset_at_close(connection: socket.socket) -> None:
-    """Turn the coming close into a reset: with a linger time of zero the kernel sends RST instead of FIN."""
+    """Turn the next close into a reset: with a linger time of zero the kernel sends RST instead of FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

@@ -1,4 +1,4 @@
-"""Affinity rules such as ``role!=~database``: which machines a new one is to be near to, or not."""
+"""Affinity rules such as ``role!=~database``: which machines a new machine must, or must not, share a server with."""
 
 import json
 import re
@@ -17,7 +17,7 @@ VALUE = r"/^[-a-z0-9:_\s.*/()?+[\]\\^$|]+$/i"
 _KEY = re.compile(r"[a-z_][a-z0-9_.-]+", re.IGNORECASE)
 _VALUE = re.compile(r"[-a-z0-9:_\s.*/()?+\[\]\\^$|]+", re.IGNORECASE)
 _INSTANCE = ("instance", "container", "machine")
-"""The keys that stand for the machine itself: its name, its id, or the beginning of that."""
+"""The keys that stand for the machine itself: its name, its id, or the beginning of its id."""
 
 
 class Neighbour(Protocol):
@@ -38,7 +38,7 @@ class AffinityRule:
     is_soft: bool
 
     def holds(self, here: Iterable[Neighbour]) -> bool:
-        """Return whether a node with these machines follows the rule; nothing is near to what is nowhere."""
+        """Return whether a node with these machines follows the rule; no node is near a machine that does not exist."""
         return any(self._is_about(machine) for machine in here) == self.is_equal
 
     def _is_about(self, machine: Neighbour) -> bool:

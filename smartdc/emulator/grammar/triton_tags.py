@@ -100,7 +100,7 @@ def _number(text: str) -> int:
 
 
 class _Services:
-    """A parser of ``name:port:property=value``, separated by commas, which says what it expected where it fails."""
+    """A parser of ``name:port:property=value``, separated by commas; its errors say what it expected."""
 
     def __init__(self, text: str) -> None:
         self.text = text

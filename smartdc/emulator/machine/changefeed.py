@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smartdc.emulator.pipeline.websocket import WebSocket
 
 VERSION = parse_range("9.14.0")
-"""The version in which the feed shows machines, whatever was asked for."""
+"""The version in which the feed shows machines, whatever version the client asked for."""
 
 
 @operation("GetChangefeed", "GET", "/:account/changefeed")
@@ -39,7 +39,7 @@ def _report(call: Call, websocket: "WebSocket") -> None:
         return {**view(machine, foreign, alone=False), "package": ""}
 
     def settle() -> None:
-        # A job that is due changes its machine, though nobody asks about that one just now.
+        # Jobs that are due must end here too: no request may come in just now.
         with transitions.lock:
             transitions.settle()
 

@@ -27,7 +27,7 @@ LAST_BUS, LAST_DEVICE, RESERVED_DEVICES = 255, 31, (0, 6, 30, 31)
 
 @dataclass(frozen=True, slots=True)
 class DiskJob:
-    """The effect of a job on a disk; ``task`` is the disk's state meanwhile."""
+    """The effect of a job on a disk; ``task`` is the disk's state while the job runs."""
 
     task: str
     slot: str | None
@@ -57,8 +57,8 @@ class DiskJob:
 def create_disk(call: Call) -> Reply:
     """Queue a new disk; without a requested slot its id is not known yet, and the answer is empty.
 
-    For brands other than bhyve CloudAPI never answers; this does. CloudAPI's check of block sizes, which fails on
-    every boot disk, is left out.
+    For brands other than bhyve CloudAPI never answers; the emulator does. CloudAPI's check of block sizes, which fails
+    on every boot disk, is left out.
     """
     if call.machine.brand != "bhyve":
         raise invalid_argument("Disk Creation is supported only for BHYVE VMs")

@@ -85,7 +85,7 @@ def _fill(disks: list[dict[str, Any]], image: ImageRecord, package: PackageRecor
 
 
 def _check_positive(disks: list[dict[str, Any]]) -> None:
-    """Refuse disks without a size, such as the rest where nothing is left, as VMAPI does."""
+    """Refuse disks without a size, as VMAPI does; that includes ``remaining`` if nothing remains."""
     for place, disk in enumerate(disks):
         if disk["size"] <= 0:
             field = f"disks.{place}.size"
@@ -93,7 +93,7 @@ def _check_positive(disks: list[dict[str, Any]]) -> None:
 
 
 def _finish(layout: Layout, image: ImageRecord) -> Layout:
-    """Complete the disks with all that CloudAPI shows; the first one boots the image."""
+    """Complete the disks with all the fields that CloudAPI shows; the first one boots the image."""
     boot, *others = layout.disks
     first = {"size": boot.get("size", image.size), "block_size": 4096, "boot": True, "image": image.id}
     rest = [{"size": disk["size"], "block_size": disk.get("block_size", 4096)} for disk in others]
@@ -110,7 +110,7 @@ def identify(disks: list[dict[str, Any]], machine: str) -> None:
 
 
 def disk_id(machine: str, slot: str) -> str:
-    """Return the id of the disk in a machine's slot, which depends on nothing else."""
+    """Return the id of a disk, which depends only on the machine and the slot."""
     return fixed_uuid(f"disk {machine}/{slot}")
 
 

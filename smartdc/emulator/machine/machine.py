@@ -108,7 +108,7 @@ def _candidates(call: Call, state: str | None) -> Sequence[MachineRecord]:
 
 
 def _slice(machines: Sequence[MachineRecord], tests: list[Test], start: int, stop: int) -> Sequence[MachineRecord]:
-    """Return the machines from ``start`` to ``stop`` among those that pass all tests, looking no further than that."""
+    """Return the machines from ``start`` to ``stop`` among those that pass all tests; later ones are not tested."""
     if not tests:
         return machines[start:stop]
     passing = (machine for machine in machines if all(test(machine) for test in tests))

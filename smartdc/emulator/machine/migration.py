@@ -68,7 +68,7 @@ def migrate(call: Call) -> Reply:
     if not truthy(action):
         raise missing_parameter('"action" must be specified')
     if not isinstance(action, str):
-        # An assertion of CloudAPI's own fails here, and nothing of it catches that.
+        # CloudAPI's own assertion fails here, and nothing catches the error.
         raise ApiError(500, "InternalError", "Internal Error")
     if action not in ACTIONS:
         raise invalid_argument(f"{action} is not a valid migration action")
@@ -93,7 +93,7 @@ def watch(call: Call) -> Reply:
 def watch_migration(call: Call) -> Reply:
     """Upgrade to a WebSocket that sends the progress of the running phase until it ends, one JSON object per message.
 
-    CloudAPI 9.20 has no such path; its successor describes it, and leaves open what the objects are.
+    CloudAPI 9.20 has no such path; its successor documents the path, but not the objects.
     """
     machine = call.find_machine(call.text("machine"))
     read_news = _news_reader(call, machine, _require(call, machine))
@@ -119,7 +119,7 @@ def _send_news(websocket: "WebSocket", read_news: Source) -> None:
 
 
 def _news_reader(call: Call, machine: MachineRecord, migration: MigrationRecord) -> Source:
-    """Return a function for the news of a migration, which leaves out phases that ended before."""
+    """Return a function that reads the new progress of a migration, without phases that ended earlier."""
     sent = [dict(entry) for entry in migration.history]
     if sent and migration.state == "running":
         sent.pop()
@@ -154,7 +154,7 @@ def view(migration: MigrationRecord, now: float) -> dict[str, Any]:
 
 
 def _timed(entry: dict[str, Any], now: float) -> dict[str, Any]:
-    """Return an entry of the progress with its runtime in milliseconds, which goes on until it is finished."""
+    """Return an entry of the progress with its runtime in milliseconds, which grows until the entry is finished."""
     started = parse_date(entry["started_timestamp"]) or now
     finished = parse_date(entry.get("finished_timestamp", "")) or now
     return {**entry, "duration_ms": round((finished - started) * 1000)}
@@ -271,7 +271,7 @@ def _precondition(message: str) -> ApiError:
 
 
 def _started(call: Call, migration: MigrationRecord, phase: str) -> Reply:
-    """Answer with the record as it was, but the new phase and state; the phase's own entry follows."""
+    """Answer with the old record, but the new phase and state; the phase's own entry is added later."""
     answer = {**view(migration, call.now), "phase": phase, "state": "running"}
     if call.machine.pending[0].action == f"migrate-{phase}":
         _open(migration, phase, call.now)

@@ -64,7 +64,7 @@ def _defaults(call: Call) -> list[RequestedNetwork]:
     kinds = requested if isinstance(requested, list) and requested else ["external", "internal"]
     seen = call.state.offered_to(call.account)
     external = next((network for network in seen if network.public), None)
-    # A network with a NIC tag of its own is neither: nobody gets it without asking.
+    # A network with its own NIC tag is neither: machines get it only on request.
     internal = next((network for network in seen if not network.public and _is_internal(network)), None)
     pairs = (("external", external), ("internal", internal))
     return [RequestedNetwork(network) for kind, network in pairs if network and kind in kinds]

@@ -29,7 +29,7 @@ def list_nics(call: Call) -> Reply:
 
 @operation("GetNic", "GET", NIC, head="HeadNic")
 def get_nic(call: Call) -> Reply:
-    """Return one interface; CloudAPI does not check that it is the path's machine's."""
+    """Return one interface; CloudAPI does not check that it belongs to the machine in the path."""
     machine, nic = _require(call)
     return Reply(200, nic_view(nic, machine))
 

@@ -1,4 +1,4 @@
-"""Where a new machine is put: the rules of its request, and the server that follows them."""
+"""Where a new machine is placed: the rules of its request, and the server that follows them."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def _hint_objection(given: Any) -> str | None:
 
 
 def _locality_rules(locality: Any) -> list[AffinityRule]:
-    """Return the rules that hints on instances amount to; without ``strict`` they are preferences."""
+    """Return the rules that a ``locality`` stands for; without ``strict`` they are preferences."""
     if not isinstance(locality, dict):
         return []
     soft = locality.get("strict") not in (True, "true")

@@ -65,7 +65,7 @@ def delete_tag(call: Call) -> Reply:
 
 @operation("DeleteMachineTags", "DELETE", TAGS)
 def delete_all_tags(call: Call) -> Reply:
-    """Delete all tags; none to delete is no error."""
+    """Delete all tags; it is no error if there are none."""
     gone = list(call.machine.tags)
     _check_lost("error deleting all tags: Invalid tag parameters", gone)
     call.queue("remove_tags", lambda machine: _forget(machine, *gone))

@@ -10,8 +10,7 @@ from smartdc.emulator.state.records import MachineRecord, NicRecord
 def view(machine: MachineRecord, call: Call, *, alone: bool = True) -> dict[str, Any]:
     """Return the machine's JSON for a call; ``alone`` if it is not an item of a list.
 
-    The order of the fields is CloudAPI's, and so is which of them are left out: a value that a machine does not have
-    is no field.
+    The order of the fields is CloudAPI's. As in CloudAPI, a value that the machine does not have is left out.
     """
     package = call.state.packages.get(machine.package)
     nics = machine.ready_nics
@@ -48,7 +47,7 @@ def view(machine: MachineRecord, call: Call, *, alone: bool = True) -> dict[str,
 
 
 def first_view(machine: MachineRecord, call: Call) -> dict[str, Any]:
-    """Return the JSON that answers a create, which has no package: CloudAPI writes it before it looks that up."""
+    """Return the JSON that answers a create; it has no package, because CloudAPI writes it before it looks that up."""
     shown = view(machine, call, alone=False)
     return {name: value for name, value in shown.items() if name not in ("flexible", "free_space")} | {"package": ""}
 
@@ -79,7 +78,7 @@ def _metadata(machine: MachineRecord, call: Call) -> dict[str, Any]:
 
 
 def _flag(name: str, *, on: bool) -> dict[str, bool]:
-    """Return a field that is there only if it is true."""
+    """Return a field that is present only if it is true."""
     return {name: True} if on else {}
 
 

@@ -20,7 +20,7 @@ _MODES = ("ro", "rw")
 def check_volumes(call: Call, brand: str) -> None:
     """Refuse volumes for other brands or data centres, and malformed ones: 409.
 
-    CloudAPI never answers a request with malformed ones: it passes on a list of errors where an error is expected.
+    CloudAPI never answers a request with malformed ones: it passes on a list of errors where one error is expected.
     """
     if not call.params.get("volumes"):
         return

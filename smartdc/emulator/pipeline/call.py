@@ -1,4 +1,4 @@
-"""A call on its way through the stages: what is known about it so far, and what handlers need of it."""
+"""A call on its way through the stages: what is known about it so far, and what handlers need from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Call:
     transitions: Transitions
     now: float
     name: str | None = None
-    """The operation's name, if the request tells it."""
+    """The operation's name, if the request identifies it."""
     match: Match = NOWHERE
     range: Range = _ANY_VERSION
     accept: str = "application/json"

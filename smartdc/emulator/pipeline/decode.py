@@ -71,7 +71,7 @@ def parse_body(request: Request) -> dict[str, Any]:
 def merge_body(params: dict[str, Any], request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of query and path with those of the body, which win.
 
-    JSON that is no object takes their place altogether, unless JavaScript takes it for false.
+    JSON that is not an object replaces all parameters, unless it is false in JavaScript.
     """
     if media_type(request) == "application/json" and request.body and request.method not in ("GET", "HEAD"):
         value = _json(request.body)

@@ -1,8 +1,8 @@
 """Authorization: accounts may do everything on themselves, operators on all accounts, others what their roles allow.
 
 Sub-users, and accounts on other accounts, have active roles: those that ``as-role`` names, or else those they are
-default members of. The role ``administrator`` may do everything on its account. Any other role counts where it is
-tagged; elsewhere only those of its rules count that name resources themselves, even as ``*``.
+default members of. The role ``administrator`` may do everything on its account. Any other role applies to resources
+with its role tag; elsewhere only those of its rules apply that name resources themselves, even as ``*``.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def action_of(call: Call) -> str:
 def resource_of(call: Call) -> str:
     """Return the path under which the role tags of this call are stored, such as ``/demo/users/alice``.
 
-    What is below a machine or another resource has that resource's tags; only keys of users have their own.
+    Paths below a machine or another resource have that resource's tags; only keys of users have their own.
     """
     account = call.text("account")
     path = call.request.path.split("/")[2:]

@@ -6,7 +6,7 @@ from smartdc.emulator.pipeline.router import operation
 
 DOCUMENTATION = "http://apidocs.tritondatacenter.com/"
 SERVER = "Cloud API"
-"""The name that CloudAPI gives itself here alone."""
+"""CloudAPI's name for itself in these redirects only."""
 
 
 @operation("RedirectRoot", "GET", "/")

@@ -13,10 +13,10 @@ from smartdc.emulator.pipeline.decode import content_md5
 from smartdc.emulator.pipeline.upgrade import asks_upgrade
 
 SERVER = "cloudapi/9.20.0"
-"""CloudAPI's own value: clients read a version from it, and would trip over anything more."""
+"""CloudAPI's own value: clients parse a version from it, and would fail on anything more."""
 
 EMULATOR = ("X-Emulator", "smartdc")
-"""What tells an answer of the emulator from one of CloudAPI."""
+"""The header that distinguishes the emulator's answers from CloudAPI's."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -24,9 +24,9 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 def render(call: Call, reply: Reply) -> Response:
     """Return the response for a reply.
 
-    There are three forms. A reply that takes the connection over has its own headers. A refused upgrade is a bare
-    status. Everything else has the headers of plain HTTP, and CloudAPI's full set as soon as the body of the request
-    was read. The ``Access-Control`` headers of CloudAPI are left out: no web page may read the answers.
+    There are three forms. A reply that takes over the connection has its own headers. A refused upgrade is a bare
+    status. Everything else has the headers of plain HTTP, and CloudAPI's full set if the body of the request was read.
+    CloudAPI's ``Access-Control`` headers are left out: no web page may read the answers.
     """
     if reply.upgrade:
         more = [*_full_headers(call, b""), EMULATOR] if reply.status == HTTPStatus.OK else []

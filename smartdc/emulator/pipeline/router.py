@@ -117,7 +117,7 @@ class Router:
                 return Match(actions, dict(zip(place.names, map(_decode, values), strict=True)))
             places.append(place)
         if places:
-            # CloudAPI names the methods of the path that it knew first, which for some is that of role tags.
+            # CloudAPI names the methods of the path that it mounted first, which may be that of role tags.
             allowed = next((place for place in places if not place.is_late), places[0])
             headers = {"Allow": ", ".join(allowed.methods)}
             raise ApiError(405, "MethodNotAllowedError", f"{method} is not allowed", headers=headers)

@@ -1,7 +1,8 @@
 """All routes of CloudAPI 9.20, and a few of newer releases; the emulator answers no others.
 
-A row is an operation, its method, its path, the release of CloudAPI that introduced it (a dash if neither changelog nor
-routes say so: most of these are older than 7.1; ``newer`` if 9.20 does not have it yet) and, if one path serves several operations, its ``action``.
+A row is an operation, its method, its path, the release of CloudAPI that introduced it and, if one path serves several
+operations, its ``action``. The release is a dash if neither changelog nor routes name it (most of these operations are
+older than 7.1), and ``newer`` if 9.20 does not have the operation yet.
 """
 
 from typing import NamedTuple

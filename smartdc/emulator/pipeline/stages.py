@@ -190,7 +190,7 @@ OPEN: dict[str | None, tuple[Callable[[Call], None], ...]] = {
     "RedirectDocs": (),
     "Favicon": (),
 }
-"""Operations that need no credentials, with the stages that apply to them all the same."""
+"""Operations that need no credentials, with the stages that apply to them anyway."""
 
 
 def _split_key_id(call: Call, key_id: str) -> tuple[str, str | None, str]:

@@ -1,4 +1,4 @@
-"""A streamed answer: lines of JSON are sent as they come about, until the stream ends."""
+"""A streamed answer: lines of JSON, sent as they are produced, until the stream ends."""
 
 import contextlib
 import json
@@ -12,16 +12,16 @@ TICK = 0.02
 KIND = "application/x-json-stream"
 
 Source = Callable[[], tuple[list[dict[str, Any]], bool]]
-"""Return what is new, and whether that was all."""
+"""Returns the new entries, and whether these are the last ones."""
 
 
 def lines(things: Iterable[dict[str, Any]]) -> bytes:
-    """Write things as JSON, one a line."""
+    """Write objects as JSON, one per line."""
     return "".join(f"{json.dumps(thing)}\n" for thing in things).encode()
 
 
 def send_chunks(connection: socket.socket, source: Source) -> None:
-    """Send what the source returns in chunks, as it comes about, until its end or until the client is gone."""
+    """Send the source's entries in chunks as they are produced, until the last one or until the client disconnects."""
     with contextlib.suppress(OSError):
         connection.settimeout(TICK)
         while True:
@@ -36,7 +36,7 @@ def send_chunks(connection: socket.socket, source: Source) -> None:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Wait for a tick, and tell whether the client has gone meanwhile."""
+    """Wait for a tick, and return whether the client has disconnected."""
     try:
         return not connection.recv(1)
     except TimeoutError:

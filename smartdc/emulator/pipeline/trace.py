@@ -61,7 +61,7 @@ class Trace(list[TraceEntry]):
 
 
 def _decoded(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return query and body of a call, also if it ended before they were parsed."""
+    """Return query and body of a call, even if it ended before they were parsed."""
     if call.params:
         return call.query, call.body
     try:

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     Talk = Callable[[WebSocket], None]
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""What a server appends to the key of a handshake, by RFC 6455."""
+"""The text that a server appends to the key of a handshake, by RFC 6455."""
 
 VERSION = "13"
 
 
 def asks_upgrade(request: Request) -> bool:
-    """Tell whether a request asks for an upgrade."""
+    """Return whether a request asks for an upgrade."""
     tokens = [token.strip().lower() for token in request.headers.get("connection", "").split(",")]
     return "upgrade" in tokens and bool(request.headers.get("upgrade"))
 
 
 def upgrade(call: Call, talk: "Talk", protocols: Sequence[str] = (), rejection: bytes = b"") -> Reply:
-    """Accept the handshake of a call, after which ``talk`` has the connection until it returns.
+    """Accept the handshake of a call; then ``talk`` owns the connection until it returns.
 
     A malformed handshake, or one that offers only subprotocols that are not in ``protocols``, is answered with
     ``rejection`` and the end of the connection. Doors that cannot upgrade, and emulators without the package for it,

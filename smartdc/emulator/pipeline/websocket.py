@@ -1,7 +1,7 @@
 """One WebSocket after its handshake.
 
-The thread of its connection does all reading and writing; other threads queue what they want done, and wake it. They may
-hold the lock of the transitions while they do so, which `tick` waits for, so that neither queueing nor waking blocks.
+The connection's own thread does all reading and writing; other threads queue their actions, and wake it. They may hold
+the lock of the transitions meanwhile, for which `tick` waits, so neither queueing nor waking may block.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ TICK = 0.02
 """Seconds between two calls of `tick`, in which machines may change."""
 
 LAST_WAIT = 2.0
-"""Seconds for which the client may take to answer a close frame."""
+"""The most seconds that the client may take to answer a close frame."""
 
 Message = str | bytes
 
 
 class WebSocket:
-    """A connection that was upgraded; it is closed when its with-block is left."""
+    """A connection that was upgraded; it is closed at the end of its with-block."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -45,7 +45,7 @@ class WebSocket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what the WebSocket has opened itself, which the connection is not."""
+        """Close what the WebSocket has opened itself, but not the connection."""
         self._waker.close()
         self._bell.close()
 
@@ -77,7 +77,7 @@ class WebSocket:
     # From the connection's own thread
 
     def run(self, hear: Callable[[Message], None], tick: Callable[[], None]) -> None:
-        """Pass messages to ``hear`` until the connection is over; ``tick`` is called again and again meanwhile."""
+        """Pass messages to ``hear`` until the connection ends; ``tick`` is called at short intervals until then."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
             selector.register(self._bell, selectors.EVENT_READ)
@@ -124,7 +124,7 @@ class WebSocket:
 
     def _flush(self) -> None:
         pieces = self._protocol.data_to_send()
-        # In one go: small writes one after the other wait for the acknowledgement of the one before.
+        # In one write: each of several small writes would wait for the acknowledgement of the one before.
         if data := b"".join(pieces):
             self._connection.sendall(data)
         if b"" in pieces:

@@ -30,7 +30,7 @@ def update_config(call: Call) -> Reply:
     if network not in [each.id for each in call.state.offered_to(call.account)]:
         raise invalid_argument("unknown network")
     if not (call.settings.fabrics and call.account.default_network):
-        # Nothing has made the record that would be changed: it comes with the account's first fabric network.
+        # The record to be changed does not exist yet: it is created with the account's first fabric network.
         raise ApiError(500, "InternalError", "Config currently unavailable.")
     call.account.default_network = network
     return Reply(200, view(call))

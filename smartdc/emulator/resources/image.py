@@ -27,7 +27,7 @@ _SHOWN_REQUIREMENTS = {
 
 @operation("ListImages", "GET", IMAGES, head="HeadImages")
 def list_images(call: Call) -> Reply:
-    """Return the images that pass the filters, oldest first: active ones, and no Docker images, unless given for."""
+    """Return the images that pass the filters, oldest first; by default only active ones, and no Docker images."""
     kind = _type_filter(call)
     _check_filters(call)
     found = [
@@ -85,7 +85,7 @@ def _finished_view(image: ImageRecord, call: Call) -> dict[str, Any]:
 
 
 def _present(image: ImageRecord, *names: str) -> dict[str, Any]:
-    """Return those of the attributes that are not empty."""
+    """Return those attributes that are not empty."""
     return {name: getattr(image, name) for name in names if getattr(image, name)}
 
 

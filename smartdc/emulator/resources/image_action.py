@@ -25,7 +25,7 @@ PASSED_ON_CODES = ("PrepareImageDidNotRun", "VmHasNoOrigin", "NotSupported")
 def create_image(call: Call) -> Reply:
     """Queue the creation of an image; the answer has little more than the request.
 
-    For an unknown action CloudAPI never answers; this does.
+    For an unknown action CloudAPI never answers; the emulator does.
     """
     params = call.params
     if action := params.get("action"):

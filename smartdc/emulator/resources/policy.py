@@ -49,8 +49,8 @@ def create_policy(call: Call) -> Reply:
 def update_policy(call: Call) -> Reply:
     """Change the given fields of a policy, by its id only; an empty description removes it.
 
-    With an unknown id CloudAPI adds a policy, and its directory then reports what only a create sets as missing;
-    without any change the answer is empty.
+    With an unknown id CloudAPI tries to add a policy, and its directory reports the attributes that only a create sets
+    as missing. Without any change the answer is empty.
     """
     given: dict[str, Any] = {name: call.params[name] for name in CHANGEABLE if name in call.params}
     rules = _rules(call) if given.get("rules") else None

@@ -22,7 +22,7 @@ def writes_names(call: Call) -> bool:
 
 
 def read_role_body(call: Call) -> dict[str, Any]:
-    """Return those of ``name``, ``members``, ``default_members`` and ``policies`` that are given, the lists as ids.
+    """Return ``name``, ``members``, ``default_members`` and ``policies``, as far as they are given, the lists as ids.
 
     Members come together with default members, since both are replaced together. All mistakes are reported in one
     409, in CloudAPI's order: the name, members, and policies.

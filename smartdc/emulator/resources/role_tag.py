@@ -1,4 +1,4 @@
-"""Role tags: the roles with access to a resource, which are set on it, shown with it, and follow its life."""
+"""Role tags: the roles with access to a resource, which are set on it, shown with it, and removed with it."""
 
 import logging
 import re

@@ -109,7 +109,7 @@ def check_texts(params: dict[str, Any]) -> None:
 
 
 def refused(field: str, reason: str) -> ApiError:
-    """Return the 409 that CloudAPI turns every refusal of NAPI into."""
+    """Return the 409 into which CloudAPI turns every refusal of NAPI."""
     return invalid_argument(f'property "{field}": {reason}')
 
 

@@ -106,7 +106,8 @@ def list_volume_sizes(call: Call) -> Reply:
     """Return the available sizes, smallest first."""
     if "type" in call.params:
         refuse(type_errors(call.params["type"]))
-    return Reply(200, [{"size": size, "type": TYPES[0]} for size in SIZES], {"x-resource-count": str(len(SIZES))})
+    sizes = [{"size": size, "type": TYPES[0]} for size in SIZES]
+    return Reply(200, sizes, {"x-resource-count": str(len(SIZES))})
 
 
 def view(volume: VolumeRecord, call: Call) -> dict[str, Any]:

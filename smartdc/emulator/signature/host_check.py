@@ -1,7 +1,7 @@
-"""The checks of Host and Origin: only requests to a loopback name are answered, and controls only to pages of ours.
+"""The checks of Host and Origin: requests must name a loopback host, and no foreign web page may call the controls.
 
-The first protects from DNS rebinding, by which a web page makes a browser send requests here under the page's own host
-name, and the second from what a page sends here as such.
+The first check protects against DNS rebinding, in which a web page makes a browser send requests here under the page's
+own host name. The second protects against what a foreign page sends here openly.
 """
 
 from smartdc.emulator.core.message import IN_PROCESS_HOST, Request
@@ -24,7 +24,7 @@ def check_host(request: Request) -> None:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what a browser sends for a page of another origin with a 403; other programs say nothing of origins."""
+    """Refuse with a 403 what a browser sends for a page of another origin; other programs send no Origin."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     if origin not in (None, f"{request.scheme}://{request.host}") or site not in ("none", "same-origin"):
-        raise ApiError(403, "NotAuthorized", "this is for no pages of other origins")
+        raise ApiError(403, "NotAuthorized", "pages of other origins may not use the controls")

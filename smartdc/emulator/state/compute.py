@@ -1,4 +1,4 @@
-"""Compute nodes, and which of them gets a new machine: those with room and the networks, by the rules of affinity."""
+"""Compute nodes, and the choice of one for a new machine: it needs memory and the networks, and must follow the rules."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ COMMON_TAGS = frozenset({"", "external", "internal"})
 
 @dataclass(slots=True)
 class ComputeNode:
-    """A server for machines; memory in MiB, None without an end."""
+    """A server for machines; memory in MiB, None for no limit."""
 
     id: str
     memory: int | None = None
@@ -34,7 +34,8 @@ def choose_node(
 ) -> str | None:
     """Return the node for a new machine; None if there is none.
 
-    Among nodes that fit, the most soft rules count, then the fewest machines, and last the order of the nodes.
+    Among suitable nodes, the one that follows the most soft rules is chosen, then the one with the fewest machines, then
+    the first one.
     """
     if len(nodes) == 1 and not rules and all(node.memory is None for node in nodes.values()):
         return next(iter(nodes))

@@ -43,7 +43,7 @@ class Listener:
     registration: dict[str, Any] | None = None
 
     def hear(self, message: str | bytes) -> None:
-        """Take a registration in place of the last one; an invalid one is silently ignored, as in CloudAPI."""
+        """Replace the registration; an invalid one is silently ignored, as in CloudAPI."""
         try:
             body = json.loads(message) if isinstance(message, str) else None
         except ValueError:
@@ -52,7 +52,7 @@ class Listener:
             self.registration = body
 
     def wants(self, machine: MachineRecord, changed: list[str]) -> bool:
-        """Tell whether a change is one that was registered for."""
+        """Return whether the registration includes a change."""
         body = self.registration
         if body is None or machine.owner != self.account or not set(changed) & set(body["subResources"]):
             return False
@@ -69,7 +69,7 @@ def _is_sound(body: dict[str, Any]) -> bool:
 
 
 def _is_given(vms: object) -> bool:
-    """Tell whether JavaScript takes it for true: an empty list is, and then no machine fits."""
+    """Return whether machines are given: in JavaScript an empty list is true, and then no machine matches."""
     return isinstance(vms, list | dict) or bool(vms)
 
 
@@ -131,7 +131,7 @@ class Feed:
         listeners = [listener for listener in list(self._listeners) if listener.wants(machine, changed)]
         if not listeners:
             return
-        # Two changes never bear the same time: CloudAPI takes the second for a repetition of the first.
+        # No two changes may have the same time: for a client, the second would be a repetition of the first.
         self._published = max(int((self._now() if now is None else now) * 1000), self._published + 1)
         for listener in listeners:
             listener.ear.send(json.dumps(self._message(machine, changed, listener), separators=(",", ":")))

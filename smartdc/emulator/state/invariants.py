@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def check_invariants(state: "State") -> list[str]:
-    """Return what contradicts itself in the state, a sentence each; the list should be empty.
+    """Return the contradictions in the state, one sentence each; the list should be empty.
 
-    Every address in use belongs to an interface of a living machine and the other way round; living machines of an
+    Every address in use belongs to an interface of a living machine and vice versa; living machines of an
     account have distinct names; all interfaces have distinct MAC addresses.
     """
     living = [machine for machine in state.machines.values() if machine.alive]

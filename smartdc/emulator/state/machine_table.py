@@ -5,8 +5,8 @@ names of the living ones. A page is a slice of one of the first two, a name is f
 is the range of names with a prefix. Inserting into a sorted list moves the rest of it, which for 100,000 machines costs
 less than a tenth of verifying a signature; new machines are appended.
 
-Records tell the table when an indexed attribute changes (`MachineRecord.__setattr__`), so whoever renames or deletes a
-machine, a job or a test, just sets the attribute.
+Records tell the table when an indexed attribute changes (`MachineRecord.__setattr__`), so a job or a test renames or
+deletes a machine by setting the attribute.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -17,7 +17,7 @@ from itertools import count
 from smartdc.emulator.state.records import MachineRecord
 
 MAX_SORTED_SHARE = 8
-"""A prefix that fits more than one in so many names is looked for in order of creation instead, page by page."""
+"""If more than one in this many names has a prefix, machines are searched in order of creation instead, page by page."""
 
 _Key = tuple[str, str, bool]
 
@@ -33,7 +33,7 @@ class _Owned:
 
 
 class MachineTable(MutableMapping[str, MachineRecord]):
-    """The machines by id, oldest first; sequences that it returns are its own, and not to be changed or kept."""
+    """The machines by id, oldest first; do not change or keep the sequences that it returns."""
 
     def __init__(self) -> None:
         self._machines: dict[str, MachineRecord] = {}

@@ -36,7 +36,7 @@ ADDRESS_RESERVE = 4096
 """The free addresses that populating leaves on a network, so that machines can still be created there."""
 
 MAX_COUNT = 2**31
-"""More machines than there are addresses in any case."""
+"""More machines than there can be addresses."""
 
 STATES = ("running", "stopped", "provisioning", "stopping", "offline", "failed", "deleted", "unknown")
 """The states of machines."""
@@ -57,7 +57,7 @@ class State:
         self.packages = catalogue.packages()
         self.networks = catalogue.networks()
         self.compute_nodes = {catalogue.COMPUTE_NODE: ComputeNode(catalogue.COMPUTE_NODE)}
-        """The servers for machines; the first has room for everything, until its ``memory`` says otherwise."""
+        """The servers for machines; the first has room for everything, unless its ``memory`` is set."""
         self.volumes: dict[str, VolumeRecord] = {}
         self.migrations: dict[str, MigrationRecord] = {}
         """Migrations by machine id."""
@@ -162,7 +162,7 @@ class State:
         ``{n}`` in the name counts from 0; image and package are names; the default account is the first.
         """
         if count < 0 or state not in STATES:
-            raise ValueError(f"cannot make {count} machines that are {state!r}; a state is one of {', '.join(STATES)}")
+            raise ValueError(f"cannot create {count} machines in state {state!r}; states are {', '.join(STATES)}")
         owner = account or next(iter(self.accounts.values()))
         chosen = self.image_named(image)
         size = self.package_named(package)
@@ -170,7 +170,7 @@ class State:
             raise ValueError(f"no active image {image!r} or no active package {package!r}")
         networks = list(islice(self._networks_to_fill(), min(count, MAX_COUNT)))
         if len(networks) < count:
-            raise ValueError(f"cannot make {count} machines: there are addresses for {len(networks)}")
+            raise ValueError(f"cannot create {count} machines: there are addresses for {len(networks)}")
         return [
             self._put(owner, name.replace("{n}", str(number)), chosen, size, network, state, tags or {}, metadata or {})
             for number, network in enumerate(networks)
@@ -210,7 +210,7 @@ class State:
         return machine
 
     def _networks_to_fill(self) -> Iterator[NetworkRecord]:
-        """Yield a network for each machine that there is an address for: public ones first, each down to a reserve."""
+        """Yield a network for each machine that can get an address: public ones first, each down to the reserve."""
         public = [network for network in self.networks.values() if network.public]
         for network in (*public, self.networks[catalogue.INTERNAL]):
             yield from repeat(network, max(0, network.free - ADDRESS_RESERVE))
@@ -228,7 +228,7 @@ class State:
         return [network for network in self.networks.values() if network.visible_to(account.id)]
 
     def offered_to(self, account: AccountRecord) -> list[NetworkRecord]:
-        """Return the networks that lists show the account and that its machines can be put on: pools first, no members."""
+        """Return the networks that lists show to the account and that its machines can use: pools first, no members."""
         seen = [network for network in self.networks_of(account) if network.nic_tag != "admin"]
         members = {member for network in seen for member in network.members}
         return sorted(
@@ -236,7 +236,7 @@ class State:
         )
 
     def add_compute_node(self, name: str, *, memory: int | None = None, nic_tags: Iterable[str] = ()) -> ComputeNode:
-        """Create another server for machines, with as many MiB of memory and connected to networks with these tags."""
+        """Create another server for machines, with this memory in MiB, and connected to networks with these tags."""
         node = ComputeNode(fixed_uuid(f"compute node {name}"), memory, frozenset(nic_tags))
         self.compute_nodes[node.id] = node
         return node
@@ -248,7 +248,7 @@ class State:
         return made
 
     def holder(self, machine: str) -> MachineRecord | None:
-        """Return the machine that an address is taken for, which may be a hidden one."""
+        """Return the machine that uses an address, which may be a hidden one."""
         return self.machines.get(machine) or self.workers.get(machine)
 
     def add_pool(self, name: str, *subnets: str, account: AccountRecord | None = None) -> NetworkRecord:

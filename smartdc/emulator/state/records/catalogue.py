@@ -36,7 +36,7 @@ class ImageRecord:
 
 @dataclass(slots=True)
 class PackageRecord:
-    """A package; memory, disk and swap in MiB. Images must have its ``os``; its networks replace the default ones."""
+    """A package; memory, disk and swap in MiB. Images must have its ``os``; machines get its networks, if it has any."""
 
     id: str
     name: str

@@ -43,9 +43,9 @@ class NetworkRecord:
     nic_tag: str = ""
     """The NIC tag that a compute node must have; empty if all are connected."""
     owned: dict[str, str] = field(default_factory=dict)
-    """The owner by address that the operator gave to an account, without a machine."""
+    """The owners, by address, of what the operator gave to accounts without a machine."""
     taken: dict[str, str] = field(default_factory=dict)
-    """The machine id by address in use."""
+    """The ids of machines, by their addresses."""
     reserved: set[str] = field(default_factory=set)
     """Addresses that are allocated only on request."""
     freed: set[str] = field(default_factory=set)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol
 
+from smartdc.core import arguments
 from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
 from smartdc.errors import InputError, SmartDCError
 from smartdc.fleet.fleet import Fleet
@@ -14,9 +16,6 @@ from smartdc.fleet.journal import JournalFinished
 from smartdc.fleet.options import Options
 from smartdc.fleet.report import Report, failure
 from smartdc.machine.machine import Machine
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["CloudFleet", "Found"]
 
@@ -28,8 +27,11 @@ P = ParamSpec("P")
 class Found(Protocol):
     """The machines that data centres have listed, and the errors of those that did not answer."""
 
-    by_datacenter: dict[str, list[Machine]]
     errors: dict[str, SmartDCError]
+
+    @property
+    def by_datacenter(self) -> dict[str, list[Machine]]:
+        """The machines of each data centre that has answered, by its name."""
 
     def _table(self) -> Table | None: ...
 
@@ -118,8 +120,9 @@ class CloudFleet(ShownAsTable):
             raise failure(total)
         return total
 
-    def _complete(self, expect: int | None) -> Found:
+    def _complete(self, expect: object) -> Found:
         """List all machines, and refuse to go on where some may be missing, or are more or fewer than expected."""
+        wanted = arguments.integers(expect=expect).get("expect")
         found = self._find()
         if found.errors and not self._partial:
             missing = "; ".join(f"{name}: {error}" for name, error in found.errors.items())
@@ -127,10 +130,11 @@ class CloudFleet(ShownAsTable):
         count = sum(map(len, found.by_datacenter.values()))
         if len({machine.id for machines in found.by_datacenter.values() for machine in machines}) < count:
             raise InputError("two of the data centres have the same machines, to which all would be done twice")
-        if expect is not None and expect != count:
-            raise InputError(f"expected {expect} machines, but {count} are selected: nothing was done")
+        if wanted is not None and wanted != count:
+            raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
         return found
 
 
 def _journal(path: str | os.PathLike[str] | None, datacenter: str) -> str | None:
-    return None if path is None else f"{path}.{datacenter}"
+    """Return the path of a data centre's own journal; a slash in its name makes no folder."""
+    return None if path is None else f"{os.fspath(path)}.{datacenter.replace('/', '%2F')}"
