@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from smartdc.commands import COMMANDS, command_line, python
 
 __all__ = ["COMMANDS", "main", "run"]
 
-CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """How the system says that an output takes no more."""
 
 HELP = """smartdc {version}: Python client for CloudAPI, the API of Triton DataCenter
@@ -54,13 +53,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> int:
     """Run the command line; an interrupt, a closed pipe or a full disk ends it without a traceback."""
-    if sys.stdout is None:
-        sys.stdout = _Closed()
     try:
         try:
             return main(sys.argv[1:])
         finally:
-            sys.stdout.flush()
+            if sys.stdout:  # None if the parent process has closed it: a service has no output to lose
+                sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -74,18 +72,8 @@ def run() -> int:
         return 1
 
 
-class _Closed(io.StringIO):
-    """What stands for a standard output that was closed by whoever started this; to write there is found out at the end."""
-
-    def flush(self) -> None:
-        if self.getvalue():
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-
-
 def _forget_output() -> None:
     """Let Python's last flush succeed, which would fail as the one before it did."""
-    if isinstance(sys.stdout, _Closed):
-        sys.stdout = io.StringIO()
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

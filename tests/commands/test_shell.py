@@ -145,12 +145,6 @@ def test_a_full_disk_ends_it_in_one_line(command: str) -> None:
         )
 
 
-def test_an_output_that_is_closed_is_as_full_as_can_be() -> None:
-    """Nobody has read the script that was to be printed."""
-    status, complaint = outcome("completion bash", preexec_fn=lambda: os.close(1))
-    assert (status, complaint) == (1, "smartdc: cannot write to standard output: Bad file descriptor\n")
-
-
 def test_a_session_with_an_emulator_has_a_data_centre(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     """`dc` is there, and answers."""
     type_in(typed, "print('package', dc.packages()[0].name)")
