@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,6 +40,9 @@ PING_TIMEOUT_SECONDS = 10.0
 POLICY = re.compile(r"\(\w+\)$")
 """CloudAPI ends a refusal by policy with the name of the action, in parentheses."""
 
+MAX_WIDTH = 100
+"""Columns that are filled, on a terminal that has as many."""
+
 MARKS = {True: "ok", None: "note", False: "FAILED"}
 
 
@@ -53,6 +58,10 @@ class Finding:
     def __str__(self) -> str:
         line = f"{self.subject:<10} {MARKS[self.ok]:<7} {self.text}"
         return f"{line}\n{'':<18} {self.advice}" if self.advice else line
+
+    def as_text(self) -> str:
+        """Return the same, as wide as the terminal at most."""
+        return "\n".join(map(_filled, str(self).splitlines()))
 
 
 @dataclass(frozen=True)
@@ -79,25 +88,42 @@ class Explanation:
         return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
-def examine(dc: DataCenter) -> Explanation:
-    """Check everything that signing needs, first locally and then at the server, up to the first failure."""
+def _filled(line: str) -> str:
+    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    return textwrap.fill(line, width, subsequent_indent=" " * 19, break_long_words=False, break_on_hyphens=False)
+
+
+def examine(dc: DataCenter, tell: Callable[[str], object] | None = None) -> Explanation:
+    """Check everything that signing needs, first locally and then at the server, up to the first failure.
+
+    `tell` is called with the text of each result as soon as it is known, and with what is asked before the server is.
+    """
     findings: list[Finding] = []
     for look in (_location, _account, _key, _key_id, _server, _answer):
+        if tell and look is _server:
+            tell(f"{'server':<10} {'asking':<7} {dc.base_url} for up to {PING_TIMEOUT_SECONDS:.0f} s ...")
         for finding in look(dc):
             findings.append(finding)
+            if tell:
+                tell(finding.as_text())
             if finding.ok is False:
                 return Explanation(tuple(findings))
     return Explanation(tuple(findings))
 
 
-def examine_settings(make: Callable[[], DataCenter], profile: str | None) -> Explanation:
+def examine_settings(
+    make: Callable[[], DataCenter], profile: str | None, tell: Callable[[str], object] | None = None
+) -> Explanation:
     """Check everything that signing needs, also for settings with which creating a `DataCenter` fails."""
     try:
         dc = make()
     except SmartDCError as error:
-        return Explanation((Finding("settings", False, str(error), missing_settings(profile)),))
+        finding = Finding("settings", False, str(error), missing_settings(profile))
+        if tell:
+            tell(finding.as_text())
+        return Explanation((finding,))
     with dc:
-        return examine(dc)
+        return examine(dc, tell)
 
 
 def _from(dc: DataCenter, setting: str, used: object) -> str:
