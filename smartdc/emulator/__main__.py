@@ -24,7 +24,7 @@ from smartdc.emulator.doors.server import Server
 from smartdc.emulator.environment import ENDING, export_lines, run_command, variables, written
 from smartdc.emulator.state.transitions import AfterSeconds
 
-PASTE = "# Paste these lines into another terminal: there, clients then find this emulator."
+PASTE = "# Paste these lines into another terminal, so that clients there find this emulator."
 PROGRAM = "python -m smartdc.emulator"
 
 
