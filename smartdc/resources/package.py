@@ -23,6 +23,10 @@ from smartdc.resources.role_tag import HasRoleTags
 __all__ = ["HasPackages", "Package", "hint_at_packages"]
 
 
+def _vcpus(package: Any) -> object:
+    return "shared" if package.get("vcpus") == 0 else package.get("vcpus")
+
+
 class Package(HasRoleTags, Resource):
     """The size of a machine: its memory, disk and CPU."""
 
@@ -33,7 +37,7 @@ class Package(HasRoleTags, Resource):
         name="name",
         memory=mebibytes("memory"),
         disk=mebibytes("disk"),
-        vcpus="vcpus",
+        vcpus=_vcpus,
         swap=mebibytes("swap"),
         group="group",
         brand="brand",
@@ -41,7 +45,7 @@ class Package(HasRoleTags, Resource):
         description="description",
     )
 
-    further = in_columns(memory=mebibytes("memory"), disk=mebibytes("disk"), swap=mebibytes("swap"))
+    further = in_columns(vcpus=_vcpus, memory=mebibytes("memory"), disk=mebibytes("disk"), swap=mebibytes("swap"))
 
     id = Field[str]()
     """its UUID"""
