@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import code
+import codeop
 import inspect
 import re
 import sys
@@ -26,6 +27,9 @@ from smartdc.core.shown import ShownAsTable
 from smartdc.errors import SmartDCError
 
 __all__ = ["console_hooks", "load_ipython_extension", "suggestion", "without_our_frames"]
+
+CONSOLE = {code.__file__, codeop.__file__}
+"""The files of Python's own console; a mistake in what was typed is found by the second one, which is no help."""
 
 PACKAGE = str(Path(__file__).parents[1])
 
@@ -54,6 +58,8 @@ OTHER_WORDS = {
     "status": "state",
 }
 """What other libraries and tools call something, and its name here, which counts where an object has it."""
+
+_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
 
 
 @contextmanager
@@ -95,8 +101,8 @@ def _rich() -> Any:
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error as Python does, but without our frames, and with a guess for a mistyped name."""
-    if trace is not None and trace.tb_frame.f_code.co_filename == code.__file__:
-        trace = trace.tb_next  # the console itself
+    while trace is not None and trace.tb_frame.f_code.co_filename in CONSOLE:
+        trace = trace.tb_next
     with _bared(error):
         lines = traceback.format_exception(kind, error, without_our_frames(error, trace))
     text = "".join(lines)
@@ -127,7 +133,7 @@ def without_our_frames(error: BaseException, trace: TracebackType | None) -> Tra
     """
     frames = list(_links(trace))
     if isinstance(error, KeyboardInterrupt):
-        # Where we were when somebody had enough of us matters to nobody, nor who was called by us.
+        # After an interrupt, our own frames, and those of code that we called, do not help anybody.
         frames = list(takewhile(lambda link: not _is_ours(link), frames))
     elif not _explains_itself(error, frames):
         return trace
@@ -177,7 +183,7 @@ def _in_our_words(error: BaseException) -> str | None:
 
 
 def suggestion(error: BaseException) -> str | None:
-    """Return the name that a mistyped attribute or argument is close to, or stands for."""
+    """Return the name that a mistyped attribute or argument is close to, or stands for, or what to type in place of ``dc?``."""
     if word := _in_our_words(error):
         return word
     mistyped, names = "", list[str]()
@@ -186,5 +192,7 @@ def suggestion(error: BaseException) -> str | None:
     elif isinstance(error, TypeError) and (found := _UNEXPECTED.fullmatch(str(error))):
         method = getattr(getattr(smartdc, found[1], None), found[2], None)
         mistyped, names = found[3], list(inspect.signature(method).parameters) if method else []
+    elif isinstance(error, SyntaxError) and (asked := _QUESTION.fullmatch(error.text or "")):
+        return f"help({asked[1]})"  # IPython has the question mark
     close = get_close_matches(mistyped, names, 1)
     return close[0] if close else None

@@ -38,6 +38,7 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
     kind = "snapshots"
     id_key = "name"
     columns = in_columns(name="name", state="state", age=age(), size=mebibytes("size", 2**20))
+    further = in_columns(size=mebibytes("size", 2**20))
     states = ("queued", "running", "created", "failed", "canceled")
     dead_ends = frozenset({"failed", "canceled"})
 
