@@ -332,7 +332,7 @@ def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnk
     """Return the error for an unknown outcome, which says how to look again."""
     text = (
         f"unknown whether the machine {name!r} was created ({error}); "
-        f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
+        f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) continues from there"
     )
     unknown = CreateOutcomeUnknown(
         text, method=error.method, path=error.path, request_id=error.request_id, attempts=error.attempts

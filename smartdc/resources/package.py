@@ -97,7 +97,7 @@ class HasPackages(Addressable):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Package]:
-        """List the packages that match the given values: ``ListPackages``.
+        """List the matching packages: ``ListPackages``.
 
         `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``; `lwps` is a number of threads. `name` may contain
         ``*`` and ``?``, as in ``g1-*``, and `group` may contain ``*``. `flexible_disk` is True for packages whose disk

@@ -122,7 +122,7 @@ class HasVolumes(CreatesOnce):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Volume]:
-        """List the volumes that match the given values: ``ListVolumes``.
+        """List the matching volumes: ``ListVolumes``.
 
         Failed volumes are listed only if `state` or `predicate` selects them. `name` may contain ``*`` and ``?``, as in
         ``logs-*``; `size` is in MiB, or a text such as ``10G``. `search` is a regular expression for `fields`; the

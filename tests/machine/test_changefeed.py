@@ -298,7 +298,7 @@ def test_what_is_no_change_is_passed_over(
     change(cloud, machine.id, name="web-2")
 
     assert told(changes) == [("web-2", "running", ("alias",), False)]
-    assert "not a change of a machine; it is passed over" in caplog.text
+    assert "not a change of a machine; it is ignored" in caplog.text
 
 
 def test_what_an_unreadable_message_may_have_told_is_found_soon(
