@@ -283,9 +283,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings with which creating a
         `DataCenter` fails.
         """
-        explanation = examine(self)
-        print(explanation)  # noqa: T201 (that is what it is for)
-        return explanation
+        return examine(self, partial(print, flush=True))
 
     def unsigned(self) -> Session:
         """Return a session to the same place that does not sign, for requests without credentials."""

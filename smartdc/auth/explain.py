@@ -1,8 +1,10 @@
-"""Diagnose how a data centre is reached and authenticated: the source of each setting, what works, and what to do."""
+"""Diagnose the connection and the signatures of a data centre: the source of each setting, the result of each check, advice."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -38,12 +40,15 @@ PING_TIMEOUT_SECONDS = 10.0
 POLICY = re.compile(r"\(\w+\)$")
 """CloudAPI ends a refusal by policy with the name of the action, in parentheses."""
 
+MAX_WIDTH = 100
+"""Columns that are filled, on a terminal that has as many."""
+
 MARKS = {True: "ok", None: "note", False: "FAILED"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: `ok` is None where it works but deserves a note."""
+    """The result of one check: `ok` is None if it works but deserves a note."""
 
     subject: str
     ok: bool | None
@@ -53,6 +58,10 @@ class Finding:
     def __str__(self) -> str:
         line = f"{self.subject:<10} {MARKS[self.ok]:<7} {self.text}"
         return f"{line}\n{'':<18} {self.advice}" if self.advice else line
+
+    def as_text(self) -> str:
+        """Return the same, as wide as the terminal at most."""
+        return "\n".join(map(_filled, str(self).splitlines()))
 
 
 @dataclass(frozen=True)
@@ -75,33 +84,50 @@ class Explanation:
         return "\n".join(map(str, self.findings))
 
     def __repr__(self) -> str:
-        """Show the result only: at a prompt this follows what `explain_auth` has printed."""
+        """Show only the result: at a prompt, this follows the output of `explain_auth`."""
         return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
-def examine(dc: DataCenter) -> Explanation:
-    """Check all that signing depends on, first locally and then at the server, up to the first failure."""
+def _filled(line: str) -> str:
+    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    return textwrap.fill(line, width, subsequent_indent=" " * 19, break_long_words=False, break_on_hyphens=False)
+
+
+def examine(dc: DataCenter, tell: Callable[[str], object] | None = None) -> Explanation:
+    """Check everything that signing needs, first locally and then at the server, up to the first failure.
+
+    `tell` is called with the text of each result as soon as it is known, and with what is asked before the server is.
+    """
     findings: list[Finding] = []
     for look in (_location, _account, _key, _key_id, _server, _answer):
+        if tell and look is _server:
+            tell(f"{'server':<10} {'asking':<7} {dc.base_url} for up to {PING_TIMEOUT_SECONDS:.0f} s ...")
         for finding in look(dc):
             findings.append(finding)
+            if tell:
+                tell(finding.as_text())
             if finding.ok is False:
                 return Explanation(tuple(findings))
     return Explanation(tuple(findings))
 
 
-def examine_settings(make: Callable[[], DataCenter], profile: str | None) -> Explanation:
-    """Look at everything that signing depends on, for settings from which perhaps not even a data centre can be made."""
+def examine_settings(
+    make: Callable[[], DataCenter], profile: str | None, tell: Callable[[str], object] | None = None
+) -> Explanation:
+    """Check everything that signing needs, also for settings with which creating a `DataCenter` fails."""
     try:
         dc = make()
     except SmartDCError as error:
-        return Explanation((Finding("settings", False, str(error), missing_settings(profile)),))
+        finding = Finding("settings", False, str(error), missing_settings(profile))
+        if tell:
+            tell(finding.as_text())
+        return Explanation((finding,))
     with dc:
-        return examine(dc)
+        return examine(dc, tell)
 
 
 def _from(dc: DataCenter, setting: str, used: object) -> str:
-    """Return where a setting comes from, if it is the profile's that is used."""
+    """Return where a setting comes from, if the profile's value is used."""
     origin = dc.profile.origins.get(setting)
     return f" (from {origin})" if origin and getattr(dc.profile, setting) == used else ""
 
@@ -147,7 +173,7 @@ def _of_no_use(dc: DataCenter, auth: Identity) -> Iterator[Finding]:
 
 
 def _key(dc: DataCenter) -> Iterator[Finding]:
-    """Find the private key; a failure is shown in the words of its error."""
+    """Find the private key; a failure shows the text of its error."""
     if not isinstance(dc.auth, Identity):
         return
     try:
@@ -208,7 +234,7 @@ def _server(dc: DataCenter) -> Iterator[Finding]:
 
 
 def _reason(error: CallError) -> str:
-    """Return the innermost reason of an error, without the request, which is ours."""
+    """Return the innermost reason of an error, without our request."""
     return str(error.__cause__ or error)
 
 
@@ -224,7 +250,7 @@ def _clock(difference: float) -> Finding:
 
 
 def _answer(dc: DataCenter) -> Iterator[Finding]:
-    """Call ``GetAccount``, which needs everything."""
+    """Call ``GetAccount``, which needs everything to work."""
     try:
         account = dc.account()
     except InvalidCredentials as error:
@@ -260,7 +286,7 @@ def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
 
 
 def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
-    """Distinguish a caller who may do nothing from one who only may not read the account."""
+    """Distinguish a caller who may do nothing from one who only lacks the right to read the account."""
     if "disabled" in error.message:
         text = f"the account or the user is disabled: {error}"
         return Finding("answer", False, text, "ask the operator of the cloud to enable it")

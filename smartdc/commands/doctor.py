@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
-from smartdc import explain_auth
+from smartdc import DataCenter
+from smartdc.auth.explain import examine_settings
 from smartdc.commands import command_line
 
 __all__ = ["main", "options"]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print every check and its result, and return the exit status: 1 when one of them failed."""
-    explanation = explain_auth(profile=options().parse_args(arguments).profile)
-    print(explanation)  # noqa: T201 (a command prints)
+    """Print every check and its result as soon as it is known, and return the exit status: 1 when one of them failed."""
+    profile = options().parse_args(arguments).profile
+    # The server may take its time: what is known without it is there at once.
+    explanation = examine_settings(partial(DataCenter, profile=profile), profile, partial(print, flush=True))
     return 0 if explanation.ok else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import rlcompleter
@@ -24,21 +25,45 @@ LENGTH = 1000
 _KEY = re.compile(r"([A-Za-z_][\w.]*)\[[\"']([^\"']*)$")
 
 
+_CALLED = re.compile(r"[A-Za-z_][\w.]*$")
+_ARGUMENT = re.compile(r"[(,]\s*\w*$")
+"""What a line ends in where the name of an argument may stand."""
+
+_GIVEN = re.compile(r"\b(\w+)\s*=[^=]")
+
+
 class Completer(rlcompleter.Completer):
-    """Completes names, and the keys of a mapping after ``machine["``."""
+    """Completes names, the keys of a mapping after ``machine["``, and the names of arguments within a call."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         super().__init__(names)
         self._names = names
-        self._keys: list[str] | None = None
+        self._own: list[str] | None = None
 
     def complete(self, text: str, state: int) -> Any:
         """Return the match of that number, or None behind the last one."""
         if state == 0:
-            self._keys = self.keys(readline.get_line_buffer()[: readline.get_endidx()], text)
-        if self._keys is None:
+            line = readline.get_line_buffer()[: readline.get_endidx()]
+            self._own = self.keys(line, text)
+            if self._own is None and (arguments := self.arguments(line, text)):
+                self._own = arguments + (self.global_matches(text) if text else [])
+        if self._own is None:
             return super().complete(text, state)
-        return self._keys[state] if state < len(self._keys) else None
+        return self._own[state] if state < len(self._own) else None
+
+    def arguments(self, line: str, text: str) -> list[str]:
+        """Return how `text`, the last word of a line, may go on as the name of an argument."""
+        name, typed = _open_call(line)
+        function = self._value(name) if name and _ARGUMENT.search(line) else None
+        if not callable(function):
+            return []
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return []
+        given = set(_GIVEN.findall(typed))
+        names = [one.name for one in parameters if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}]
+        return [f"{name}=" for name in names if name.startswith(text) and name not in given]
 
     def keys(self, line: str, text: str) -> list[str] | None:
         """Return the keys that complete `text`, the last word of a line; None if it is not a key. The editor closes the quote."""
@@ -58,6 +83,19 @@ class Completer(rlcompleter.Completer):
             return None if isinstance(getattr(type(thing), name, None), property) else getattr(thing, name, None)
 
         return reduce(attribute, others, self._names.get(first))
+
+
+def _open_call(line: str) -> tuple[str, str]:
+    """Return the name of what a line is about to call, and what stands behind the parenthesis; '' where there is none."""
+    if line.count('"') % 2 or line.count("'") % 2:
+        return "", ""  # within a text
+    depth = 0
+    for place in reversed(range(len(line))):
+        depth += (line[place] in ")]}") - (line[place] in "([{")
+        if depth < 0:
+            called = _CALLED.search(line[:place]) if line[place] == "(" else None
+            return (called[0] if called else ""), line[place + 1 :]
+    return "", ""
 
 
 class History:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import code
+import codeop
 import inspect
 import re
 import sys
@@ -27,9 +28,38 @@ from smartdc.errors import SmartDCError
 
 __all__ = ["console_hooks", "load_ipython_extension", "suggestion", "without_our_frames"]
 
+CONSOLE = {code.__file__, codeop.__file__}
+"""The files of Python's own console; a mistake in what was typed is found by the second one, which is no help."""
+
 PACKAGE = str(Path(__file__).parents[1])
 
-_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?")
+"""Python's words for an argument of another name; from 3.13 on they may end with a guess of its own."""
+
+_GUESS_OF_PYTHON = re.compile(r"\. Did you mean:? '\w+'\?$")
+
+OTHER_WORDS = {
+    **dict.fromkeys(("wait", "wait_for", "wait_until"), "poll_until"),
+    **dict.fromkeys(("ip", "ip_address", "address"), "primary_ip"),
+    **dict.fromkeys(("size", "flavor", "plan", "instance_type"), "package"),
+    **dict.fromkeys(("sizes", "flavors", "plans"), "packages"),
+    **dict.fromkeys(("instances", "servers", "vms", "list_machines"), "machines"),
+    **dict.fromkeys(("instance", "server", "vm", "get_machine"), "machine"),
+    **dict.fromkeys(("create_instance", "create_server", "create_vm"), "create_machine"),
+    **dict.fromkeys(("destroy", "terminate", "remove"), "delete"),
+    **dict.fromkeys(("shutdown", "shut_down", "power_off"), "stop"),
+    **dict.fromkeys(("boot", "power_on"), "start"),
+    **dict.fromkeys(("history", "log", "events"), "audit"),
+    "machines": "done",
+    "os": "image",
+    "ram": "memory",
+    "reload": "refresh",
+    "restart": "reboot",
+    "status": "state",
+}
+"""What other libraries and tools call something, and its name here, which counts where an object has it."""
+
+_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
 
 
 @contextmanager
@@ -71,11 +101,13 @@ def _rich() -> Any:
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error as Python does, but without our frames, and with a guess for a mistyped name."""
-    if trace is not None and trace.tb_frame.f_code.co_filename == code.__file__:
-        trace = trace.tb_next  # the console itself
+    while trace is not None and trace.tb_frame.f_code.co_filename in CONSOLE:
+        trace = trace.tb_next
     with _bared(error):
         lines = traceback.format_exception(kind, error, without_our_frames(error, trace))
     text = "".join(lines)
+    if _in_our_words(error):  # of which Python has no idea
+        text = _GUESS_OF_PYTHON.sub("", text.rstrip())
     if "Did you mean" not in text and (close := suggestion(error)):
         text = f"{text.rstrip()}. Did you mean: '{close}'?\n"
     print(text, end="", file=sys.stderr)  # noqa: T201 (it is what a console does)
@@ -101,7 +133,7 @@ def without_our_frames(error: BaseException, trace: TracebackType | None) -> Tra
     """
     frames = list(_links(trace))
     if isinstance(error, KeyboardInterrupt):
-        # Where we were when somebody had enough of us matters to nobody, nor who was called by us.
+        # After an interrupt, our own frames, and those of code that we called, do not help anybody.
         frames = list(takewhile(lambda link: not _is_ours(link), frames))
     elif not _explains_itself(error, frames):
         return trace
@@ -142,13 +174,25 @@ def _bared(error: BaseException) -> Iterator[None]:
         error.__cause__, error.__context__, error.__suppress_context__ = former
 
 
+def _in_our_words(error: BaseException) -> str | None:
+    """Return what an attribute that is called otherwise elsewhere is called here."""
+    if not isinstance(error, AttributeError) or error.obj is None:
+        return None
+    word = OTHER_WORDS.get(error.name or "")
+    return word if word and word in dir(error.obj) else None
+
+
 def suggestion(error: BaseException) -> str | None:
-    """Return the name that a mistyped attribute or argument is close to."""
+    """Return the name that a mistyped attribute or argument is close to, or stands for, or what to type in place of ``dc?``."""
+    if word := _in_our_words(error):
+        return word
     mistyped, names = "", list[str]()
     if isinstance(error, AttributeError) and error.name and error.obj is not None:
         mistyped, names = error.name, [name for name in dir(error.obj) if not name.startswith("_")]
     elif isinstance(error, TypeError) and (found := _UNEXPECTED.fullmatch(str(error))):
         method = getattr(getattr(smartdc, found[1], None), found[2], None)
         mistyped, names = found[3], list(inspect.signature(method).parameters) if method else []
+    elif isinstance(error, SyntaxError) and (asked := _QUESTION.fullmatch(error.text or "")):
+        return f"help({asked[1]})"  # IPython has the question mark
     close = get_close_matches(mistyped, names, 1)
     return close[0] if close else None

@@ -10,12 +10,16 @@ import argparse
 import code
 import importlib
 import platform
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from smartdc import ConfigError, DataCenter, __version__
+import smartdc
+from smartdc import Cloud, ConfigError, DataCenter, __version__
 from smartdc.commands import command_line, line_editing
+from smartdc.commands.help import Help
 from smartdc.commands.session import console_hooks
 from smartdc.emulator import AfterSeconds, Emulator, WallClock
 
@@ -26,7 +30,7 @@ THINGS = {
     "dc.machines()": "all your machines",
     'dc.images(os="linux")': "the images that a machine can be created from",
     "dc.packages()": "the sizes that it can have",
-    "dc.explain_auth()": "which key signs your requests, and what to do when they are refused",
+    "dc.explain_auth()": "which key signs, and why a request is refused",
 }
 """Five calls to try in a real data centre; none of them changes anything."""
 
@@ -39,6 +43,8 @@ EMULATED_THINGS = {
 }
 """Five calls to try, one after the other, in an emulated data centre."""
 
+HELP = "help(dc) shows all that it can do, and exit leaves."
+
 JOB_SECONDS = 2.0
 """Seconds that every job takes in the emulated data centre."""
 
@@ -46,7 +52,7 @@ JOB_SECONDS = 2.0
 def main(arguments: Sequence[str]) -> int:
     """Open a session and return the exit status when it ends."""
     chosen = options().parse_args(arguments)
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"smartdc": smartdc, "DataCenter": DataCenter, "Cloud": Cloud, "help": Help()}
     try:
         if chosen.emulator:
             names["cloud"] = Emulator(clock=WallClock(), transitions=AfterSeconds(JOB_SECONDS))
@@ -55,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
             names["dc"] = DataCenter(profile=chosen.profile, progress=True)
     except ConfigError as error:
         emulated = command_line("shell", "--emulator")
-        print(f"smartdc: {error}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
+        why = "\n".join(textwrap.wrap(f"smartdc: {error}", min(100, shutil.get_terminal_size().columns)))
+        print(f"{why}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
         return 2
     with names["dc"]:
         interact(banner(names), names)
@@ -88,16 +95,24 @@ def banner(names: Mapping[str, Any]) -> str:
             "Try these:",
             *tries,
             "",
+            HELP,
+            "",
         ]
     )
 
 
 class Console(code.InteractiveConsole):
-    """Python's own console, with a history if its input is a terminal."""
+    """Python's own console; the word ``exit`` leaves it, and it has a history if its input is a terminal."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         super().__init__(names)
         self._history = line_editing.history_of_this_terminal()
+
+    def runsource(self, source: str, filename: str = "<input>", symbol: str = "single") -> bool:
+        """Run what was typed; ``exit`` needs no parentheses, unless something else was given that name."""
+        if self.locals.get(source.strip()) is leave:
+            leave()
+        return super().runsource(source, filename, symbol)
 
     def raw_input(self, prompt: str = "") -> str:
         """Read a line."""
@@ -119,9 +134,15 @@ def interact(text: str, names: dict[str, Any]) -> None:
 
 def interact_in_console(text: str, names: dict[str, Any]) -> None:
     """Run the session in Python's own console; unlike IPython it may run several times in one process."""
+    names |= {"exit": leave, "quit": leave}
     line_editing.complete(names)
     with console_hooks():
         Console(names).interact(text, exitmsg="")
+
+
+def leave(status: object = None) -> NoReturn:
+    """Leave the session; Python's own ``exit`` would close the keyboard as well, for whoever goes on afterwards."""
+    raise SystemExit(status)
 
 
 def _ipython() -> Callable[..., object] | None:

@@ -174,14 +174,8 @@ class Guide:
         """Open a shell with the names of the tour, and come back."""
         self._screen.say()
         with contextlib.suppress(SystemExit):
-            own = {**names, "exit": _leave, "quit": _leave}
             there = ", ".join(sorted(name for name in names if not name.startswith("_")))
-            shell.interact_in_console(f"There are: {there}. exit() or Ctrl-D goes back to the tour.", own)
-
-
-def _leave() -> None:
-    """Leave a shell; Python's own ``exit`` would also close standard input, which the tour still needs."""
-    raise SystemExit
+            shell.interact_in_console(f"There are: {there}. exit or Ctrl-D goes back to the tour.", {**names})
 
 
 def play(screen: Screen, tour: str = TOUR, real: Clock | None = None, guide: Guide | None = None) -> None:

@@ -114,4 +114,4 @@ def size(mib: float) -> str:
     for unit, factor in (("TiB", 2**20), ("GiB", 2**10)):
         if mib >= factor:
             return f"{mib / factor:.4g} {unit}"
-    return f"{mib:.4g} MiB"
+    return f"{mib * 1024:.4g} KiB" if 0 < mib < 1 else f"{mib:.4g} MiB"

@@ -10,13 +10,15 @@ from __future__ import annotations
 import inspect
 import re
 import shutil
+import textwrap
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, TypeVar
 
 from smartdc.core.field import Field
+from smartdc.http.settings import Setting
 
-__all__ = ["known_to_users"]
+__all__ = ["INTERNAL", "known_to_users", "page"]
 
 C = TypeVar("C", bound=type)
 
@@ -26,8 +28,42 @@ MAX_WIDTH = 100
 INDENT = 4
 """Columns that ``help`` puts before each line of the page."""
 
-NOUNS = ("smartdc.datacenter", "smartdc.fleet", "smartdc.machine", "smartdc.resources")
+MODULES = ("smartdc.datacenter", "smartdc.fleet", "smartdc.machine", "smartdc.resources")
 """The packages with the methods that users call."""
+
+SECTIONS = (
+    "machine", "many machines", "ssh", "audit", "image", "package", "network", "nic", "disk", "snapshot", "tag",
+    "metadata", "volume", "firewall rule", "key", "account",
+)  # fmt: skip
+"""Titles of the sections that most people look for, in this order; the others follow."""
+
+LAST = ("data centre", "settings")
+"""Titles of the sections that come last."""
+
+TITLES = {
+    "action": "machine",
+    "create": "machine",
+    "owner": "many machines",
+    "wait": "many machines",
+    "info": "account",
+    "config": "account",
+    "service": "data centre",
+    "datacenter": "data centre",
+}
+"""Titles of sections that are not named after the module."""
+
+INTERNAL = frozenset(
+    {
+        *("columns", "further", "hidden", "id_key", "kind", "from_answer", "from_answers", "machines_from"),
+        *("resolved", "provision"),
+        *("states", "dead_ends", "look", "fail", "take", "has_reached", "has_succeeded", "request_job"),
+        *("count_entry_jobs", "wait_for_entries", "count_disk_jobs", "wait_for_disk_job"),
+    }
+)
+"""Names without an underscore that parts of this package have for each other, and users do not need."""
+
+FORMER = frozenset({"dataset", "datasets", "default_headers"})
+"""Names that only old scripts use: they are not shown."""
 
 _MARKUP = re.compile(r"(?::? ``[A-Z]\w+``.*|[`.:]+$)", re.DOTALL)
 """The part of a first sentence that only the reference needs: CloudAPI's operations at its end."""
@@ -40,7 +76,13 @@ def known_to_users(cls: C) -> C:
             for name, value in vars(base).items():
                 _name_after(cls, base, name, value)
     cls.__doc__ = _Page(cls.__doc__)  # type: ignore[assignment]
+    cls.__dir__ = _names  # type: ignore[method-assign,assignment]
     return cls
+
+
+def _names(thing: object) -> list[str]:
+    """Return what ``dir`` and Tab show of a thing."""
+    return [name for name in object.__dir__(thing) if name not in INTERNAL | FORMER]
 
 
 def _name_after(cls: type, base: type, name: str, value: Any) -> None:
@@ -64,44 +106,59 @@ class _Page:
 
 def page(cls: type, docstring: str | None) -> str:
     """Return the first sentence about a class, its fields, and its methods by noun."""
-    lines = [(docstring or "").partition("\n")[0], *_section("attributes", _fields(cls))]
-    for noun, methods in _by_noun(cls).items():
-        lines += _section(noun, methods)
+    sections = {"attributes": _attributes(cls, Field, property), **_by_noun(cls)}
+    if settings := _attributes(cls, Setting):
+        sections["settings"] = sections.pop("attributes") + settings
+    width = max(len(name) for entries in sections.values() for name, _ in entries)
+    lines = [(docstring or "").partition("\n")[0]]
+    for title, entries in sections.items():
+        lines += _section(title, entries, width)
     return "\n".join([*lines, "", f"help({cls.__name__}.NAME) says all about one of them."])
 
 
-def _section(title: str, entries: list[tuple[str, str]]) -> Iterator[str]:
+def _section(title: str, entries: list[tuple[str, str]], width: int) -> Iterator[str]:
     """Yield the lines of a section, if there is anything in it."""
     if entries:
         yield from ("", title)
-    room = min(MAX_WIDTH, max(shutil.get_terminal_size().columns, 60)) - INDENT - 36
+    room = min(MAX_WIDTH, max(shutil.get_terminal_size().columns, 60)) - INDENT
     for name, words in entries:
-        yield f"    {name:<30}  {words if len(words) <= room else words[: room - 1] + '…'}"
+        begin = f"    {name:<{width}}  "
+        yield from textwrap.wrap(begin + words, room, subsequent_indent=" " * len(begin)) or [begin.rstrip()]
 
 
-def _fields(cls: type) -> list[tuple[str, str]]:
+def _attributes(cls: type, *kinds: type) -> list[tuple[str, str]]:
     found = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
     return [
         (name, _first_sentence(value.__doc__))
         for name, value in found.items()
-        if isinstance(value, (Field, property)) and not name.startswith("_")
+        if isinstance(value, kinds) and _is_for_users(name)
     ]
 
 
 def _by_noun(cls: type) -> dict[str, list[tuple[str, str]]]:
-    """Return the methods of a class, by the noun whose module they are defined in, its own first."""
-    nouns: dict[str, list[tuple[str, str]]] = {}
+    """Return the methods of a class, by the noun whose module they are defined in, in the order of `SECTIONS`."""
+    nouns: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
     seen = set[str]()
-    for base in cls.__mro__:
-        if not base.__module__.startswith(NOUNS) or base.__module__.endswith(".job"):
+    # What a section is named after comes first in it.
+    for base in sorted(cls.__mro__, key=lambda base: _module(base) in TITLES):
+        module = _module(base)
+        if not base.__module__.startswith(MODULES) or module == "job":
             continue
         for name, value in vars(base).items():
             method = _method(value)
-            if method and not name.startswith("_") and name not in seen:
-                noun = base.__module__.rpartition(".")[2].replace("_", " ")
-                nouns.setdefault(noun, []).append((f"{name}()", _first_sentence(method.__doc__)))
+            if method and _is_for_users(name) and name not in seen:
+                title = TITLES.get(module, module.replace("_", " "))
+                nouns.setdefault(title, []).append((f"{name}()", _first_sentence(method.__doc__)))
             seen.add(name)
-    return nouns
+    return {title: nouns[title] for title in sorted(nouns, key=LAST.__contains__)}
+
+
+def _module(cls: type) -> str:
+    return cls.__module__.rpartition(".")[2]
+
+
+def _is_for_users(name: str) -> bool:
+    return not name.startswith("_") and name not in INTERNAL | FORMER
 
 
 def _method(value: Any) -> Callable[..., Any] | None:

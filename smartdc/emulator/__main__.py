@@ -24,6 +24,7 @@ from smartdc.emulator.doors.server import Server
 from smartdc.emulator.environment import ENDING, export_lines, run_command, variables, written
 from smartdc.emulator.state.transitions import AfterSeconds
 
+PASTE = "# Paste these lines into another terminal: there, clients then find this emulator."
 PROGRAM = "python -m smartdc.emulator"
 
 
@@ -57,7 +58,7 @@ def _serve(chosen: argparse.Namespace, command: list[str] | None, stop: threadin
                 chosen.write
                 and f"# Serving {server.url} until Ctrl-C; in another terminal type: . {_sourced(chosen.write)}"
             )
-            told = [where] if where else [*lines, "# Serving until Ctrl-C."]
+            told = [where] if where else [PASTE, *lines, "# Serving until Ctrl-C."]
             print("\n".join(told), flush=True)  # noqa: T201  a command prints
             stop.wait()
     return 0

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDING", "MARK", "export_lines", "run_command", "variables", "written"]
 
+PREFIXES = ("TRITON_", "SDC_")
 MISLEADING = tuple(
-    prefix + name for prefix in ("TRITON_", "SDC_") for name in ("USER", "ROLE", "ACT_AS", "TLS_INSECURE", "TESTING")
+    prefix + name for prefix in PREFIXES for name in ("USER", "ROLE", "ACT_AS", "TLS_INSECURE", "TESTING")
 )
 """Variables that may be set for a real data centre, and would apply to the emulator too."""
 
@@ -56,7 +57,8 @@ def export_lines(emulator: Emulator, found: Mapping[str, str]) -> Iterator[str]:
     """Yield the shell commands that set the variables, and hints as comments."""
     for name, value in found.items():
         yield f"export {name}={shlex.quote(value)}"
-    yield f"unset {' '.join(MISLEADING)}"
+    for prefix in PREFIXES:
+        yield f"unset {' '.join(name for name in MISLEADING if name.startswith(prefix))}"
     if key := found.get("TRITON_KEY_MATERIAL"):
         yield "# The triton command needs the key in an SSH agent:"
         yield f"#   ssh-add {shlex.quote(key)}"

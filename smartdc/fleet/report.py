@@ -1,4 +1,4 @@
-"""What came of an action on many machines."""
+"""The result of an action on many machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.core.display import html_table, text_table
-from smartdc.core.shown import MAX_LINES, is_typed_at_a_prompt
+from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
 from smartdc.errors import SmartDCError
 from smartdc.http.tracebacks import let_pass
 from smartdc.machine.machine import Machine
@@ -17,22 +17,22 @@ from smartdc.machine.machine import Machine
 __all__ = ["FleetFailed", "OutcomeUnknown", "Report"]
 
 Subject = Machine | str
-"""A machine, or the name of one that is not there yet."""
+"""A machine, or the name of one that does not exist yet."""
 
 MAX_NAMED = 5
 """How many failures the text of an error names."""
 
 
 class OutcomeUnknown(SmartDCError):
-    """What was asked of a machine was not heard of again, and cannot be looked up."""
+    """The outcome of a request for a machine is unknown, and cannot be looked up."""
 
 
 @dataclass
-class Report:
-    """Which machines are done, which failed and why, and which were left alone; iterating goes over those done.
+class Report(ShownAsTable):
+    """The machines that are done, those that failed and why, and the untouched ones; an iteration yields those done.
 
-    `done` has the machines in their order: of a replacement or a create, the new ones. In `failed` and `unknown` a
-    machine that is not there yet is known by its name. `under_way` is empty unless the run was interrupted.
+    `done` has the machines in their order; for a replacement or a create, the new ones. In `failed` and `unknown`, a
+    machine that does not exist yet is a name. `under_way` is empty unless the run was interrupted.
     """
 
     action: str
@@ -45,12 +45,17 @@ class Report:
 
     @property
     def total(self) -> int:
-        """How many machines it is about."""
+        """The number of all machines."""
         return sum(len(part) for part in self._parts().values())
 
     @property
+    def subject(self) -> str:
+        """What was done to how many machines."""
+        return f"{self.action} of {self.total} machine{'' if self.total == 1 else 's'}"
+
+    @property
     def bad(self) -> dict[Subject, Exception]:
-        """Those that failed, and those of which nothing is known, with the reason."""
+        """The machines that failed, and those whose outcome is unknown, with the reason."""
         return {**self.failed, **self.unknown}
 
     def _parts(self) -> dict[str, Mapping[Subject, Exception] | list[Any]]:
@@ -63,7 +68,7 @@ class Report:
         }
 
     def add(self, other: Report) -> None:
-        """Take in what came of the same action elsewhere."""
+        """Add the results of the same action in another data centre."""
         self.done += other.done
         self.failed |= other.failed
         self.unknown |= other.unknown
@@ -74,10 +79,10 @@ class Report:
     def summary(self) -> str:
         """Return the numbers in a line."""
         numbers = ", ".join(f"{len(part)} {name}" for name, part in self._parts().items() if part)
-        return f"{self.action} of {self.total} machines: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
+        return f"{self.subject}: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Return name, outcome and reason of each machine, those that need a look first."""
+        """Return name, outcome and reason of each machine; those with problems come first."""
         order = ("failed", "unknown", "under way", "untouched", "done")
         parts = self._parts()
         return [
@@ -91,22 +96,28 @@ class Report:
         return iter(self.done)
 
     def __str__(self) -> str:
-        """Return the numbers and the whole table: in a log no reason is cut for want of room."""
+        """Return the numbers and the whole table: a log has the full reasons."""
         return f"{self.summary()}\n{text_table(HEADINGS, self.rows(), width=sys.maxsize)}"
 
+    def as_text(self, width: int | None = None) -> str:
+        """Return the numbers and the table as text for a terminal of `width` columns, by default as wide as the terminal is."""
+        return f"{self.summary()}\n{super().as_text(width)}"
+
     def __repr__(self) -> str:
-        """Show the table in the console, and the numbers anywhere else."""
-        return self._fitted() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+        """Show the table in the console, and only the numbers anywhere else."""
+        return self.as_text() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
 
-    def _fitted(self) -> str:
-        """Return the numbers and as much of the table as a terminal shows."""
+    # IPython takes what the class that has a `__repr__` has itself.
+    _repr_pretty_ = ShownAsTable._repr_pretty_
+
+    def _table(self) -> Table:
         rows = self.rows()
-        rest = f"\n{MAX_LINES:,} of {len(rows):,} rows" if len(rows) > MAX_LINES else ""
-        return f"{self.summary()}\n{text_table(HEADINGS, rows[:MAX_LINES])}{rest}"
+        return Table(HEADINGS, lambda most: rows[:most], len(rows))
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        """Show the table in IPython, or one line within something else."""
-        printer.text(self._fitted() if len(printer.stack) < 2 else repr(self))
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        """Show the numbers and the table through `rich`, which is loaded by whoever calls this."""
+        yield self.summary()
+        yield from super().__rich_console__(console, options)
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.summary())}</p>{html_table(HEADINGS, self.rows())}"
@@ -116,12 +127,12 @@ HEADINGS = ("machine", "outcome", "reason")
 
 
 def name_of(subject: Subject) -> str:
-    """Return what people call a machine."""
+    """Return the name of a machine."""
     return subject if isinstance(subject, str) else str(subject.get("name") or subject)
 
 
 def reason_of(error: Exception) -> str:
-    """Return class and text of an error; one that fails when it is asked for its text has none."""
+    """Return class and text of an error; an error whose `str` fails has no text."""
     try:
         text = str(error)
     except Exception as problem:  # noqa: BLE001 (the user's own class may raise anything)
@@ -131,19 +142,19 @@ def reason_of(error: Exception) -> str:
 
 
 class FleetFailed(SmartDCError):
-    """More machines failed than were allowed to, or it is unknown what became of some; `report` says which."""
+    """More machines failed than allowed, or the outcome of some is unknown; `report` says which."""
 
     def __init__(self, message: str, report: Report | None = None) -> None:
         super().__init__(message)
         self.report = report or Report("")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the text; the report holds live machines and errors, and stays behind."""
+        """Pickle only the text; the report has live machines and errors, and is left out."""
         return type(self), (str(self),)
 
 
 def failure(report: Report, what_now: str = "") -> FleetFailed:
-    """Return the error for a report, which names the first few failures and ends with what can be done now."""
+    """Return the error for a report; it names the first few failures, and ends with advice."""
     bad = report.bad
     named = [f"{name_of(subject)}: {reason_of(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
     more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []

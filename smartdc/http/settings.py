@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
@@ -168,14 +169,17 @@ class HasSettings(Protocol):
     settings: Settings
 
 
-class Setting(Generic[T]):
-    """One of the `Settings` as an attribute; setting it replaces the settings.
+_TEXTS = dict(re.findall(r"^ +(\w+): (.+)$", Settings.__doc__ or "", re.MULTILINE))
+"""What each setting is, by its name."""
 
-    Its declaration has its type: ``timeout: Setting[float | None] = Setting()``.
-    """
+
+class Setting(Generic[T]):
+    """One of the `Settings` as an attribute; setting it replaces the settings."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
+        text = _TEXTS.get(name, "")
+        self.__doc__ = text[:1].upper() + text[1:]  # which `help` and the reference show
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...

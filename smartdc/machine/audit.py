@@ -23,7 +23,12 @@ class AuditEntry(dict[str, Any]):
     """One finished action; a dict with ``success`` ('yes' or 'no'), ``time``, ``action`` and ``caller``."""
 
     columns = in_columns(
-        time=moment("time"), action="action", success="success", requested=lambda entry: entry.requested_by()
+        time=moment("time"),
+        action="action",
+        success="success",
+        by=lambda entry: _signer(entry)[0],
+        ip=lambda entry: _caller(entry).get("ip"),
+        key=lambda entry: _signer(entry)[1],
     )
 
     def __repr__(self) -> str:
@@ -70,6 +75,17 @@ class AuditEntry(dict[str, Any]):
     def caller(self) -> Caller:
         """Who requested it: ``type``, and ``ip`` and ``keyId`` if CloudAPI knows them."""
         return cast("Caller", self.get("caller") or {})
+
+
+def _caller(entry: AuditEntry) -> Mapping[str, Any]:
+    return entry.caller if isinstance(entry.caller, Mapping) else {}
+
+
+def _signer(entry: AuditEntry) -> tuple[str, str]:
+    """Return who signed the request (an account, or an account and its user), and the name or fingerprint of the key."""
+    caller = _caller(entry)
+    who, _, key = str(caller.get("keyId") or "").rpartition("/keys/")
+    return who.strip("/").replace("/users/", "/") or str(caller.get("type") or ""), key
 
 
 class HasAudit(Addressable):

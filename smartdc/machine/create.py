@@ -20,6 +20,7 @@ from smartdc.errors import (
     CallError,
     CreateOutcomeUnknown,
     InputError,
+    InvalidArgument,
     NameTaken,
     ResourceNotFound,
     SmartDCError,
@@ -97,7 +98,11 @@ class CreatesMachines(HasMachines):
         settle = self._datacenter.settle if new.settle is None else new.settle
         checked_times(settle=settle)
         checked_timeout(new.timeout)
-        machine = self._create_machine(new, self._body(new), settle)
+        try:
+            machine = self._create_machine(new, self._body(new), settle)
+        except InvalidArgument as refusal:
+            self._datacenter.hint_at_packages(refusal, new.package)
+            raise
         try:
             if new.wait:
                 machine.poll_until("running", timeout=new.timeout)
@@ -107,7 +112,7 @@ class CreatesMachines(HasMachines):
         except SmartDCError as error:
             raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
         except BaseException as stop:
-            stop.add_note(f"{machine!r} was created before")
+            stop.add_note(f"{machine!r} was created before; dc.machine({machine.name!r}) gets it")
             raise
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
@@ -227,6 +232,7 @@ class CreatesMachines(HasMachines):
             raise outcome_unknown(error, name, token) from error
         error.applied = False
         if isinstance(error, NameTaken):
+            error.about(name)
             error.machine_id = None if holder is None else holder.id
         raise error
 

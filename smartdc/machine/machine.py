@@ -77,7 +77,7 @@ class Machine(
     columns = in_columns(
         name="name",
         state="state",
-        address="primaryIp",
+        primary_ip="primaryIp",
         package="package",
         image="image",
         age=age(),

@@ -127,6 +127,8 @@ class HasSSH(Resource):
     ) -> list[str]:
         """Return the words of the ssh command line that logs in to the machine, or runs a command there.
 
+        ``shlex.join`` makes a line of them that can be pasted into a terminal.
+
         The rules are those of ``triton ssh``:
 
         - The address is the primary one, or the value of the tag ``tritoncli.ssh.ip``.

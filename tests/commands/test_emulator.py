@@ -166,3 +166,15 @@ def test_output_may_be_closed() -> None:
     ended = subprocess.run([*command, *rest], stderr=subprocess.PIPE, check=False)
 
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_what_it_prints_says_where_to_paste_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line does, and all are short enough to be copied from a terminal as they are."""
+    stop = threading.Event()
+    stop.set()
+    main([], stop)
+    first, *others = capsys.readouterr().out.splitlines()
+
+    assert "Paste these lines into another terminal" in first
+    assert [line for line in others if line.startswith("unset ") and len(line) > 80] == []
+    assert sum(line.count("TESTING") for line in others) == 2

@@ -55,7 +55,7 @@ def test_a_list_is_a_table(outputs: list[list[dict[str, Any]]]) -> None:
     """Its HTML has a hundred rows and says how many there are."""
     [table] = outputs[1]
 
-    assert "<th>address</th>" in table["data"]["text/html"]
+    assert "<th>primary_ip</th>" in table["data"]["text/html"]
     assert "<td>machine-99</td>" in table["data"]["text/html"]
     assert "100 of 120 rows" in table["data"]["text/html"]
     assert table["data"]["text/plain"].startswith("name")

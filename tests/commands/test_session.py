@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +17,10 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from smartdc import DataCenter, Machine, SmartDCError
-from smartdc.commands import line_editing, session
+from smartdc.commands import line_editing, session, shell
 from smartdc.commands.line_editing import Completer, History, history_file
 from smartdc.emulator import ByScript, Emulator
+from smartdc.fleet.report import Report
 
 PLAIN_SHELL = """
 import sys
@@ -39,6 +42,11 @@ def failure(call: Callable[[], object]) -> BaseException:
     [
         (lambda _, machine: machine.resiz("g1-small"), "resize"),
         (lambda dc, _: dc.machnes(), "machines"),
+        (lambda _, machine: machine.wait_for("running"), "poll_until"),
+        (lambda _, machine: machine.wait(), "poll_until"),
+        (lambda _, machine: machine.ip, "primary_ip"),
+        (lambda dc, _: dc.servers(), "machines"),
+        (lambda *_: Report("create").machines, "done"),  # type: ignore[attr-defined]
         (lambda _, machine: machine.stop(wat=True), "wait"),
         (lambda dc, _: dc.wait_for([], "running", intervall=1), "interval"),
         (lambda _, machine: machine.xyzzy, None),
@@ -53,6 +61,14 @@ def test_a_mistyped_name_is_guessed(
     assert session.suggestion(failure(lambda: call(dc, machine))) == meant
 
 
+def test_a_word_of_others_is_answered_with_ours(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own guess, which only knows letters, is left out."""
+    error = failure(lambda: machine.wait_for("running"))  # type: ignore[attr-defined]
+    session._explain(type(error), error, error.__traceback__)
+
+    assert capsys.readouterr().err.endswith("has no attribute 'wait_for'. Did you mean: 'poll_until'?\n")
+
+
 def test_an_error_of_ours_shows_no_frames_of_ours(
     dc: DataCenter, machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +81,47 @@ def test_an_error_of_ours_shows_no_frames_of_ours(
         assert __file__ in err
         assert session.PACKAGE not in err
         assert str(error) in err
+
+
+def test_pythons_own_guess_is_no_obstacle() -> None:
+    """From 3.13 on Python itself may add one to the refusal of an argument, and then the words still are understood."""
+    words = "Machine.stop() got an unexpected keyword argument 'wat'"
+    assert session.suggestion(TypeError(words)) == "wait"
+    assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
+
+
+@pytest.mark.parametrize("typed", ["print m", "machine.stop(1))", "dc?"])
+def test_a_mistyped_line_shows_nothing_but_that_line(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not the frames of Python's own console that compile it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n\n"))
+    shell.interact_in_console("", {})
+
+    error = capsys.readouterr().err.strip()
+    assert error.startswith('File "<console>", line 1\n')
+    assert error.count("File") == 1
+    assert "SyntaxError: " in error
+    assert ("Did you mean: 'help(dc)'?" in error) is (typed == "dc?")
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "exit()"])
+def test_exit_leaves(word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also without parentheses, as in newer Pythons."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{word}\nprint('still', 'here')\n"))
+    with pytest.raises(SystemExit) as end:
+        shell.interact_in_console("", {})
+
+    assert end.value.code is None
+    assert "still here" not in capsys.readouterr().out
+
+
+def test_exit_may_be_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was given another value is shown, as any other name."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("exit = 'east'\nexit\n"))
+    shell.interact_in_console("", {})
+
+    assert "'east'" in capsys.readouterr().out
 
 
 def test_an_interrupt_shows_what_was_interrupted(
@@ -89,7 +146,7 @@ def test_an_interrupt_shows_what_was_interrupted(
     assert "dc.fleet([machine]).stop()" in err
     assert session.PACKAGE not in err
     assert "in interrupted" not in err
-    assert "stop of 1 machines: 1 under way" in err
+    assert "stop of 1 machine: 1 under way" in err
 
 
 def test_a_mistake_of_ours_shows_all_frames(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,6 +195,28 @@ def test_keys_with_hyphens_are_completed_in_part() -> None:
     assert Completer({"data": {"user-data": 1}}).keys('data["user-da', "da") == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("line", "matches"),
+    [
+        ("machine.create_snapshot(", ["name=", "wait=", "timeout="]),
+        ("machine.create_snapshot('fresh', wa", ["wait="]),
+        ("print(machine.create_snapshot(name='x', ", ["wait=", "timeout="]),
+        ("box.machine.poll_until(sta", ["state="]),
+        ("machine.create_snapshot(name=", []),
+        ("machine.create_snapshot('", []),
+        ("machine.create_snapshot(['fresh', ", []),
+        ("machine.create_snapshot()", []),
+        ("machine.xyzzy(", []),
+        ("machine.primary_ip(", []),
+        ("print(", []),
+    ],
+)
+def test_names_of_arguments_are_completed(completer: Completer, line: str, matches: list[str]) -> None:
+    """Within a call of what is known come the arguments that are not given yet, and nothing anywhere else."""
+    found = completer.arguments(line, re.split(r"\W", line)[-1])
+    assert [name for name in found if name in {"name=", "wait=", "timeout=", "state="}] == matches
+
+
 def test_ipython_completes_keys(machine: Machine) -> None:
     """It asks the machine."""
     assert machine._ipython_key_completions_() == list(machine)
@@ -173,10 +252,12 @@ def test_a_terminal_session(tmp_path: Path) -> None:
         answers("", ">>> ")
         answers("from smartdc.emulator import AfterReads; cloud.transitions.policy = AfterReads(2)\n", ">>> ")
         answers("_ = cloud.populate(60)\n", ">>> ")
-        answers("dc.machines()\n", r"name +state +address +package +image +age +id *\r\n", "machine-59", ">>> ")
+        answers("dc.machines()\n", r"name +state +primary_ip +package +image +age +id *\r\n", "machine-59", ">>> ")
         answers("machine = dc.machine('machine-1')\n", ">>> ")
         answers('machine["primaryI\t', 'primaryIp"')
         answers("]\n", r"'198\.18\.\d+\.\d+'", ">>> ")
+        answers("dc.create_machine(pack\t", "package=")
+        answers("None\x15", "")
         answers("machine.resiz\n", r'File "<console>", line 1', "Did you mean: 'resize'", ">>> ")
         answers(
             "machine.stop(); machine.poll_until('stopped', 0.3)\n", r"machine-1 stopping \[", "stopped after", ">>> "
@@ -201,7 +282,7 @@ def test_a_session_of_ipython(tmp_path: Path) -> None:
     )
     out = ended.stdout
 
-    assert "name       state    address     package   image     age  id\nmachine-0  running" in out
+    assert "name       state    primary_ip  package   image     age  id\nmachine-0  running" in out
     assert "Did you mean: 'machines'?" in out
     assert "no machine named 'nope'" in out
     assert "DataCenter.machines() got an unexpected keyword argument 'nam'. Did you mean 'name'?" in out

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from smartdc import DataCenter, __version__
 from smartdc import __main__ as command
-from smartdc import __version__
 from smartdc.commands import line_editing, shell
 from smartdc.emulator import Emulator, Server, WallClock
 
@@ -152,6 +152,34 @@ def test_a_session_with_an_emulator_has_a_data_centre(typed: io.StringIO, capsys
 
     assert status == 0
     assert "package g1-nano" in capsys.readouterr().out
+
+
+def test_a_session_says_how_to_go_on(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """The banner tells of help and of the way out, `help` says more, and lines fit a terminal of 80 columns."""
+    type_in(typed, "help", "help()", "exit")
+    with pytest.raises(SystemExit):
+        shell.main(["--emulator"])
+
+    out, banner = capsys.readouterr()
+    assert "help(dc)" in banner
+    assert "exit leaves" in banner
+    assert out.count("help(dc.create_machine)") == 2
+    assert max(map(len, [*banner.splitlines(), *out.splitlines()])) <= 80
+
+
+def test_a_session_has_what_the_documentation_begins_with(
+    typed: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing has to be imported for ``DataCenter()``, ``Cloud({...})`` and ``smartdc.errors``."""
+    type_in(typed, "print(DataCenter.__name__, Cloud.__name__, smartdc.errors.Gone.__name__)")
+    shell.main(["--emulator"])
+
+    assert "DataCenter Cloud Gone" in capsys.readouterr().out
+
+
+def test_lines_of_the_banner_fit_a_terminal(offline: DataCenter) -> None:
+    """Of a real data centre too."""
+    assert max(map(len, shell.banner({"dc": offline}).splitlines())) <= 80
 
 
 def test_the_five_things_to_try_with_an_emulator_work(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:

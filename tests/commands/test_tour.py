@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from kits.tour_svg import PICTURE, picture
+from smartdc import DataCenter
 from smartdc.commands import tour
 from smartdc.commands.tour import FastClock, Screen, TourStopped, play
-from smartdc.emulator import VirtualClock
+from smartdc.emulator import Emulator, VirtualClock
 
 
 class Terminal(io.StringIO):
@@ -240,7 +242,7 @@ def test_step_by_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 def test_a_step_offers_a_shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """It has the names of the tour, leaving it leads back, and it may be opened again."""
-    type_in(monkeypatch, "s", "print('operations', cloud.trace.operations())", "exit()", "", "s", "print(dc)", "quit()")
+    type_in(monkeypatch, "s", "print('operations', cloud.trace.operations())", "exit", "", "s", "print(dc)", "quit()")
 
     assert tour.main(["--step"], SHORT, VirtualClock()) == 0
     out = capsys.readouterr().out
@@ -268,3 +270,9 @@ def test_it_may_end_in_a_shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     assert tour.main(["--shell"], SHORT, VirtualClock()) == 0
     assert "2 pong\n" in capsys.readouterr().out
+
+
+def test_every_name_is_explained_before_it_is_used(cloud: Emulator, dc: DataCenter, tmp_path: Path) -> None:
+    """What the tour does not make before the reader's eyes, it says in a sentence."""
+    for name in {*tour._names(cloud, dc, tmp_path)} - {"cloud", "dc"}:
+        assert tour.TOUR.index(f"\n{name} is ") < tour.TOUR.index(f"{name})")

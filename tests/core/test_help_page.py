@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import pydoc
+import re
 from collections.abc import Callable
 
 import pytest
 
-from smartdc import DataCenter, Machine
+from smartdc import DataCenter, Image, Machine
+from smartdc.core import help_page
 
 
 def shown(thing: object) -> str:
@@ -16,15 +18,48 @@ def shown(thing: object) -> str:
     return pydoc.render_doc(thing, renderer=pydoc.plaintext)  # type: ignore[attr-defined]
 
 
-def test_help_lists_the_methods_of_a_data_centre_by_noun(offline: DataCenter) -> None:
-    """One page has a section for each noun, and a line for each method."""
-    page = shown(offline).splitlines()
+def names_in(page: str) -> list[str]:
+    """Return the names that a page has an entry for."""
+    return re.findall(r"^ {8}(\w+)(?:\(\))? ", page, re.MULTILINE)
+
+
+def test_help_lists_the_methods_of_a_data_centre_by_noun(offline: DataCenter, environment: pytest.MonkeyPatch) -> None:
+    """One page has a section for each noun, and an entry for each method, whose first sentence is there whole."""
+    environment.setenv("COLUMNS", "100")
+    text = shown(offline)
+    page = text.splitlines()
     images = page[page.index("    image") + 1 :]
 
-    assert images[0].split() == ["images()", "List", "the", "images", "that", "equal", "what", "is", "given"]
+    assert images[0].split()[:4] == ["images()", "List", "the", "images"]
     assert "    firewall rule" in page
-    assert len(page) < 150
-    assert max(map(len, page)) <= 104
+    assert len(names_in(text)) < 150
+    assert "…" not in text
+    assert max(map(len, page)) <= 100
+
+
+def test_what_people_use_most_comes_first(offline: DataCenter) -> None:
+    """Machines, images, packages and networks; then the rest, and the settings last."""
+    page = shown(offline)
+    names = names_in(page)
+    order = ["machines", "create_machine", "fleet", "images", "packages", "networks", "account", "authenticate"]
+
+    assert names[0] == "machines"
+    assert sorted(order, key=names.index) == order
+    assert page.rindex("\n    settings\n") > page.index("authenticate()")
+    assert re.search(r"\n +timeout +The \w.* call", page)
+
+
+def test_what_users_do_not_need_is_not_shown(offline: DataCenter, machine: Machine) -> None:
+    """Neither ``help`` nor ``dir`` has names that are internal, or that only old scripts use; all are there."""
+    hidden = help_page.INTERNAL | help_page.FORMER
+    owners = (DataCenter, Machine, Image)
+
+    assert {name for name in hidden if any(hasattr(owner, name) for owner in owners)} == hidden
+    for thing in (offline, machine):
+        assert not hidden & set(names_in(shown(thing)))
+        assert not hidden & set(dir(thing))
+    assert {"machines", "raw_machine_data", "timeout"} <= set(dir(offline))
+    assert {"stop", "raw_snapshot_data", "name"} <= set(dir(machine))
 
 
 def test_help_lists_attributes_and_methods_of_a_machine(machine: Machine) -> None:

@@ -50,7 +50,7 @@ def test_a_list_shows_its_machines_in_the_consoles_echo(
     """What is typed at a prompt shows a table, sent for by nothing."""
     lines = typed(monkeypatch, "machines", machines=dc.machines()).splitlines()
 
-    assert lines[0].split() == ["name", "state", "address", "package", "image", "age", "id"]
+    assert lines[0].split() == ["name", "state", "primary_ip", "package", "image", "age", "id"]
     assert lines[1].startswith(f"web-1  running  {machine.primary_ip}  g1-small  {str(machine.image)[:8]}  ")
 
 
@@ -90,7 +90,7 @@ def test_rich_shows_tables(dc: DataCenter, machine: Machine) -> None:
     console.print(ResourceList([1]))
     out = console.file.getvalue()  # type: ignore[attr-defined]
 
-    assert "name   state    address     package   image     age" in out
+    assert "name   state    primary_ip  package   image     age" in out
     assert f"primary_ip           {machine.primary_ip}" in out
     assert out.endswith("[1]\n")
 
@@ -105,7 +105,7 @@ def test_rich_takes_nothing_for_markup(offline_machine: Callable[..., Machine]) 
 
 def test_a_notebook_shows_tables(dc: DataCenter, machine: Machine) -> None:
     """`_repr_html_` is the table of a list and the fields of a resource."""
-    assert "<th>address</th>" in (dc.machines()._repr_html_() or "")
+    assert "<th>primary_ip</th>" in (dc.machines()._repr_html_() or "")
     assert f"<th>primary_ip</th><td>{machine.primary_ip}</td>" in (machine._repr_html_() or "")
 
 
@@ -213,7 +213,16 @@ def test_an_age_is_one_number(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mib", "words"), [(256, "256 MiB"), (1024, "1 GiB"), (1536, "1.5 GiB"), (2**21, "2 TiB"), (0.5, "0.5 MiB")]
+    ("mib", "words"),
+    [
+        (256, "256 MiB"),
+        (1024, "1 GiB"),
+        (1536, "1.5 GiB"),
+        (2**21, "2 TiB"),
+        (0.5, "512 KiB"),
+        (28 / 1024, "28 KiB"),
+        (0, "0 MiB"),
+    ],
 )
 def test_a_size_is_told_in_its_unit(mib: float, words: str) -> None:
     """People say 25 GiB, not 25600 MiB."""

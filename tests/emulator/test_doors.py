@@ -532,7 +532,7 @@ def test_command_prints_what_clients_need(capsys: pytest.CaptureFixture[str]) ->
     text = capsys.readouterr().out
     given = exports(text)
     assert given["TRITON_URL"].startswith("http://127.0.0.1:")
-    assert shlex.split(text.splitlines()[1])[1] == "TRITON_ACCOUNT=me & you"
+    assert shlex.split(text.splitlines()[2])[1] == "TRITON_ACCOUNT=me & you"
     assert given["TRITON_KEY_ID"] == Emulator(3).key_id.rpartition("/")[2]
     assert f"ssh-add {given['TRITON_KEY_MATERIAL']}" in text
     assert not Path(given["TRITON_KEY_MATERIAL"]).exists()

@@ -20,7 +20,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.transitions import AfterSeconds, ByScript
 
 
@@ -215,18 +215,56 @@ def test_action_on_a_young_machine(machine: Machine, cloud: Emulator) -> None:
         machine.stop()
 
 
+@pytest.mark.parametrize(
+    ("method", "state", "words"),
+    [
+        ("stop", "stopped", r"did not stop \(it was stopped already\); its audit says that stop failed at"),
+        ("start", "running", r"did not start \(it was running already\); its audit says that start failed at"),
+        ("reboot", "stopped", r"did not reboot \(it was stopped\); its audit says that reboot failed at"),
+    ],
+)
+def test_what_cannot_work_fails_with_the_reason(
+    machine: Machine, cloud: Emulator, method: str, state: str, words: str
+) -> None:
+    """CloudAPI accepts a stop of what does not run, and its ``MachineAudit`` gives no reason: the state before does."""
+    record(cloud, machine).state = state
+    with pytest.raises(WaitFailed, match=words):
+        getattr(machine.refresh(), method)(wait=True)
+
+
+def test_a_wait_for_what_cannot_work_gives_the_reason(machine: Machine, cloud: Emulator) -> None:
+    """Whoever waits later learns the same."""
+    record(cloud, machine).state = "stopped"
+    machine.refresh().reboot()
+    with pytest.raises(WaitFailed, match=r"its reboot failed \(it was stopped\); its audit says"):
+        machine.poll_until("running")
+
+
 def test_rename_to_a_name_that_is_taken(machine: Machine, cloud: Emulator) -> None:
     """``RenameMachine`` is refused where the name belongs to another machine."""
     cloud.populate(1, name="web-2")
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameTaken, match=r"; there is a machine named 'web-2' already$") as caught:
         machine.rename("web-2")
+    assert caught.value.name == "web-2"
     assert record(cloud, machine).name == "web-1"
 
 
 def test_resize_to_a_package_that_is_none(machine: Machine) -> None:
     """``ResizeMachine`` says that there is no such package."""
-    with pytest.raises(InvalidArgument, match="huge is not a valid package"):
+    with pytest.raises(InvalidArgument, match=r"huge is not a valid package \[request \S+\]$"):
         machine.resize("huge")
+
+
+def test_a_mistyped_package_is_guessed(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """Where no package is called so, ``ListPackages`` tells which are called almost so; a failure of that tells nothing."""
+    guess = r"g1-smal is not a valid package .*; did you mean 'g1-small'"
+    with pytest.raises(InvalidArgument, match=guess):
+        machine.resize("g1-smal")
+    with pytest.raises(InvalidArgument, match=guess):
+        dc.create_machine("web-2", image="debian-12", package="g1-smal")
+    cloud.faults.add(Fault("ListPackages", status=403, code="NotAuthorized"))
+    with pytest.raises(InvalidArgument, match=r"g1-smal is not a valid package \[request \S+\]$"):
+        machine.resize("g1-smal")
 
 
 @pytest.mark.parametrize(("method", "nothing"), [("resize", ""), ("resize", None), ("resize", {}), ("rename", "")])

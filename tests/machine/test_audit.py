@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from kits.cloud import image_id, record, sent
 from smartdc import AuditEntry, DataCenter, Machine
+from smartdc.core.listing import ResourceList
 from smartdc.emulator import Emulator
 from smartdc.emulator.state.transitions import AfterSeconds
 
@@ -59,3 +60,24 @@ def test_an_entry_shows_what_happened() -> None:
 
     assert repr(entry) == "<AuditEntry reboot 2026-01-01T00:01:30.000Z failed>"
     assert repr(AuditEntry()) == "<AuditEntry unknown None failed>"
+
+
+def test_a_table_shows_who_did_it() -> None:
+    """Account and user come before what is too long for a terminal: address and key."""
+    fingerprint = ":".join(["7a"] * 16)
+    callers: list[object] = [
+        {"type": "signature", "ip": "203.0.113.7", "keyId": f"/demo/users/jill/keys/{fingerprint}"},
+        {"type": "signature", "ip": "203.0.113.7", "keyId": "/demo/keys/laptop"},
+        {"type": "operator"},
+        None,
+        "nonsense",
+    ]
+    entry = {"action": "rollback_snapshot", "success": "yes", "time": "2026-01-01T00:01:30.000Z"}
+    table = ResourceList(AuditEntry({**entry, "caller": caller}) for caller in callers)
+    head, *lines = table.as_text(width=100).splitlines()
+
+    assert head.split() == ["time", "action", "success", "by", "ip", "key"]
+    words = [line.split("yes")[1].split() for line in lines]
+    assert words[0][:2] == ["demo/jill", "203.0.113.7"]
+    assert words[0][2].startswith("7a:7a:7a:")
+    assert words[1:] == [["demo", "203.0.113.7", "laptop"], ["operator", "-", "-"], ["-", "-", "-"], ["-", "-", "-"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
+from smartdc.core.listing import ResourceList
 from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.transitions import AfterSeconds
 
@@ -313,3 +315,11 @@ def test_lost_answer_is_not_taken_for_an_older_snapshot(machine: Machine, snapsh
 def test_snapshot_is_where_it_was() -> None:
     """The class can still be imported from ``smartdc.machine.machine``."""
     assert smartdc.machine.machine.Snapshot is Snapshot
+
+
+def test_a_size_is_the_same_in_a_list_and_alone(machine: Machine) -> None:
+    """In the unit that people say it in."""
+    snapshot = Snapshot(machine, data={"name": "fresh", "state": "created", "size": 28672})
+
+    assert "28 KiB" in ResourceList([snapshot]).as_text(width=80)
+    assert re.search(r"^size +28 KiB$", snapshot.as_text(width=80), re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -114,3 +115,12 @@ def test_attributes(dc: DataCenter) -> None:
     assert (package.swap, package.vcpus, package.lwps, package.version) == (4096, 2, 4000, "1.0.0")
     assert (package.group, package.brand, package.flexible_disk, package.disks) == ("bhyve", "bhyve", True, None)
     assert (package.default, package.description) == (False, package["description"])
+
+
+def test_shared_cpus_are_not_shown_as_none(dc: DataCenter) -> None:
+    """CloudAPI counts 0 of them."""
+    shared = dc.package("g1-nano")
+
+    assert shared.vcpus == 0
+    assert re.search(r"^vcpus +shared$", shared.as_text(width=80), re.MULTILINE)
+    assert " shared " in dc.packages(name="g1-nano").as_text(width=120)

@@ -1,0 +1,121 @@
+"""What ``help`` says in a session: how to go on, and about a method its parameters and its docstring as wide as the terminal."""
+
+from __future__ import annotations
+
+import inspect
+import pydoc
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from smartdc.core.help_page import page
+
+__all__ = ["Help", "described", "wrapped"]
+
+HOW_TO = """\
+help(dc)                 what a data centre can do, on one page
+help(dc.create_machine)  all about one method
+help(machine)            the same for a machine, and for any other thing
+exit                     leave, as Ctrl-D does
+
+help("keywords"), help("modules") and the like are Python's own."""
+
+MAX_WIDTH = 100
+"""Columns that are filled, on a terminal that has as many."""
+
+_ITEM = re.compile(r"(?:\s+\*{0,2}\w+: |\s*[-*] )")
+"""How an entry of a list begins, or one of ``Args:``."""
+
+_HEADING = re.compile(r"\s*\w+:")
+
+
+class Help:
+    """``help`` as a session has it: for what is this package's, and Python's own for the rest."""
+
+    def __repr__(self) -> str:
+        return HOW_TO
+
+    def __call__(self, *things: Any) -> None:
+        """Show the help about a thing; without one, how to go on."""
+        if not things:
+            print(HOW_TO)  # noqa: T201 (it is the answer)
+        elif (text := described(*things)) is not None:
+            pydoc.pager(text)
+        else:
+            pydoc.help(*things)
+
+
+def described(thing: Any, width: int | None = None) -> str | None:
+    """Return the help about a class, a function or a thing of this package; None for anything else."""
+    width = width or min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    is_callable = inspect.isroutine(thing) or inspect.isclass(thing)
+    if not (thing if is_callable else type(thing)).__module__.startswith("smartdc."):
+        return None
+    docstring = inspect.getdoc(thing) or ""
+    if not is_callable:
+        return f"{thing!r}\n\n{docstring}"
+    parts = [_signature(thing, width), textwrap.indent(wrapped(docstring, width - 4), "    ")]
+    if inspect.isclass(thing) and type(vars(thing).get("__doc__")) is not str:
+        parts.append(page(thing, "").strip())
+    return "\n\n".join(parts)
+
+
+def _signature(thing: Any, width: int) -> str:
+    """Return what a call looks like: names and defaults; the types are in the docstring's words."""
+    name = thing.__name__
+    try:
+        signature = inspect.signature(thing)
+    except ValueError:
+        return str(name)
+    parameters = [
+        parameter.replace(annotation=parameter.empty)
+        for parameter in signature.parameters.values()
+        if parameter.name != "self"
+    ]
+    words = str(inspect.Signature(parameters))
+    returned = signature.return_annotation
+    result = f" -> {returned}" if isinstance(returned, str) and not inspect.isclass(thing) else ""
+    return _filled(f"{name}{words}{result}", width, "", " " * min(len(name) + 1, 20))
+
+
+def wrapped(docstring: str, width: int) -> str:
+    """Return a docstring with its paragraphs and entries filled anew, and without backticks."""
+    return "\n".join(
+        _filled(" ".join(map(str.strip, lines)), width, *_indents(lines)) if lines[0].strip() else ""
+        for lines in _paragraphs(docstring.replace("`", ""))
+    )
+
+
+def _paragraphs(text: str) -> Iterator[list[str]]:
+    """Yield the lines of each paragraph or entry; an empty line is one of its own."""
+    together: list[str] = []
+    for line in text.splitlines():
+        if together and _begins(line, together):
+            yield together
+            together = []
+        together.append(line)
+    if together:
+        yield together
+
+
+def _begins(line: str, before: list[str]) -> bool:
+    """Return whether a line begins something new after some lines that belong together."""
+    is_apart = not line.strip() or not before[-1].strip() or bool(_HEADING.fullmatch(before[0]))
+    return is_apart or bool(_ITEM.match(line)) or _indent(line) < _indent(before[-1])
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _indents(lines: list[str]) -> tuple[str, str]:
+    first = " " * _indent(lines[0])
+    return first, first + ("    " if _ITEM.match(lines[0]) else "")
+
+
+def _filled(text: str, width: int, first: str, rest: str) -> str:
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
