@@ -74,7 +74,7 @@ def run() -> int:
 
 def _forget_output() -> None:
     """Let Python's last flush succeed, which would fail as the one before it did."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(AttributeError, OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

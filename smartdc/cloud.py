@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from smartdc.auth.profile import HOW_TO, profiles
+from smartdc.core import arguments
 from smartdc.core.cells import Columns, cell
 from smartdc.core.display import one_line
 from smartdc.core.listing import ResourceList
@@ -148,16 +149,16 @@ class Cloud(Mapping[str, DataCenter]):
             raise InputError(f"{MADE_OF}, but a name is a string, not {type(unnamed[0]).__name__}")
 
     @classmethod
-    def from_profiles(cls, names: Iterable[str] | None = None, **settings: Any) -> Self:
+    def from_profiles(cls, names: str | Iterable[str] | None = None, **settings: Any) -> Self:
         """Make a cloud of the profiles of the ``triton`` command, and of the environment variables if they are set (``env``).
 
         Profiles of the same account in the same data centre count once, under the name of the first one.
 
         Args:
-            names: use only these profiles.
+            names: use only these profiles, or this one.
             settings: further settings of every `DataCenter`, such as ``timeout``.
         """
-        chosen = [profile.name for profile in profiles()] if names is None else list(names)
+        chosen = [profile.name for profile in profiles()] if names is None else arguments.lists(names=names)["names"]
         if not chosen:
             raise ConfigError(f"there are no profiles: {HOW_TO}")
         found: dict[str, DataCenter] = {}
@@ -259,7 +260,10 @@ class Cloud(Mapping[str, DataCenter]):
         self.close()
 
     def __getitem__(self, name: str) -> DataCenter:
-        return self._datacenters[name]
+        try:
+            return self._datacenters[name]
+        except KeyError:
+            raise KeyError(f"no data centre {name!r} in a Cloud of {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._datacenters)

@@ -328,9 +328,15 @@ class ValidationFailed(Conflict):
 
 
 class NameTaken(ValidationFailed):
-    """409: a machine of that name exists already; `machine_id` is its id, if it could be found."""
+    """409: a machine named `name` exists already; `machine_id` is its id, if it could be found."""
 
+    name: str | None = None
     machine_id: str | None = None
+
+    def about(self, name: str) -> None:
+        """Say which name is taken, as CloudAPI does not."""
+        self.name = name
+        self.args = (printable(f"{self}; there is a machine named {name!r} already"),)
 
 
 class KeyRequired(Conflict):

@@ -249,7 +249,7 @@ def test_profiles_become_data_centres_of_their_names(environment: pytest.MonkeyP
         "west": "https://west.invalid",
     }
     assert cloud["west"].timeout == 7
-    assert repr(Cloud.from_profiles(["west"])) == "<Cloud west>"
+    assert repr(Cloud.from_profiles(["west"])) == repr(Cloud.from_profiles("west")) == "<Cloud west>"
     with pytest.raises(ConfigError, match="there is no profile 'north'"):
         Cloud.from_profiles(["north"])
 
@@ -264,6 +264,9 @@ def test_a_cloud_is_made_of_data_centres(offline: DataCenter) -> None:
         Cloud({1: offline})  # type: ignore[dict-item]
     with pytest.raises(InputError, match="objects by name, got list"):
         Cloud([offline])  # type: ignore[arg-type]
+    with pytest.raises(KeyError, match="no data centre 'b' in a Cloud of a"):
+        Cloud({"a": offline})["b"]
+    assert Cloud({"a": offline}).get("b") is None
     stranger = DataCenter(**Emulator(clock=VirtualClock()).connection()).images()[0]
     with pytest.raises(InputError, match="'web-1' is in none of the data centres a"):
         Cloud({"a": offline}).name_of("web-1")  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ from smartdc.auth.ssh_key import (
     read_string,
 )
 from smartdc.errors import KeyFileError, PassphraseRequired, SmartDCError
+from smartdc.http.invocation import ended_emulator
 from smartdc.http.tracebacks import from_signal_handler, without_frames
 
 if TYPE_CHECKING:
@@ -195,7 +196,8 @@ def _read(path: Path) -> bytes:
         if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE:
             return path.read_bytes()
     except (FileNotFoundError, ValueError):
-        raise KeyFileError(f"there is no file {_shown(path)}; give a key's path or its whole text") from None
+        advice = ended_emulator(path) or "give a key's path or its whole text"
+        raise KeyFileError(f"there is no file {_shown(path)}; {advice}") from None
     except OSError as error:
         raise KeyFileError(f"{_shown(path)} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):

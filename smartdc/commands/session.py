@@ -34,7 +34,33 @@ CONSOLE = {code.__file__, codeop.__file__}
 PACKAGE = str(Path(__file__).parents[1])
 
 _QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
-_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+"""How IPython is asked for help: ``dc.machines?``."""
+
+_UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?")
+"""Python's words for an argument of another name; from 3.13 on they may end with a guess of its own."""
+
+_GUESS_OF_PYTHON = re.compile(r"\. Did you mean:? '\w+'\?$")
+
+OTHER_WORDS = {
+    **dict.fromkeys(("wait", "wait_for", "wait_until"), "poll_until"),
+    **dict.fromkeys(("ip", "ip_address", "address"), "primary_ip"),
+    **dict.fromkeys(("size", "flavor", "plan", "instance_type"), "package"),
+    **dict.fromkeys(("sizes", "flavors", "plans"), "packages"),
+    **dict.fromkeys(("instances", "servers", "vms", "list_machines"), "machines"),
+    **dict.fromkeys(("instance", "server", "vm", "get_machine"), "machine"),
+    **dict.fromkeys(("create_instance", "create_server", "create_vm"), "create_machine"),
+    **dict.fromkeys(("destroy", "terminate", "remove"), "delete"),
+    **dict.fromkeys(("shutdown", "shut_down", "power_off"), "stop"),
+    **dict.fromkeys(("boot", "power_on"), "start"),
+    **dict.fromkeys(("history", "log", "events"), "audit"),
+    "machines": "done",
+    "os": "image",
+    "ram": "memory",
+    "reload": "refresh",
+    "restart": "reboot",
+    "status": "state",
+}
+"""What other libraries and tools call something, and its name here, which counts where an object has it."""
 
 
 @contextmanager
@@ -81,6 +107,8 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     with _bared(error):
         lines = traceback.format_exception(kind, error, without_our_frames(error, trace))
     text = "".join(lines)
+    if _in_our_words(error):  # of which Python has no idea
+        text = _GUESS_OF_PYTHON.sub("", text.rstrip())
     if "Did you mean" not in text and (close := suggestion(error)):
         text = f"{text.rstrip()}. Did you mean: '{close}'?\n"
     print(text, end="", file=sys.stderr)  # noqa: T201 (it is what a console does)
@@ -147,8 +175,18 @@ def _bared(error: BaseException) -> Iterator[None]:
         error.__cause__, error.__context__, error.__suppress_context__ = former
 
 
+def _in_our_words(error: BaseException) -> str | None:
+    """Return what an attribute that is called otherwise elsewhere is called here."""
+    if not isinstance(error, AttributeError) or error.obj is None:
+        return None
+    word = OTHER_WORDS.get(error.name or "")
+    return word if word and word in dir(error.obj) else None
+
+
 def suggestion(error: BaseException) -> str | None:
-    """Return the name that a mistyped attribute or argument is close to, or what to type in place of ``dc?``."""
+    """Return the name that a mistyped attribute or argument is close to, or stands for; or what to type in place of ``dc?``."""
+    if word := _in_our_words(error):
+        return word
     mistyped, names = "", list[str]()
     if isinstance(error, AttributeError) and error.name and error.obj is not None:
         mistyped, names = error.name, [name for name in dir(error.obj) if not name.startswith("_")]

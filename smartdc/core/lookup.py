@@ -21,6 +21,12 @@ M = TypeVar("M", bound=Mapping[str, Any])
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SHORT_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*", re.IGNORECASE)
 
+_TOO_SHORT_ID = re.compile(r"[0-9a-f]{3,7}", re.IGNORECASE)
+"""What somebody may take for the beginning of an id, and this library for a name."""
+
+MIN_DIGITS = 8
+"""Hexadecimal digits that show that the beginning of an id is meant."""
+
 MAX_DIGITS = 32
 """Hexadecimal digits of a whole id."""
 
@@ -104,6 +110,8 @@ def not_found(text: str, kind: str, names: Iterable[str] = ()) -> ResourceNotFou
     """Return the error for a name that does not exist, with similar ones among `names`."""
     near = get_close_matches(text, dict.fromkeys(names), NEAR_NAMES)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    if _TOO_SHORT_ID.fullmatch(text):
+        hint += f" (an id may be shortened to its first {MIN_DIGITS} digits, and no further)"
     error = ResourceNotFound(f"no {kind} named {text!r}{hint}")
     error.status = 404
     error.code = "ResourceNotFound"

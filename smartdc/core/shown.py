@@ -18,7 +18,7 @@ from smartdc.core.display import fitted, html_table, text_table
 from smartdc.core.field import Field
 from smartdc.core.help_page import known_to_users
 
-__all__ = ["MAX_LINES", "ShownAsTable", "ShowsFields", "Table", "is_typed_at_a_prompt"]
+__all__ = ["ShownAsTable", "ShowsFields", "Table", "is_typed_at_a_prompt"]
 
 MAX_LINES = 1000
 """Rows of a table that a terminal shows."""

@@ -77,9 +77,8 @@ def progress_of(report: Report, *, over: bool) -> FleetProgress:
     ]
     # All that is known of the time is what those that are done have taken.
     left = report.seconds / ended * (total - ended) if ended and not over else None
-    subject = f"{report.action} of {total} machine{'' if total == 1 else 's'}"
     return FleetProgress(
-        subject,
+        report.subject,
         ", ".join(part for part in parts if part),
         report.seconds,
         None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smartdc.core.display import html_table, text_table
-from smartdc.core.shown import MAX_LINES, is_typed_at_a_prompt
+from smartdc.core.shown import ShownAsTable, Table, is_typed_at_a_prompt
 from smartdc.errors import SmartDCError
 from smartdc.http.tracebacks import let_pass
 from smartdc.machine.machine import Machine
@@ -28,7 +28,7 @@ class OutcomeUnknown(SmartDCError):
 
 
 @dataclass
-class Report:
+class Report(ShownAsTable):
     """Which machines are done, which failed and why, and which were left alone; iterating goes over those done.
 
     `done` has the machines in their order: of a replacement or a create, the new ones. In `failed` and `unknown` a
@@ -47,6 +47,11 @@ class Report:
     def total(self) -> int:
         """How many machines it is about."""
         return sum(len(part) for part in self._parts().values())
+
+    @property
+    def subject(self) -> str:
+        """What was done to how many machines."""
+        return f"{self.action} of {self.total} machine{'' if self.total == 1 else 's'}"
 
     @property
     def bad(self) -> dict[Subject, Exception]:
@@ -74,7 +79,7 @@ class Report:
     def summary(self) -> str:
         """Return the numbers in a line."""
         numbers = ", ".join(f"{len(part)} {name}" for name, part in self._parts().items() if part)
-        return f"{self.action} of {self.total} machines: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
+        return f"{self.subject}: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Return name, outcome and reason of each machine, those that need a look first."""
@@ -94,19 +99,25 @@ class Report:
         """Return the numbers and the whole table: in a log no reason is cut for want of room."""
         return f"{self.summary()}\n{text_table(HEADINGS, self.rows(), width=sys.maxsize)}"
 
+    def as_text(self, width: int | None = None) -> str:
+        """Return the numbers and the table as text for a terminal of `width` columns, by default as wide as the terminal is."""
+        return f"{self.summary()}\n{super().as_text(width)}"
+
     def __repr__(self) -> str:
         """Show the table in the console, and the numbers anywhere else."""
-        return self._fitted() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
+        return self.as_text() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
 
-    def _fitted(self) -> str:
-        """Return the numbers and as much of the table as a terminal shows."""
+    # IPython takes what the class that has a `__repr__` has itself.
+    _repr_pretty_ = ShownAsTable._repr_pretty_
+
+    def _table(self) -> Table:
         rows = self.rows()
-        rest = f"\n{MAX_LINES:,} of {len(rows):,} rows" if len(rows) > MAX_LINES else ""
-        return f"{self.summary()}\n{text_table(HEADINGS, rows[:MAX_LINES])}{rest}"
+        return Table(HEADINGS, lambda most: rows[:most], len(rows))
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        """Show the table in IPython, or one line within something else."""
-        printer.text(self._fitted() if len(printer.stack) < 2 else repr(self))
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        """Show the numbers and the table through `rich`, which is loaded by whoever calls this."""
+        yield self.summary()
+        yield from super().__rich_console__(console, options)
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.summary())}</p>{html_table(HEADINGS, self.rows())}"

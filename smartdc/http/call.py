@@ -18,6 +18,7 @@ from smartdc.http.deadline import Deadline, ambient_deadline, ending_by
 from smartdc.http.excerpt import excerpt
 from smartdc.http.failures import CALL_FAILURES, Outcome, failure_of, of_signal_handler, outcome_of_status
 from smartdc.http.ids import new_uuid
+from smartdc.http.invocation import ended_emulator
 from smartdc.http.light import LightRequest, is_from_a_server, without_signature
 from smartdc.http.response import MAX_CODE, InvalidJSON, api_error, decode, transport_error
 from smartdc.http.settings import MAX_TIMEOUT_SECONDS
@@ -177,7 +178,9 @@ class Call:
         self.response = None
         self._log(type(cause).__name__)
         outcome = failure_of(cause).outcome or Outcome.UNKNOWN
-        error = transport_error(cause, self.timeout, self.settings.base_url, **self._facts())
+        over = ended_emulator(getattr(self.settings.auth, "origin", None))
+        server = f"{self.settings.base_url} (an emulator that is no longer running)" if over else self.settings.base_url
+        error = transport_error(cause, self.timeout, server, **self._facts())
         return error, outcome, None
 
     def _judge(self, response: requests.Response) -> Verdict:
@@ -277,8 +280,9 @@ class Call:
 
     def _tell(self, error: errors.CallError, seconds: float) -> None:
         """Log a retry in one line; with `verbose`, print it too."""
-        reason = f"{error.status} {error.code}".strip() if isinstance(error, errors.APIError) else type(error).__name__
-        text = f"{self.method} {self.path}: {reason}; attempt {self.attempts + 1} in {seconds:.1f} s"
+        begins = f"{self.method} {self.path}: "
+        reason = f"{error.status} {error.code}".strip() if isinstance(error, errors.APIError) else str(error)
+        text = f"{begins}{reason.removeprefix(begins)}; attempt {self.attempts + 1} in {seconds:.1f} s"
         log.info("%s (request %s)", text, self.request_id)
         self._print(text)
 

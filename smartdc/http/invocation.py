@@ -13,9 +13,12 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-__all__ = ["command_line", "python"]
+__all__ = ["command_line", "ended_emulator", "python"]
 
 NAME = "smartdc"
+
+EMULATOR_FOLDER, EMULATOR_KEY = "smartdc-emulator-", "id_emulator"
+"""How the temporary folder of ``smartdc emulator`` begins, and what its key is called in there."""
 
 
 def command_line(*arguments: str) -> str:
@@ -28,6 +31,16 @@ def python() -> str:
     called = sys.orig_argv[0] if sys.orig_argv else ""
     # A program that embeds Python, such as a web server, has another name.
     return called if Path(called).name.startswith(("python", "pypy")) else sys.executable
+
+
+def ended_emulator(key: object) -> str:
+    """Say of the path of a key that it was that of an emulator which has ended; '' for every other key.
+
+    An emulator that runs as a process of its own takes its folder along when it ends.
+    """
+    path = Path(key) if isinstance(key, (str, os.PathLike)) else Path()
+    is_of_emulator = path.name == EMULATOR_KEY and path.parent.name.startswith(EMULATOR_FOLDER)
+    return "the emulator that it belonged to is no longer running" if is_of_emulator and not path.exists() else ""
 
 
 def _program() -> list[str]:

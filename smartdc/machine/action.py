@@ -10,10 +10,11 @@ from smartdc.core import arguments
 from smartdc.core.literals import Action, MachineState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.machine.job import HasJobs, RequestedJob
+from smartdc.errors import NameTaken
+from smartdc.machine.job import HasJobs, RequestedJob, way_on
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.progress import Reporting
-from smartdc.waiting.stateful import checked_states, either
+from smartdc.waiting.stateful import checked_states, either, waits_on
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -55,17 +56,24 @@ class HasLifecycle(HasJobs):
 
         Like all actions, it returns when CloudAPI has accepted the job. With `wait`, it returns when the job is done, and
         raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
+        `state` is what was last read: without `wait`, it stays the former one until `refresh` or a wait.
         """
         self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
 
     @operation("StartMachine")
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`."""
+        """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`.
+
+        `state` is what was last read: without `wait`, it stays the former one until `refresh` or a wait.
+        """
         self.request_job("start", params={"action": "start"}, wait=wait, timeout=timeout)
 
     @operation("RebootMachine")
     def reboot(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`."""
+        """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`.
+
+        `state` is what was last read: without `wait`, it does not show that the machine is on its way.
+        """
         self.request_job("reboot", params={"action": "reboot"}, wait=wait, timeout=timeout)
 
     @operation("ResizeMachine")
@@ -84,7 +92,11 @@ class HasLifecycle(HasJobs):
     def rename(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Give the machine another name: ``RenameMachine``. `wait` and `timeout` are those of `stop`."""
         params = {"action": "rename", "name": id_of(arguments.strings(name=name).get("name"))}
-        self.request_job("rename", params=params, wait=wait, timeout=timeout)
+        try:
+            self.request_job("rename", params=params, wait=wait, timeout=timeout, words=f"rename to {params['name']!r}")
+        except NameTaken as error:
+            error.about(name)
+            raise
 
     @operation("EnableMachineFirewall")
     def enable_firewall(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -127,7 +139,8 @@ class HasLifecycle(HasJobs):
         _, response = self._call("DELETE")
         self._remember("destroy", response)
         if wait:
-            self.poll_until("deleted", timeout=timeout)
+            is_gone = partial(self._look_for, ("deleted",))
+            poll(self, is_gone, "is not deleted", timeout=timeout, job="delete", hint=way_on("destroy"))
 
     @operation("GetMachine")
     def poll_until(
@@ -147,7 +160,8 @@ class HasLifecycle(HasJobs):
         """
         states = checked_states("machine", state, STATES)
         reached = partial(self._look_for, states)
-        poll(self, reached, f"is not {either(states)}", interval=interval, timeout=timeout, progress=progress)
+        goal, hint = f"is not {either(states)}", waits_on("machine", states)
+        poll(self, reached, goal, interval=interval, timeout=timeout, progress=progress, hint=hint)
 
     @operation("GetMachine")
     def poll_while(
@@ -166,7 +180,8 @@ class HasLifecycle(HasJobs):
         """
         states = checked_states("machine", state, STATES)
         left = partial(self._has_left, states)
-        poll(self, left, f"is still {either(states)}", interval=interval, timeout=timeout, progress=progress)
+        goal, hint = f"is still {either(states)}", waits_on("machine", states, "poll_while")
+        poll(self, left, goal, interval=interval, timeout=timeout, progress=progress, hint=hint)
 
     def has_reached(self, state: MachineState | Iterable[MachineState], *, audit: bool = True) -> bool:
         """Return whether the machine, as last seen, is in `state` or one of several; False while it may still get there.
@@ -213,7 +228,8 @@ class HasLifecycle(HasJobs):
         """
         outcome = self._outcome_of(job)
         if outcome is not None and not outcome.succeeded:
-            self._raise_wait_failed(f"{problem}: its {outcome.action} failed", outcome)
+            objection = job.objection() if job else ""
+            self._raise_wait_failed(f"{problem}: its {outcome.action} failed{objection}", outcome)
         return outcome is not None
 
     def _is_back_where_it_was(self) -> bool:
@@ -227,7 +243,8 @@ class HasLifecycle(HasJobs):
         job = self._remember(action, response)
         if wait:
             shows = partial(self._shows, field, value, job)
-            poll(self, shows, f"does not have {field}={value}", timeout=timeout)
+            goal, words = f"does not have {field}={value}", action.replace("_", " ")
+            poll(self, shows, goal, timeout=timeout, job=words, hint=way_on(action))
 
     def _shows(self, field: str, value: bool, job: RequestedJob) -> bool:
         """Fetch the machine and return whether a setting is visible; raise `WaitFailed` if its job has failed."""

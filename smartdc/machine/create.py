@@ -107,7 +107,7 @@ class CreatesMachines(HasMachines):
         except SmartDCError as error:
             raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
         except BaseException as stop:
-            stop.add_note(f"{machine!r} was created before")
+            stop.add_note(f"{machine!r} was created before; dc.machine({machine.name!r}) gets it")
             raise
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
@@ -227,6 +227,7 @@ class CreatesMachines(HasMachines):
             raise outcome_unknown(error, name, token) from error
         error.applied = False
         if isinstance(error, NameTaken):
+            error.about(name)
             error.machine_id = None if holder is None else holder.id
         raise error
 

@@ -21,7 +21,7 @@ from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError, ResourceNotFound
-from smartdc.machine.job import HasJobs, MachinePart
+from smartdc.machine.job import HasJobs, MachinePart, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
@@ -99,8 +99,8 @@ class Disk(MachinePart):
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._keep(self._post(data=body, repeatable=True))
         if wait:
-            problem = f"has not resized its disk {self.id}"
-            self.machine.wait_for_disk_job(partial(self._resizing, body["size"]), problem, jobs_before, timeout)
+            problem, words = f"has not resized its disk {self.id}", f"resize disk {self.id}"
+            self.machine.wait_for_disk_job(partial(self._resizing, body["size"]), problem, jobs_before, timeout, words)
 
     @operation("DeleteMachineDisk")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -113,8 +113,8 @@ class Disk(MachinePart):
         jobs_before = self.machine.count_disk_jobs() if wait else 0
         self._delete()
         if wait:
-            problem = f"has not deleted its disk {self.id}"
-            self.machine.wait_for_disk_job(self._deletion, problem, jobs_before, timeout)
+            problem, words = f"has not deleted its disk {self.id}", f"delete disk {self.id}"
+            self.machine.wait_for_disk_job(self._deletion, problem, jobs_before, timeout, words)
 
     def _resizing(self, size: int) -> JobOnDisk:
         if self.status() in PENDING:
@@ -195,7 +195,7 @@ class HasDisks(CreatesOnce, HasJobs):
         else:
             self._call("POST", "disks", data=body)
         if wait:
-            self.wait_for_disk_job(creation, "has no new disk", jobs_before, timeout)
+            self.wait_for_disk_job(creation, "has no new disk", jobs_before, timeout, "create disk")
         return new[0]
 
     def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
@@ -217,13 +217,15 @@ class HasDisks(CreatesOnce, HasJobs):
         return len(self._audit_entries(AUDIT_NAME))
 
     def wait_for_disk_job(
-        self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int, timeout: float | None
+        self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int, timeout: float | None, words: str
     ) -> None:
         """Wait for the end of a job on a disk, and fetch the machine; `problem` describes the state until then.
 
         `observe` fetches what the disks show of the job, and `jobs_before` is `count_disk_jobs` from before the job.
+        Progress calls the job `words`.
         """
-        poll(self, partial(self._is_disk_job_done, observe, problem, jobs_before), problem, timeout=timeout)
+        done = partial(self._is_disk_job_done, observe, problem, jobs_before)
+        poll(self, done, problem, timeout=timeout, job=words, hint=way_on(AUDIT_NAME))
         self.refresh()
 
     def _is_disk_job_done(self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int) -> bool:

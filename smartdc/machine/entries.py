@@ -11,7 +11,7 @@ from warnings import warn
 from smartdc.core.literals import Action
 from smartdc.errors import InputError
 from smartdc.machine.audit import AuditEntry
-from smartdc.machine.job import HasJobs
+from smartdc.machine.job import HasJobs, way_on
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["ChangesEntries", "Patience", "Timeout", "Wait", "includes", "patience"]
@@ -53,7 +53,8 @@ class ChangesEntries(HasJobs):
         """If `waits` says so, wait until the entries that are read reach the `goal`: `WaitFailed` if a job has failed."""
         if waits.wait:
             check = partial(self._has_changed, lambda: goal(read()), actions, jobs_before)
-            poll(self, check, f"does not show the change ({actions[0]})", timeout=waits.timeout)
+            problem, words = f"does not show the change ({actions[0]})", actions[0].replace("_", " ")
+            poll(self, check, problem, timeout=waits.timeout, job=words, hint=way_on(actions[0]))
 
     def _has_changed(self, shows: Callable[[], bool], actions: tuple[Action, ...], jobs_before: int) -> bool:
         if shows():

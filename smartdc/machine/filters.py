@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from smartdc.core import arguments
-from smartdc.core.literals import Brand, ListedState, MachineType
+from smartdc.core.literals import Brand, ListedState, MachineState, MachineType
 from smartdc.core.search import is_pattern, select
 from smartdc.core.size import Size, sizes
+from smartdc.errors import InputError
 from smartdc.http import request as wire
 
 __all__ = ["MachineCount", "MachineFilters", "MachineListing", "MachineStream"]
+
+STATES = frozenset({*get_args(ListedState), *get_args(MachineState)})
+"""States, of which CloudAPI refuses to list by some: it says so itself."""
 
 M = TypeVar("M", bound=Mapping[str, Any])
 
@@ -46,7 +50,7 @@ class MachineFilters:
         name = arguments.strings(name=self.name).get("name")
         return {
             **wire.given(type=kinds.get("type", kinds.get("machine_type"))),
-            **arguments.strings(name=_beginning(name), state=self.state, brand=self.brand, image=image),
+            **arguments.strings(name=_beginning(name), state=_known(self.state), brand=self.brand, image=image),
             **sizes(memory=self.memory),
             **arguments.booleans(docker=self.docker),
             **arguments.flags(tombstone=self.tombstone),
@@ -95,6 +99,14 @@ class MachineCount(MachineFilters):
     """The machines to count; the original had no `name`."""
 
     name: str | None = field(default=None, kw_only=True)
+
+
+def _known(state: str | None) -> str | None:
+    """Return a state to list by; a word that is none at all is refused, with those there are."""
+    if isinstance(state, str) and state not in STATES:
+        expected = ", ".join(word for word in get_args(ListedState) if word != "unknown")
+        raise InputError(f"unknown machine state {state!r}; expected one of {expected}")
+    return state
 
 
 def _beginning(name: str | None) -> str | None:

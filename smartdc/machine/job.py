@@ -28,17 +28,30 @@ from smartdc.http.light import is_from_a_server
 from smartdc.machine.audit import AuditEntry, HasAudit
 from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
-from smartdc.waiting.stateful import Stateful
+from smartdc.waiting.stateful import Stateful, waits_on
 
 if TYPE_CHECKING:
     from smartdc.machine.machine import Machine
 
-__all__ = ["HasJobs", "MachinePart", "RequestedJob"]
+__all__ = ["HasJobs", "MachinePart", "RequestedJob", "way_on"]
 
 STATE_CHANGING_ACTIONS = frozenset(
     {"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"}
 )
 """Actions that change a machine's state, if only for a while: a wait for a state checks the result of the last one."""
+
+
+REACHES: Mapping[Action, MachineState] = {
+    "start": "running",
+    "stop": "stopped",
+    "reboot": "running",
+    "destroy": "deleted",
+    "rollback_snapshot": "running",
+}
+"""Actions that end in a state, and so can be waited for by it."""
+
+REQUIRES: Mapping[Action, MachineState] = {"start": "stopped", "stop": "running", "reboot": "running"}
+"""Actions that fail in any state but one."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,13 @@ class RequestedJob:
     requested_at: float
     state_before: str | None
     seen: int
+
+    def objection(self) -> str:
+        """Return in parentheses why it could not work, as far as the state before it shows that, or ''."""
+        before, required = self.state_before, REQUIRES.get(self.action)
+        if before is None or required is None or before == required:
+            return ""
+        return f" (it was {before}{' already' if before == REACHES.get(self.action) else ''})"
 
 
 class HasJobs(HasAudit, Stateful[MachineState]):
@@ -72,19 +92,19 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         params: Mapping[str, Any] | None = None,
         wait: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT,
+        words: str = "",
     ) -> RequestedJob:
         """Request a job whose name in the audit is `action`, and with `wait` wait until it has finished.
 
-        `method`, `names` (the path below the machine) and `params` are the request.
+        `method`, `names` (the path below the machine) and `params` are the request. Progress calls the job `words`.
         """
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
-        seen = self._entries_seen.get(action, 0)
         _, response = self._call(method, *names, params=params)
         job = self._remember(action, response)
         if wait:
-            finished = partial(self._has_finished, action, seen)
-            poll(self, finished, f"has not finished its {action}", timeout=timeout)
+            finished, job_words = partial(self._has_finished, job), words or action.replace("_", " ")
+            poll(self, finished, f"has not finished its {action}", timeout=timeout, job=job_words, hint=way_on(action))
         return job
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
@@ -101,17 +121,13 @@ class HasJobs(HasAudit, Stateful[MachineState]):
             self._last_job = job
         return job
 
-    def _wait_for_audit(self, action: Action, seen: int, timeout: float | None) -> None:
-        """Wait until a job has finished; before it, the audit had `seen` entries of its name."""
-        poll(self, partial(self._has_finished, action, seen), f"has not finished its {action}", timeout=timeout)
-
-    def _has_finished(self, action: Action, seen: int) -> bool:
-        """Return whether the audit has more entries of `action` than `seen`; fetch the machine, or raise the failure."""
-        entries = self._entries_of(action, self.audit())
-        if len(entries) <= seen:
+    def _has_finished(self, job: RequestedJob) -> bool:
+        """Return whether the audit has an entry more of a job's name; fetch the machine, or raise the failure."""
+        entries = self._entries_of(job.action, self.audit())
+        if len(entries) <= job.seen:
             return False
         if not entries[0].succeeded:
-            self._raise_wait_failed(f"did not {action}", entries[0])
+            self._raise_wait_failed(f"did not {job.action}{job.objection()}", entries[0])
         self.refresh()
         return True
 
@@ -162,6 +178,12 @@ class HasJobs(HasAudit, Stateful[MachineState]):
             else "its audit gives no reason; machine.audit() may have one later, and the operator can look up the id"
         )
         raise WaitFailed(f"{self.describe()} {problem}; {audit}", resource=self, reason=reason)
+
+
+def way_on(action: Action) -> str:
+    """Return how the end of a job can still be seen by whoever has interrupted the wait for it."""
+    state = REACHES.get(action)
+    return waits_on("machine", [state]) if state else "machine.audit() shows when it has ended"
 
 
 class MachinePart(Resource):

@@ -15,7 +15,7 @@ from smartdc.core.literals import NicState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
-from smartdc.machine.job import HasJobs, MachinePart
+from smartdc.machine.job import HasJobs, MachinePart, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
@@ -145,7 +145,12 @@ class HasNics(HasJobs):
             watcher=Search(self.datacenter),
         )
         if wait:
-            poll(self, partial(self._has_plugged, nic), f"has no working NIC {nic.mac}", timeout=timeout)
+            plugged, goal, words = (
+                partial(self._has_plugged, nic),
+                f"has no working NIC {nic.mac}",
+                f"add NIC {nic.mac}",
+            )
+            poll(self, plugged, goal, timeout=timeout, job=words, hint=way_on("add_nics"))
             self.refresh()
         return nic
 
@@ -157,8 +162,9 @@ class HasNics(HasJobs):
 
         With `wait`, it returns when that is done, and raises `WaitFailed` if it failed, or `WaitTimeout`.
         """
-        below = ("nics", plain(id_of(mac, "mac")))
-        self.request_job("remove_nics", *below, method="DELETE", wait=wait, timeout=timeout)
+        address = id_of(mac, "mac")
+        below, words = ("nics", plain(address)), f"remove NIC {address}"
+        self.request_job("remove_nics", *below, method="DELETE", wait=wait, timeout=timeout, words=words)
 
     def _wanted(self, network: str | Mapping[str, Any], ip: str | None) -> str | dict[str, Any]:
         """Return the network in the form for ``AddNic``, with the address if one is given."""

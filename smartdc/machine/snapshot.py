@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from smartdc.core.answers import SnapshotData
@@ -15,9 +16,9 @@ from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.core.search import select
 from smartdc.http.dates import parse_date
-from smartdc.machine.job import HasJobs, MachinePart
+from smartdc.machine.job import HasJobs, MachinePart, RequestedJob, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.stateful import Stateful
 
 if TYPE_CHECKING:
@@ -83,10 +84,10 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
         With `wait`, it returns when the snapshot is gone, and raises `WaitFailed` (with the audit's reason) if the job
         failed, or `WaitTimeout` after `timeout` seconds.
         """
-        below = ("snapshots", self.name)
-        self.machine.request_job("delete_snapshot", *below, method="DELETE", wait=wait, timeout=timeout)
+        below, words = ("snapshots", self.name), f"delete snapshot {self.name!r}"
+        self.machine.request_job("delete_snapshot", *below, method="DELETE", wait=wait, timeout=timeout, words=words)
         if wait:
-            self.poll_until("deleted", timeout=timeout)
+            self.poll_until("deleted", timeout=timeout, progress=False)
 
     @operation("StartMachineFromSnapshot")
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
@@ -145,8 +146,10 @@ class HasSnapshots(CreatesOnce, HasJobs):
             settle=JOB_SETTLE_SECONDS,
         )
         if wait:
-            self._wait_for_audit("create_snapshot", before, timeout)
-            snapshot.poll_until("created", timeout=timeout)
+            finished = partial(self._has_finished, RequestedJob("create_snapshot", self._now(), self.state, before))
+            goal, words = "has not finished its create_snapshot", f"create snapshot {snapshot.name!r}"
+            poll(self, finished, goal, timeout=timeout, job=words, hint=way_on("create_snapshot"))
+            snapshot.poll_until("created", timeout=timeout, progress=False)
         return snapshot
 
     @operation("StartMachineFromSnapshot")
@@ -158,5 +161,7 @@ class HasSnapshots(CreatesOnce, HasJobs):
         Snapshots taken later are lost. With `wait`, it returns when the job is done, and raises `WaitFailed` if it failed,
         or `WaitTimeout` after `timeout` seconds.
         """
-        self.request_job("rollback_snapshot", "snapshots", id_of(name, "name"), wait=wait, timeout=timeout)
+        below = ("snapshots", id_of(name, "name"))
+        words = f"roll back to snapshot {below[1]!r}"
+        self.request_job("rollback_snapshot", *below, wait=wait, timeout=timeout, words=words)
         return self

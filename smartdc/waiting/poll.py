@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from smartdc.errors import InputError, WaitTimeout
+from smartdc.errors import InputError, WaitFailed, WaitTimeout
 from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
@@ -40,13 +40,16 @@ def poll(
     interval: float = 2.0,
     timeout: float | None = DEFAULT_TIMEOUT,
     progress: Reporting = None,
+    job: str = "",
+    hint: str = "",
 ) -> T:
     """Call `check` every `interval` seconds until its result is true, and return the result.
 
     Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text names the
     resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
     `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None means
-    the data centre's own.
+    the data centre's own. If the wait is for a `job`, such as "resize", progress and the note of an interrupt name the
+    job and not the state; `hint` says how to wait on after an interrupt.
     """
     # A round of the loop is a pause, a check and a report. The first check comes at once and the last one exactly at
     # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
@@ -57,7 +60,7 @@ def poll(
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.
     clock = getattr(resource.datacenter, "clock", None) or SystemClock()
-    announcer = Announcer(resource, timeout, progress, clock)
+    announcer = Announcer(resource, timeout, progress, clock, job)
     limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()
     found: T | None = None
@@ -73,11 +76,13 @@ def poll(
                 found, failure, pause = context.run(check), None, interval
             except TRANSIENT_ERRORS as error:
                 failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
-            except BaseException:
-                announcer.announce(done=True)
+            except BaseException as error:
+                announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
+                if isinstance(error, KeyboardInterrupt):
+                    announcer.note_interrupt(error, hint)
                 raise
             elapsed = clock.monotonic() - started
-            announcer.announce(done=bool(found) or elapsed >= limit)
+            announcer.announce("done" if found else "not done" if elapsed >= limit else "")
             if found:
                 return found
             if elapsed >= limit:

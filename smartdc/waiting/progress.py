@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
@@ -58,11 +58,24 @@ class Progress:
     done: bool
     share: float | None = None
     """The finished share, if it is known; the bar shows it, or else the share of the time that has passed."""
+    job: str = field(default="", kw_only=True, compare=False)
+    """What is done to the subject, such as ``resize``; '' where the wait is for a state."""
+    outcome: str = field(default="", kw_only=True, compare=False)
+    """At the end: ``done``, ``failed``, ``interrupted``, or ``not done`` in time."""
+    trouble: str = field(default="", kw_only=True, compare=False)
+    """Why the last check failed, if it did; `state` has it too."""
 
     def __str__(self) -> str:
         if self.done:
-            return f"{self.subject} {self.state} after {self.elapsed:.0f} s"
-        return f"{self.subject} {self.state} [{self.bar()}] {self.elapsed:.0f} s"
+            return f"{self._ending()} after {self.elapsed:.0f} s"
+        trouble = self.trouble and f", {self.trouble}"
+        doing = f"{self.subject}: {self.job}{trouble}" if self.job else f"{self.subject} {self.state}"
+        return f"{doing} [{self.bar()}] {self.elapsed:.0f} s"
+
+    def _ending(self) -> str:
+        if self.job:
+            return f"{self.subject}: {self.job} {self.outcome}"
+        return f"{self.subject} {self.state}{', interrupted' if self.outcome == 'interrupted' else ''}"
 
     def fitted(self, room: int) -> str:
         """Return the text in so many columns, if it can be done by leaving out the bar."""
@@ -122,9 +135,12 @@ def _place(error: Exception) -> str:
 class Announcer:
     """Reports the progress of one wait."""
 
-    def __init__(self, resource: Waitable, timeout: float | None, progress: Reporting, clock: Clock) -> None:
+    def __init__(
+        self, resource: Waitable, timeout: float | None, progress: Reporting, clock: Clock, job: str = ""
+    ) -> None:
         """Begin to count the time."""
-        self._resource, self._timeout, self._clock = resource, timeout, clock
+        self._resource, self._timeout, self._clock, self._job = resource, timeout, clock, job
+        self._subject = resource.label if job else ""  # which a job may change
         self._report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
         self._started = clock.monotonic()
 
@@ -133,13 +149,29 @@ class Announcer:
         """Whether the progress is a line on a terminal."""
         return self._report is _line
 
-    def announce(self, done: bool, trouble: str = "") -> None:
-        """Report a check, and its failure if it failed."""
+    def announce(self, outcome: str = "", trouble: str = "") -> None:
+        """Report a check, and its failure if it failed; the last check has an `outcome`."""
         if self._report:
-            elapsed = self._clock.monotonic() - self._started
             state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
-            share = getattr(self._resource, "share", None)
-            self._report(Progress(self._resource.label, state, elapsed, self._timeout, done, share))
+            self._report(
+                Progress(
+                    self._subject or self._resource.label,
+                    state,
+                    self._clock.monotonic() - self._started,
+                    self._timeout,
+                    bool(outcome),
+                    getattr(self._resource, "share", None),
+                    job=self._job,
+                    outcome=outcome,
+                    trouble=trouble,
+                )
+            )
+
+    def note_interrupt(self, interrupt: BaseException, hint: str) -> None:
+        """Note in an interrupt what it leaves behind: whoever stops to wait does not stop what was asked for."""
+        seen = f"last seen: {self._resource.label} {self._resource.state}"
+        news = f"{self._subject}: {self._job} goes on" if self._job else seen
+        interrupt.add_note(f"{news}{hint and f'; {hint}'}")
 
     def sleep(self, seconds: float, failure: Exception | None) -> None:
         """Sleep between two checks; a line on a terminal is updated meanwhile, and after a failure it says why."""
@@ -147,7 +179,7 @@ class Announcer:
         while self.draws_a_line and seconds > REDRAW_SECONDS:
             self._clock.sleep(REDRAW_SECONDS)
             seconds -= REDRAW_SECONDS
-            self.announce(done=False, trouble=trouble)
+            self.announce(trouble=trouble)
         self._clock.sleep(seconds)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar, Generic, TypeVar, cast
 
@@ -13,7 +13,7 @@ from smartdc.errors import Gone, InputError, ResourceNotFound, WaitFailed
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.progress import Reporting
 
-__all__ = ["Stateful", "checked_states", "either"]
+__all__ = ["Stateful", "checked_states", "either", "waits_on"]
 
 S = TypeVar("S", bound=str)
 """The states of one kind of resource, as literals."""
@@ -73,7 +73,15 @@ class Stateful(Resource, Generic[S]):
         """
         states = checked_states(type(self).__name__.lower(), state, dict.fromkeys((*self.states, "deleted")))
         reached = partial(self._look_for, states)
-        poll(self, reached, f"is not {either(states)}", interval=interval, timeout=timeout, progress=progress)
+        poll(
+            self,
+            reached,
+            f"is not {either(states)}",
+            interval=interval,
+            timeout=timeout,
+            progress=progress,
+            hint=waits_on(type(self).__name__.lower(), states),
+        )
 
     def _look_for(self, states: tuple[S, ...]) -> bool:
         """Fetch the resource and return whether it is in one of `states`; raise `WaitFailed` when it never will be."""
@@ -103,6 +111,12 @@ def checked_states(kind: str, state: S | Iterable[S], states: Iterable[str]) -> 
         if each not in states:
             raise InputError(f"unknown {kind} state {each!r}; expected one of {', '.join(states)}")
     return wanted
+
+
+def waits_on(kind: str, states: Sequence[str], method: str = "poll_until") -> str:
+    """Return how to wait on for the states of a resource, for the note of an interrupt."""
+    goal = repr(states[0]) if len(states) == 1 else repr(list(states))
+    return f"{kind}.{method}({goal}) waits on"
 
 
 def either(states: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from smartdc import DataCenter, Machine, SmartDCError
 from smartdc.commands import line_editing, session, shell
 from smartdc.commands.line_editing import Completer, History, history_file
 from smartdc.emulator import ByScript, Emulator
+from smartdc.fleet.report import Report
 
 PLAIN_SHELL = """
 import sys
@@ -41,6 +42,11 @@ def failure(call: Callable[[], object]) -> BaseException:
     [
         (lambda _, machine: machine.resiz("g1-small"), "resize"),
         (lambda dc, _: dc.machnes(), "machines"),
+        (lambda _, machine: machine.wait_for("running"), "poll_until"),
+        (lambda _, machine: machine.wait(), "poll_until"),
+        (lambda _, machine: machine.ip, "primary_ip"),
+        (lambda dc, _: dc.servers(), "machines"),
+        (lambda *_: Report("create").machines, "done"),  # type: ignore[attr-defined]
         (lambda _, machine: machine.stop(wat=True), "wait"),
         (lambda dc, _: dc.wait_for([], "running", intervall=1), "interval"),
         (lambda _, machine: machine.xyzzy, None),
@@ -53,6 +59,14 @@ def test_a_mistyped_name_is_guessed(
 ) -> None:
     """Attributes and arguments that are nearly right have a suggestion."""
     assert session.suggestion(failure(lambda: call(dc, machine))) == meant
+
+
+def test_a_word_of_others_is_answered_with_ours(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own guess, which only knows letters, is left out."""
+    error = failure(lambda: machine.wait_for("running"))  # type: ignore[attr-defined]
+    session._explain(type(error), error, error.__traceback__)
+
+    assert capsys.readouterr().err.endswith("has no attribute 'wait_for'. Did you mean: 'poll_until'?\n")
 
 
 def test_an_error_of_ours_shows_no_frames_of_ours(
@@ -103,6 +117,13 @@ def test_exit_may_be_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "'east'" in capsys.readouterr().out
 
 
+def test_pythons_own_guess_is_no_obstacle() -> None:
+    """From 3.13 on Python itself may add one to the refusal of an argument, and then the words still are understood."""
+    words = "Machine.stop() got an unexpected keyword argument 'wat'"
+    assert session.suggestion(TypeError(words)) == "wait"
+    assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
+
+
 def test_an_interrupt_shows_what_was_interrupted(
     dc: DataCenter,
     cloud: Emulator,
@@ -125,7 +146,7 @@ def test_an_interrupt_shows_what_was_interrupted(
     assert "dc.fleet([machine]).stop()" in err
     assert session.PACKAGE not in err
     assert "in interrupted" not in err
-    assert "stop of 1 machines: 1 under way" in err
+    assert "stop of 1 machine: 1 under way" in err
 
 
 def test_a_mistake_of_ours_shows_all_frames(capsys: pytest.CaptureFixture[str]) -> None:

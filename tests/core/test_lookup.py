@@ -9,7 +9,7 @@ import pytest
 
 from kits.cloud import network_id, package_id
 from smartdc import DataCenter, InputError, Machine, ResourceNotFound
-from smartdc.core.lookup import find, is_short_id
+from smartdc.core.lookup import find, is_short_id, not_found
 from smartdc.emulator import Emulator
 
 ONE, TWO = "0a1b2c3d-1111-4111-8111-111111111111", "0a1b2c3d-2222-4222-8222-222222222222"
@@ -131,3 +131,10 @@ def test_whole_ids_ask_for_no_listing(dc: DataCenter, cloud: Emulator, machine: 
     dc.image(machine.image)
     dc.package("g1-small")
     assert cloud.trace.operations()[before:] == ["GetMachine", "GetImage", "GetPackage"]
+
+
+@pytest.mark.parametrize(("text", "is_told"), [("a8b8", True), ("deadbee", True), ("web-1", False), ("ab", False)])
+def test_how_short_an_id_may_be_is_told(text: str, is_told: bool) -> None:
+    """Where a text looks like the beginning of an id, and is too short for one."""
+    told = " (an id may be shortened to its first 8 digits, and no further)"
+    assert str(not_found(text, "machine")) == f"no machine named {text!r}{told if is_told else ''}"

@@ -7,6 +7,7 @@ import inspect
 import json
 import pickle
 import re
+import sys
 import tracemalloc
 import weakref
 from collections.abc import Mapping
@@ -402,8 +403,16 @@ def test_answer_without_its_key(offline: DataCenter) -> None:
     assert Image.from_answer(offline, {"id": 7}).path == "images/7"
 
 
+MAX_OVERHEAD = 0.055 if sys.version_info >= (3, 14) else 0.05
+"""What resources may take beyond their dicts.
+
+From 3.14 on CPython gives every object that may have a ``__dict__`` room for its first attributes, also where the class
+has slots: 24 bytes that stay empty here. And the dicts, with which it is compared, have become smaller since 3.11.
+"""
+
+
 def test_objects_cost_little_more_than_their_dicts(offline: DataCenter) -> None:
-    """Ten thousand resources take at most 5 % more memory than what the server said of them."""
+    """Ten thousand resources take at most 5 % more memory than what the server said of them; from 3.14 on, 5.5 %."""
     tracemalloc.start()
     try:
         entries = [
@@ -415,7 +424,7 @@ def test_objects_cost_little_more_than_their_dicts(offline: DataCenter) -> None:
     finally:
         tracemalloc.stop()
     assert len(machines) == 10_000
-    assert objects <= 0.05 * dicts
+    assert objects <= MAX_OVERHEAD * dicts
 
 
 def test_an_answer_of_another_type_says_what_was_asked(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from smartdc import DataCenter, FleetProgress
 from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
-from smartdc.fleet.progress import in_time
+from smartdc.fleet.progress import in_time, progress_of
+from smartdc.fleet.report import Report
 
 LINE = [
     "stop of 5 machines [                    ] 0 of 5 done, 1 under way; web-0",
@@ -164,3 +165,10 @@ def test_the_bar_of_a_wait_shows_machines(cloud: Emulator, dc: DataCenter) -> No
 def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
     """Nobody counts in thousands of seconds."""
     assert in_time(seconds) == words
+
+
+def test_one_machine_is_one_machine() -> None:
+    """The report counts as the line does."""
+    report = Report("stop", untouched=["web-1"])
+    assert repr(report) == "<Report stop of 1 machine: 1 untouched, in 0 s>"
+    assert str(progress_of(report, over=True)).startswith("stop of 1 machine: ")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import pytest
 
 from smartdc import Report, WaitTimeout
+from smartdc.commands.session import console_hooks
 
 REASON = "machine web-2 (af1adec9-a132-4a26-aad4-421326d8b729) is not stopped after 600 s, " * 3
 
@@ -17,6 +19,31 @@ def test_no_reason_is_cut_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report("stop", failed={"web-2": WaitTimeout(REASON)}, untouched=["web-3"])
 
     assert str(report).splitlines()[2] == f"web-2    failed     WaitTimeout: {REASON.strip()}"
+
+
+def test_the_shell_shows_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its echo is a function of ours, and no prompt."""
+    with console_hooks():
+        sys.displayhook(Report("stop", failed={"web-2": WaitTimeout("too late")}))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "stop of 1 machines: 1 failed, in 0 s",
+        "machine  outcome  reason",
+        "web-2    failed   WaitTimeout: too late",
+    ]
+
+
+def test_rich_shows_the_table() -> None:
+    """Below the numbers."""
+    rich = pytest.importorskip("rich.console")
+    console = rich.Console(width=60, file=io.StringIO())
+    console.print(Report("stop", failed={"web-2": WaitTimeout("[bold]too late")}))
+
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()] == [
+        "stop of 1 machines: 1 failed, in 0 s",
+        "machine  outcome  reason",
+        "web-2    failed   WaitTimeout: [bold]too late",
+    ]
 
 
 def test_a_prompt_shows_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:

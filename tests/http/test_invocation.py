@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from smartdc.http.invocation import command_line, python
+from smartdc import DataCenter, KeyFileError, Retry, TransportError
+from smartdc.emulator import Emulator, Server
+from smartdc.emulator.environment import variables
+from smartdc.http.invocation import command_line, ended_emulator, python
 
 
 @pytest.fixture
@@ -66,3 +70,48 @@ def test_a_program_that_embeds_python_names_python(folder: Path, environment: py
 
     environment.setattr(sys, "orig_argv", [])
     assert python() == str(folder / "python")
+
+
+@pytest.mark.parametrize(
+    ("path", "ended"),
+    [
+        ("/run/user/smartdc-emulator-x1/id_emulator", True),
+        ("/run/user/smartdc-emulator-x1/id_rsa", False),
+        ("/home/me/id_emulator", False),
+        ("a file in ~/.ssh", False),
+        (None, False),
+    ],
+)
+def test_the_key_of_an_emulator_that_has_ended(path: str | None, ended: bool) -> None:
+    """Only its temporary folder shows that surely: it goes with the emulator."""
+    assert bool(ended_emulator(path)) is ended
+
+
+def test_the_key_of_an_emulator_that_runs(tmp_path: Path) -> None:
+    """What is there is not over."""
+    key = tmp_path / "smartdc-emulator-x1" / "id_emulator"
+    key.parent.mkdir()
+    key.touch()
+    assert ended_emulator(key) == ""
+
+
+def test_a_client_of_an_emulator_that_has_ended_says_so(tmp_path: Path) -> None:
+    """Both the client that has its key already, and one that still looks for it in the environment of then."""
+    folder = tmp_path / "smartdc-emulator-x1"
+    folder.mkdir()
+    emulator = Emulator()
+    with Server(emulator) as server:
+        found = variables(emulator, server, folder)
+        options: dict[str, Any] = {
+            "login": found["TRITON_ACCOUNT"],
+            "secret": found["TRITON_KEY_MATERIAL"],
+            "retry": Retry(attempts=1),
+        }
+        dc = DataCenter(found["TRITON_URL"], found["TRITON_KEY_ID"], **options)
+        dc.packages()
+    (folder / "id_emulator").unlink()
+
+    with pytest.raises(TransportError, match=r"\(an emulator that is no longer running\) cannot be reached: .*refused"):
+        dc.packages()
+    with pytest.raises(KeyFileError, match=r"id_emulator'; the emulator that it belonged to is no longer running$"):
+        DataCenter(found["TRITON_URL"], found["TRITON_KEY_ID"], **options).packages()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -44,6 +45,17 @@ def test_a_retry_is_told_to_who_looks(dc: DataCenter, cloud: Emulator, look: Cal
 
     assert terminal.getvalue().startswith("\r\x1b[KGET /demo/packages: 500 InternalError; attempt 2 in ")
     assert terminal.getvalue().endswith(" s\n")
+
+
+def test_a_retry_after_no_answer_says_why(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
+    """The reason in words, and not the name of a class."""
+    terminal = look()
+    dc.progress = True
+    cloud.faults.add(Fault("ListPackages", "reset"))
+    dc.packages()
+
+    line = terminal.getvalue().removeprefix("\r\x1b[K")
+    assert re.match(r"GET /demo/packages: .*[Cc]onnection .*; attempt 2 in \d\.\d s\n$", line)
 
 
 def test_a_line_has_room_for_the_end(look: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,11 +215,37 @@ def test_action_on_a_young_machine(machine: Machine, cloud: Emulator) -> None:
         machine.stop()
 
 
+@pytest.mark.parametrize(
+    ("method", "state", "words"),
+    [
+        ("stop", "stopped", r"did not stop \(it was stopped already\); its audit says that stop failed at"),
+        ("start", "running", r"did not start \(it was running already\); its audit says that start failed at"),
+        ("reboot", "stopped", r"did not reboot \(it was stopped\); its audit says that reboot failed at"),
+    ],
+)
+def test_what_cannot_work_fails_with_the_reason(
+    machine: Machine, cloud: Emulator, method: str, state: str, words: str
+) -> None:
+    """CloudAPI accepts a stop of what does not run, and its ``MachineAudit`` gives no reason: the state before does."""
+    record(cloud, machine).state = state
+    with pytest.raises(WaitFailed, match=words):
+        getattr(machine.refresh(), method)(wait=True)
+
+
+def test_a_wait_for_what_cannot_work_gives_the_reason(machine: Machine, cloud: Emulator) -> None:
+    """Whoever waits later learns the same."""
+    record(cloud, machine).state = "stopped"
+    machine.refresh().reboot()
+    with pytest.raises(WaitFailed, match=r"its reboot failed \(it was stopped\); its audit says"):
+        machine.poll_until("running")
+
+
 def test_rename_to_a_name_that_is_taken(machine: Machine, cloud: Emulator) -> None:
     """``RenameMachine`` is refused where the name belongs to another machine."""
     cloud.populate(1, name="web-2")
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameTaken, match=r"; there is a machine named 'web-2' already$") as caught:
         machine.rename("web-2")
+    assert caught.value.name == "web-2"
     assert record(cloud, machine).name == "web-1"
 
 

@@ -327,6 +327,7 @@ def test_what_interrupts_the_wait_tells_of_the_machine(create: Creator, dc: Data
         create(wait=True)
     [machine] = cloud.state.machines.values()
     assert machine.id in caught.value.__notes__[-1]
+    assert caught.value.__notes__[-1].endswith(" was created before; dc.machine('web-1') gets it")
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

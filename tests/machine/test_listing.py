@@ -209,6 +209,16 @@ def test_state_that_is_none_is_refused_by_the_server(dc: DataCenter) -> None:
         dc.machines(state="deleted")  # type: ignore[arg-type]
 
 
+def test_state_that_there_is_not_is_refused_with_those_there_are(dc: DataCenter, cloud: Emulator) -> None:
+    """A mistyped one costs no request, for lists and counts alike."""
+    before = len(cloud.trace)
+    expected = "active, running, stopped, provisioning, stopping, destroyed"
+    for method in (dc.machines, dc.num_machines, dc.iter_machines):
+        with pytest.raises(InputError, match=f"unknown machine state 'runing'; expected one of {expected}$"):
+            method(state="runing")  # type: ignore[arg-type]
+    assert len(cloud.trace) == before
+
+
 def test_machine(dc: DataCenter, machine: Machine, cloud: Emulator) -> None:
     """``GetMachine`` gives one machine by id."""
     found = dc.machine(machine.id)

@@ -103,11 +103,11 @@ def test_a_token_that_a_filter_would_misread_is_refused(cloud: Emulator, dc: Dat
 
 
 def test_a_taken_name_names_its_owner(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
-    """``CreateMachine``: somebody else's machine is never returned, but the error has its id."""
-    with pytest.raises(NameTaken) as caught:
+    """``CreateMachine``: somebody else's machine is never returned, but the error has its name and id."""
+    with pytest.raises(NameTaken, match=r"there is a machine named 'web-1' already$") as caught:
         dc.create_machine(**SPEC)
 
-    assert caught.value.machine_id == machine.id
+    assert (caught.value.name, caught.value.machine_id) == ("web-1", machine.id)
     assert caught.value.applied is False
     assert len(cloud.state.machines) == 1
 

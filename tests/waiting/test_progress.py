@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from kits.cloud import image_id, record
 from smartdc import DataCenter, Machine, WaitFailed, WaitTimeout
-from smartdc.emulator import AfterSeconds, Emulator, Fault
+from smartdc.emulator import AfterSeconds, Emulator, Fault, VirtualClock
 from smartdc.waiting.progress import Progress, reporter
 
 
@@ -88,14 +89,139 @@ def test_without_a_time_limit_there_is_no_share() -> None:
     assert str(Progress("web-1", "stopped", 5, None, done=False)) == "web-1 stopped [                    ] 5 s"
 
 
-def test_an_action_ends_with_the_state_it_led_to(dc: DataCenter, machine: Machine) -> None:
-    """A wait for an action shows one line, and its last words are what the machine is now."""
+def test_an_action_ends_with_what_came_of_it(dc: DataCenter, machine: Machine) -> None:
+    """A wait for an action shows one line, which names the action and how it ended."""
     seen: list[Progress] = []
     dc.progress = seen.append
 
     machine.stop(wait=True)
 
-    assert (str(seen[-1]), [look.done for look in seen]) == ("web-1 stopped after 0 s", [True])
+    assert (str(seen[-1]), [look.done for look in seen]) == ("web-1: stop done after 0 s", [True])
+
+
+JOBS: dict[str, tuple[Callable[[Machine], object], str]] = {
+    "reboot": (lambda machine: machine.reboot(wait=True), "web-1: reboot done after 0 s"),
+    "resize": (lambda machine: machine.resize("g1-medium", wait=True), "web-1: resize done after 0 s"),
+    "rename": (lambda machine: machine.rename("www", wait=True), "web-1: rename to 'www' done after 0 s"),
+    "firewall": (lambda machine: machine.enable_firewall(wait=True), "web-1: enable firewall done after 0 s"),
+    "tags": (lambda machine: machine.add_tags({"role": "web"}, wait=True), "web-1: set tags done after 0 s"),
+    "snapshot": (
+        lambda machine: machine.create_snapshot("daily", wait=True),
+        "web-1: create snapshot 'daily' done after 0 s",
+    ),
+    "delete": (lambda machine: machine.delete(wait=True), "web-1: delete done after 0 s"),
+}
+
+
+@pytest.mark.parametrize(("act", "line"), JOBS.values(), ids=JOBS)
+def test_every_job_is_one_line_that_names_it(
+    dc: DataCenter, machine: Machine, act: Callable[[Machine], object], line: str
+) -> None:
+    """Where several jobs follow each other, each has a line, and only one, by which it is known."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
+
+    act(machine)
+
+    assert [str(look) for look in seen if look.done] == [line]
+
+
+def test_the_parts_of_a_machine_have_the_same_lines(dc: DataCenter, machine: Machine) -> None:
+    """What is done to a snapshot or an interface is done by jobs of its machine."""
+    snapshot = machine.create_snapshot("daily", wait=True)
+    lines: list[str] = []
+    dc.progress = lambda look: lines.append(str(look))
+    snapshot.start(wait=True)
+    snapshot.delete(wait=True)
+    nic = machine.add_nic(dc.networks()[-1], wait=True)
+    nic.delete(wait=True)
+
+    assert lines == [
+        "web-1: roll back to snapshot 'daily' done after 0 s",
+        "web-1: delete snapshot 'daily' done after 0 s",
+        f"web-1: add NIC {nic.mac} done after 0 s",
+        f"web-1: remove NIC {nic.mac} done after 0 s",
+    ]
+
+
+def test_a_job_that_lasts_is_named_with_its_trouble() -> None:
+    """Meanwhile the line has the job, and why the last check failed."""
+    look = Progress("web-1", "running", 30, 60, done=False, job="resize")
+    assert str(look) == "web-1: resize [##########          ] 30 s"
+    troubled = Progress("web-1", "running, oh", 30, 60, done=False, job="resize", trouble="oh")
+    assert str(troubled) == "web-1: resize, oh [##########          ] 30 s"
+
+
+def test_a_job_that_fails_shows_no_success(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """The last line says what the error says."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
+    cloud.transitions.fail("stop")
+    with pytest.raises(WaitFailed):
+        machine.stop(wait=True)
+
+    assert str(seen[-1]) == "web-1: stop failed after 0 s"
+
+
+def test_a_job_that_is_late_shows_no_success(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
+    """The last line says that it was not seen to end."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
+    cloud.transitions.policy = AfterSeconds(300)
+    with pytest.raises(WaitTimeout):
+        machine.stop(wait=True, timeout=20)
+
+    assert str(seen[-1]) == "web-1: stop not done after 20 s"
+
+
+class Impatient(VirtualClock):
+    """A clock on which nobody waits for longer than four seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or be interrupted."""
+        if self.monotonic() >= 4:
+            raise KeyboardInterrupt
+        super().sleep(seconds)
+
+
+INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
+    "reboot": (
+        lambda machine: machine.reboot(wait=True),
+        "web-1: reboot interrupted after 4 s",
+        "web-1: reboot goes on; machine.poll_until('running') waits on",
+    ),
+    "resize": (
+        lambda machine: machine.resize("g1-medium", wait=True),
+        "web-1: resize interrupted after 4 s",
+        "web-1: resize goes on; machine.audit() shows when it has ended",
+    ),
+    "poll_until": (
+        lambda machine: machine.poll_until(["stopped", "offline"]),
+        "web-1 running, interrupted after 4 s",
+        "last seen: web-1 running; machine.poll_until(['stopped', 'offline']) waits on",
+    ),
+    "poll_while": (
+        lambda machine: machine.poll_while("running"),
+        "web-1 running, interrupted after 4 s",
+        "last seen: web-1 running; machine.poll_while('running') waits on",
+    ),
+}
+
+
+@pytest.mark.parametrize(("act", "line", "note"), INTERRUPTS.values(), ids=INTERRUPTS)
+def test_an_interrupt_says_what_goes_on(
+    cloud: Emulator, act: Callable[[Machine], object], line: str, note: str
+) -> None:
+    """Ctrl-C ends the wait, and not the job: the line does not look finished, and a note says how to wait on."""
+    seen: list[Progress] = []
+    cloud.populate(1, name="web-1")
+    cloud.transitions.policy = AfterSeconds(30)
+    options = {**cloud.connection(), "clock": Impatient(), "progress": seen.append}
+    with DataCenter(**options) as dc, pytest.raises(KeyboardInterrupt) as caught:
+        act(dc.machines()[0])
+
+    assert str(seen[-1]) == line
+    assert caught.value.__notes__ == [note]
 
 
 def test_the_line_ends_where_a_wait_fails(cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
