@@ -84,7 +84,7 @@ class CloudList(ResourceList[R], Generic[R]):
         return self
 
     def extend(self, resources: Iterable[R]) -> None:
-        """Add resources at the end; those of another such list bring along where they are, and what is missing there."""
+        """Add resources at the end; those of another `CloudList` keep their data centres, and add its errors."""
         super().extend(resources)
         if isinstance(resources, CloudList):
             self._homes += resources._homes  # noqa: SLF001 (of the same class)
@@ -97,7 +97,7 @@ class CloudList(ResourceList[R], Generic[R]):
         return made
 
     def _names(self) -> list[str]:
-        """Return the name of the data centre of each resource; nobody knows that of one that was put in by hand."""
+        """Return the name of each resource's data centre; it is unknown for a resource that was inserted by hand."""
         names = {id(datacenter): name for name, datacenter in self._homes}
         return [names.get(id(getattr(resource, "datacenter", None)), "?") for resource in self]
 

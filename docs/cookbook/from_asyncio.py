@@ -4,7 +4,7 @@ python from_asyncio.py
 
 The library is synchronous, but threads may share a DataCenter. So each call runs in a
 thread (asyncio.to_thread), and the event loop stays free for everything else. A change of
-many machines is one call, too: that of a fleet.
+many machines is also one call, that of a fleet.
 """
 
 import asyncio

@@ -19,7 +19,7 @@ with dc.changefeed(subresources="state", timeout=seconds) as feed:
         machine = change.machine
         if machine.state == "stopped" and machine.tags.get("always") == "on":
             print("starting", machine.name)
-            for _ in range(2):  # where no answer came, a second start does no harm
+            for _ in range(2):  # if no answer came, a second start does no harm
                 try:
                     machine.start()
                     break

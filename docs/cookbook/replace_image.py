@@ -4,7 +4,7 @@ image.
 python replace_image.py web base-64-lts@24.4.1 web.journal
 
 When a web server answers on the first address of a new machine, the new machine takes the
-name of the old one. The old one is stopped, renamed and kept. The data on its disks is not
+name of the old one. The old one is renamed, stopped and kept. The data on its disks is not
 copied. If the script is killed or fails, run it again with the same journal: it continues
 where it stopped.
 """

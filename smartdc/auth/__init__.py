@@ -1,1 +1,1 @@
-"""Who asks, and with which key."""
+"""The identity of the caller, and its key."""

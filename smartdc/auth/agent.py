@@ -1,7 +1,7 @@
 """Sign with keys that an ssh-agent holds.
 
-Two requests of the agent's protocol are used: list the keys, and sign. A connection has one deadline from beginning
-to end, a response has a size limit, and a socket that belongs to another user is refused.
+Two requests of the agent's protocol are used: list the keys, and sign. Each connection has one deadline, and each
+response a size limit; a socket that belongs to another user is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RSA_SHA2_256 = 2
 """The flag without which an agent signs with SHA-1."""
 
 MAX_MESSAGE = 256 * 1024
-"""The most bytes of a response that are read."""
+"""The maximum size of a response, in bytes."""
 
 SIGNATURE_TYPES = {
     "ssh-rsa": "rsa-sha2-256",
@@ -38,18 +38,18 @@ SIGNATURE_TYPES = {
     "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
     "ssh-ed25519": "ssh-ed25519",
 }
-"""Key type to the type of signature that an agent gives for it and CloudAPI verifies."""
+"""Key type to the type of its signatures that agents make and CloudAPI verifies."""
 
 _CERTIFICATE_FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1}
-"""How many strings of a certificate are its public key; ECDSA has two."""
+"""How many strings of a certificate form its public key; for ECDSA two."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AgentKey:
     """A key in an ssh-agent; it is a `Signer`.
 
-    It holds no secret, so it may be copied and pickled, and every signature uses a connection of its own, so it
-    may be used by threads and after a fork. A request ends with the call that it signs for, if that has less time left.
+    It contains no secret, so it may be copied and pickled. Every signature uses a new connection, so it may be used by
+    several threads and after a fork. A request to the agent never takes longer than the call for which it signs.
     """
 
     public_blob: bytes
@@ -59,13 +59,13 @@ class AgentKey:
 
     @property
     def algorithm(self) -> str:
-        """The algorithm's name in the Authorization header; AgentError when CloudAPI cannot verify such a key."""
+        """The algorithm's name in the Authorization header; AgentError if CloudAPI cannot verify such a key."""
         if reason := _why_not(self):
             raise AgentError(f"the ssh-agent's key {self} cannot be used: {reason}")
         return algorithm_of(self.public_blob)
 
     def sign(self, data: bytes, /) -> bytes:
-        """Have the agent sign `data`; AgentError when it refuses or does not answer in time."""
+        """Have the agent sign `data`; AgentError if it refuses or does not answer in time."""
         flags = RSA_SHA2_256 if key_type_of(self.public_blob) == "ssh-rsa" else 0
         request = _packed(self.public_blob) + _packed(data) + flags.to_bytes(4, "big")
         with _Connection(self.path, self.timeout) as agent:
@@ -78,7 +78,7 @@ class AgentKey:
         return _raw_signature(self.public_blob, _whole_string(body))
 
     def __repr__(self) -> str:
-        """Show which key it is."""
+        """Show the key."""
         return f"AgentKey({self})"
 
     def __str__(self) -> str:
@@ -91,22 +91,22 @@ class Agent:
     """The ssh-agent that listens at `path`, by default the one of ``SSH_AUTH_SOCK``.
 
     Args:
-        timeout: seconds for a whole request, in which somebody may have to confirm the use of a key.
+        timeout: seconds for a whole request; meanwhile a person may have to confirm the use of a key.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, timeout: float = 10) -> None:
-        """Open nothing yet; AgentError when neither `path` nor ``SSH_AUTH_SOCK`` is set."""
+        """Open no connection yet; AgentError if neither `path` nor ``SSH_AUTH_SOCK`` is set."""
         self.path = os.fspath(path) if path is not None else os.environ.get("SSH_AUTH_SOCK", "")
         self.timeout = timeout
         if not self.path:
             raise AgentError("SSH_AUTH_SOCK is not set: start an ssh-agent and ssh-add the key, or name a key file")
 
     def keys(self) -> list[AgentKey]:
-        """Return the keys that can sign for CloudAPI; none when the agent is empty or locked."""
+        """Return the keys that can sign for CloudAPI; none if the agent is empty or locked."""
         return [key for key in self._identities() if not _why_not(key)]
 
     def find(self, fingerprint: str) -> AgentKey:
-        """Return the key with `fingerprint` (MD5 or ``SHA256:``), or raise an AgentError that lists what is there."""
+        """Return the key with `fingerprint` (MD5 or ``SHA256:``), or raise an AgentError that lists the agent's keys."""
         if not is_fingerprint(fingerprint):
             raise AgentError(f"{fingerprint!r} is not the fingerprint of a key; ssh-add -l shows those of the agent")
         held = self._identities()
@@ -137,10 +137,10 @@ class Agent:
 class _Connection:
     """One connection to an agent, for one request.
 
-    A message is four bytes of length, one byte that says what kind it is, and the rest, in which every string has four
-    bytes of length before it (`read_string`). The agent may wait for somebody to confirm the use of a key, or for
-    ever when it is stopped, so each `connect`, `sendall` and `recv` gets as its timeout only what is left of the one
-    deadline. What comes back is not trusted: the length is checked before anything is read.
+    A message is four bytes of length, one byte for its kind, and the body, in which every string has four bytes of length
+    before it (`read_string`). The agent may wait for a person to confirm the use of a key, and a stopped agent waits for
+    ever. So each `connect`, `sendall` and `recv` has the rest of the one deadline as its timeout. A response is not
+    trusted: its length is checked before anything is read.
     """
 
     def __init__(self, path: str, timeout: float) -> None:
@@ -207,7 +207,7 @@ class _Connection:
 
 
 def _check_socket(path: str) -> None:
-    """Refuse a path that is missing, not a socket, or another user's, who could return any key."""
+    """Refuse a path that does not exist, is not a socket, or belongs to another user, who could return any key."""
     if not hasattr(socket, "AF_UNIX"):
         raise AgentError("this system has no Unix sockets, which an ssh-agent needs; name a key file")
     try:
@@ -247,7 +247,7 @@ def _identities_in(body: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 def _why_not(key: AgentKey) -> str:
-    """Return why CloudAPI could not verify what the agent signs with `key`; empty when it can."""
+    """Return why CloudAPI could not verify signatures of the agent with `key`; '' if it can."""
     if key_type_of(key.public_blob) == "ecdsa-sha2-nistp384":
         return "an agent signs P-384 keys with SHA-384 only, which CloudAPI refuses; name the key file instead"
     try:
@@ -258,7 +258,7 @@ def _why_not(key: AgentKey) -> str:
 
 
 def _plain(blob: bytes) -> bytes:
-    """Return the public key that a certificate is for, since that is whose fingerprint people see; else `blob`."""
+    """Return the public key in a certificate, since people see that key's fingerprint; return any other blob unchanged."""
     plain_type, is_certificate, _ = key_type_of(blob).partition("-cert-")
     if not is_certificate:
         return blob
@@ -274,7 +274,7 @@ def _plain(blob: bytes) -> bytes:
 
 
 def _raw_signature(public_blob: bytes, signature: bytes) -> bytes:
-    """Convert a signature from SSH's form to that of HTTP signatures; refuse another kind than was asked for."""
+    """Convert a signature from SSH's form to that of HTTP signatures; refuse any kind except the requested one."""
     key_type = key_type_of(public_blob)
     wanted = SIGNATURE_TYPES.get(key_type, "usable")
     try:
@@ -309,7 +309,7 @@ def _padded(public_blob: bytes, raw: bytes) -> bytes:
 
 
 def _der(raw: bytes) -> bytes:
-    """Convert an ECDSA signature from two SSH numbers to DER; both encode a number alike, as the fewest bytes."""
+    """Convert an ECDSA signature from two SSH numbers to DER; both forms write a number with as few bytes as possible."""
     r, place = read_string(raw)
     s, end = read_string(raw, place)
     if not r or not s or end != len(raw):
@@ -318,6 +318,6 @@ def _der(raw: bytes) -> bytes:
 
 
 def _tagged(tag: int, body: bytes) -> bytes:
-    """Encode one DER element; nothing here is longer than 255 bytes."""
+    """Encode one DER element; no element here is longer than 255 bytes."""
     size = bytes([len(body)]) if len(body) < 128 else bytes([0x81, len(body)])
     return bytes([tag]) + size + body

@@ -1,4 +1,4 @@
-"""Diagnose how a data centre is reached and authenticated: the source of each setting, what works, and what to do."""
+"""Diagnose the connection and the signatures of a data centre: the source of each setting, the result of each check, advice."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MARKS = {True: "ok", None: "note", False: "FAILED"}
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: `ok` is None where it works but deserves a note."""
+    """The result of one check: `ok` is None if it works but deserves a note."""
 
     subject: str
     ok: bool | None
@@ -84,7 +84,7 @@ class Explanation:
         return "\n".join(map(str, self.findings))
 
     def __repr__(self) -> str:
-        """Show the result only: at a prompt this follows what `explain_auth` has printed."""
+        """Show only the result: at a prompt, this follows the output of `explain_auth`."""
         return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
@@ -94,7 +94,7 @@ def _filled(line: str) -> str:
 
 
 def examine(dc: DataCenter, tell: Callable[[str], object] | None = None) -> Explanation:
-    """Check all that signing depends on, first locally and then at the server, up to the first failure.
+    """Check everything that signing needs, first locally and then at the server, up to the first failure.
 
     `tell` is called with the text of each result as soon as it is known, and with what is asked before the server is.
     """
@@ -114,7 +114,7 @@ def examine(dc: DataCenter, tell: Callable[[str], object] | None = None) -> Expl
 def examine_settings(
     make: Callable[[], DataCenter], profile: str | None, tell: Callable[[str], object] | None = None
 ) -> Explanation:
-    """Look at everything that signing depends on, for settings from which perhaps not even a data centre can be made."""
+    """Check everything that signing needs, also for settings with which creating a `DataCenter` fails."""
     try:
         dc = make()
     except SmartDCError as error:
@@ -127,7 +127,7 @@ def examine_settings(
 
 
 def _from(dc: DataCenter, setting: str, used: object) -> str:
-    """Return where a setting comes from, if it is the profile's that is used."""
+    """Return where a setting comes from, if the profile's value is used."""
     origin = dc.profile.origins.get(setting)
     return f" (from {origin})" if origin and getattr(dc.profile, setting) == used else ""
 
@@ -173,7 +173,7 @@ def _of_no_use(dc: DataCenter, auth: Identity) -> Iterator[Finding]:
 
 
 def _key(dc: DataCenter) -> Iterator[Finding]:
-    """Find the private key; a failure is shown in the words of its error."""
+    """Find the private key; a failure shows the text of its error."""
     if not isinstance(dc.auth, Identity):
         return
     try:
@@ -234,7 +234,7 @@ def _server(dc: DataCenter) -> Iterator[Finding]:
 
 
 def _reason(error: CallError) -> str:
-    """Return the innermost reason of an error, without the request, which is ours."""
+    """Return the innermost reason of an error, without our request."""
     return str(error.__cause__ or error)
 
 
@@ -250,7 +250,7 @@ def _clock(difference: float) -> Finding:
 
 
 def _answer(dc: DataCenter) -> Iterator[Finding]:
-    """Call ``GetAccount``, which needs everything."""
+    """Call ``GetAccount``, which needs everything to work."""
     try:
         account = dc.account()
     except InvalidCredentials as error:
@@ -286,7 +286,7 @@ def _refused(dc: DataCenter, error: InvalidCredentials) -> Finding:
 
 
 def _forbidden(dc: DataCenter, error: NotAuthorized) -> Finding:
-    """Distinguish a caller who may do nothing from one who only may not read the account."""
+    """Distinguish a caller who may do nothing from one who only lacks the right to read the account."""
     if "disabled" in error.message:
         text = f"the account or the user is disabled: {error}"
         return Finding("answer", False, text, "ask the operator of the cloud to enable it")

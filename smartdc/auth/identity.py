@@ -1,6 +1,6 @@
-"""Sign for an identity: find its key when it is first needed, and keep it.
+"""Sign for an identity: find its key at the first use, and keep it.
 
-The order is that of the ``triton`` command: a key that was named, then the ssh-agent, then the files in ``~/.ssh``.
+The order is that of the ``triton`` command: a given key, then the ssh-agent, then the files in ``~/.ssh``.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ USUAL_FILES = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
 AGENT, FILES, SIGNING = "the ssh-agent", "files", "signing"
 
 SLOW_SECONDS = 0.5
-"""Seconds after which a failure is slow: somebody or something did not answer."""
+"""A failure that took longer than this is slow: a person or a program did not answer."""
 
 REMEMBERED_SECONDS = 2.0
-"""Seconds for which a slow failure is not waited for again."""
+"""Seconds for which a slow failure is raised again at once."""
 
 LEFT_BEHIND = frozenset({"_lock", "_pid", "_failures"})
-"""Attributes of an `Identity` that are made anew in every process."""
+"""Attributes of an `Identity` that every process makes for itself."""
 
 
 class SlowFailures:
-    """Failures that took long: whoever asks the same place shortly afterwards hears them at once.
+    """Slow failures: another search in the same place shortly afterwards gets the same failure at once.
 
-    Otherwise every call of a program would wait for the same silent agent, and every thread would ask somebody for
-    the passphrase that was just refused.
+    Otherwise every call of a program would wait for the same silent agent, and every thread would prompt for the
+    passphrase that was just refused.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class SlowFailures:
 
     @contextmanager
     def of(self, place: str) -> Iterator[None]:
-        """Raise the recent failure of `place` if there is one, or else keep that of the block if it is slow."""
+        """Raise the recent failure of `place` if there is one; otherwise remember the block's failure if it is slow."""
         started = time.monotonic()
         if (kept := self._kept.get(place)) and started < kept[0]:
             raise _twin(kept[1])
@@ -82,13 +82,13 @@ class Identity(AuthBase):
 
     Args:
         key_id: ``/account/keys/name``, or only the name, MD5 or SHA256 fingerprint of a key; '' takes that of `secret`.
-        account: whose key it is, unless `key_id` says so.
-        user: the account's sub-user whose key it is.
-        secret: the private key: a path, its text, or any `Signer`. None looks for it.
-        passphrase: decrypts the key: a string, or a function of the key's name.
-        allow_agent: whether to ask the ssh-agent; None asks it where no `secret` is given, True first in any case.
+        account: the owner of the key, unless `key_id` names it.
+        user: the account's sub-user that owns the key.
+        secret: the private key: a path, its text, or any `Signer`. None searches for it.
+        passphrase: decrypts the key: a string, or a function that gets the key's name.
+        allow_agent: whether to ask the ssh-agent; None asks it if no `secret` is given, True always asks it first.
         sign_host: whether the signature covers the Host header; False for proxies that rewrite it.
-        agent_timeout: the most seconds that one request to the ssh-agent may take.
+        agent_timeout: the maximum time of one request to the ssh-agent in seconds.
     """
 
     @without_frames
@@ -109,7 +109,7 @@ class Identity(AuthBase):
         self.user = form["user"] if form else user
         self.key = form["key"] if form else key_id
         self.unused_user = user if form and user != self.user else None
-        """A user that was given and does not count, since the key id names another signer."""
+        """A given user that is not used, since the key id names another signer."""
         self._secret, self._passphrase = secret, passphrase
         self._allow_agent, self._agent_timeout = allow_agent, agent_timeout
         self._covers = ("(request-target)", "host", "date") if sign_host else ("(request-target)", "date")
@@ -140,7 +140,7 @@ class Identity(AuthBase):
             raise ConfigError("no key to sign with: give key_id= or secret=, or set TRITON_KEY_ID")
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Sign a request, after finding the key if this is the first."""
+        """Sign a request; before the first one, find the key."""
         auth = self.resolve()
         with self._failures.of(SIGNING):
             return auth(request)
@@ -148,7 +148,7 @@ class Identity(AuthBase):
     def resolve(self) -> HTTPSignatureAuth:
         """Find the key, once, and return the auth that signs with it.
 
-        Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where it was looked for.
+        Raises `KeyFileError`, `AgentError` or `ConfigError`, which say where the key was searched for.
         """
         if self._auth is None:
             signer = self.signer()
@@ -157,7 +157,7 @@ class Identity(AuthBase):
 
     @without_frames
     def signer(self) -> Signer:
-        """Find the key, once, and return what signs with it."""
+        """Find the key, once, and return its signer."""
         if self._pid != os.getpid():
             # A thread that the child of a fork does not have may hold the parent's for ever.
             self._reset_lock()
@@ -166,7 +166,7 @@ class Identity(AuthBase):
         return self._signer
 
     def key_id(self) -> str:
-        """Return the key id as it is sent: with the key's name or, in place of any fingerprint, its MD5 one."""
+        """Return the key id as it is sent: with the key's name, or with the MD5 fingerprint in place of any fingerprint."""
         signer = self.signer()
         named = self.key and not is_fingerprint(self.key)
         key = self.key if named else md5_fingerprint(signer.public_blob)
@@ -176,13 +176,13 @@ class Identity(AuthBase):
     def _find(self) -> Signer:
         """Look in one place after the other, in the order of the ``triton`` command.
 
-        The first place that has the key wins. A place that does not have it, or cannot be asked, raises; these errors
-        are kept, since any of them may be what the caller has to mend, and the error at the end has all their texts.
-        It is a `PassphraseRequired` if any place has the key in encrypted form. A key that is found and is not the
-        one that the key id names is a `ConfigError`, and ends the search.
+        The first place that has the key wins. A place that does not have it, or cannot be asked, raises an error. These
+        errors are kept, since the caller may have to fix any of them; the final error has the texts of all. It is a
+        `PassphraseRequired` if any place has the key in encrypted form. If a key is found that the key id does not name,
+        a `ConfigError` ends the search.
 
-        Threads that have no key yet ask the agent side by side, each within the deadline of its own call. Only what is
-        in files is loaded by one thread at a time, since somebody may be asked for a passphrase.
+        Several threads without a key ask the agent at the same time, each within the deadline of its own call. Keys in
+        files are loaded by one thread at a time, since a person may be asked for a passphrase.
         """
         failures = []
         for look in self._places():
@@ -200,7 +200,7 @@ class Identity(AuthBase):
         return (self._from_agent, given) if self._secret is None or self._allow_agent else (given,)
 
     def _one_at_a_time(self, load: Callable[[], Signer]) -> Signer:
-        """Load a key, or return the one that another thread has loaded meanwhile; its slow failure is ours too."""
+        """Load a key, or return the one that another thread has just loaded; raise that thread's error if it was slow."""
         left = ambient_deadline().left()
         if not self._lock.acquire(timeout=-1 if left is None else left):
             raise KeyFileError("another thread is still loading the private key; is it waiting for a passphrase?")
@@ -225,7 +225,7 @@ class Identity(AuthBase):
         return load_private_key(secret, self._passphrase)
 
     def _matching(self, signer: Signer) -> Signer:
-        """Refuse a key that is not the one that the key id names."""
+        """Refuse a key that the key id does not name."""
         if is_fingerprint(self.key) and not matches(signer.public_blob, self.key):
             blob = signer.public_blob
             raise ConfigError(
@@ -255,21 +255,21 @@ class Identity(AuthBase):
         return self._load(usual)
 
     def uses(self, secret: Any) -> bool:
-        """Return whether `secret` is what was given as the private key; None stands for a key that is looked for."""
+        """Return whether `secret` was given as the private key; None means a key that is searched for."""
         return self._secret is secret
 
     @property
     def is_found_again(self) -> bool:
-        """Whether another process can find the key: none was given, or its path, or one that is in an agent."""
+        """Whether another process can find the key: none was given, or a path, or a key in an agent."""
         return self._secret is None or _portable(self._secret) is not None
 
     def __repr__(self) -> str:
-        """Show who signs, never with what."""
+        """Show the signer, but never the key."""
         user = f"/users/{self.user}" if self.user else ""
         return f"<Identity /{self.account}{user}/keys/{self.key or '(by its fingerprint)'}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the key, its text and the passphrase behind; a path is no secret and comes along."""
+        """Leave out the key, its text and the passphrase; keep a path, which is not secret."""
         kept = {"_auth": None, "_signer": None, "_passphrase": None, "_secret": _portable(self._secret)}
         return {name: value for name, value in {**vars(self), **kept}.items() if name not in LEFT_BEHIND}
 
@@ -279,12 +279,12 @@ class Identity(AuthBase):
 
 
 def _portable(secret: Any) -> str | os.PathLike[str] | AgentKey | None:
-    """Return what leads to a key and is no secret itself, and None for all else."""
+    """Return a value that leads to a key but is not secret itself; None for anything else."""
     return secret if isinstance(secret, AgentKey) else _path_in(secret)
 
 
 def _path_in(secret: Any) -> str | os.PathLike[str] | None:
-    """Return a secret that is the path of a file, and None for a key's text and all else."""
+    """Return the path of a file; None for a key's text and anything else."""
     if isinstance(secret, (str, os.PathLike)) and os.path.exists(os.path.expanduser(secret)):  # noqa: PTH110, PTH111
         return secret
     return None

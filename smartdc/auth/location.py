@@ -1,4 +1,4 @@
-"""Resolve where a data centre is: a URL, a host, or a name for one of these."""
+"""Resolve the location of a data centre: a URL, a host, or a name for one of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from smartdc.errors import ConfigError
 __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "base_url"]
 
 KNOWN_LOCATIONS: dict[str, str] = {"us-central-1": "https://us-central-1.api.mnx.io"}
-"""The public clouds whose addresses are known, to which names of your own may be added: they count for every
-`DataCenter` that is made afterwards without `known_locations`."""
+"""The URLs of public clouds by name. You may add your own names: they apply to every `DataCenter` that is created later
+without `known_locations`."""
 
 TELEFONICA_LOCATIONS: dict[str, str] = {}
-"""Kept for scripts that import it: that cloud is gone."""
+"""Empty, since that cloud is gone; kept for scripts that import it."""
 
 _WORD = re.compile(r"[\w-]+")
 _PRINTABLE = re.compile(r"[!-~]+")

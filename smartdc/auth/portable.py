@@ -1,4 +1,4 @@
-"""Say what of a data centre can go to another process, and refuse what could not work there."""
+"""Prepare a `DataCenter` for another process, and refuse one that could not work there."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["portable"]
 
 
 def portable(settings: Settings) -> Settings:
-    """Return settings without secrets, for a pickle; TypeError where a data centre with these could not make a call.
+    """Return settings without secrets, for a pickle; TypeError if a `DataCenter` with them could not make a call.
 
-    A key that is named by a path, or is in the ssh-agent, is found again where it is unpickled.
+    A key that was given by its path, or is in the ssh-agent, is found again after unpickling.
     """
     if reason := _why_not(settings):
         raise TypeError(f"this DataCenter cannot be pickled: {reason}")

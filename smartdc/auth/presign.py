@@ -1,4 +1,4 @@
-"""Sign URLs that others may use for a while without a key of their own."""
+"""Sign URLs that others may use for a limited time without their own key."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def presigned(
     key_id: str,
     signer: Signer,
 ) -> str:
-    """Return `url` with a query that lets whoever has it use `methods` on it until `expires` (epoch seconds).
+    """Return `url` with a query with which anybody can use `methods` on it until `expires` (epoch seconds).
 
-    The signature covers the methods, the host, the path and the query, and nothing else: no body and no headers.
+    The signature covers the methods, the host, the path and the query, but no body and no headers.
     """
     verbs = sorted({str(verb).upper() for verb in methods})
     if not verbs or not METHODS.issuperset(verbs):
@@ -54,5 +54,5 @@ def _quoted(text: str) -> str:
 
 
 def _collation(name: str) -> tuple[str, str]:
-    """Sort as the server does: by letters, and a small letter before its capital."""
+    """Return a sort key as the server's: by letter, with a small letter before its capital."""
     return name.lower(), name.swapcase()

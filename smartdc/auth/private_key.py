@@ -1,7 +1,7 @@
 """Sign with a private key: load it from a file or from its text, or find it by fingerprint.
 
-PEM (PKCS#1, SEC1), PKCS#8 and OpenSSH's own format are read, plain or encrypted. Importing this module imports
-`cryptography`, which takes a while: import it where a key is loaded, not before.
+It reads PEM (PKCS#1, SEC1), PKCS#8 and OpenSSH's own format, plain or encrypted. This module imports `cryptography`,
+which takes a while: so other modules import this one only when they load a key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ KeySource: TypeAlias = "str | bytes | os.PathLike[str]"
 PassphraseSource: TypeAlias = "str | bytes | Callable[[str], str | bytes | None] | None"
 
 MAX_FILE = 64 * 1024
-"""The most bytes of a key file; the largest RSA keys in use take a tenth of it."""
+"""The maximum size of a key file in bytes; the largest RSA keys in use have a tenth of it."""
 
 _SCHEMES: dict[str, tuple[Any, ...]] = {
     "rsa-sha256": (padding.PKCS1v15(), SHA256()),
@@ -53,7 +53,7 @@ _SCHEMES: dict[str, tuple[Any, ...]] = {
     "ecdsa-sha512": (ec.ECDSA(SHA512()),),
     "ed25519-sha512": (),
 }
-"""Arguments of `cryptography` beside the data, to sign and to verify."""
+"""Additional arguments of `cryptography` to sign and to verify."""
 
 _READABLE = re.compile(rb"-----BEGIN ((?:OPENSSH |RSA |EC |ENCRYPTED )?PRIVATE KEY)-----")
 _OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.DOTALL)
@@ -69,27 +69,27 @@ _UNREADABLE = (
     (rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE", "a certificate; give the private key that belongs to it"),
     (rb"", "not a private key in a supported format: PEM, PKCS#8 or OpenSSH, starting with '-----BEGIN'"),
 )
-"""What a file is that cannot be read as a private key; the first pattern that is found decides."""
+"""Kinds of files that are not usable private keys; the first pattern that is found decides."""
 
 
 class KeyFileWarning(UserWarning):
     """A private key file is open to other users.
 
-    A warning, not a log line: scripts and the REPL show those by default, and its class can be filtered.
+    It is a warning and not a log line: scripts and the REPL show warnings by default, and can filter them by class.
     """
 
 
 class PrivateKey:
     """A private key that signs for CloudAPI; it is a `Signer`, and may be shared by threads.
 
-    It is made by `load_private_key` or `find_private_key`. The key is kept in `cryptography`'s object alone, and
-    cannot be pickled or copied.
+    `load_private_key` and `find_private_key` make one. Only `cryptography`'s object contains the key, which cannot be
+    pickled or copied.
     """
 
     __slots__ = ("_key", "_scheme", "algorithm", "public_blob")
 
     def __init__(self, key: object) -> None:
-        """Wrap a private key of `cryptography`; KeyFileError when CloudAPI does not support it or it is damaged."""
+        """Wrap a private key of `cryptography`; KeyFileError if CloudAPI does not support it, or if it is damaged."""
         self._key = cast("Any", key)
         self.public_blob = _public_blob(key)
         self.algorithm = algorithm_of(self.public_blob)
@@ -108,16 +108,16 @@ class PrivateKey:
             raise KeyFileError(_TORN) from None
 
     def __repr__(self) -> str:
-        """Show what kind of key it is and its MD5 fingerprint."""
+        """Show the type of the key and its MD5 fingerprint."""
         return f"PrivateKey({key_type_of(self.public_blob)} {md5_fingerprint(self.public_blob)})"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled or copied: a private key does not travel that way."""
+        """Refuse to be pickled or copied: a private key must not spread."""
         raise TypeError("PrivateKey cannot be pickled or copied; load it again where it is needed")
 
 
 class _KeyFile(NamedTuple):
-    """A private key before it is decrypted, and what can be read of it."""
+    """A private key before it is decrypted, with the parts that can be read already."""
 
     name: str
     text: bytes
@@ -132,11 +132,11 @@ def load_private_key(secret: KeySource, passphrase: PassphraseSource = None) -> 
 
     Args:
         secret: a path (``~`` is expanded), or the key's text; bytes are always text.
-        passphrase: what opens an encrypted key, or a function that is given the key's name and returns it, such
-            as `prompt_passphrase`; it is only called for an encrypted key.
+        passphrase: decrypts the key: a string, or a function that gets the key's name and returns the passphrase, such
+            as `prompt_passphrase`; the function is called only for an encrypted key.
 
-    Raises `KeyFileError` when the key cannot be used, `PassphraseRequired` when it is encrypted and nothing opens
-    it. Warns with `KeyFileWarning` when other users may read or change the file.
+    Raises `KeyFileError` if the key cannot be used, and `PassphraseRequired` if it is encrypted and no passphrase was
+    given. Warns with `KeyFileWarning` if other users can read or change the file.
     """
     text = _text_of(secret)
     if text is not None:
@@ -153,11 +153,11 @@ def find_private_key(
 ) -> PrivateKey:
     """Find the private key with `fingerprint` (MD5 or ``SHA256:``) in a directory, and load it.
 
-    The ``.pub`` files are read first, then what private keys show of themselves: OpenSSH's format keeps the
-    public half in clear. An encrypted PEM file without a ``.pub`` is only tried with a passphrase given as text,
-    so that nobody is asked for passphrases of other keys.
+    It reads the ``.pub`` files first, and then the public parts of private keys: OpenSSH's format has the public half
+    unencrypted. An encrypted PEM file without a ``.pub`` is tried only with a passphrase given as a string, so that
+    nobody is asked for the passphrases of other keys.
 
-    Raises `KeyFileError` when there is none; the text says what could not be looked into.
+    Raises `KeyFileError` if there is no such key; the text lists the files that could not be checked.
     """
     if not is_fingerprint(fingerprint):
         raise KeyFileError(f"{fingerprint!r} is not the fingerprint of a key, as shown by: ssh-keygen -l -E md5 -f KEY")
@@ -174,14 +174,14 @@ def find_private_key(
 
 
 def prompt_passphrase(name: str) -> str:
-    """Ask for the passphrase of the key `name` on the terminal; `PassphraseRequired` when there is none."""
+    """Ask for the passphrase of the key `name` on the terminal; `PassphraseRequired` if there is no terminal."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise PassphraseRequired(f"{name} is encrypted, and there is no terminal to ask for its passphrase")
     return getpass.getpass(f"Passphrase for {name}: ")
 
 
 def _text_of(secret: KeySource) -> bytes | None:
-    """Return the key's text if `secret` is not a path; a public key is text, too, and refused later."""
+    """Return the key's text if `secret` is not a path; a public key is text too, and is refused later."""
     if isinstance(secret, bytes):
         return secret
     if isinstance(secret, str) and ("\n" in secret or _TEXT.match(secret)):
@@ -190,7 +190,7 @@ def _text_of(secret: KeySource) -> bytes | None:
 
 
 def _read(path: Path) -> bytes:
-    """Read a key file; whatever is no regular file, or too long, is not read: it might never end."""
+    """Read a key file; refuse one that is too long or not a regular file, since it might never end."""
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE:
@@ -206,7 +206,7 @@ def _read(path: Path) -> bytes:
 
 
 def _shown(path: Path) -> str:
-    """Name a path, unless it might be the text of a key that lost its first line."""
+    """Return a path for an error, unless it might be the text of a key without its first line."""
     return "(not shown, since it looks like key text)" if _BARE_BASE64.fullmatch(str(path)) else repr(str(path))
 
 
@@ -217,7 +217,7 @@ def _warn_if_open(path: Path) -> None:
 
 
 def _inspected(name: str, text: bytes) -> _KeyFile:
-    """Return what kind of key a file is, before it is decrypted; KeyFileError when it is not a private key."""
+    """Return the key of a file before it is decrypted; KeyFileError if it is not a private key."""
     label = _READABLE.search(text)
     if label is None:
         what = next(what for pattern, what in _UNREADABLE if re.search(pattern, text))
@@ -230,7 +230,7 @@ def _inspected(name: str, text: bytes) -> _KeyFile:
 
 
 def _envelope(name: str, text: bytes) -> tuple[bool, bytes]:
-    """Read the unencrypted part of OpenSSH's format: whether the rest is encrypted, and the public key."""
+    """Read the unencrypted part of OpenSSH's format: the public key, and whether the rest is encrypted."""
     found = _OPENSSH.search(text)
     try:
         data = base64.b64decode(found[1] if found else b"").removeprefix(b"openssh-key-v1\0")
@@ -244,7 +244,7 @@ def _envelope(name: str, text: bytes) -> tuple[bool, bytes]:
 
 
 def _opened(file: _KeyFile, passphrase: PassphraseSource) -> PrivateKey:
-    """Decrypt and parse a key, unless it shows already that it is of no use."""
+    """Decrypt and parse a key, unless its public part already shows that it cannot be used."""
     try:
         if file.public_blob is not None:
             algorithm_of(file.public_blob)
@@ -279,7 +279,7 @@ def _password_for(file: _KeyFile, passphrase: PassphraseSource) -> bytes | None:
 
 
 def _asked(passphrase: Callable[[str], str | bytes | None], name: str) -> str | bytes | None:
-    """Call for a passphrase; its errors are raised without our frames, whose locals hold the key."""
+    """Call the passphrase function; its errors are raised without our frames, whose local variables have the key."""
     try:
         return passphrase(name)
     except SmartDCError:
@@ -315,7 +315,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _siblings(files: dict[str, Path], fingerprint: str, notes: list[str]) -> Iterator[Path]:
-    """Find private keys by the ``.pub`` files beside them."""
+    """Find private keys by the ``.pub`` files next to them."""
     for path in files.values():
         if path.suffix == ".pub" and _is_public_half(path, fingerprint):
             if path.stem in files:
@@ -334,7 +334,7 @@ def _is_public_half(path: Path, fingerprint: str) -> bool:
 def _by_contents(
     files: dict[str, Path], fingerprint: str, passphrase: PassphraseSource, notes: list[str]
 ) -> Iterator[Path]:
-    """Find private keys by what they show of themselves, or when opened without asking anybody."""
+    """Find private keys by their public parts, or by decrypting them without asking anybody."""
     silent = None if callable(passphrase) else passphrase
     for path in files.values():
         with suppress(KeyFileError):

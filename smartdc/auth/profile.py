@@ -1,6 +1,6 @@
 """Read location, account and key from the environment, or from the profiles of the ``triton`` command.
 
-Nothing is ever written: profiles are made and changed with ``triton profile``.
+This module never writes: create and change profiles with ``triton profile``.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ class Profile:
 
 
 def chosen(name: str | None, environ: Mapping[str, str]) -> Profile:
-    """Return the profile of that name, or the one that counts when none is named.
+    """Return the profile of that name, or the default one if there is no name.
 
-    That is the one named by ``TRITON_PROFILE``, else the environment's where it has a URL, else the ``triton``
-    command's current one, else an empty one.
+    The default is the first of these: the profile in ``TRITON_PROFILE``; the environment, if it has a URL; the
+    ``triton`` command's current profile; an empty profile.
     """
     name = name or environ.get("TRITON_PROFILE") or ("env" if _named(environ, "URL") else _current(environ))
     return from_environment(environ) if name in {None, "env"} else _from_file(name, environ)
 
 
 def profiles() -> list[Profile]:
-    """Return the profiles of this machine: the environment's, named ``env``, if it has one, and the ``triton`` command's.
+    """Return the profiles of this computer: the environment's, named ``env``, if it is set, and the ``triton`` command's.
 
-    Files that are no profiles are left out, with a warning in the log.
+    Files that are not valid profiles are left out, with a warning in the log.
     """
     found = [p for p in [from_environment(os.environ)] if p.url and p.account and p.key_id]
     for path in sorted((_folder(os.environ) / "profiles.d").glob("*.json")):
@@ -84,10 +84,10 @@ def profiles() -> list[Profile]:
 
 
 def from_environment(environ: Mapping[str, str]) -> Profile:
-    """Read ``TRITON_*`` and, for each that is missing, ``SDC_*``.
+    """Read the ``TRITON_*`` variables and, for each that is missing, the ``SDC_*`` one.
 
-    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud, and ``TRITON_ROLE``
-    is a list of roles with commas in between.
+    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud. ``TRITON_ROLE`` is a
+    list of roles, separated by commas.
     """
     names = {name: _named(environ, name.upper()) for name in ("url", "account", "key_id", "user", "key_material")}
     names |= {"act_as": "TRITON_ACT_AS" if environ.get("TRITON_ACT_AS") else None}
@@ -99,7 +99,7 @@ def from_environment(environ: Mapping[str, str]) -> Profile:
 
 
 def lacking(profile: Profile) -> str:
-    """Return which variables are missing beside those that are set; '' where all are set, or none."""
+    """Return a text about missing variables if only some are set; '' if all are set, or none."""
     needed = ("url", "account") if profile.key_material else ("url", "account", "key_id")
     missing = [f"TRITON_{name.upper()} (or SDC_{name.upper()})" for name in needed if not getattr(profile, name)]
     there = [origin for name in (*needed, "key_material") if (origin := profile.origins.get(name))]
@@ -109,7 +109,7 @@ def lacking(profile: Profile) -> str:
 
 
 def missing_settings(name: str | None) -> str:
-    """Return what `lacking` says of the profile that `name` would choose; '' where there is no such profile."""
+    """Return the text of `lacking` for the profile that `name` selects; '' if there is no such profile."""
     try:
         return lacking(chosen(name, os.environ))
     except ConfigError:
@@ -130,16 +130,16 @@ def _named(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _insecure(environ: Mapping[str, str]) -> tuple[bool, str | None]:
-    """Return whether certificates are not to be checked, and the variable that sets it."""
+    """Return whether the check of certificates is switched off, and the variable that does it."""
     variable = _named(environ, "TLS_INSECURE")
     if variable:
         return is_true(environ[variable], variable), variable
-    # The first tools of this cloud took any text for true, and scripts rely on that.
+    # The first tools of this cloud took any text as true, and scripts rely on that.
     return (True, "SDC_TESTING") if environ.get("SDC_TESTING") else (False, None)
 
 
 def is_true(text: str, name: str) -> bool:
-    """Read a boolean as strictly as the ``triton`` command does, so that no typo turns a check off."""
+    """Read a boolean as strictly as the ``triton`` command does, so that no typo switches off a check."""
     try:
         return WORDS[text]
     except KeyError:
@@ -194,7 +194,7 @@ def _problem(entry: str, value: object) -> str | None:
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether a file exists; False where the directory may not be searched."""
+    """Return whether a file exists; False if its directory may not be searched."""
     return os.path.exists(path)  # noqa: PTH110 (Path's own raises there)
 
 

@@ -1,11 +1,11 @@
-"""Sign requests: a `Signer` holds the key, `HTTPSignatureAuth` writes the Authorization header.
+"""Sign requests: a `Signer` has the key, `HTTPSignatureAuth` writes the Authorization header.
 
-The scheme is HTTP Signatures as CloudAPI reads them. What is signed, in this order: method, path and query
-(``(request-target)``), ``host``, ``date``, and ``content-md5`` when the request has one, so that a signature that
-somebody else gets hold of is good for that one request only. Where a signature comes from (a file, an ssh-agent)
-is the signer's business; see `smartdc.auth.private_key` and `smartdc.auth.agent`.
+The scheme is HTTP Signatures in the form that CloudAPI reads. The signature covers, in this order: method, path and query
+(``(request-target)``), ``host``, ``date``, and ``content-md5`` if the request has one. So a stolen signature is valid
+only for that one request. The signer decides where the signature comes from (a file, an ssh-agent); see
+`smartdc.auth.private_key` and `smartdc.auth.agent`.
 
-This module loads `cryptography` only for a key that is given to it, since that import costs more than all else here.
+This module imports `cryptography` only if it is given a key, since that import costs more than everything else here.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 SIGNED = ("(request-target)", "host", "date")
-"""What every signature covers."""
+"""The parts that every signature covers."""
 
 SIGNED_IF_SENT = ("content-md5", "x-date")
-"""Covered as well when the request has them; CloudAPI takes X-Date for the date, and then wants it signed."""
+"""Headers that are also covered if the request has them; CloudAPI takes X-Date as the date, and requires it signed."""
 
 ACCEPTED = frozenset({*ALGORITHMS.values(), "rsa-sha512"})
-"""The algorithms that may stand in a header of ours: all that CloudAPI takes, less SHA-1 and DSA."""
+"""The algorithms that we accept: all of CloudAPI's except SHA-1 and DSA."""
 
 BLANKS = " \t"
 
@@ -59,7 +59,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Signer(Protocol):
-    """Whatever can sign for one key: a `PrivateKey`, an `AgentKey`, or something of your own."""
+    """An object that can sign for one key: a `PrivateKey`, an `AgentKey`, or your own."""
 
     @property
     def public_blob(self) -> bytes:
@@ -74,18 +74,18 @@ class Signer(Protocol):
 
 
 class HTTPSignatureAuth(AuthBase):
-    """Sign every request that passes, in the name of one key.
+    """Sign every request with one key.
 
-    It is a `requests` auth: give it to a `DataCenter`, a `requests.Session` or a single call. It may be shared by
-    threads. It cannot be pickled or copied, since whoever unpickles it would expect it to hold the key.
+    It is a `requests` auth: give it to a `DataCenter`, a `requests.Session` or a single call. Threads may share it. It
+    cannot be pickled or copied, since the copy would have to contain the key.
 
     Args:
         key_id: ``/account/keys/name`` or ``/account/users/user/keys/name``; the name may be the MD5 fingerprint.
-        signer: where the signatures come from; it is asked at the first request, not before.
-        headers: what is signed.
+        signer: makes the signatures; it is not used before the first request.
+        headers: the parts that the signature covers.
         secret: the private key, in place of a signer: a path, the key's text, or any `Signer`. A file is read at once.
-        passphrase: decrypts that key: a string, or a function of the key's name.
-        host_covered: False leaves the host out, for use behind a proxy that rewrites it.
+        passphrase: decrypts that key: a string, or a function that gets the key's name.
+        host_covered: False leaves out the host, for proxies that rewrite it.
     """
 
     @without_frames
@@ -132,9 +132,9 @@ class HTTPSignatureAuth(AuthBase):
         return request
 
     def _authorization(self, names: Iterable[str], text: str) -> str:
-        """Return the header for the signing string `text`; the last one is kept, since polling asks for it again.
+        """Return the header for the signing string `text`; the last one is kept, since polls need it again.
 
-        Text and header are replaced together, as one tuple, which needs no lock.
+        Text and header are replaced together, as one tuple, so that no lock is needed.
         """
         if kept := self._kept(text):
             log.debug("signature of the same request in the same second used again")
@@ -153,7 +153,7 @@ class HTTPSignatureAuth(AuthBase):
         return header
 
     def _kept(self, text: str) -> str | None:
-        """Return the last header if it is for `text`; another is a secret that no failing caller should hold."""
+        """Return the last header if it is for `text`; any other is a secret that must not reach a failing caller's frame."""
         known, header = self._last
         return header if known == text else None
 
@@ -165,18 +165,18 @@ class HTTPSignatureAuth(AuthBase):
         return algorithm
 
     def __repr__(self) -> str:
-        """Show the key's id, and its algorithm once the signer was asked for it."""
+        """Show the key's id, and its algorithm if the signer was already asked for it."""
         return f"HTTPSignatureAuth(key_id={self.key_id!r}, algorithm={self._algorithm!r})"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled or copied: a key does not travel that way."""
+        """Refuse to be pickled or copied: a key must not spread."""
         raise TypeError(
             "HTTPSignatureAuth holds a key and cannot be pickled or copied; make another one where it is needed"
         )
 
 
 def _signer_of(secret: KeySource | Signer | None, passphrase: PassphraseSource) -> Signer:
-    """Return what signs with a private key, which is given as a path, as its text, or as a signer already."""
+    """Return the signer for a private key, which is given as a path, as its text, or as a signer."""
     if secret is None:
         raise ConfigError("no key to sign with: give secret= (a path, or the key's text) or signer=")
     if hasattr(secret, "sign"):
@@ -187,12 +187,12 @@ def _signer_of(secret: KeySource | Signer | None, passphrase: PassphraseSource) 
 
 
 def signing_string(names: Iterable[str], method: str, target: str, headers: Mapping[str, str | bytes]) -> str:
-    """Return the text to be signed: a line for each of `names`, without a newline at the end.
+    """Return the text to sign: a line for each of `names`, without a newline at the end.
 
     Args:
         names: lower-case names of headers, or ``(request-target)``.
         target: path and query as they are sent.
-        headers: the request's, looked up in lower case (those of `requests` do not mind).
+        headers: the request's headers, looked up by lower-case names.
     """
     lines = []
     for name in names:
@@ -217,7 +217,7 @@ def _checked_names(headers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _checked_target(target: str) -> str:
-    """Refuse what urllib3 would still write differently: then the bytes signed would not be the bytes sent."""
+    """Refuse a target that urllib3 would rewrite: the signed bytes would differ from the sent ones."""
     if _NORMAL_TARGET.fullmatch(target):
         return target
     raise InputError(
@@ -226,7 +226,7 @@ def _checked_target(target: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the Host header for `url` as `http.client` sends it: brackets for IPv6, a port unless it is usual."""
+    """Return the Host header for `url` as `http.client` sends it: brackets for IPv6, and a port unless it is the default."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
@@ -244,5 +244,5 @@ _host_of_origin = functools.lru_cache(64)(host_of)
 
 
 def _without_values(target: str) -> str:
-    """Keep the names of a query for the log, and not its values."""
+    """Return a target for the log: with the names of its query, but without the values."""
     return _QUERY_VALUE.sub(r"\1…", target)

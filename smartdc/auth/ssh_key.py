@@ -27,8 +27,8 @@ __all__ = [
 ALGORITHMS = {
     "ssh-rsa": "rsa-sha256",
     "ecdsa-sha2-nistp256": "ecdsa-sha256",
-    # CloudAPI refuses ecdsa-sha384. ECDSA uses as many bits of a digest as the curve has, so that SHA-512 keeps
-    # the strength of P-384, and SHA-256 would not.
+    # CloudAPI refuses ecdsa-sha384. ECDSA uses as many bits of a digest as the curve has, so SHA-512 keeps the strength
+    # of P-384, but SHA-256 would not.
     "ecdsa-sha2-nistp384": "ecdsa-sha512",
     "ecdsa-sha2-nistp521": "ecdsa-sha512",
     "ssh-ed25519": "ed25519-sha512",
@@ -41,7 +41,7 @@ MAX_PATH = 4096
 _MD5 = re.compile(r"(?:MD5:)?([0-9a-f]{2}(?::[0-9a-f]{2}){15})", re.IGNORECASE)
 _SHA256 = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
 _PRIVATE = re.compile(r"PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE")
-"""What private keys have: PEM, PKCS#8, SSH1, ssh.com's; PuTTY's; and the beginning of OpenSSH's, without its first line."""
+"""Marks of private keys: PEM, PKCS#8, SSH1, ssh.com's; PuTTY's; and the beginning of OpenSSH's without its first line."""
 _PUBLIC_LINE = re.compile(r"(?:ssh|ecdsa|sk)-\S+\s+([A-Za-z0-9+/]+={0,2})(?:\s.*)?")
 
 
@@ -52,7 +52,7 @@ def md5_fingerprint(blob: bytes) -> str:
 
 
 def sha256_fingerprint(blob: bytes) -> str:
-    """Return the fingerprint of a public key that OpenSSH shows: ``SHA256:…``; CloudAPI does not know it."""
+    """Return the fingerprint of a public key in OpenSSH's form: ``SHA256:…``; CloudAPI does not know it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
@@ -70,10 +70,10 @@ def matches(blob: bytes, fingerprint: str) -> bool:
 
 
 def public_line(source: str | bytes | os.PathLike[str]) -> str:
-    """Return the line of a public key, which is given as it is or by the path of its file.
+    """Return the line of a public key, which is given as text or by the path of its file.
 
-    A text is a path if it ends in ``.pub`` or there is such a file. Raises `KeyFileError` when it is no public key, and
-    never quotes what is in it: it may be a private one.
+    A text is a path if it ends in ``.pub`` or such a file exists. Raises `KeyFileError` if it is not a public key; the
+    error never quotes the content, which may be a private key.
     """
     if not isinstance(source, (str, bytes, os.PathLike)):
         raise InputError(f"key must be a public key or the path of its file, not a {type(source).__name__}")
@@ -91,7 +91,7 @@ def public_line(source: str | bytes | os.PathLike[str]) -> str:
 
 
 def _path(source: str | bytes | os.PathLike[str]) -> Path | None:
-    """Return the path that `source` is, or None if it is a key."""
+    """Return `source` as a path, or None if it is a key."""
     if isinstance(source, bytes):
         return None
     if isinstance(source, str) and (len(source) > MAX_PATH or "\n" in source or "\0" in source):
@@ -113,7 +113,7 @@ def _content(path: Path) -> bytes:
     except ValueError:
         raise KeyFileError(f"{str(path)!r} is not the path of a file") from None
     if len(content) > MAX_FILE_BYTES:
-        raise KeyFileError(f"{path} is no public key: it has more than {MAX_FILE_BYTES:,} bytes")
+        raise KeyFileError(f"{path} is not a public key: it has more than {MAX_FILE_BYTES:,} bytes")
     return content
 
 
@@ -127,7 +127,7 @@ def _text(source: str | bytes | os.PathLike[str]) -> str:
 def public_blob_of(text: str) -> bytes:
     """Return the public key of a line such as ``ssh-ed25519 AAAA… comment``, in SSH's wire format.
 
-    Raises `KeyFileError` when it is not such a line, and never quotes it: it may be a private key.
+    Raises `KeyFileError` if it is not such a line; the error never quotes it, since it may be a private key.
     """
     line = _PUBLIC_LINE.fullmatch(text.strip())
     if line is None:
@@ -143,7 +143,7 @@ def public_blob_of(text: str) -> bytes:
 
 
 def key_type_of(blob: bytes) -> str:
-    """Return the type that a public key names itself, such as ``ssh-rsa``; ``?`` when it names none."""
+    """Return the type named in a public key, such as ``ssh-rsa``; ``?`` if it names none."""
     try:
         return read_string(blob)[0].decode("ascii")
     except ValueError:
@@ -151,7 +151,7 @@ def key_type_of(blob: bytes) -> str:
 
 
 def algorithm_of(blob: bytes) -> str:
-    """Return CloudAPI's algorithm for a public key, or raise `KeyFileError` with the reason why there is none."""
+    """Return CloudAPI's algorithm for a public key; raise `KeyFileError` with the reason if there is none."""
     key_type = key_type_of(blob)
     if key_type in ALGORITHMS:
         return ALGORITHMS[key_type]
@@ -169,7 +169,7 @@ def _why_unusable(key_type: str) -> str:
 
 
 def read_string(data: bytes, start: int = 0) -> tuple[bytes, int]:
-    """Read one string of SSH's wire format and return it with the place after it; ValueError when it is cut off."""
+    """Read one string of SSH's wire format and return it with the position after it; ValueError if it is cut off."""
     body = start + 4
     end = body + int.from_bytes(data[start:body], "big")
     if body > len(data) or end > len(data):

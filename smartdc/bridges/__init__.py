@@ -1,1 +1,1 @@
-"""What speaks to other tools, in their own formats."""
+"""Output for other tools, in their own formats."""

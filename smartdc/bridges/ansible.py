@@ -1,9 +1,9 @@
-"""Machines as an inventory for Ansible: the JSON that it expects of inventory scripts.
+"""Machines as an inventory for Ansible: the JSON that it expects from inventory scripts.
 
-Ansible takes every string of an inventory for a template and runs what stands in braces, with the rights of who runs
-the playbook. Names and tags of the cloud are data, also those of images that others have published: `marked` marks the
-strings with braces as unsafe, which makes Ansible leave them alone, and those with ``#``, since one that begins with
-``#jinja2:`` can change the braces for other characters.
+Ansible treats every string of an inventory as a template: it runs the code in braces, with the rights of the user who
+runs the playbook. But names and tags in the cloud are data, and some come from images that others have published. So
+`marked` marks strings with braces as unsafe, and Ansible does not run them. It also marks strings with ``#``, since a
+string that begins with ``#jinja2:`` can replace the braces by other characters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLUGINS = Path(__file__).with_name("ansible_plugins")
 """The folder of the inventory plugin, for Ansible's setting ``inventory_plugins``."""
 
 PRIVATE_TAGS = ("triton.", "tritoncli.")
-"""How tags begin that are about the machine itself, and make no groups."""
+"""The beginnings of tags that are settings of the machine itself, and do not become groups."""
 
 UNSAFE = "__ansible_unsafe"
 
@@ -64,9 +64,9 @@ def _group_names(host: Host) -> Iterator[str]:
 
 
 def variables_of(host: Host) -> dict[str, Any]:
-    """Return the variables of a host: how to connect, and what is known of the machine but for its metadata.
+    """Return the variables of a host: how to connect, and the machine's data without its metadata.
 
-    Metadata is left out, since it has passwords and scripts.
+    Metadata is left out, since it contains passwords and scripts.
     """
     machine, image, target = host.machine, host.image, host.target
     connection: dict[str, Any] = {"ansible_host": target.address, "ansible_user": target.user}
@@ -97,7 +97,7 @@ def variables_of(host: Host) -> dict[str, Any]:
 
 
 def marked(value: Any) -> Any:
-    """Return an inventory, or a part of one, with every string marked that Ansible would take for a template."""
+    """Return an inventory, or a part of one, in which every string is marked that Ansible would take as a template."""
     if isinstance(value, str):
         return {UNSAFE: value} if "{" in value or "#" in value else value
     if isinstance(value, dict):
@@ -106,5 +106,5 @@ def marked(value: Any) -> Any:
 
 
 def _identifier(text: str) -> str:
-    """Return a name as Ansible allows it for groups: letters, digits and underscores."""
+    """Return a name in the form that Ansible allows for groups: letters, digits and underscores."""
     return re.sub(r"\W", "_", text, flags=re.ASCII)

@@ -1,6 +1,6 @@
 """The machines of one or several data centres as hosts: their names, their groups, and how ssh reaches them.
 
-Inventories are made of these.
+Inventories consist of these hosts.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ __all__ = ["Host", "Hosts", "hosts_of"]
 
 @dataclass(frozen=True)
 class Host:
-    """A machine that an inventory names."""
+    """A machine in an inventory."""
 
     name: str
-    """The machine's name; where several have it, with the data centre's behind a dot, or else with the id."""
+    """The machine's name; if several machines have it, followed by a dot and the data centre's name, or the id."""
     machine: Machine
     datacenter: str
     image: Mapping[str, Any]
-    """What the data centre says of its image; {} where it says nothing."""
+    """The data of its image; {} if there is none."""
     networks: list[str]
     """The names of its networks."""
     target: Target
@@ -41,18 +41,18 @@ class Host:
 
 @dataclass(frozen=True)
 class Hosts:
-    """The hosts of some data centres, and what is missing among them."""
+    """The hosts of some data centres, and the missing ones."""
 
     found: list[Host] = field(default_factory=list)
     unreachable: dict[str, str] = field(default_factory=dict)
-    """Why ssh cannot reach a machine that is therefore no host, by its name."""
+    """The machines that ssh cannot reach, which are no hosts: name to reason."""
     errors: Mapping[str, SmartDCError] = field(default_factory=dict)
     """The error of each data centre that did not answer, by its name."""
 
 
 @dataclass(frozen=True)
 class _View:
-    """What one data centre has."""
+    """The data of one data centre."""
 
     name: str
     machines: list[Machine]
@@ -60,7 +60,7 @@ class _View:
     networks: Mapping[str, str]
 
     def called(self, text: str) -> Machine:
-        """Return the machine of an id or a name."""
+        """Return the machine with an id or a name."""
         try:
             if not is_uuid(text):
                 return find(text, "machine", self.machines)
@@ -76,7 +76,7 @@ class _View:
 def hosts_of(cloud: Cloud, *, user: str | None = None, proxy: bool = True) -> Hosts:
     """Return the machines of all data centres as hosts; four requests to each, at the same time.
 
-    `user` is whom to log in as in place of the image's user, and without `proxy` tags that name a proxy do not count.
+    `user` is the user to log in as, in place of the image's user. Without `proxy`, tags that name a proxy are ignored.
     """
     views, errors = cloud.ask(_view)
     everything = list(_all(views))
@@ -86,7 +86,7 @@ def hosts_of(cloud: Cloud, *, user: str | None = None, proxy: bool = True) -> Ho
     unreachable: dict[str, str] = {}
     for name, (view, machine) in zip(names, everything, strict=True):
         if not NAME.fullmatch(name) or counts[name] > 1:
-            unreachable[repr(name)] = "its name cannot be that of a host"
+            unreachable[repr(name)] = "its name is not valid as the name of a host"
             continue
         try:
             target = find_target(
@@ -101,7 +101,7 @@ def hosts_of(cloud: Cloud, *, user: str | None = None, proxy: bool = True) -> Ho
 
 
 def _names(machines: list[tuple[_View, Machine]]) -> list[str]:
-    """Return the name of each as a host: the machine's own, with more of it where that is not enough."""
+    """Return the host name of each machine: the machine's own name, with an addition if it is not unique."""
     own = Counter(str(machine.name) for _, machine in machines)
     places = Counter((str(machine.name), view.name) for view, machine in machines)
     names: list[str] = []
@@ -110,7 +110,7 @@ def _names(machines: list[tuple[_View, Machine]]) -> list[str]:
         if own[name] > 1:
             name += f".{view.name if places[name, view.name] == 1 else machine.id}"
         names.append(name)
-    # A machine may be called what another one is called with its data centre.
+    # One machine's own name may be the same as another one's name with its data centre.
     counts = Counter(names)
     return [
         name if counts[name] == 1 else f"{machine.name}.{machine.id}"
@@ -138,7 +138,7 @@ def _view(dc: DataCenter) -> _View:
 
 
 def _name_of(dc: DataCenter) -> str:
-    """Return a data centre's own name, which comes with the list of all, or else the first part of its host's name."""
+    """Return a data centre's own name from the list of all data centres, or else the first part of its host's name."""
     _, response = dc.request("GET", "datacenters")
     host = urlsplit(dc.base_url).hostname or dc.base_url
     return response.headers.get("Triton-Datacenter-Name") or host.partition(".")[0]

@@ -10,7 +10,7 @@ __all__ = ["ssh_config"]
 
 
 def ssh_config(hosts: Iterable[Host]) -> str:
-    """Return a section for each host, by which its name is enough to connect."""
+    """Return a section for each host, so that its name is enough to connect."""
     return "\n".join("\n".join(_section(host)) + "\n" for host in hosts)
 
 

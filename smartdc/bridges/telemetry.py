@@ -1,11 +1,11 @@
 """Spans for OpenTelemetry: ``smartdc.bridges.telemetry.instrument()``.
 
-Each attempt is a client span by the semantic conventions for HTTP. Around it is one for the call, which has all attempts
-that it took, and around that one for the wait or the create that the call is part of. A span has ids, names, paths and
-statuses, and nothing else that was sent or answered: no bodies, no headers but the id of the request, and of a query only
-what is known to be harmless.
+Each attempt is a client span, according to the semantic conventions for HTTP. Its parent is the span of the call, which
+has all attempts. The call's parent is the span of the wait or the create to which the call belongs. A span has ids,
+names, paths and statuses, and no other data of requests and answers: no bodies, no headers except the id of the request,
+and only harmless parts of a query.
 
-This module needs ``opentelemetry-api``, which the extra ``otel`` brings.
+This module needs ``opentelemetry-api``, which is in the extra ``otel``.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ WORDS = frozenset(
     images ips keys limits machines metadata migrate migrations my networks nics packages policies roles services
     share snapshots tags unshare users vlans vnc volumes volumesizes""".split()  # noqa: SIM905 (a column of words would say no more)
 )
-"""The segments of CloudAPI's paths that are the same for everybody; all others are ids and names."""
+"""The fixed segments of CloudAPI's paths; all others are ids and names."""
 
 HARMLESS = frozenset(
     """action affinity brand credentials docker history limit memory offset os owner package public state sync tombstone
     type version""".split()  # noqa: SIM905
 )
-"""Parameters of a query whose values are shown; tags, names and signatures are not among them."""
+"""Parameters of a query whose values are shown; they do not include tags, names and signatures."""
 
 METHODS = frozenset(["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"])
 
 
 def instrument(tracer_provider: TracerProvider | None = None) -> None:
-    """Make spans of everything that this process asks CloudAPI from now on.
+    """Make spans for all calls of this process from now on.
 
-    They go to `tracer_provider`, by default OpenTelemetry's global one.
+    They go to `tracer_provider`; the default is OpenTelemetry's global one.
     """
     tracing.tracer = _Spans(trace.get_tracer("smartdc", __version__, tracer_provider))
 
@@ -70,7 +70,7 @@ class _Spans:
 
     @contextmanager
     def _span(self, name: str, attributes: dict[str, Any], kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
-        """Begin a span, and end it with the class of the error, if there is one: its text may be the server's."""
+        """Begin a span, and end it with the class of the error, if there is one, but not its text, which may be the server's."""
         known = {key: value for key, value in attributes.items() if value is not None}
         with self._tracer.start_as_current_span(
             name, kind=kind, attributes=known, record_exception=False, set_status_on_exception=False
@@ -128,7 +128,7 @@ def _fail(span: Span, error_type: str) -> None:
 
 
 def _request_attributes(call: Call) -> dict[str, Any]:
-    """Return what is known of an attempt before it is sent."""
+    """Return the attributes of an attempt that are known before it is sent."""
     url = urlsplit(call.url)
     return {
         "http.request.method": _method(call),
@@ -143,7 +143,7 @@ def _request_attributes(call: Call) -> dict[str, Any]:
 
 
 def _query(query: str) -> str:
-    """Return a query whose values are hidden, but for those that are known to be harmless."""
+    """Return a query in which all values are hidden, except harmless ones."""
     parts = [part.partition("=") for part in query.split("&")] if query else []
     shown = [f"{name}={value if name in HARMLESS else 'REDACTED'}" for name, _, value in parts]
     return f"?{'&'.join(shown)}" if shown else ""
@@ -158,7 +158,7 @@ def _name(call: Call) -> str:
 
 
 def _template(path: str) -> str:
-    """Return a path with ids and names left out, such as ``/{account}/machines/{id}``: as few paths as operations."""
+    """Return a path without ids and names, such as ``/{account}/machines/{id}``: there are as few paths as operations."""
     _, account, *rest = path.split("/") if path.startswith("/") else ("", *path.split("/"))
     first = account if account.startswith("--") else "{account}"
     return "/".join(["", first, *(segment if segment in WORDS else "{id}" for segment in rest if segment)])

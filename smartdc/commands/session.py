@@ -134,7 +134,7 @@ def without_our_frames(error: BaseException, trace: TracebackType | None) -> Tra
     """
     frames = list(_links(trace))
     if isinstance(error, KeyboardInterrupt):
-        # Where we were when somebody had enough of us matters to nobody, nor who was called by us.
+        # After an interrupt, our own frames, and those of code that we called, do not help anybody.
         frames = list(takewhile(lambda link: not _is_ours(link), frames))
     elif not _explains_itself(error, frames):
         return trace

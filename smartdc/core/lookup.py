@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from smartdc.errors import InputError, ResourceNotFound
 
-__all__ = ["MAX_DIGITS", "complete_id", "find", "id_of", "is_short_id", "is_uuid", "not_found", "only"]
+__all__ = ["MAX_DIGITS", "complete_id", "did_you_mean", "find", "id_of", "is_short_id", "is_uuid", "not_found", "only"]
 
 M = TypeVar("M", bound=Mapping[str, Any])
 
@@ -108,14 +108,19 @@ def only(things: list[M], text: str, kind: str, problem: str = "") -> M:
 
 def not_found(text: str, kind: str, names: Iterable[str] = ()) -> ResourceNotFound:
     """Return the error for a name that does not exist, with similar ones among `names`."""
-    near = get_close_matches(text, dict.fromkeys(names), NEAR_NAMES)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    hint = did_you_mean(text, names)
     if _TOO_SHORT_ID.fullmatch(text):
         hint += f" (an id may be shortened to its first {MIN_DIGITS} digits, and no further)"
     error = ResourceNotFound(f"no {kind} named {text!r}{hint}")
     error.status = 404
     error.code = "ResourceNotFound"
     return error
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """Return the question with which an error ends that has seen names like `text`, or ''."""
+    near = get_close_matches(text, dict.fromkeys(names), NEAR_NAMES)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _digits(identifier: str) -> str:

@@ -49,11 +49,11 @@ def parameters_of(
 
 
 def construct(dataclass: Callable[P, D], called: str, /, *args: P.args, **kwargs: P.kwargs) -> D:
-    """Make a dataclass object of the arguments of a call; an error names what was `called`, such as ``Fleet.stop()``."""
+    """Make a dataclass object of the arguments of a call; errors use the name `called`, such as ``Fleet.stop()``."""
     try:
         return dataclass(*args, **kwargs)
     except TypeError as error:
-        # The dataclass is nobody's business.
+        # Errors must not mention the dataclass.
         words = str(error).replace(f"{dataclass.__qualname__}.__init__()", called)
         raise TypeError(words + _did_you_mean(words, list(inspect.signature(dataclass).parameters))) from None
 

@@ -18,14 +18,14 @@ from smartdc.machine.machine import Machine
 __all__ = ["Verb", "called", "changed_state", "changing_state", "rebooted", "renaming", "resized", "tagged"]
 
 Verb = Callable[[Run, Machine], Work]
-"""What makes the work of one machine."""
+"""A function that returns the work on one machine."""
 
 STATE_AFTER = {"start": "running", "stop": "stopped", "destroy": "deleted"}
-"""The state that shows that an action has come about, by its name in the audit."""
+"""The state that shows the success of an action, by the action's name in the audit."""
 
 
 def changing_state(name: literals.Action, machine: Machine) -> Action:
-    """Return what starts, stops or deletes a machine."""
+    """Return the action that starts, stops or deletes a machine."""
     state = STATE_AFTER[name]
     request = partial(machine.request_job, name, params={"action": name})
     return Action(
@@ -39,7 +39,7 @@ def changing_state(name: literals.Action, machine: Machine) -> Action:
 
 
 def _deleted(machine: Machine) -> RequestedJob:
-    """Delete a machine; that somebody else was quicker is no failure."""
+    """Delete a machine; if somebody else has already deleted it, that is not a failure."""
     try:
         return machine.request_job("destroy", method="DELETE")
     except Gone:
@@ -47,14 +47,14 @@ def _deleted(machine: Machine) -> RequestedJob:
 
 
 def changed_state(name: literals.Action, run: Run, machine: Machine) -> Work:
-    """Start, stop or delete a machine, unless it is in that state already."""
+    """Start, stop or delete a machine, unless it is already in that state."""
     if run.journal.past(machine.id, name) or machine.state != STATE_AFTER[name]:
         yield from run.acted(machine.id, changing_state(name, machine))
     return machine
 
 
 def rebooted(run: Run, machine: Machine) -> Work:
-    """Reboot a machine; it is running again when the audit says so."""
+    """Reboot a machine; the audit shows when it is running again."""
     send = partial(machine.request_job, "reboot", params={"action": "reboot"})
     action = Action("reboot", machine, send, None, "has not rebooted", repeatable=False)
     yield from run.acted(machine.id, action)
@@ -62,7 +62,7 @@ def rebooted(run: Run, machine: Machine) -> Work:
 
 
 def resized(package: Sequence[str], run: Run, machine: Machine) -> Work:
-    """Move a machine to another package, which is given by its id and its name, unless it has that already."""
+    """Move a machine to another package, given by its id and its name, unless it already has that package."""
     identity, name = package
 
     def shows() -> bool:
@@ -75,13 +75,13 @@ def resized(package: Sequence[str], run: Run, machine: Machine) -> Work:
 
 
 def renaming(machine: Machine, name: str) -> Action:
-    """Return what gives a machine another name."""
+    """Return the action that renames a machine."""
     send = partial(machine.request_job, "rename", params={"action": "rename", "name": name})
     return Action("rename", machine, send, lambda: machine.get("name") == name, f"is not called {name}")
 
 
 def tagged(tags: Mapping[str, Any], run: Run, machine: Machine) -> Work:
-    """Add tags to a machine; to add them twice is the same as once."""
+    """Add tags to a machine; adding them twice has the same effect as once."""
     yield from run.noted(machine.id, "tags", partial(machine.add_tags, tags))
     return machine
 
@@ -89,7 +89,8 @@ def tagged(tags: Mapping[str, Any], run: Run, machine: Machine) -> Work:
 def called(function: Callable[[Machine], object], repeatable: bool, run: Run, machine: Machine) -> Work:
     """Call the user's own function with a machine.
 
-    Only the user knows what it does, so one that was begun and not heard of is not called again, unless it may be.
+    Only the user knows what the function does. So if a call was begun and its end is unknown, the function is called again
+    only if it is `repeatable`.
     """
     past = run.journal.past(machine.id, "each")
     if past and past["now"] == "sent" and not repeatable:

@@ -1,4 +1,4 @@
-"""`CloudFleet`: the fleets of several data centres as one, and what can be done to all of their machines."""
+"""`CloudFleet`: the fleets of several data centres as one, and actions on all of their machines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Found(Protocol):
 
 
 def _in_turn(method: Callable[Concatenate[Fleet, P], Report]) -> Callable[Concatenate[CloudFleet, P], Report]:
-    """Make what is done to a fleet be done to those of several data centres, with the same parameters."""
+    """Turn a method of `Fleet` into one that acts on the fleets of several data centres, with the same parameters."""
 
     @functools.wraps(method)
     def act(self: CloudFleet, /, *args: P.args, **kwargs: P.kwargs) -> Report:
@@ -49,18 +49,18 @@ def _in_turn(method: Callable[Concatenate[Fleet, P], Report]) -> Callable[Concat
 
 
 class CloudFleet(ShownAsTable):
-    """The machines that are selected in several data centres; `Fleet` says what can be done to them.
+    """The selected machines of several data centres; `Fleet` describes the actions.
 
-    Every action lists all data centres first, and does nothing where one of them does not answer, unless the fleet is
-    `partial`. Then it goes through the data centres one after the other. `budget` and `expect` are for all
-    of them together; each data centre has a journal of its own, with its name behind the path that is given.
+    Every action first lists the machines of all data centres; if one of them does not answer, it does nothing, unless the
+    fleet is `partial`. Then it goes through the data centres one after the other. `budget` and `expect` are for all of
+    them together. Each data centre has its own journal: the given path, followed by the data centre's name.
     """
 
     def __init__(self, fleets: Mapping[str, Fleet], find: Callable[[], Found], *, partial: bool = False) -> None:
         self._fleets, self._find, self._partial = dict(fleets), find, partial
 
     def machines(self) -> Any:
-        """List the machines that are selected now: ``ListMachines`` in every data centre."""
+        """List the selected machines as they are now: ``ListMachines`` in every data centre."""
         return self._find()
 
     def __iter__(self) -> Iterator[Machine]:
@@ -70,7 +70,7 @@ class CloudFleet(ShownAsTable):
         return sum(1 for _ in self)
 
     def __repr__(self) -> str:
-        """Show the machines in the console, and the data centres anywhere else, where nothing is asked for."""
+        """Show the machines in the console; anywhere else show the data centres, without a request."""
         return self.as_text() if is_typed_at_a_prompt(1) else f"<CloudFleet in {', '.join(self._fleets)}>"
 
     _repr_pretty_ = ShownAsTable._repr_pretty_
@@ -90,7 +90,7 @@ class CloudFleet(ShownAsTable):
     each = _in_turn(Fleet.each)
 
     def _act(self, method: Callable[..., Report], name: str, options: Mapping[str, Any]) -> Report:
-        """Do something in one data centre after the other, until all is done or too much has failed."""
+        """Act in one data centre after the other, until all is done or too many machines have failed."""
         given = {key: options[key] for key in ("budget", "check") if key in options}
         shared = Options(**given)
         found = self._complete(options.get("expect"))
@@ -121,7 +121,7 @@ class CloudFleet(ShownAsTable):
         return total
 
     def _complete(self, expect: object) -> Found:
-        """List all machines, and refuse to go on where some may be missing, or are more or fewer than expected."""
+        """List all machines; refuse to continue if some may be missing, or if their number is not the expected one."""
         wanted = arguments.integers(expect=expect).get("expect")
         found = self._find()
         if found.errors and not self._partial:
@@ -136,5 +136,5 @@ class CloudFleet(ShownAsTable):
 
 
 def _journal(path: str | os.PathLike[str] | None, datacenter: str) -> str | None:
-    """Return the path of a data centre's own journal; a slash in its name makes no folder."""
+    """Return the path of a data centre's own journal; a slash in its name must not make a folder."""
     return None if path is None else f"{os.fspath(path)}.{datacenter.replace('/', '%2F')}"

@@ -1,4 +1,4 @@
-"""Create many machines, each exactly once, also when the process is killed and runs again."""
+"""Create many machines, each exactly once, even if the process is killed and runs again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_MACHINES = 100_000
 
 @dataclass(frozen=True)
 class NewMachines(Options, MachineDetails):
-    """What machines are created with, and how."""
+    """The parameters of the new machines, and the options of the run."""
 
     count: int
     name: str
@@ -44,7 +44,7 @@ class NewMachines(Options, MachineDetails):
     boot_script: str | os.PathLike[str] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense, before a byte is sent."""
+        """Refuse invalid values, before a byte is sent."""
         super().__post_init__()
         if isinstance(self.count, bool) or not isinstance(self.count, int) or not 1 <= self.count <= MAX_MACHINES:
             raise InputError(f"count must be a whole number from 1 to {MAX_MACHINES:,}, got {self.count!r}")
@@ -59,17 +59,19 @@ class NewMachines(Options, MachineDetails):
         if len(set(names)) < len(names):
             raise InputError(f"the name {self.name!r} is the same for all machines; put {{n}} or {{n:02}} into it")
         if wrong := [name for name in names if not NAME.fullmatch(name)]:
-            raise InputError(f"{wrong[0]!r} is no name for a machine: letters, digits, '.', '_' and '-', at most 189")
+            raise InputError(
+                f"invalid machine name {wrong[0]!r}; expected letters, digits, '.', '_' and '-', at most 189"
+            )
         return names
 
     def machine(self) -> NewMachine:
-        """Return what each machine is created with, without its name."""
+        """Return the parameters of each machine, without its name."""
         shared = {each.name for each in fields(NewMachine)} & {each.name for each in fields(self)}
         return NewMachine(**{**{name: getattr(self, name) for name in shared}, "name": None})
 
 
 def create_machines(dc: DataCenter, new: NewMachines) -> Report:
-    """Create the machines that are not there yet, and wait until all run."""
+    """Create the machines that do not exist yet, and wait until all are running."""
     names, machine = new.names(), new.machine()
     machine_body(replace(machine, name=names[0]))
     prefix = common_prefix(names)
@@ -98,7 +100,7 @@ def create_machines(dc: DataCenter, new: NewMachines) -> Report:
 
 
 def created(run: Run, key: str, body: Mapping[str, Any], part: str = "create") -> Work:
-    """Create one machine, and wait until it runs; the token that the journal has tells whether it is there already."""
+    """Create one machine, and wait until it is running; the token in the journal shows whether it already exists."""
     past = run.journal.past(key, part)
     if past and past["now"] in ("accepted", "done"):
         machine = run.machine(past["id"], body["name"])
@@ -115,7 +117,7 @@ def created(run: Run, key: str, body: Mapping[str, Any], part: str = "create") -
 
 
 def _provisioned(run: Run, key: str, part: str, body: Mapping[str, Any]) -> Machine:
-    """Send the create, or find what an earlier one with the token in the journal has made."""
+    """Send the create, or find the machine that an earlier create with the token in the journal has made."""
     dc, past = run.datacenter, run.journal.past(key, part)
     is_resumed = past is not None and past["now"] == "sent"
     token = str(past["token"]) if past and is_resumed else new_token()
@@ -137,7 +139,7 @@ def _itself(machine: Machine) -> Machine:
 
 
 def _until_running(machine: Machine) -> Until:
-    """Return what a machine that is provisioning waits for."""
+    """Return the wait for a provisioning machine to run."""
 
     def check() -> bool | None:
         return True if machine.state == "running" else None if machine.state in ("failed", "deleted") else False

@@ -1,8 +1,8 @@
-"""Carry out the steps of a run: so many at once, until all are done, too many have failed or time is up.
+"""Carry out the steps of a run: several at once, until all are done, too many have failed or time is up.
 
-The thread that asked goes round a loop: it begins steps, hears what calls have returned, and sleeps until the next
-look is due. Calls are made in threads, at most eight at a time, since the account's throttle takes no more. All machines that are
-waited for are looked at together, with one listing.
+The caller's thread runs a loop: it begins steps, takes the results of calls, and sleeps until the next check is due. Calls
+run in threads, at most eight at a time, since the account's throttle allows no more. One listing checks all machines that
+steps wait for.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ __all__ = ["CALLS_AT_ONCE", "LOOK_SECONDS", "Engine", "Interrupted", "how_to_go_
 log = logging.getLogger(__name__)
 
 CALLS_AT_ONCE = 8
-"""Calls that are under way at the same time, so that others who use the account come through, too."""
+"""The maximum number of calls at the same time, so that other users of the account are not blocked."""
 LOOK_SECONDS = 2.0
-"""Seconds between two looks at the machines that are waited for."""
+"""Seconds between two checks of the machines that steps wait for."""
 LAST_LOOK_SECONDS = 0.5
-"""Seconds from the last answer of all to the next look."""
+"""Seconds from the answer to the last request of the run to the next check."""
 PATIENCE_SECONDS = 0.5
-"""Real seconds after which the clock is read again while calls are under way."""
+"""Real seconds after which the clock is read again while calls are running."""
 
 
 class Interrupted(SmartDCError):
-    """Something was not sent, since the run was interrupted."""
+    """A request was not sent, since the run was interrupted."""
 
 
 @dataclass(eq=False)
@@ -60,20 +60,20 @@ class Task:
     waits_for: Call | Until | Pause | None = None
     wakes_at: float = 0.0
     asking: bool = False
-    """Whether a call that `Until` has asked for is under way."""
+    """Whether the `ask` of an `Until` is running."""
 
     def can_be_late(self) -> bool:
-        """Return whether its time counts now: calls of our own end by themselves when it has passed."""
+        """Return whether its timeout must be checked now: our own calls end by themselves at that time."""
         if isinstance(self.waits_for, Call):
             return self.waits_for.foreign
         return not self.asking
 
 
 class Engine:
-    """One run of steps; `report` says at every moment how it stands."""
+    """One run of steps; `report` is up to date at every moment."""
 
     def __init__(self, datacenter: DataCenter, action: str, options: Options, at_once: int | None) -> None:
-        """Prepare a run with at most `at_once` machines under way; None is any number."""
+        """Prepare a run with at most `at_once` machines at the same time; None means no limit."""
         self._dc, self._options, self._at_once = datacenter, options, at_once
         self._clock = datacenter.clock
         self.report = Report(action)
@@ -83,7 +83,7 @@ class Engine:
         self._news: queue.SimpleQueue[tuple[Task | None, Call, Any, BaseException | None]] = queue.SimpleQueue()
         self._in_flight = 0
         self._with_the_user: set[Task] = set()
-        """Those for whom a function of the user's is at work, which may never return."""
+        """Tasks in which a function of the user is running, which may never return."""
         self._looking: list[Task] = []
         self._watch = Watch(datacenter)
         self._next_look = 0.0
@@ -95,12 +95,12 @@ class Engine:
         self._display = Display(self.report, options.progress, datacenter)
 
     def permit(self) -> None:
-        """Raise `Interrupted` where nothing is to be sent any more."""
+        """Raise `Interrupted` if no more requests may be sent."""
         if self._over:
             raise Interrupted(f"{self.report.action}: not sent, since the run was interrupted")
 
     def run(self, steps: Iterable[Step]) -> Report:
-        """Carry out steps in their order, and return what came of them; an interrupt carries the report."""
+        """Carry out steps in their order, and return their results; an interrupt has the report as an attribute."""
         self._waiting.extend(steps)
         self._order = {step: number for number, step in enumerate(self._waiting)}
         self._may_fail = self._options.may_fail(len(self._waiting))
@@ -118,7 +118,7 @@ class Engine:
         return self.report
 
     def _go_round(self, began: float) -> None:
-        """Begin and hear until nothing is under way, and nothing more may be begun."""
+        """Begin steps and handle events until nothing is running, and nothing more may be begun."""
         while True:
             self._begin()
             self._show(began)
@@ -127,12 +127,12 @@ class Engine:
             self._hear()
 
     def _show(self, began: float, *, over: bool = False) -> None:
-        """Bring the report up to date, and show it to whoever looks on."""
+        """Update the report, and show the progress."""
         self._update(began)
         self._display.show(over=over)
 
     def _update(self, began: float) -> None:
-        """Bring the report up to date."""
+        """Update the report."""
         self.report.seconds = self._clock.monotonic() - began
         self.report.under_way[:] = [task.step.subject for task in self._tasks]
         self.report.untouched[:] = [step.subject for step in self._waiting]
@@ -140,11 +140,11 @@ class Engine:
     # Beginning
 
     def _may_begin(self) -> bool:
-        """Return whether further machines may be touched."""
+        """Return whether further machines may be begun."""
         return len(self.report.failed) + len(self.report.unknown) <= self._may_fail and not self._deadline.passed()
 
     def _begin(self) -> None:
-        """Begin as many steps as may be under way, and whose calls can be made soon."""
+        """Begin further steps, as many as are allowed and as their calls can start soon."""
         while self._waiting and self._may_begin() and self._has_room():
             if (now := self._clock.monotonic()) < self._next_step:
                 return
@@ -163,7 +163,7 @@ class Engine:
     # Going on
 
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
-        """Let a step go on to where it waits next, or to its end."""
+        """Let a step run until it waits again, or ends."""
         is_foreign = isinstance(task.waits_for, Call) and task.waits_for.foreign
         task.asking = False
         try:
@@ -176,8 +176,8 @@ class Engine:
         except Exception as problem:  # noqa: BLE001 (the user's own function may raise anything)
             is_unknown = isinstance(problem, (OutcomeUnknown, CreateOutcomeUnknown))
             into = self.report.unknown if is_unknown else self.report.failed
-            # A machine that has failed to come up is there, under more than its name. What a function of the user's
-            # says of another machine is a failure of the one that it was called with.
+            # A machine that has failed to start exists, so it is not known only by its name. But if a function of the user
+            # fails because of another machine, the failure belongs to the machine that it was called with.
             made = None if is_foreign else _made_by(problem)
             into[made or task.step.subject] = problem
             self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {reason_of(problem)}")
@@ -202,7 +202,7 @@ class Engine:
     # Hearing
 
     def _hear(self) -> None:
-        """Wait for the next event, and act upon it."""
+        """Wait for the next event, and handle it."""
         self._look_if_due()
         self._make_calls()
         pause = self._seconds_to_the_next_event()
@@ -218,7 +218,7 @@ class Engine:
         self._wake()
 
     def _seconds_to_the_next_event(self) -> float:
-        """Return for how long nothing happens by itself."""
+        """Return the seconds until the next event that happens by itself."""
         moments = [task.wakes_at for task in self._tasks if isinstance(task.waits_for, Pause)]
         if any(isinstance(task.waits_for, Until) for task in self._tasks):
             moments.append(self._next_look)
@@ -230,7 +230,7 @@ class Engine:
         return max(0.0, min([*(moment - now for moment in moments), *lefts], default=PATIENCE_SECONDS))
 
     def _take(self, task: Task | None, call: Call, value: Any, error: BaseException | None) -> None:
-        """Take what a call has returned or raised; one that was given up meanwhile has nothing to say any more."""
+        """Take the result or the error of a call; ignore it if its step was given up meanwhile."""
         self._in_flight -= not call.foreign
         if task is None:
             self._looked(error)
@@ -242,7 +242,7 @@ class Engine:
             self._last_answer = self._clock.monotonic()
 
     def _wake(self) -> None:
-        """Let those go on whose pause is over, and those whose time has passed."""
+        """Continue the steps whose pause is over, and those whose time has passed."""
         now = self._clock.monotonic()
         for task in list(self._tasks):
             waits_for = task.waits_for
@@ -255,9 +255,9 @@ class Engine:
     # Looking
 
     def _look_if_due(self) -> None:
-        """Look at all machines that are waited for, if it is time for that."""
+        """Check all machines that steps wait for, if it is time for that."""
         if self._last_look < self._last_answer and not (self._waiting or self._calls or self._in_flight):
-            # All is sent: what is over by now is seen soon, and not when the next look would be due.
+            # All requests are sent: check soon which jobs are over, not only when the next check would be due.
             self._next_look = min(self._next_look, self._last_answer + LAST_LOOK_SECONDS)
         due = [task for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
         if not due or self._looking or self._clock.monotonic() < self._next_look:
@@ -273,7 +273,7 @@ class Engine:
             self._looked(None)
 
     def _looked(self, error: BaseException | None) -> None:
-        """Let those go on for whom a look has shown that they may, and ask for those where only that can tell."""
+        """Continue the steps whose goal the check has shown, and call `ask` for those where only that can tell."""
         looking, self._looking = self._looking, []
         if isinstance(error, TRANSIENT_ERRORS):
             log.info("%s: could not look at %d machines: %s", self.report.action, len(looking), error)
@@ -292,7 +292,7 @@ class Engine:
                 self._calls.append((task, Call(task.waits_for.ask)))
 
     def _asked(self, task: Task, found: bool | None, error: BaseException | None) -> None:
-        """Let a step go on after it was asked whether what it waits for has come true."""
+        """Continue a step after its `ask`, or let it wait on."""
         task.asking = False
         if error is not None and not isinstance(error, TRANSIENT_ERRORS):
             self._go_on(task, error=error)
@@ -302,7 +302,7 @@ class Engine:
     # Calling
 
     def _make_calls(self) -> None:
-        """Make as many of the calls as may be under way at the same time; the user's own functions do not count."""
+        """Start as many calls as may run at the same time; the user's own functions do not count."""
         for task, call in list(self._calls):
             if not call.foreign and self._in_flight >= CALLS_AT_ONCE:
                 continue
@@ -312,7 +312,7 @@ class Engine:
             elif task:
                 self._with_the_user.add(task)
             context = ending_by(self._deadline if task is None else task.deadline)
-            # A thread that is left behind does not keep the process alive.
+            # A thread that is not waited for does not keep the process alive.
             Thread(target=context.run, args=(self._call, task, call), name="smartdc-fleet", daemon=True).start()
 
     def _call(self, task: Task | None, call: Call) -> None:
@@ -323,7 +323,7 @@ class Engine:
 
 
 def how_to_go_on(options: Options) -> str:
-    """Return what an operator can do about a run that has not come to its end, where there is a journal."""
+    """Return advice for a run that has not ended, if there is a journal."""
     return f"; the same call goes on from here (journal {os.fspath(options.journal)})" if options.journal else ""
 
 
@@ -333,7 +333,7 @@ def _made_by(problem: Exception) -> Machine | None:
 
 
 def _too_late(waits_for: Call | Until | Pause | None, seconds: float) -> SmartDCError:
-    """Return the error of a step whose time has passed."""
+    """Return the error for a step whose time has passed."""
     if isinstance(waits_for, Until):
         machine = waits_for.machine
         return WaitTimeout(f"{machine.describe()} {waits_for.goal} after {seconds:.0f} s", resource=machine)

@@ -1,4 +1,4 @@
-"""`Fleet`: a selection of machines, and what can be done to all of them."""
+"""`Fleet`: a selection of machines, and actions on all of them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["Fleet"]
 
 ONE, SEVERAL, ANY_NUMBER = 1, 8, None
-"""How many machines at once: one for what interrupts them."""
+"""How many machines at once: one for actions that interrupt a machine."""
 
 
 @dataclass(frozen=True)
 class Expecting(Options):
-    """The options of what cannot be taken back; `expect` is how many machines there must be."""
+    """The options of actions that cannot be undone; `expect` is how many machines there must be."""
 
     expect: int | None = None
 
@@ -65,7 +65,7 @@ class NewSnapshot(Options):
     name: str
 
     def __post_init__(self) -> None:
-        """Refuse what is no name."""
+        """Refuse an invalid name."""
         super().__post_init__()
         checked_name("name", self.name)
 
@@ -78,7 +78,7 @@ class Rotation(Options):
     prefix: str = "auto-"
 
     def __post_init__(self) -> None:
-        """Refuse what would keep no snapshot, or take those of others for its own."""
+        """Refuse options that would keep no snapshot, or could match other snapshots."""
         super().__post_init__()
         checked_name("prefix", self.prefix)
         if arguments.integers(keep=self.keep)["keep"] < 1:
@@ -99,10 +99,10 @@ class Each(Options):
 
 
 class Fleet(ShownAsTable):
-    """Machines that are selected, and what can be done to all of them.
+    """A selection of machines, and actions on all of them.
 
-    It lists when it is asked to, and every action lists anew. Actions begin in the order of the machines' names, and
-    return a `Report`; where more machines fail than `budget` allows the rest is left alone, and `FleetFailed` raised.
+    Every action lists the machines again. Actions begin in the order of the machines' names, and return a `Report`. If
+    more machines fail than `budget` allows, the remaining machines are not touched, and `FleetFailed` is raised.
     """
 
     def __init__(self, datacenter: DataCenter, selection: Selection) -> None:
@@ -113,7 +113,7 @@ class Fleet(ShownAsTable):
 
     @operation("ListMachines", "GetMachine")
     def machines(self) -> ResourceList[Machine]:
-        """List the machines that are selected now, by name: ``ListMachines``."""
+        """List the selected machines as they are now, by name: ``ListMachines``."""
         return ResourceList(self._selection.machines(self.datacenter))
 
     def __iter__(self) -> Iterator[Machine]:
@@ -123,7 +123,7 @@ class Fleet(ShownAsTable):
         return len(self.machines())
 
     def __repr__(self) -> str:
-        """Show the machines in the console, and what is selected anywhere else, where nothing is asked for."""
+        """Show the machines in the console; anywhere else show the selection, without a request."""
         return self.as_text() if is_typed_at_a_prompt(1) else f"<Fleet {self._selection}>"
 
     # IPython takes what the class that has a `__repr__` has itself.
@@ -149,7 +149,7 @@ class Fleet(ShownAsTable):
     @parameters_of(Options)
     @operation("RebootMachine", "MachineAudit")
     def reboot(self, options: Options) -> Report:
-        """Stop and boot every machine, one at a time: ``RebootMachine``; the audit tells when it is over."""
+        """Stop and boot every machine, one at a time: ``RebootMachine``; the audit shows when it is done."""
         return self._act("reboot", options, ONE, rebooted)
 
     @parameters_of(Expecting)
@@ -157,7 +157,7 @@ class Fleet(ShownAsTable):
     def delete(self, options: Expecting) -> Report:
         """Delete every machine and its disk, one at a time: ``DeleteMachine``.
 
-        `expect` says how many machines are to be deleted: where it is another number, nothing is.
+        `expect` is the number of machines to delete: if a different number is selected, nothing is deleted.
         """
         return self._act("delete", options, ONE, partial(changed_state, "destroy"))
 
@@ -166,7 +166,7 @@ class Fleet(ShownAsTable):
     def resize(self, options: Resize) -> Report:
         """Move every machine to another package, one at a time: ``ResizeMachine``.
 
-        `package` is a name, id, dict or resource; a machine that has it already is left alone.
+        `package` is a name, id, dict or resource; a machine that already has it is not touched.
         """
 
         def resolve(_: Sequence[Machine]) -> Record:
@@ -181,7 +181,7 @@ class Fleet(ShownAsTable):
     @parameters_of(Tagging)
     @operation("AddMachineTags")
     def add_tags(self, options: Tagging) -> Report:
-        """Add tags to every machine, beside those that it has: ``AddMachineTags``."""
+        """Add tags to every machine, and keep its other tags: ``AddMachineTags``."""
         tags = arguments.mappings(tags=options.tags)["tags"]
         if not tags:
             raise InputError("give at least one tag")
@@ -190,18 +190,18 @@ class Fleet(ShownAsTable):
     @parameters_of(NewSnapshot)
     @operation("CreateMachineSnapshot")
     def create_snapshot(self, options: NewSnapshot) -> Report:
-        """Take a snapshot of every machine, and wait until it is there: ``CreateMachineSnapshot``."""
+        """Take a snapshot of every machine, and wait until it exists: ``CreateMachineSnapshot``."""
         name = options.name
         return self._act("create_snapshot", options, SEVERAL, partial(snapshotted, name), {"name": name})
 
     @parameters_of(Rotation)
     @operation("CreateMachineSnapshot", "DeleteMachineSnapshot", "ListMachineSnapshots")
     def rotate_snapshots(self, options: Rotation) -> Report:
-        """Take a snapshot of every machine, and then delete all but the newest `keep` of those that were taken so.
+        """Take a snapshot of every machine, and then delete all snapshots of this method except the newest `keep`.
 
-        ``CreateMachineSnapshot``, ``ListMachineSnapshots``, ``DeleteMachineSnapshot``. They are called `prefix` and
-        the time in UTC, such as ``auto-20260101T030000Z``. No other snapshot is ever deleted, and none at all where
-        the new one could not be taken.
+        ``CreateMachineSnapshot``, ``ListMachineSnapshots``, ``DeleteMachineSnapshot``. Their names are `prefix` and the
+        time in UTC, such as ``auto-20260101T030000Z``. Other snapshots are never deleted. If the new snapshot cannot be
+        taken, none is deleted.
         """
         keep, prefix = arguments.integers(keep=options.keep)["keep"], options.prefix
         work = partial(rotated, keep, prefix)
@@ -210,15 +210,15 @@ class Fleet(ShownAsTable):
     @parameters_of(Replacement)
     @operation("CreateMachine", "RenameMachine", "StopMachine", "DeleteMachine", "ListNics", "GetNetworkIP")
     def replace(self, options: Replacement) -> Report:
-        """Put a new machine, made from `image`, in the place of every machine, one at a time: ``CreateMachine``.
+        """Replace every machine by a new one, made from `image`, one at a time: ``CreateMachine``.
 
-        Each is made like the old one, with its package, or `package`, and its networks, tags and metadata. When it
-        runs and is `healthy`, it takes the name: ``RenameMachine``. The old one stays, renamed and stopped:
+        A new machine has the old one's package (or `package`), networks, tags and metadata. When it is running and
+        `healthy`, it takes the old one's name: ``RenameMachine``. The old machine stays, renamed and stopped:
         ``StopMachine``; with `delete_old` it is deleted: ``DeleteMachine``. The report has the new machines.
 
         Args:
-            losing: what need not be taken along: ``data`` (what is on the disks, which never is), ``dataset`` (a
-                delegated dataset) and ``addresses`` (that are reserved). Without it such a machine is refused.
+            losing: the things that may be lost: ``data`` (on the disks, which is never copied), ``dataset`` (a delegated
+                dataset) and ``addresses`` (reserved ones). A machine with one of them is refused if it is not named here.
             expect: how many machines there must be.
         """
         dc = self.datacenter
@@ -238,10 +238,10 @@ class Fleet(ShownAsTable):
 
     @parameters_of(Each)
     def each(self, options: Each) -> Report:
-        """Call a function with every machine, one at a time by default; what it raises is a failure.
+        """Call a function with every machine, by default one at a time; an exception is a failure.
 
-        With a journal, a call that was begun when the process was killed is reported as unknown, and not made again
-        unless the function is `repeatable`.
+        With a journal, a call that was running when the process was killed is reported as unknown; it is made again only
+        if the function is `repeatable`.
         """
         name = getattr(options.function, "__qualname__", type(options.function).__qualname__)
         work = partial(called, options.function, options.repeatable)
@@ -257,10 +257,10 @@ class Fleet(ShownAsTable):
         options: Sequence[str] = (),
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> SSHOutputs:
-        """Run a command in every machine with OpenSSH, `at_once` at a time, and return what each wrote.
+        """Run a command in every machine with OpenSSH, `at_once` at a time, and return the output of each.
 
-        The rest is as in `Machine.ssh`. A machine that cannot be reached, or where the command fails, is no exception:
-        it is among `failed`, and the others are not kept from running theirs.
+        The other arguments are those of `Machine.ssh`. If a machine cannot be reached, or its command fails, no exception
+        is raised: the machine is in `failed`, and the commands in the other machines run as usual.
         """
         machines = self.machines()
         return run_on(machines, command, concurrency=at_once, user=user, proxy=proxy, options=options, timeout=timeout)
@@ -274,7 +274,7 @@ class Fleet(ShownAsTable):
         wishes: Mapping[str, Any] | None = None,
         resolve: Callable[[Sequence[Machine]], Record] = lambda _: {},
     ) -> Report:
-        """Do something to all machines: those of the journal, or those that are selected now."""
+        """Act on all machines: those in the journal, or those that are selected now."""
         dc = self.datacenter
         self._selection.check(dc)
         expect = getattr(options, "expect", None)
@@ -301,7 +301,7 @@ class Fleet(ShownAsTable):
 
 
 def _remembered(dc: DataCenter, journal: Journal) -> Sequence[Machine]:
-    """Return the machines of a run that goes on, those looked at that are not done."""
+    """Return the machines of a resumed run; those that are not done are fetched."""
     named = journal.header["machines"]
     machines = [Machine(dc, data={"id": identity, "name": name}) for identity, name in named.items()]
     Watch(dc).look([machine for machine in machines if not journal.past(machine.id, "step")])

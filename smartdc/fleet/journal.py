@@ -1,13 +1,13 @@
-"""Keep on disk what was asked for and what came of it, so that a run that was killed goes on where it was.
+"""Keep requests and their results on disk, so that a killed run can resume.
 
-A journal is a file of JSON lines. The first is the header: what was asked for, the machines that this meant at the
-first run, and the ids that names were resolved to. Each other line is about one part of one step: ``sent`` before a
-request goes out, ``accepted`` or ``refused`` when its answer has come, ``done`` when its outcome was seen; and the last
-says that all is over. A line is on the disk before what it announces is sent. Where the last line has no end, the
-process died while it was written, and what it announces was not sent.
+A journal is a file of JSON lines. The first line is the header: the task, the machines that were selected at the first
+run, and the ids of the names at that time. Each other line is about one part of one step: ``sent`` before a request is
+sent, ``accepted`` or ``refused`` when its answer has come, ``done`` when its result was seen. The last line says that the
+run is over. A line is on the disk before the request that it announces is sent. If the last line is incomplete, the
+process died while writing it, and its request was not sent.
 
-What is asked for may hold secrets, such as user data. So the header has no more of it than a salted, slow digest, by
-which the same wishes are recognised.
+The task may contain secrets, such as user data. So the header has only a salted, slow digest of it, which is enough to
+recognise the same task.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from smartdc.errors import InputError, SmartDCError
 
 try:
     import fcntl
-except ImportError:  # where there is no flock there are no journals
+except ImportError:  # without flock there are no journals
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Journal", "JournalFinished", "Wishes"]
@@ -45,11 +45,11 @@ Record = dict[str, Any]
 
 
 class JournalFinished(SmartDCError):
-    """The journal is of a run that has ended; a recurring job gives each run a journal of its own."""
+    """The journal belongs to a run that has ended; a recurring job needs a new journal for each run."""
 
 
 class Wishes:
-    """What a run was asked to do: the action, the account and everything else that must be the same next time."""
+    """The task of a run: the action, the account and everything else that must be the same when it resumes."""
 
     def __init__(self, action: str, account: str, **rest: Any) -> None:
         self.action = action
@@ -57,13 +57,13 @@ class Wishes:
         self._rest = rest
 
     def digest(self, salt: str) -> str:
-        """Return what recognises the same wishes and does not tell them."""
+        """Return a digest that recognises the same task and does not reveal it."""
         text = json.dumps({"action": self.action, "account": self.account, **_plain(self._rest)}, sort_keys=True)
         return hashlib.pbkdf2_hmac("sha256", text.encode(), salt.encode(), DIGEST_ROUNDS).hex()
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it: resources as their ids, and what has no JSON as its text."""
+    """Return a value for JSON: resources as their ids, and values that JSON does not have as their text."""
     if isinstance(value, Resource):
         return str(value)
     if isinstance(value, Mapping):
@@ -80,9 +80,10 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, wishes: Wishes, plan: Callable[[], Record]) -> None:
-        """Open the journal, and make it with what `plan` returns, which may ask the server, where there is none yet.
+        """Open the journal, or create it with the result of `plan`, which may send requests to the server.
 
-        One that is of other wishes, of another version, in use or finished is refused before anything is sent.
+        A journal of another task or another version, or one that is in use or finished, is refused before anything is
+        sent.
         """
         self._lock = threading.Lock()
         self._file: int | None = None
@@ -109,7 +110,7 @@ class Journal:
                 if "ended" in record:
                     raise JournalFinished(
                         f"journal {self.path} is of a {wishes.action} that ended at {record['ended']}; "
-                        "give a new run a journal of its own, with the date in its name for instance"
+                        "give each run a new journal, for example with the date in its name"
                     )
                 self._steps.setdefault(record["step"], {})[record["part"]] = record
             return
@@ -128,7 +129,7 @@ class Journal:
         _sync_folder(path.parent)
 
     def _checked(self, header: Record, wishes: Wishes) -> Record:
-        """Return a header that this run may go on from."""
+        """Return the header, if this run may resume from it."""
         if header.get("version") != VERSION:
             version = header.get("version")
             raise InputError(f"journal {self.path} is of version {version!r}; this library reads version {VERSION}")
@@ -143,7 +144,7 @@ class Journal:
         return header
 
     def _read(self, path: Path) -> list[Record]:
-        """Return the whole lines, and cut off a last one that was never finished."""
+        """Return the complete lines, and cut off an incomplete last one."""
         text = path.read_bytes()
         whole, _, rest = text.rpartition(b"\n")
         if not (text.startswith(BEGINNING) or BEGINNING.startswith(text[: len(BEGINNING)])):
@@ -164,11 +165,11 @@ class Journal:
         return dict(record)
 
     def past(self, step: str, part: str) -> Record | None:
-        """Return what was last written of a part of a step; None where nothing was."""
+        """Return the last entry about a part of a step; None if there is none."""
         return self._steps.get(step, {}).get(part)
 
     def write(self, step: str, part: str, now: str, **facts: Any) -> Record:
-        """Write what is about to happen, or has, with part of a step; it is on the disk when this returns."""
+        """Write what will happen, or has happened, with part of a step; it is on the disk when this returns."""
         record = {"step": step, "part": part, "now": now, **facts}
         with self._lock:
             self._steps.setdefault(step, {})[part] = record
@@ -194,7 +195,7 @@ class Journal:
             raise
 
     def close(self) -> None:
-        """Let go of the file; nothing is written any more."""
+        """Close the file; nothing is written any more."""
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
@@ -202,7 +203,7 @@ class Journal:
 
 
 def _opened(path: Path) -> int:
-    """Open a journal for this process alone, readable by its owner alone."""
+    """Open a journal for this process only, readable only by its owner."""
     if fcntl is None:
         raise InputError("journals need flock, which this system does not have")
     try:
@@ -222,7 +223,7 @@ def _opened(path: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the name of a new file to the disk, too."""
+    """Write the name of a new file to the disk too."""
     file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)

@@ -1,4 +1,4 @@
-"""What every action on many machines can be told: how many at once, how many may fail, and when to give up."""
+"""The options of every action on many machines: how many at once, how many may fail, and when to give up."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ __all__ = ["Options", "answer_of", "check_function"]
 
 @dataclass(frozen=True)
 class Options:
-    """The keywords that all actions share; the guide *Fleets* says what each is for.
+    """The keywords of all actions; the guide *Fleets* explains each of them.
 
     Args:
-        at_once: how many machines at once; one for what interrupts a machine, and eight requests for all else.
-        pause: seconds after each machine before another is begun.
-        budget: how many machines may fail before the rest is left alone: a number, or a share such as ``"10%"``.
-        healthy: called with each machine that is back, again and again until it returns something true; an exception
-            is a no.
-        order: what the machines are sorted by, as `sorted` takes it; their names by default.
-        timeout: the most seconds for each machine, its health included; None waits for ever.
-        deadline: the most seconds for the whole.
-        progress: called with a `FleetProgress` whenever something has changed; True shows it on the terminal.
-        journal: the path of a file from which a run that was killed goes on when it is called again.
-        check: whether to raise `FleetFailed` where more machines failed than `budget` allows.
+        at_once: how many machines at once; the default is one for actions that interrupt a machine, and eight requests
+            for all others.
+        pause: seconds between the end of one machine and the beginning of another.
+        budget: how many machines may fail before the remaining ones are not touched: a number, or a share such as
+            ``"10%"``.
+        healthy: called again and again with each finished machine, until its result is true; an exception counts as
+            false.
+        order: the sort key of the machines, as for `sorted`; by default their names.
+        timeout: the maximum time for each machine in seconds, including its health check; None waits for ever.
+        deadline: the maximum time for the whole run in seconds.
+        progress: called with a `FleetProgress` at every change; True shows it on the terminal.
+        journal: the path of a file from which a killed run resumes when it is called again.
+        check: whether to raise `FleetFailed` if more machines failed than `budget` allows.
     """
 
     _: KW_ONLY
@@ -47,7 +49,7 @@ class Options:
     check: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense, before a byte is sent."""
+        """Refuse invalid values, before a byte is sent."""
         if self.at_once is not None and not _is_whole(self.at_once, 1):
             raise InputError(f"at_once must be a whole number above 0, got {self.at_once!r}")
         checked_times(pause=self.pause)
@@ -62,7 +64,7 @@ class Options:
         self.may_fail(100)
 
     def may_fail(self, machines: int) -> int:
-        """Return how many of so many machines may fail."""
+        """Return how many of `machines` may fail."""
         if _is_whole(self.budget, 0):
             return int(self.budget)
         share = self.budget.removesuffix("%") if isinstance(self.budget, str) else ""
@@ -72,14 +74,14 @@ class Options:
 
 
 def check_function(name: str, function: object) -> None:
-    """Refuse a function whose work is done by whoever awaits, or goes through, what it returns: nobody does here."""
+    """Refuse an async function or a generator: nobody would await or iterate over its result here."""
     for called in (function, getattr(function, "__call__", None)):  # noqa: B004 (an object that can be called)
         if any(is_kind(called) for is_kind in (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)):
             raise InputError(f"{name} must do its work when it is called, and {function!r} is async or a generator")
 
 
 def answer_of(function: Callable[[Machine], object], machine: Machine) -> object:
-    """Call a function of the user's; what it should have awaited is an error, since it would count as true."""
+    """Call a function of the user; a coroutine as its result is an error, since it would count as true."""
     answer = function(machine)
     if iscoroutine(answer):
         answer.close()

@@ -1,4 +1,4 @@
-"""`HasFleets`: what a data centre offers for many machines at once."""
+"""`HasFleets`: the methods of a data centre for many machines at once."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ class HasFleets(CreatesMachines, WaitsForMachines):
     """Mix-in for owners of machines that can be created, waited for and changed many at once."""
 
     def fleet(self, machines: Iterable[Machine] | None = None, /, *, everything: bool = False, **filters: Any) -> Fleet:
-        """Select machines, to do something with all of them; nothing is sent before that.
+        """Select machines for a later action on all of them; this sends no request yet.
 
-        They are the `machines` given, or those that fit filters as `machines` takes them, such as
-        ``tags={"role": "web"}``, or with `everything` all machines of the account. No filter, or one that is None or
-        empty, is an `InputError`.
+        Give the machines, or filters of `DataCenter.machines` such as ``tags={"role": "web"}``, or `everything` for all
+        machines of the account. Without a filter, or with a filter that is None or empty, it raises `InputError`.
         """
         return Fleet(self._datacenter, Selection(machines, everything, filters))
 
@@ -35,10 +34,10 @@ class HasFleets(CreatesMachines, WaitsForMachines):
     @parameters_of(NewMachines)
     @operation("CreateMachine", "ListMachines")
     def create_machines(self, new: NewMachines) -> Report:
-        """Create `count` machines, each exactly once, and wait until all run: ``CreateMachine``, ``ListMachines``.
+        """Create `count` machines, each exactly once, and wait until all are running: ``CreateMachine``, ``ListMachines``.
 
-        `name` is a pattern such as ``web-{n:02}``, in which `n` counts from `start` on. A name that is taken is an
-        `InputError` before anything is created. All else is as in `create_machine` and, for keywords such as
-        `journal`, in `Fleet`.
+        `name` is a pattern such as ``web-{n:02}``, in which `n` counts from `start` on. If a name is taken, it raises
+        `InputError` before anything is created. All other arguments are those of `create_machine`; keywords such as
+        `journal` are those of `Fleet`.
         """
         return create_machines(self._datacenter, new)

@@ -1,4 +1,4 @@
-"""Show how a run stands: a line or a live table on the terminal, a line in a notebook, lines in a log file."""
+"""Show the progress of a run: a line or a live table on the terminal, a line in a notebook, lines in a log file."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Display", "FleetProgress", "FleetReporting"]
 
 LINE_SECONDS = 10.0
-"""Seconds between two lines where nobody looks on, such as in a log file."""
+"""Seconds between two lines in other outputs, such as a log file."""
 MAX_NAMES = 3
-"""How many of the machines under way a line names."""
+"""How many of the running machines a line names."""
 MAX_ROWS = 10
 """Rows of the live table."""
 
 
 @dataclass(frozen=True)
 class FleetProgress(Progress):
-    """How a run stands: `ended` of `total` machines are done or have failed, and `left` seconds are likely left."""
+    """The progress of a run: `ended` of `total` machines are done or have failed; `left` is an estimate in seconds."""
 
     total: int = 0
     ended: int = 0
@@ -39,7 +39,7 @@ class FleetProgress(Progress):
     """The names of the machines that are under way."""
     left: float | None = None
     report: Report | None = None
-    """The report as it stands; it changes while the run goes on."""
+    """The current report; it changes while the run goes on."""
 
     def __str__(self) -> str:
         if self.done:
@@ -49,23 +49,23 @@ class FleetProgress(Progress):
         return f"{self.numbers()}{names and f'; {names}'}"
 
     def numbers(self, room: float = math.inf) -> str:
-        """Return the text without the names, and without the bar where there is no room for it."""
+        """Return the text without the names, and without the bar if there is no room for it."""
         left = "" if self.left is None else f", about {in_time(self.left)} left"
         text = f"{self.subject} [{self.bar()}] {self.state}{left}"
         return text if len(text) <= room else f"{self.subject}: {self.state}{left}"
 
     def fitted(self, room: int) -> str:
-        """Return the text without the names of what is under way, or the bar, where there is no room for them."""
+        """Return the text; without the names of the running machines, or the bar, if there is no room for them."""
         text = str(self)
         return text if len(text) <= room else self.numbers(room)
 
 
 FleetReporting: TypeAlias = Callable[[FleetProgress], object] | Callable[[Progress], object] | bool | None
-"""What ``progress`` may be: your own function, whether to show it on the terminal, or None for the data centre's own."""
+"""Values of ``progress``: your own function, True or False for the terminal, or None for the data centre's own."""
 
 
 def progress_of(report: Report, *, over: bool) -> FleetProgress:
-    """Return how a run stands."""
+    """Return the progress of a run."""
     failed = len(report.failed) + len(report.unknown)
     done = len(report.done)
     ended, total = done + failed, report.total
@@ -75,7 +75,7 @@ def progress_of(report: Report, *, over: bool) -> FleetProgress:
         f"{len(report.untouched)} untouched" if over and report.untouched else "",
         f"{len(report.under_way)} under way" if report.under_way else "",
     ]
-    # All that is known of the time is what those that are done have taken.
+    # The estimate is based on the time of the machines that are done.
     left = report.seconds / ended * (total - ended) if ended and not over else None
     return FleetProgress(
         report.subject,
@@ -94,17 +94,17 @@ def progress_of(report: Report, *, over: bool) -> FleetProgress:
 
 
 def in_time(seconds: float) -> str:
-    """Return a time as people say it."""
+    """Return a time in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class Display:
-    """What a run tells whoever asked for its progress."""
+    """Shows the progress of one run."""
 
     def __init__(self, report: Report, progress: FleetReporting, datacenter: DataCenter) -> None:
-        """Find out who looks on; None is the data centre's own setting."""
+        """Find out how to show progress; None means the data centre's own setting."""
         wanted = getattr(datacenter, "progress", None) if progress is None else progress
         self._report = report
         self._clock = datacenter.clock
@@ -117,7 +117,7 @@ class Display:
             self._tell = harmless(_live() if self._is_live else _Lines(self._clock.monotonic).tell)
 
     def show(self, *, over: bool = False) -> None:
-        """Tell how the run stands, if that is news, and for the last time when it is `over`."""
+        """Show the progress if it has changed; for the last time when the run is `over`."""
         if self._tell is None:
             return
         now = progress_of(self._report, over=over)
@@ -127,18 +127,18 @@ class Display:
             self._tell(now)
 
     def longest_sleep(self, seconds: float) -> float:
-        """Return for how long nothing need be shown: the time that is left changes under the eyes of who looks on."""
+        """Return for how long nothing need be shown; on a terminal, the time left changes every second."""
         return min(seconds, REDRAW_SECONDS) if self._is_live else seconds
 
 
 class _Lines:
-    """Writes a line every ten seconds if there is news, for whoever reads it later."""
+    """Writes a line every ten seconds if something has changed, for later readers."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic, self._next, self._failed = monotonic, 0.0, 0
 
     def tell(self, progress: FleetProgress) -> None:
-        """Write a line, unless the last one is fresh and nothing has failed since."""
+        """Write a line, unless the last one is recent and nothing has failed since."""
         now = self._monotonic()
         if progress.done or now >= self._next or progress.failed > self._failed:
             self._next, self._failed = now + LINE_SECONDS, progress.failed
@@ -146,7 +146,7 @@ class _Lines:
 
 
 def _line(progress: FleetProgress) -> None:
-    """Write one line over and over, and leave it when the run is over."""
+    """Overwrite one line again and again, and leave it when the run is over."""
     if progress.done:
         status_line.leave(str(progress))
     else:
@@ -154,13 +154,13 @@ def _line(progress: FleetProgress) -> None:
 
 
 def _live() -> Callable[[FleetProgress], object]:
-    """Return what shows a live table where `rich` is installed and there is a terminal, and a line elsewhere."""
+    """Return a live table if `rich` is installed and there is a terminal, and a line otherwise."""
     is_terminal = sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
     return _LiveTable().tell if is_terminal and find_spec("rich") else _line
 
 
 class _LiveTable:
-    """A table of the machines under way below the line, drawn by `rich`."""
+    """A table of the running machines below the line, drawn by `rich`."""
 
     def __init__(self) -> None:
         console = import_module("rich.console").Console(stderr=True)
@@ -168,7 +168,7 @@ class _LiveTable:
         self._text = import_module("rich.text").Text
 
     def tell(self, progress: FleetProgress) -> None:
-        """Draw it anew; at the end only the line is left."""
+        """Draw it again; at the end only the line stays."""
         if progress.done:
             self._live.stop()
             status_line.leave(str(progress))
@@ -177,7 +177,7 @@ class _LiveTable:
         self._live.update(self.drawn(progress), refresh=True)
 
     def drawn(self, progress: FleetProgress) -> Any:
-        """Return the line, and a table of the machines that have failed and of those under way."""
+        """Return the line, and a table of the failed and the running machines."""
         report = progress.report or Report("")
         bad = [(name_of(subject), reason_of(error), "red") for subject, error in report.bad.items()]
         busy = [(name_of(subject), _state_of(subject), "yellow") for subject in report.under_way]

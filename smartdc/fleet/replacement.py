@@ -1,7 +1,7 @@
-"""Replace machines: a new one like each is made, found healthy, and takes its name; the old one stays, stopped.
+"""Replace machines: a new machine like the old one is made, found healthy, and takes its name; the old one stays, stopped.
 
-Nothing happens to the old machine before the new one runs and is healthy. What is not taken along has to be named by
-whoever wants to lose it.
+Nothing happens to the old machine before the new one is running and healthy. The caller must name the things that may be
+lost because they are not copied.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOSSES = {
     "dataset": "its delegated dataset",
     "addresses": "an address that is reserved for it",
 }
-"""What cannot be taken along, by the words that `losing` takes."""
+"""Things that cannot be copied, by the words for `losing`."""
 
 NOT_COPIED = ("credentials", "root_authorized_keys")
 """Metadata that CloudAPI makes itself."""
@@ -47,7 +47,7 @@ class Replacement(Options):
     expect: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what would lose something that was not named, before a byte is sent."""
+        """Refuse options that would lose something that is not named, before a byte is sent."""
         super().__post_init__()
         losing = set(arguments.lists(losing=self.losing)["losing"])
         if unknown := losing - LOSSES.keys():
@@ -62,7 +62,7 @@ class Replacement(Options):
 
 
 def check_losses(dc: DataCenter, machines: Iterable[Machine], options: Replacement) -> None:
-    """Refuse to replace machines with what is not named in `losing`, before any of them is replaced."""
+    """Refuse machines with things that would be lost and are not named in `losing`, before any of them is replaced."""
     losing = set(options.losing)
     for machine in machines:
         if machine.get("delegate_dataset") and "dataset" not in losing:
@@ -81,7 +81,7 @@ def _refusal(machine: Machine, loss: str) -> InputError:
 
 
 def _is_reserved(dc: DataCenter, nic: Mapping[str, Any]) -> bool:
-    """Return whether an address was reserved; on networks that are everybody's none can be."""
+    """Return whether an address was reserved; on networks that all accounts share, none can be."""
     try:
         return bool(dc.network(nic["network"]).ip(nic["ip"]).reserved)
     except APIError:
@@ -111,7 +111,7 @@ def replaced(options: Replacement, run: Run, old: Machine) -> Work:
 
 
 def _like(old: Machine) -> NewMachine:
-    """Return what makes a machine like another, but for what has ids; the token and the cloud's own tags belong to the old one."""
+    """Return the parameters, without ids, for a machine like another one; without the token and the cloud's own tags."""
     tags = {tag: value for tag, value in old.tags.items() if not tag.startswith("triton.")}
     metadata = {key: value for key, value in (old.get("metadata") or {}).items() if key not in NOT_COPIED}
     return NewMachine(

@@ -1,4 +1,4 @@
-"""What came of an action on many machines."""
+"""The result of an action on many machines."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from smartdc.machine.machine import Machine
 __all__ = ["FleetFailed", "OutcomeUnknown", "Report"]
 
 Subject = Machine | str
-"""A machine, or the name of one that is not there yet."""
+"""A machine, or the name of one that does not exist yet."""
 
 MAX_NAMED = 5
 """How many failures the text of an error names."""
 
 
 class OutcomeUnknown(SmartDCError):
-    """What was asked of a machine was not heard of again, and cannot be looked up."""
+    """The outcome of a request for a machine is unknown, and cannot be looked up."""
 
 
 @dataclass
 class Report(ShownAsTable):
-    """Which machines are done, which failed and why, and which were left alone; iterating goes over those done.
+    """The machines that are done, those that failed and why, and the untouched ones; an iteration yields those done.
 
-    `done` has the machines in their order: of a replacement or a create, the new ones. In `failed` and `unknown` a
-    machine that is not there yet is known by its name. `under_way` is empty unless the run was interrupted.
+    `done` has the machines in their order; for a replacement or a create, the new ones. In `failed` and `unknown`, a
+    machine that does not exist yet is a name. `under_way` is empty unless the run was interrupted.
     """
 
     action: str
@@ -45,7 +45,7 @@ class Report(ShownAsTable):
 
     @property
     def total(self) -> int:
-        """How many machines it is about."""
+        """The number of all machines."""
         return sum(len(part) for part in self._parts().values())
 
     @property
@@ -55,7 +55,7 @@ class Report(ShownAsTable):
 
     @property
     def bad(self) -> dict[Subject, Exception]:
-        """Those that failed, and those of which nothing is known, with the reason."""
+        """The machines that failed, and those whose outcome is unknown, with the reason."""
         return {**self.failed, **self.unknown}
 
     def _parts(self) -> dict[str, Mapping[Subject, Exception] | list[Any]]:
@@ -68,7 +68,7 @@ class Report(ShownAsTable):
         }
 
     def add(self, other: Report) -> None:
-        """Take in what came of the same action elsewhere."""
+        """Add the results of the same action in another data centre."""
         self.done += other.done
         self.failed |= other.failed
         self.unknown |= other.unknown
@@ -82,7 +82,7 @@ class Report(ShownAsTable):
         return f"{self.subject}: {numbers or 'nothing to do'}, in {self.seconds:.0f} s"
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Return name, outcome and reason of each machine, those that need a look first."""
+        """Return name, outcome and reason of each machine; those with problems come first."""
         order = ("failed", "unknown", "under way", "untouched", "done")
         parts = self._parts()
         return [
@@ -96,7 +96,7 @@ class Report(ShownAsTable):
         return iter(self.done)
 
     def __str__(self) -> str:
-        """Return the numbers and the whole table: in a log no reason is cut for want of room."""
+        """Return the numbers and the whole table: a log has the full reasons."""
         return f"{self.summary()}\n{text_table(HEADINGS, self.rows(), width=sys.maxsize)}"
 
     def as_text(self, width: int | None = None) -> str:
@@ -104,7 +104,7 @@ class Report(ShownAsTable):
         return f"{self.summary()}\n{super().as_text(width)}"
 
     def __repr__(self) -> str:
-        """Show the table in the console, and the numbers anywhere else."""
+        """Show the table in the console, and only the numbers anywhere else."""
         return self.as_text() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
 
     # IPython takes what the class that has a `__repr__` has itself.
@@ -127,12 +127,12 @@ HEADINGS = ("machine", "outcome", "reason")
 
 
 def name_of(subject: Subject) -> str:
-    """Return what people call a machine."""
+    """Return the name of a machine."""
     return subject if isinstance(subject, str) else str(subject.get("name") or subject)
 
 
 def reason_of(error: Exception) -> str:
-    """Return class and text of an error; one that fails when it is asked for its text has none."""
+    """Return class and text of an error; an error whose `str` fails has no text."""
     try:
         text = str(error)
     except Exception as problem:  # noqa: BLE001 (the user's own class may raise anything)
@@ -142,19 +142,19 @@ def reason_of(error: Exception) -> str:
 
 
 class FleetFailed(SmartDCError):
-    """More machines failed than were allowed to, or it is unknown what became of some; `report` says which."""
+    """More machines failed than allowed, or the outcome of some is unknown; `report` says which."""
 
     def __init__(self, message: str, report: Report | None = None) -> None:
         super().__init__(message)
         self.report = report or Report("")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the text; the report holds live machines and errors, and stays behind."""
+        """Pickle only the text; the report has live machines and errors, and is left out."""
         return type(self), (str(self),)
 
 
 def failure(report: Report, what_now: str = "") -> FleetFailed:
-    """Return the error for a report, which names the first few failures and ends with what can be done now."""
+    """Return the error for a report; it names the first few failures, and ends with advice."""
     bad = report.bad
     named = [f"{name_of(subject)}: {reason_of(error)}" for subject, error in list(bad.items())[:MAX_NAMED]]
     more = [f"and {len(bad) - MAX_NAMED} more"] if len(bad) > MAX_NAMED else []

@@ -1,4 +1,4 @@
-"""A run: its journal, its engine, and the one way in which a step asks for something that must not happen twice."""
+"""A run: its journal, its engine, and the only way in which a step requests something that must not happen twice."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["UNDONE", "Action", "Run", "Schedule", "server_time"]
 
 UNDONE = ("refused", "failed")
-"""What the journal says of what was asked for in vain, and may be asked for again."""
+"""Entries of the journal for requests that had no effect, and may be sent again."""
 
 FIRST_AUDIT_SECONDS = 16.0
-"""Seconds after which the audit is asked about a job whose outcome does not show; it is asked again after twice as many."""
+"""Seconds after which the audit is read for a job whose result is not visible; it is read again after twice as many."""
 MAX_ATTEMPTS = 3
-"""How often something is asked for whose answer is lost each time."""
+"""How many times a request is sent if each answer is lost."""
 
 
 def server_time(dc: DataCenter) -> float:
-    """Return the server's time, or a little less: the newest date it has sent, and what has passed since."""
+    """Return the server's time, or a little less: its newest date, plus the time that has passed since."""
     date, heard_at = dc.session.last_date or (None, 0.0)
     moment = parse_http_date(date)
     return dc.session.now() if moment is None else moment + dc.clock.monotonic() - heard_at
@@ -45,16 +45,16 @@ def server_time(dc: DataCenter) -> float:
 
 @dataclass
 class Action:
-    """Something to ask of a machine, and what shows that it has come about.
+    """An action on a machine, and the sign of its success.
 
     Args:
-        name: what the audit calls it.
-        machine: whose state shows it.
-        send: asks for it, once.
-        shows: whether the machine, as last seen, has got there; None where only the audit can tell.
-        goal: what is missing where time is up, such as ``is not running``.
-        repeatable: whether to ask for it twice does no harm.
-        dead_ends: states from which it never gets there.
+        name: its name in the audit.
+        machine: the machine whose state shows its success.
+        send: sends its request, once.
+        shows: whether the machine, as last seen, shows its success; None if only the audit can tell.
+        goal: the words for an error when time is up, such as ``is not running``.
+        repeatable: whether two requests do no harm.
+        dead_ends: states in which it can never succeed.
     """
 
     name: literals.Action
@@ -68,17 +68,17 @@ class Action:
 
 @dataclass
 class Run:
-    """What the steps of one run share."""
+    """The things that all steps of one run use."""
 
     datacenter: DataCenter
     options: Options
     journal: Journal
     engine: Engine
     known: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    """What a listing said of machines when the run went on, by their ids."""
+    """The data of machines in a listing when the run resumed, by their ids."""
 
     def carry_out(self, steps: Iterable[Step]) -> Report:
-        """Carry out the steps, and end the journal where nothing is left to do; raise `FleetFailed` if it is wanted."""
+        """Carry out the steps, and end the journal if nothing is left to do; with `check`, raise `FleetFailed`."""
         try:
             report = self.engine.run(steps)
             if not (report.failed or report.unknown or report.untouched):
@@ -91,11 +91,11 @@ class Run:
         return report
 
     def step(self, machine: Machine, work: Callable[[], Work]) -> Step:
-        """Return the whole step of a machine that is there already."""
+        """Return the whole step of a machine that already exists."""
         return Step(machine, self.whole(machine.id, work))
 
     def whole(self, key: str, work: Callable[[], Work]) -> Work:
-        """Do the work on one machine, unless the journal says that it is done, and find the machine healthy."""
+        """Do the work on one machine, unless the journal says that it is done, and check the machine's health."""
         past = self.journal.past(key, "step")
         if past:
             return self.machine(past["id"], past["name"])
@@ -105,13 +105,13 @@ class Run:
         return machine
 
     def machine(self, identity: str, name: str | None) -> Machine:
-        """Return a machine that the journal knows, as it was listed when the run went on."""
+        """Return a machine from the journal, as it was listed when the run resumed."""
         return Machine(self.datacenter, data=self.known.get(identity) or {"id": identity, "name": name, "state": None})
 
     # Parts of steps
 
     def noted(self, key: str, part: str, function: Callable[[], Any]) -> Generator[Any, Any, None]:
-        """Call something that may be called twice, unless the journal says that it is done."""
+        """Call a function that may be called twice, unless the journal says that it is done."""
         if not _is_done(self.journal.past(key, part)):
             yield Call(function)
             self.journal.write(key, part, "done")
@@ -119,8 +119,8 @@ class Run:
     def acted(self, key: str, action: Action, part: str = "") -> Generator[Any, Any, None]:
         """Carry out one action of the step `key`, unless the journal says that it is done.
 
-        Whatever is asked for is in the journal first. Where the answer is lost, or was lost when an earlier process was killed,
-        the machine and its audit tell what came of it before anything is asked for again.
+        Every request is in the journal first. If its answer is lost, now or when an earlier process was killed, the
+        machine and its audit show the result before the request is sent again.
         """
         part = part or action.name
         past = self.journal.past(key, part)
@@ -136,7 +136,7 @@ class Run:
         self.journal.write(key, part, "done")
 
     def _accepted(self, key: str, part: str, action: Action, past: Record | None) -> Generator[Any, Any, Record]:
-        """Ask for an action until it is known that it was accepted, and return what the journal says of that."""
+        """Request an action until it is certain that it was accepted, and return the journal's entry about it."""
         lost: CallError | None = None
         attempt = 0
         while True:
@@ -151,14 +151,14 @@ class Run:
             try:
                 yield Call(partial(self._send, key, part, action))
             except CallError as error:
-                # It may be refused because it was done before.
+                # The refusal may mean that it was done before.
                 if error.applied is False and not (past and (yield from self._shows_now(action))):
                     raise
                 lost = error
             past, attempt = self.journal.past(key, part), attempt + 1
 
     def _send(self, key: str, part: str, action: Action) -> None:
-        """Ask for an action, between two lines of the journal."""
+        """Request an action, with one line in the journal before it and one after it."""
         self.engine.permit()
         before = {"state": action.machine.get("state"), "updated": action.machine.get("updated")}
         self.journal.write(key, part, "sent", at=server_time(self.datacenter), **before)
@@ -171,7 +171,7 @@ class Run:
         self.journal.write(key, part, "accepted", at=job.requested_at, **before)
 
     def _until_over(self, action: Action, past: Record) -> Until:
-        """Return what an action that was accepted waits for."""
+        """Return the wait for the end of an accepted action."""
         job = RequestedJob(action.name, float(past.get("at", 0.0)), past.get("state"), 0)
         machine = action.machine
         audits = Schedule(self.datacenter, FIRST_AUDIT_SECONDS)
@@ -181,7 +181,7 @@ class Run:
                 return True
             if machine.state in action.dead_ends:
                 return None
-            # A job that has ended has changed the machine.
+            # A finished job has changed the machine.
             changed = machine.get("updated") != past.get("updated") and machine.state in STABLE_STATES
             return None if audits.is_due() or (action.shows is None and changed) else False
 
@@ -193,10 +193,10 @@ class Run:
         return Until(machine, check, ask, action.goal)
 
     def _was_applied(self, action: Action, past: Record) -> Generator[Any, Any, bool]:
-        """Find out whether something that was asked for, and not heard of, or not with success, has come about.
+        """Find out whether a request without an answer, or with an error, was applied.
 
-        The state tells, or the audit, by the server's time. Where neither knows of it when it would have shown for
-        sure, it was not applied.
+        The state shows it, or the audit, by the server's time. If neither shows it at a time when it would certainly be
+        visible, the request was not applied.
         """
         machine = action.machine
         if past["now"] in UNDONE:
@@ -220,14 +220,14 @@ class Run:
             raise OutcomeUnknown(f"unknown whether {machine.describe()} took its {action.name}") from None
 
     def _shows_now(self, action: Action) -> Generator[Any, Any, bool]:
-        """Fetch the machine, and return whether it is where the action leads; False where that cannot be seen."""
+        """Fetch the machine, and return whether it shows the success of the action; False if that is not visible."""
         if action.shows is None:
             return False
         yield from self._insisted(lambda: bool(action.machine.look()))
         return action.shows()
 
     def _insisted(self, look: Callable[[], bool]) -> Generator[Any, Any, bool]:
-        """Look until a look succeeds: what cannot be seen must not be taken for what has not happened."""
+        """Check until a check succeeds: a failed check must not count as "not applied"."""
         while True:
             try:
                 return bool((yield Call(look)))
@@ -235,7 +235,7 @@ class Run:
                 yield Pause(LOOK_SECONDS)
 
     def healthy(self, key: str, machine: Machine) -> Generator[Any, Any, None]:
-        """Ask the user's function about a machine until it says yes, or the step's time is up."""
+        """Call the user's health function with a machine until it returns true, or the step's time is up."""
         function = self.options.healthy
         if function is None or _is_done(self.journal.past(key, "healthy")):
             return
@@ -261,7 +261,7 @@ def _unhealthy(machine: Machine, reason: str) -> WaitTimeout:
 
 
 class Schedule:
-    """When to ask about something: after some seconds, and again after twice as many."""
+    """Times for repeated checks: after some seconds, and again after twice as many."""
 
     def __init__(self, dc: DataCenter, first: float) -> None:
         self._clock = dc.clock
@@ -269,11 +269,11 @@ class Schedule:
         self._next = self._clock.monotonic() + first
 
     def check(self) -> Literal[False] | None:
-        """Return None, as `Until` takes it, when it is time to ask, and else False."""
+        """Return None, which makes `Until` call its `ask`, when it is time for that, and otherwise False."""
         return None if self.is_due() else False
 
     def is_due(self) -> bool:
-        """Return whether it is time, once each time."""
+        """Return whether the next time has come; True only once for each time."""
         if self._clock.monotonic() < self._next:
             return False
         self._pause *= 2
@@ -282,7 +282,7 @@ class Schedule:
 
 
 def _has_begun(action: Action, past: Record) -> bool:
-    """Return whether a machine, as last seen, is where an action leads, or on its way there."""
+    """Return whether a machine, as last seen, shows the success of an action, or that it has begun."""
     state = action.machine.state
     return state not in (None, past.get("state"), *STABLE_STATES) or bool(action.shows and action.shows())
 

@@ -1,4 +1,4 @@
-"""Which machines a fleet is made of: never all of them by accident."""
+"""The selection of a fleet's machines: never all of them by accident."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["Selection", "by_name"]
 
 SHORTEST_NAMES = [{"name": letter} for letter in ascii_letters + digits]
-"""A search that finds something in each of them finds something in every name."""
+"""A search that matches each of these matches every name."""
 
 
 def by_name(machine: Machine) -> str:
-    """Return what machines are ordered by unless something else is said."""
+    """Return the default sort key of machines."""
     return str(machine.get("name") or machine)
 
 
 class Selection:
-    """The machines that fit filters, those that were given, or everything in the account.
+    """The machines that match filters, given machines, or all machines of the account.
 
-    A filter that is None or empty would select everything, which nobody means who gives one.
+    A filter that is None or empty would select every machine, which is never the intention of a filter.
     """
 
     def __init__(self, machines: Iterable[Machine] | None, everything: bool, filters: Mapping[str, Any]) -> None:
@@ -51,14 +51,14 @@ class Selection:
             raise InputError(f"{foreign[0]!r} is in another data centre: take its fleet there")
 
     def expect(self, wanted: int | None, found: int | None = None) -> None:
-        """Refuse to go on where the machines are not as many as were expected."""
+        """Refuse to continue if the number of machines is not the expected one."""
         wanted = arguments.integers(expect=wanted).get("expect")
         count = found if found is not None or self._given is None else len(self._given)
         if wanted is not None and count is not None and wanted != count:
             raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
 
     def machines(self, dc: DataCenter, order: Callable[[Machine], Any] | None = None) -> list[Machine]:
-        """Return the machines as they are now, in order: by name, or by what `order` returns for each."""
+        """Return the machines as they are now, in order: by name, or by the sort key `order`."""
         if self._given is None:
             found: list[Machine] = dc.machines(**self._filters)
         else:
@@ -67,7 +67,7 @@ class Selection:
         return sorted(found, key=order or by_name)
 
     def wishes(self) -> dict[str, Any]:
-        """Return what recognises the same selection in a later run."""
+        """Return the values that identify the same selection in a later run."""
         given = None if self._given is None else sorted(machine.id for machine in self._given)
         return {"machines": given, "everything": self._everything, "filters": self._filters}
 
@@ -89,7 +89,7 @@ def _checked(machines: Iterable[Machine]) -> list[Machine]:
 
 
 def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the filters, after a look at each: what is None, empty or unknown is refused."""
+    """Check the filters and return them; refuse those that are None, empty or unknown."""
     if filters:
         construct(MachineFilters, "fleet()", **filters)
     for name, value in filters.items():
@@ -101,14 +101,14 @@ def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
                 said = "None" if content is None else "empty"
                 raise InputError(f"{part} is {said}, which would select every machine")
     if filters and not any(_leaves_some_out(name, value) for name, value in filters.items()):
-        raise InputError("that selects every machine; say everything=True where they are all meant")
+        raise InputError("that selects every machine; use everything=True if you mean all of them")
     if filters.get("tombstone"):
         raise InputError("tombstone=True selects machines that are gone, for which nothing can be done")
     return dict(filters)
 
 
 def _leaves_some_out(name: str, value: object) -> bool:
-    """Return whether a filter selects anything less than every machine."""
+    """Return whether a filter excludes some machines."""
     if name == "search" and isinstance(value, str):
         return len(search(SHORTEST_NAMES, value, ["name"])) < len(SHORTEST_NAMES)
     if name in ("name", "package") and isinstance(value, str):

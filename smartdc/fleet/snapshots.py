@@ -1,4 +1,4 @@
-"""Take snapshots of machines, and delete the oldest of those that were taken so."""
+"""Take snapshots of machines, and delete the oldest ones from earlier rotations."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ __all__ = ["checked_name", "rotated", "snapshotted"]
 
 STAMP = "%Y%m%dT%H%M%SZ"
 STAMPED = r"[0-9]{8}T[0-9]{6}Z"
-"""The end of the name of a snapshot that rotation has taken: when, in UTC."""
+"""The end of the name of a snapshot from a rotation: its time in UTC."""
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
 FIRST_LOOK_SECONDS = 4.0
 
 
 def checked_name(argument: str, name: str) -> None:
-    """Refuse what is not the name of a snapshot, nor the beginning of one."""
+    """Refuse a text that cannot be the name of a snapshot, or the beginning of one."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InputError(f"{argument} must be letters, digits, '.', '_' and '-', and not empty, got {name!r}")
 
 
 def snapshotted(name: str, run: Run, machine: Machine) -> Work:
-    """Take a snapshot of a machine, unless the journal or the machine has it already."""
+    """Take a snapshot of a machine, unless the journal or the machine already has it."""
     yield from _taken(run, machine, name)
     return machine
 
 
 def rotated(keep: int, prefix: str, run: Run, machine: Machine) -> Work:
-    """Take a snapshot, and when it is there delete the oldest ones that were taken so, but for as many as to keep.
+    """Take a snapshot, and when it exists, delete all snapshots of earlier rotations except the newest `keep`.
 
-    Only names that are exactly the prefix and a time are its own; all others are somebody else's, whatever they begin with.
+    Only names that are exactly the prefix and a time belong to rotations; all others are never deleted, whatever their
+    beginning is.
     """
     past = run.journal.past(machine.id, "snapshot")
     moment = datetime.fromtimestamp(server_time(run.datacenter), UTC)
@@ -55,13 +56,13 @@ def rotated(keep: int, prefix: str, run: Run, machine: Machine) -> Work:
 
 
 def _deleted(snapshot: Snapshot) -> None:
-    """Delete a snapshot; one that is gone already is no failure."""
+    """Delete a snapshot; if it is already gone, that is not a failure."""
     with contextlib.suppress(ResourceNotFound):
         snapshot.delete()
 
 
 def _taken(run: Run, machine: Machine, name: str) -> Generator[Any, Any, None]:
-    """Take a snapshot once, and wait until it is there."""
+    """Take a snapshot once, and wait until it exists."""
     past = run.journal.past(machine.id, "snapshot")
     if past and past["now"] == "done":
         return
@@ -69,7 +70,7 @@ def _taken(run: Run, machine: Machine, name: str) -> Generator[Any, Any, None]:
     schedule = Schedule(run.datacenter, FIRST_LOOK_SECONDS)
 
     def ask() -> bool:
-        # One that was just asked for reads ``deleted`` until it is being taken.
+        # CloudAPI reports a new snapshot as ``deleted`` until its job begins.
         if snapshot.look() in snapshot.dead_ends:
             machine.fail(f"has no snapshot {name}: that is {snapshot.state}")
         return snapshot.state == "created"
@@ -84,7 +85,7 @@ def _taken(run: Run, machine: Machine, name: str) -> Generator[Any, Any, None]:
 
 
 def _asked_for(run: Run, machine: Machine, name: str) -> Snapshot:
-    """Ask for a snapshot, unless it was asked for before."""
+    """Request a snapshot, unless it was already requested."""
     past = run.journal.past(machine.id, "snapshot")
     if past and past["now"] not in UNDONE:
         for snapshot in machine.snapshots():

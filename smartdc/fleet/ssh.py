@@ -1,4 +1,4 @@
-"""Run a command in many machines at the same time; OpenSSH does the work, and each machine's output is kept apart."""
+"""Run a command in many machines at the same time with OpenSSH, and keep each machine's output separate."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["SSHOutput", "SSHOutputs", "run_on"]
 
 @dataclass(frozen=True)
 class SSHOutput:
-    """What a command did in one machine."""
+    """The output of a command in one machine."""
 
     machine: Machine
     stdout: str = ""
     stderr: str = ""
     returncode: int | None = None
-    """The status of the command; None where it did not run to its end."""
+    """The exit status of the command; None if it did not run to its end."""
     error: SmartDCError | None = None
     """Why it did not run to its end."""
 
@@ -50,7 +50,7 @@ class SSHOutput:
 
 
 class SSHOutputs(list[SSHOutput]):
-    """The outputs of a command in many machines, in the order of the machines; printed, machine by machine."""
+    """The outputs of a command in many machines, in the order of the machines; `print` shows them one by one."""
 
     @property
     def ok(self) -> bool:
@@ -59,7 +59,7 @@ class SSHOutputs(list[SSHOutput]):
 
     @property
     def failed(self) -> SSHOutputs:
-        """Those of the machines where it did not succeed."""
+        """The outputs of the machines in which it did not succeed."""
         return SSHOutputs(output for output in self if not output.ok)
 
     def __str__(self) -> str:
@@ -84,9 +84,9 @@ def run_on(
     options: Sequence[str] = (),
     timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
 ) -> SSHOutputs:
-    """Run a command in machines, `concurrency` at a time, and return what each wrote; the rest is as in `Machine.ssh`.
+    """Run a command in machines, `concurrency` at a time, and return the outputs; the rest is as in `Machine.ssh`.
 
-    What an image or a tag names is looked up once. A machine that cannot be reached is an output with an error.
+    Each image and each proxy is looked up only once. The output of a machine that cannot be reached has an error.
     """
     if arguments.integers(concurrency=concurrency)["concurrency"] < 1:
         raise InputError(f"concurrency must be at least 1, got {concurrency}")
@@ -110,7 +110,7 @@ def run_on(
             return SSHOutput(machine, error=error)
         return SSHOutput(machine, result.stdout, result.stderr, result.returncode)
 
-    # Looked up here, where an interrupt is heard; the threads only wait for ssh, and end with it.
+    # Looked up in this thread, which receives interrupts; the other threads only wait for ssh.
     todo = [(machine, words_for(machine)) for machine in chosen]
     with ThreadPoolExecutor(concurrency, "smartdc-ssh") as pool:
         try:
@@ -122,7 +122,7 @@ def run_on(
 
 
 class _Running:
-    """The commands that run, so that an interrupt ends them."""
+    """The running commands, so that an interrupt can end them."""
 
     def __init__(self) -> None:
         self._processes: set[subprocess.Popen[str]] = set()
@@ -130,14 +130,14 @@ class _Running:
         self._lock = Lock()
 
     def add(self, process: subprocess.Popen[str]) -> None:
-        """Take note of a command, or end it if that is due."""
+        """Remember a command, or end it at once if all have to end."""
         with self._lock:
             self._processes = {known for known in self._processes if known.poll() is None} | {process}
             if self._ended:
                 process.terminate()
 
     def end(self) -> None:
-        """End all that run, and those that are about to."""
+        """End all running commands, and those that are about to start."""
         with self._lock:
             self._ended = True
             for process in self._processes:

@@ -1,8 +1,8 @@
-"""What a step is: the work on one machine, written as a generator that says what it waits for.
+"""Steps: the work on one machine, written as a generator that yields what it waits for.
 
-A step never sends anything itself. It yields a `Call`, which is made in a thread, and gets what that returned; or an
-`Until`, and goes on when that has come true; or a `Pause`. What goes wrong is raised where it waits. So a step reads
-from top to bottom, and the engine decides how many go on at the same time.
+A step never sends a request itself. It yields a `Call`, which runs in a thread, and gets its result; or an `Until`, and
+continues when its condition is true; or a `Pause`. Errors are raised at the `yield`. So a step can be read from top to
+bottom, and the engine decides how many steps run at the same time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["Call", "Pause", "Step", "Until", "Work"]
 
 @dataclass(frozen=True)
 class Call:
-    """A function to call in a thread, since it sends something or takes its time.
+    """A function to call in a thread, since it sends requests or takes long.
 
-    One that is `foreign` is the user's own: it is left to itself when the time of its step has passed.
+    A `foreign` function is the user's own: when the time of its step has passed, the engine no longer waits for it.
     """
 
     function: Callable[[], Any]
@@ -30,23 +30,24 @@ class Call:
 
 @dataclass(frozen=True)
 class Until:
-    """Something about a machine that comes true by itself; the machine is looked at, with all others, at every interval.
+    """A condition of a machine that becomes true by itself; the engine checks all machines at every interval.
 
-    `check` sends nothing: it returns whether it has come true, or None where only `ask` can tell, which may send.
+    `check` sends no request: it returns whether the condition is true, or None if only `ask` can tell, which may send
+    requests.
     """
 
     machine: Machine
     check: Callable[[], bool | None]
     ask: Callable[[], bool]
     goal: str
-    """What is missing when the time has passed: ``is not running``."""
+    """The words for an error when the time has passed: ``is not running``."""
     is_listed: bool = True
-    """Whether `check` judges by what a listing says."""
+    """Whether `check` uses data from a listing."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Seconds in which nothing is done."""
+    """Seconds in which the step does nothing."""
 
     seconds: float
 
@@ -56,7 +57,7 @@ Work: TypeAlias = Generator[Call | Until | Pause, Any, Machine]
 
 @dataclass(eq=False)
 class Step:
-    """The work on one machine, or on one that is not there yet."""
+    """The work on one machine, or on one that does not exist yet."""
 
     subject: Subject
     work: Work = field(repr=False)

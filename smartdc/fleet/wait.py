@@ -1,4 +1,4 @@
-"""Wait for many machines at once, with as few requests as that takes."""
+"""Wait for many machines at once, with as few requests as possible."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Waited", "WaitsForMachines"]
 
 AUDITS_PER_CHECK = 2
-"""How many machines' audits are read in one check: the throttle is for the whole account."""
+"""How many machines' audits are read in one check, since the throttle is for the whole account."""
 
 
 class Waited(NamedTuple):
-    """What came of waiting for many machines."""
+    """The result of a wait for many machines."""
 
     arrived: list[Machine]
     failed: dict[Machine, WaitFailed]
@@ -48,15 +48,15 @@ class WaitsForMachines(HasMachines):
         timeout: float | None = DEFAULT_TIMEOUT,
         progress: Reporter | bool | None = None,
     ) -> Waited:
-        """Wait until every machine is in `state` or cannot get there any more: ``ListMachines`` at every check.
+        """Wait until every machine is in `state`, or cannot reach it any more: ``ListMachines`` at every check.
 
-        With several states it waits until each machine is in one of them.
+        With several states, it waits until each machine is in one of them.
 
-        Where the account has many other machines, only those are listed that have the beginning of the name and the
-        tags that all these have in common, or each is fetched by itself, ``GetMachine``, if that takes fewer requests.
+        If the account has many other machines, the listing is limited to the common beginning of the names and the common
+        tags of the given machines. If that takes fewer requests, each machine is fetched by itself: ``GetMachine``.
 
-        Nothing is raised for a single machine: the result says who arrived, who failed and why, and who was late
-        when `timeout` seconds had passed (None waits for ever). The machines show what was seen last.
+        It raises no error for a single machine: the result says which machines arrived, which failed and why, and which
+        had not arrived after `timeout` seconds (None waits for ever). The machine objects show their last seen state.
         """
         states = checked_states("machine", state, STATES)
         given = arguments.as_list("machines", machines)
@@ -69,10 +69,10 @@ class WaitsForMachines(HasMachines):
 
 
 class _Group:
-    """Machines that are waited for together: which still are, and what came of the others.
+    """A group of machines to wait for: those still waited for, and the results of the others.
 
-    A check looks at all machines once, which judges every one whose state is enough. Where only the audit can tell, it is
-    read for the first few, which then go to the end of the queue, so that each gets its turn.
+    A check looks at all machines once; for most of them, the state is enough. If only the audit can tell, it is read for
+    the first few machines, which then go to the end of the queue, so that each gets its turn.
     """
 
     def __init__(
@@ -89,20 +89,20 @@ class _Group:
 
     @property
     def share(self) -> float:
-        """The share of the machines that have arrived, or have failed to."""
+        """The share of the machines that have arrived or failed."""
         return 1 - len(self.waiting) / self.total if self.total else 1.0
 
     @property
     def label(self) -> str:
-        """How many have arrived."""
+        """The words for it in progress lines: how many have arrived."""
         return f"{len(self.arrived)} of {self.total} machines"
 
     def describe(self) -> str:
-        """Return how many are still waited for."""
+        """Return the words for it in errors: how many are still waited for."""
         return f"{len(self.waiting)} of {self.total} machines"
 
     def check(self) -> bool:
-        """Look at the machines once, judge those that are waited for, and return whether all have been."""
+        """Check the machines once, sort out those that have arrived or failed, and return whether all have."""
         self._watch.look(list(self.waiting.values()))
         for machine in list(self.waiting.values()):
             self._judge(machine, audit=False)

@@ -1,9 +1,9 @@
-"""See how many machines are, with as few requests as that takes.
+"""Check the state of many machines with as few requests as possible.
 
-A listing tells of a thousand machines at once, but of the others in the account too: of five thousand others it takes
-nine requests. So only those are listed that have in common what the wanted ones have in common: the beginning of their
-names, and tags. Where that still takes several requests, the one page is read that all of them were on. And where it
-takes fewer requests to ask for each by itself, that is done.
+A request for a list returns up to a thousand machines, but also the other machines of the account: with five thousand
+others it takes nine requests. So the list is limited to machines that have the common beginning of the wanted names and
+their common tags. If that still takes several requests, only the one page is read that had all wanted machines. And if
+it takes fewer requests to fetch each machine by itself, that is done.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from smartdc.machine.machine import HasMachines, Machine
 __all__ = ["Watch", "common_prefix", "in_common"]
 
 MARGIN = 100
-"""How many others may come or go before a page that is read again, and it still holds all that were on it."""
+"""How many machines may come or go before a page, so that a second reading still has all machines of the first one."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-"""Tags that are safe to filter by: CloudAPI gives ``*`` and the like a meaning of their own."""
+"""Tags that are safe in filters: in others, CloudAPI takes characters such as ``*`` as special."""
 
 
 class Watch:
-    """Looks at machines of one owner, again and again, and remembers which way took the fewest requests."""
+    """Checks machines of one owner again and again, and remembers which way took the fewest requests."""
 
     def __init__(self, owner: HasMachines) -> None:
         self._owner = owner
         self._query: dict[str, Any] | None = None
         self._requests = 1
-        """How many requests the listing takes."""
+        """The number of requests for the listing."""
         self._offset: int | None = None
-        """Where the page begins that all machines were on."""
+        """The offset of the page that had all machines."""
 
     def look(self, machines: Sequence[Machine]) -> None:
-        """Bring every machine up to date, in any order; one that is gone becomes ``deleted``."""
+        """Update every machine, in any order; one that is gone becomes ``deleted``."""
         listed = self._listed({machine.id for machine in machines}, in_common(machines))
         for machine in machines:
             if found := listed.get(machine.id):
@@ -47,14 +47,14 @@ class Watch:
                 machine.look()
 
     def _listed(self, wanted: set[str], query: dict[str, Any]) -> Mapping[str, dict[str, Any]]:
-        """Return what a listing says, by id; who is not in it must be asked for singly."""
+        """Return the entries of a listing by id; machines that are not in it must be fetched one by one."""
         if len(wanted) <= 1:
             return {}
         if query != self._query:
             self._query, self._offset = query, None
             self._requests = 1
             if len(wanted) <= requests_for(PAGE_SIZE):
-                # Whether it is worth reading a list to its end shows on the first page.
+                # The first page shows whether it is worth reading a list to its end.
                 page = self._page(0)
                 self._requests = requests_for(len(page))
                 return page if len(page) < PAGE_SIZE else {}
@@ -81,7 +81,7 @@ def _by_id(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def in_common(machines: Sequence[Machine]) -> dict[str, Any]:
-    """Return the query of ``ListMachines`` that has all these machines and, as far as it can tell, few others."""
+    """Return the query of ``ListMachines`` that finds all these machines and, if possible, few others."""
     if not machines:
         return {}
     prefix = common_prefix([str(machine.get("name") or "") for machine in machines])
@@ -91,14 +91,14 @@ def in_common(machines: Sequence[Machine]) -> dict[str, Any]:
 
 
 def common_prefix(names: Sequence[str]) -> str:
-    """Return what all names begin with."""
-    # What the first and the last in the alphabet have in common, those between have too.
+    """Return the common beginning of all names."""
+    # The beginning that the alphabetically first and last name have in common is common to all names.
     first, last = min(names), max(names)
     return "".join(letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
 
 
 def _plain_tags(machine: Machine) -> set[tuple[str, str]]:
-    """Return the tags that can be filtered by; their values are strings."""
+    """Return the tags that can be used in filters; their values are strings."""
     tags = machine.get("tags")
     return {tag for tag in tags.items() if _is_plain(*tag)} if isinstance(tags, dict) else set()
 

@@ -99,12 +99,12 @@ class Pace:
         """
         if self._rate is None:
             return True
-        with self._lock:
-            if not self._queue and self._clock.monotonic() - self._used_at > IDLE_SECONDS:
-                self._rate = None
-                return True
-            insort(self._queue, turn.number)
         try:
+            with self._lock:
+                if not self._queue and self._clock.monotonic() - self._used_at > IDLE_SECONDS:
+                    self._rate = None
+                    return True
+                insort(self._queue, turn.number)
             while True:
                 with self._lock:
                     ahead, pause = self._look(turn)
@@ -118,7 +118,8 @@ class Pace:
                 limit = LONGEST_SLEEP if remaining is None else min(LONGEST_SLEEP, remaining)
                 self._clock.sleep(min(max(pause, SHORTEST_SLEEP), limit))
         finally:
-            with self._lock:
+            # Without the lock: what a signal's handler raises while that is waited for would leave the number there.
+            if turn.number in self._queue:
                 self._queue.remove(turn.number)
 
     def _look(self, turn: Turn) -> tuple[int, float]:

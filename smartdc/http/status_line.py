@@ -29,7 +29,7 @@ watching: ContextVar[bool] = ContextVar("watching", default=False)
 """Whether the calls of this context are part of a wait with visible progress."""
 
 MIN_ROOM = 20
-"""Columns that are taken to be there, whatever a terminal says."""
+"""The minimum width, in columns, even if a terminal claims to have fewer."""
 
 _ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -45,7 +45,7 @@ def is_watched() -> bool:
 
 
 def write(text: str) -> None:
-    """Write the line, in place of what it was; ids are shortened, and the end is cut, where it would not fit."""
+    """Write the line in place of the previous one; if it does not fit, ids are shortened, and its end is cut."""
     if _is_notebook():
         _display(text)
     else:
@@ -53,7 +53,7 @@ def write(text: str) -> None:
 
 
 def room() -> int:
-    """Return how many columns the line may have: one that is longer would be written below itself."""
+    """Return the maximum width of the line: a longer line would wrap, and could not be overwritten."""
     try:
         here = os.get_terminal_size(sys.stderr.fileno())
     except (AttributeError, OSError, ValueError):

@@ -10,7 +10,7 @@ from smartdc.core import arguments
 from smartdc.core.literals import Action, MachineState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
-from smartdc.errors import NameTaken
+from smartdc.errors import InvalidArgument, NameTaken
 from smartdc.machine.job import HasJobs, RequestedJob, way_on
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.progress import Reporting
@@ -86,7 +86,11 @@ class HasLifecycle(HasJobs):
         """
         datacenter: DataCenter = self._datacenter
         params = {"action": "resize", "package": datacenter.package_id(package)}
-        self.request_job("resize", params=params, wait=wait, timeout=timeout)
+        try:
+            self.request_job("resize", params=params, wait=wait, timeout=timeout)
+        except InvalidArgument as refusal:
+            datacenter.hint_at_packages(refusal, package)
+            raise
 
     @operation("RenameMachine")
     def rename(self, name: str, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:

@@ -20,6 +20,7 @@ from smartdc.errors import (
     CallError,
     CreateOutcomeUnknown,
     InputError,
+    InvalidArgument,
     NameTaken,
     ResourceNotFound,
     SmartDCError,
@@ -97,7 +98,11 @@ class CreatesMachines(HasMachines):
         settle = self._datacenter.settle if new.settle is None else new.settle
         checked_times(settle=settle)
         checked_timeout(new.timeout)
-        machine = self._create_machine(new, self._body(new), settle)
+        try:
+            machine = self._create_machine(new, self._body(new), settle)
+        except InvalidArgument as refusal:
+            self._datacenter.hint_at_packages(refusal, new.package)
+            raise
         try:
             if new.wait:
                 machine.poll_until("running", timeout=new.timeout)

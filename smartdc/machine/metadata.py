@@ -208,7 +208,7 @@ def harmless(entries: Mapping[str, Any]) -> dict[str, Value]:
 def boot_script_from(filename: str | os.PathLike[str]) -> str:
     """Read a boot script, and refuse one that CloudAPI would not accept."""
     with Path(filename).expanduser().open("rb") as file:
-        script = file.read(wire.MAX_BODY + 1)  # a device, or somebody's disk image, may have no end
+        script = file.read(wire.MAX_BODY + 1)  # a device has no end, and a disk image is very long
     if len(script) > wire.MAX_BODY:
         raise InputError(f"{filename} has at least {len(script):,} bytes; CloudAPI takes at most {wire.MAX_BODY:,}")
     try:

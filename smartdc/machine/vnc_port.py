@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 CHUNK = 65536
 RETRY_SECONDS = 0.1
-"""Real seconds until the next attempt, after a connection could not be taken."""
+"""Real seconds until the next attempt, after a connection could not be accepted."""
 
 
 class VncPort:
@@ -95,13 +95,13 @@ class VncPort:
                 self._take(viewer)
                 is_full = False
             except (OSError, RuntimeError) as error:
-                # Too many files are open, or threads run: there is room again when somebody has left.
+                # There are too many open files or threads: try again when a viewer has left.
                 was_full, is_full = is_full, True
                 if not self._closed.wait(RETRY_SECONDS) and not was_full:
                     log.warning("no connection to the screen of %s for now: %s", self._name, error)
 
     def _take(self, viewer: socket.socket) -> None:
-        """Serve a viewer in a thread of its own, unless the port was closed meanwhile."""
+        """Serve a viewer in a new thread, unless the port was closed meanwhile."""
         with self._lock:
             if self._closed.is_set():
                 viewer.close()

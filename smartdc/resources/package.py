@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from smartdc.core import arguments
@@ -11,11 +12,12 @@ from smartdc.core.cells import in_columns, mebibytes
 from smartdc.core.field import Field
 from smartdc.core.listing import ResourceList
 from smartdc.core.literals import Brand
-from smartdc.core.lookup import complete_id, id_of
+from smartdc.core.lookup import complete_id, did_you_mean, id_of
 from smartdc.core.operation import operation
 from smartdc.core.resource import Addressable, Resource
 from smartdc.core.search import select
 from smartdc.core.size import Size, sizes
+from smartdc.errors import InvalidArgument, SmartDCError, printable
 from smartdc.resources.role_tag import HasRoleTags
 
 __all__ = ["HasPackages", "Package"]
@@ -121,6 +123,15 @@ class HasPackages(Addressable):
     def package_id(self, package: str | Mapping[str, Any]) -> str:
         """Return the id or name of a package; only the beginning of an id is looked up: ``ListPackages``."""
         return complete_id(id_of(package, "id", "name"), "package", self.packages)
+
+    @operation("ListPackages")
+    def hint_at_packages(self, refusal: InvalidArgument, package: str | Mapping[str, Any] | None) -> None:
+        """Add the names of similar packages to the refusal of a package that does not exist: ``ListPackages``."""
+        text = "" if package is None else id_of(package, "name", "id")
+        if f"{text} is not a valid package" in refusal.message:
+            with suppress(SmartDCError):
+                names = [str(each.name) for each in self.packages()]
+                refusal.args = (printable(f"{refusal}{did_you_mean(text, names)}"),)
 
     @operation("ListPackages")
     def default_package(self) -> Package | None:

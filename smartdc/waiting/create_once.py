@@ -87,7 +87,7 @@ class Search:
 
     @cached_property
     def _report(self) -> Reporter | None:
-        """What is called after every look."""
+        """The function to call after every search."""
         return reporter(getattr(self.datacenter, "progress", None))
 
     def _named(self) -> str:

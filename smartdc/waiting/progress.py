@@ -78,7 +78,7 @@ class Progress:
         return f"{self.subject} {self.state}{', interrupted' if self.outcome == 'interrupted' else ''}"
 
     def fitted(self, room: int) -> str:
-        """Return the text in so many columns, if it can be done by leaving out the bar."""
+        """Return the text; without the bar if it would not fit into `room` columns."""
         text = str(self)
         return text if len(text) <= room else text.replace(f" [{self.bar()}]", "", 1)
 
@@ -102,7 +102,7 @@ def reporter(progress: Reporting) -> Reporter | None:
 
 
 def harmless(report: Callable[[P], object]) -> Callable[[P], None]:
-    """Make a function that may raise one that does not: what it watches goes on.
+    """Turn a progress function that may raise into one that does not, so that the wait goes on.
 
     The first exception is logged, by its class and its place: its text may have a secret of the user's, such as the
     address of a web hook. The function is called again: a message that could not be delivered says nothing about the
@@ -120,14 +120,14 @@ def harmless(report: Callable[[P], object]) -> Callable[[P], None]:
             if not failed:
                 failed = True
                 log.warning(
-                    "progress: %s raised %s%s; what it reports on goes on", name, type(error).__name__, _place(error)
+                    "progress: %s raised %s%s; the operation goes on", name, type(error).__name__, _place(error)
                 )
 
     return call
 
 
 def _place(error: Exception) -> str:
-    """Return where in the user's function an error comes from; there is nothing to say of one that is not Python's."""
+    """Return the place of an error in the user's function; '' if the function is not written in Python."""
     trace = error.__traceback__ and error.__traceback__.tb_next
     return f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
 

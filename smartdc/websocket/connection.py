@@ -1,24 +1,24 @@
-"""Keep one WebSocket going: one thread reads, writes and pings; other threads hand over and take out messages.
+"""Keep one WebSocket alive: one thread reads, writes and pings; other threads give it messages and take messages from it.
 
-`websockets` has a client with threads and a keep-alive of its own, `websockets.sync.client`. It is not used because, as
-of 17.4, it does not keep our promises:
+`websockets` has its own client with threads and a keep-alive, `websockets.sync.client`. It is not used because, as of
+17.4, it does not keep our promises:
 
-- `send` blocks without a deadline and holds the lock that its keep-alive and `close` need: when a server takes nothing,
-  all three hang for ever, and so does `close` under a flood of pings.
+- `send` blocks without a deadline, and holds the lock that its keep-alive and `close` need: if a server reads nothing,
+  all three hang for ever. So does `close` under a flood of pings.
 - Its queue counts frames, not bytes: 16 messages of 16 MiB are 256 MiB, and one more waits.
-- While its queue is full it reads nothing, pongs included, and then takes the server for dead: a program that is busy
-  for a while loses the connection.
-- An interrupt in `send` leaves half a frame on the wire, and the connection open; one in `recv` loses fragments.
+- While its queue is full, it reads nothing, not even pongs, and then thinks that the server is dead: a program that is
+  busy for a while loses the connection.
+- An interrupt in `send` leaves half a frame on the wire, and the connection open; an interrupt in `recv` loses fragments.
 - It reads and writes TLS from two threads at once, which OpenSSL does not allow.
 
-So only its parser of the protocol is used here, which does no I/O.
+So this module uses only its protocol parser, which does no I/O.
 
-How the loop works: the one thread owns the socket, the parser, the heartbeat and everything that is not yet written,
-and never blocks on any of them: it waits in `select` until there is something to read or write, somebody has rung the
-bell, or the next deadline. It reads one piece a turn, however fast a server sends. Other threads share nothing with it
-but two deques (orders go in, messages come out) and flags that one side writes; there is no lock that a slow server, an
-interrupt or a finalizer could leave taken. Who waits, waits on a queue of its own, at which the loop rings after each
-turn. So a caller's deadline holds whatever the server does, and the loop ends by itself when the server stalls.
+How the loop works: its thread owns the socket, the parser, the heartbeat and all data that is not yet written, and never
+blocks on any of them. It waits in `select` until it can read or write, or another thread wakes it through a pipe, or the
+next deadline comes. In each turn it reads one piece, no matter how fast a server sends. It shares with other threads only
+two deques (orders go in, messages come out) and flags that only one side writes. So there is no lock that a slow server,
+an interrupt or a finalizer could leave taken. Each waiting thread has its own queue, on which the loop wakes it after
+each turn. So a caller's deadline holds whatever the server does, and the loop ends by itself if the server stalls.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["PIECE_BYTES", "ConnectionLost", "TimedOut", "WebSocketConnection"]
 
 SEND_PATIENCE = 60.0
-"""Seconds for which a server may take nothing of what is sent."""
+"""Seconds for which a server may read nothing of the data sent to it."""
 
 CLOSE_PATIENCE = 3.0
 """Seconds that a server has to answer a close frame and end the connection."""
@@ -59,21 +59,21 @@ PIECE_BYTES = 65_536
 """How many bytes are read or written at a time."""
 
 MAX_PONG_BYTES = 65_536
-"""How many bytes of pongs may wait to be written before nothing more is read."""
+"""If more bytes of pongs than this wait to be written, nothing more is read."""
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class TimedOut(TimeoutError):
-    """The caller's time-out passed; a class of its own, since an alarm of the caller's may raise `TimeoutError` too."""
+    """The caller's timeout passed; it is not a `TimeoutError`, since an alarm of the caller's program may raise that too."""
 
 
 class ConnectionLost(ConnectionError):
-    """The connection is over, and not because the server closed it in order."""
+    """The connection is over, although the server has not closed it properly."""
 
 
 class _Order:
-    """What another thread wants sent: a message, done when it is written, or a ping, done when it is answered."""
+    """An order of another thread to send a message or a ping; it is done when the message is written or the ping answered."""
 
     __slots__ = ("done", "message", "ping")
 
@@ -82,7 +82,7 @@ class _Order:
 
 
 class WebSocketConnection:
-    """A connection after its handshake; `events` are what came with that already."""
+    """A connection after its handshake; `events` are those that arrived with the handshake."""
 
     def __init__(self, sock: socket.socket, protocol: ClientProtocol, events: Iterable[Any]) -> None:
         self._sock, self._protocol = sock, protocol
@@ -110,7 +110,7 @@ class WebSocketConnection:
     def send(self, message: str | bytes, timeout: float | None) -> None:
         """Send a message, and return when it is on its way.
 
-        `TimedOut` ends the connection, since half a message cannot be withdrawn.
+        `TimedOut` ends the connection, since a half-sent message cannot be taken back.
         """
         try:
             self._carry_out(_Order(message), timeout)
@@ -120,7 +120,7 @@ class WebSocketConnection:
             raise
 
     def settle(self, timeout: float | None) -> None:
-        """Wait until the server has read all that was sent: it answers a ping after what came before."""
+        """Wait until the server has read all sent messages: it answers a ping only after them."""
         self._carry_out(_Order(None), timeout)
 
     def receive(self, timeout: float | None) -> str | bytes | None:
@@ -141,7 +141,7 @@ class WebSocketConnection:
     def close(self, *, wait: bool = True) -> None:
         """Send a close frame; the connection ends when the server has answered it, or after `CLOSE_PATIENCE` seconds."""
         if os.getpid() != self._pid:
-            # A forked child leaves its parent's connection alone.
+            # A forked child does not touch its parent's connection.
             return
         self._closing = True
         self._wake()
@@ -150,7 +150,7 @@ class WebSocketConnection:
 
     @property
     def reason(self) -> str:
-        """The reason that the server gave when it closed the connection."""
+        """The server's reason for closing the connection."""
         return self._protocol.close_reason or ""
 
     def _carry_out(self, order: _Order, timeout: float | None) -> None:
@@ -161,9 +161,9 @@ class WebSocketConnection:
             raise self._lost()
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float | None) -> None:
-        """Wait until it has come true, or the connection is over."""
+        """Wait until the condition is true, or the connection is over."""
         end = math.inf if timeout is None else time.monotonic() + timeout
-        # Neither Condition nor Event: an interrupt at the wrong moment leaves their lock taken.
+        # Not a Condition or an Event: an interrupt at the wrong moment leaves their lock taken.
         waiter: SimpleQueue[None] = SimpleQueue()
         try:
             self._waiters.append(waiter)
@@ -234,7 +234,7 @@ class WebSocketConnection:
         return min(self._end, self._heartbeat.next_moment, stalled)
 
     def _take_orders(self) -> None:
-        """Have the protocol write what others want sent; what it can no longer send stays undone."""
+        """Give the orders of other threads to the protocol; an order that can no longer be sent stays undone."""
         while self._orders and self._protocol.state is State.OPEN:
             order = self._orders.popleft()
             if order.message is None:
@@ -266,7 +266,7 @@ class WebSocketConnection:
                 waiter.put(None)
 
     def _read(self) -> None:
-        """Read one piece, so that a server that sends without end does not keep the loop from anything else."""
+        """Read one piece only, so that a server that sends without end does not block the rest of the loop."""
         self._has_more = False
         if not self._may_read():
             return
@@ -280,7 +280,7 @@ class WebSocketConnection:
             self._sort(self._protocol.events_received())
 
     def _sort(self, events: Iterable[Any]) -> None:
-        """Put messages together, and note which pings are answered and which answers are owed."""
+        """Assemble messages, and note the answered pings and the answers that are due."""
         for frame in events:
             if not isinstance(frame, Frame):
                 continue
@@ -297,7 +297,7 @@ class WebSocketConnection:
                     return
 
     def _watch(self, now: float) -> None:
-        """Ping when it is time, and give up on a server that lets a deadline pass."""
+        """Ping when it is time, and give up if the server misses a deadline."""
         if self._protocol.close_expected():
             self._end = min(self._end, now + CLOSE_PATIENCE)
             self._heartbeat.stop()
@@ -318,7 +318,7 @@ class WebSocketConnection:
         self._protocol.send_ping(self._heartbeat.ping(time.monotonic()))
 
     def _write(self) -> None:
-        """Write what the socket takes; the end of the stream is the server's to make."""
+        """Write as much as the socket accepts; the server ends the stream."""
         if not self._out:
             self._progress = time.monotonic()
         for data in self._protocol.data_to_send():

@@ -1,6 +1,6 @@
-"""The handshake of a WebSocket: a session's signed request that asks for an upgrade, and its answer.
+"""The handshake of a WebSocket: a session's signed request for an upgrade, and its answer.
 
-Only `smartdc.websocket.opening` imports this module, when it is needed: the package `websockets` is an extra.
+Only `smartdc.websocket.opening` imports this module, and only if it is needed: the package `websockets` is an extra.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 class _Discreet(logging.LoggerAdapter[logging.Logger]):
-    """A logger that drops what the library logs at DEBUG: signatures, and the contents of messages."""
+    """A logger that drops the DEBUG lines of `websockets`, which have signatures and the contents of messages."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the name is inherited)
         return level > logging.DEBUG and super().isEnabledFor(level)
@@ -80,7 +80,7 @@ class Handshake:
                 sock.close()
 
     def _without_socket(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
-        """Send the request through an adapter of the caller's own, which has no socket to offer."""
+        """Send the request through the caller's own adapter, which has no socket."""
         request.headers.update({"Connection": "Upgrade", "Upgrade": "websocket"})
         return _refused(self._session.transmit(request, timeout))
 
@@ -90,7 +90,7 @@ def _websocket_url(url: str) -> str:
 
 
 def _dial(url: str, deadline: Deadline, proxies: Mapping[str, str]) -> socket.socket:
-    """Connect to where a URL leads, through the tunnel of a proxy if there is one."""
+    """Connect to the server of a URL, through the tunnel of a proxy if there is one."""
     parts, proxy = urlsplit(url), select_proxy(url, dict(proxies))
     host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
     if not proxy:
@@ -116,7 +116,7 @@ def _secured(sock: socket.socket, context: ssl.SSLContext, url: str, deadline: D
 
 
 def _ask(sock: socket.socket, protocol: ClientProtocol, request: requests.PreparedRequest, deadline: Deadline) -> None:
-    """Send the handshake, with the headers of the request, and its Host rather than that of the library."""
+    """Send the handshake with the headers of the request, including its Host in place of the library's."""
     handshake = protocol.connect()
     for name, value in request.headers.items():
         if name.lower() == "host":
@@ -124,14 +124,14 @@ def _ask(sock: socket.socket, protocol: ClientProtocol, request: requests.Prepar
         if name not in handshake.headers:
             handshake.headers[name] = str(value)
     protocol.send_request(handshake)
-    # An error keeps the frames that it comes from, and these would keep the signature.
+    # An error keeps its frames, and these would keep the signature.
     del handshake
     sock.settimeout(deadline.left())
     sock.sendall(b"".join(protocol.data_to_send()))
 
 
 def _answer(sock: socket.socket, protocol: ClientProtocol, deadline: Deadline) -> list[Any]:
-    """Read the whole answer; return it with the frames that came in the same bytes."""
+    """Read the whole answer; return it with the frames that arrived together with it."""
     while True:
         if deadline.passed():
             raise TimeoutError("timed out")
@@ -147,7 +147,7 @@ def _answer(sock: socket.socket, protocol: ClientProtocol, deadline: Deadline) -
 
 
 def _refusal(error: Exception) -> Response:
-    """Return the answer that refused the handshake; raise what says why, if there is none that can be used."""
+    """Return the answer that refused the handshake; raise an error with the reason if there is no usable answer."""
     if isinstance(error, InvalidStatus):
         return error.response
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
@@ -156,7 +156,7 @@ def _refusal(error: Exception) -> Response:
 
 
 def _refused(response: requests.Response) -> requests.Response:
-    """Return an answer that is a refusal; raise for one that means success without an upgrade."""
+    """Return an answer that is a refusal; raise an error for a success without an upgrade."""
     if response.status_code < 300:
         raise Unusable(
             "the server answered without opening a WebSocket; a proxy or an adapter may have dropped the upgrade"
@@ -165,7 +165,7 @@ def _refused(response: requests.Response) -> requests.Response:
 
 
 def _response(answer: Response, request: requests.PreparedRequest) -> requests.Response:
-    """Return the answer to a handshake as `requests` would."""
+    """Return the answer to a handshake in the form of `requests`."""
     response = requests.Response()
     response.request, response.url, response.encoding = request, request.url or "", "utf-8"
     response.status_code, response.reason = answer.status_code, answer.reason_phrase

@@ -7,17 +7,17 @@ import math
 __all__ = ["Heartbeat"]
 
 PING_INTERVAL = 20.0
-"""Seconds between two pings: the proxy in front of CloudAPI cuts connections that are silent for 55."""
+"""Seconds between two pings: the proxy in front of CloudAPI cuts connections that are silent for 55 s."""
 
 PONG_PATIENCE = 40.0
-"""Seconds to wait for the answer to a ping, so that a dead connection is noticed within 60."""
+"""Seconds to wait for the answer to a ping, so that a dead connection is noticed within 60 s."""
 
 
 class Heartbeat:
     """The pings of one connection, numbered; all moments are seconds of `time.monotonic`.
 
-    The answer to one ping answers all before it, so that two numbers and the moment since which an answer is due are
-    all there is to remember, however many pings stay unanswered.
+    The answer to one ping answers all earlier ones. So this object needs only two numbers, and the moment since which an
+    answer is due, no matter how many pings stay unanswered.
     """
 
     def __init__(self, now: float) -> None:
@@ -26,7 +26,7 @@ class Heartbeat:
         self._due_since = math.inf
 
     def ping(self, now: float) -> bytes:
-        """Return the payload of the next ping, which is being sent now."""
+        """Return the payload of the next ping, which is sent now."""
         if self.sent == self.answered:
             self._due_since = now
         self.sent += 1
@@ -34,14 +34,14 @@ class Heartbeat:
         return b"%d" % self.sent
 
     def pong(self, payload: bytes, now: float) -> None:
-        """Take in an answer; one to a ping that was never sent says nothing."""
+        """Note an answer; an answer to a ping that was never sent is ignored."""
         number = int(payload) if payload.isdigit() else 0
         if self.answered < number <= self.sent:
             self.answered = number
             self._due_since = math.inf if number == self.sent else now
 
     def excuse(self, now: float) -> None:
-        """Start the patience anew: answers may have come that nobody has read yet."""
+        """Start the time limit again: answers may have arrived that are not read yet."""
         if self.sent > self.answered:
             self._due_since = now
 
@@ -50,14 +50,14 @@ class Heartbeat:
         self._next = math.inf
 
     def is_due(self, now: float) -> bool:
-        """Tell whether it is time for a ping."""
+        """Return whether it is time for a ping."""
         return now >= self._next
 
     def is_dead(self, now: float) -> bool:
-        """Tell whether an answer has been due for too long."""
+        """Return whether an answer has been due for too long."""
         return now >= self._due_since + PONG_PATIENCE
 
     @property
     def next_moment(self) -> float:
-        """When a ping is due, or patience ends."""
+        """The moment of the next ping, or of the time limit."""
         return min(self._next, self._due_since + PONG_PATIENCE)

@@ -1,4 +1,4 @@
-"""Put messages together from frames, and hold them, within bounds, until they are taken."""
+"""Assemble messages from frames, and keep a limited number of them until they are taken."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_MESSAGES = 1024
 """How many messages may wait to be taken before no more are read."""
 
 MAX_BYTES = 16 * 2**20
-"""How large they may be together."""
+"""How large the waiting messages may be together, in bytes."""
 
 
 class Inbox:
     """Messages in the order in which they came: one thread adds frames, and one takes messages.
 
-    There is no lock: `deque` is atomic, and each counter is written by one of the two threads only. The size of a
-    single message is bounded by the parser of frames.
+    There is no lock: `deque` is atomic, and only one of the two threads writes each counter. The parser of frames limits
+    the size of a single message.
     """
 
     def __init__(self) -> None:
@@ -35,10 +35,10 @@ class Inbox:
         self._is_text = True
 
     def add(self, frame: Frame) -> None:
-        """Take in a frame of a message; raises `UnicodeDecodeError` for a whole text that is not UTF-8."""
+        """Add a frame of a message; raise `UnicodeDecodeError` for a complete text that is not UTF-8."""
         if frame.opcode is not Opcode.CONT:
             self._is_text, self._partial = frame.opcode is Opcode.TEXT, bytearray()
-        # Into one buffer: a list of fragments would grow without bound by empty ones.
+        # One buffer: a list of fragments could grow without limit with empty ones.
         self._partial += frame.data
         if frame.fin:
             whole, self._partial = self._partial, bytearray()
@@ -47,17 +47,17 @@ class Inbox:
             self._messages.append((message, len(whole)))
 
     def has_message(self) -> bool:
-        """Tell whether there is a message to be taken."""
+        """Return whether there is a message to take."""
         return bool(self._messages)
 
     def is_full(self) -> bool:
-        """Tell whether nothing more should be read for now."""
+        """Return whether nothing more should be read for now."""
         return len(self._messages) >= MAX_MESSAGES or self._added - self._taken >= MAX_BYTES
 
     def take(self) -> str | bytes:
         """Remove and return the oldest message."""
         message, size = self._messages[0]
         self._taken += size
-        # Not popleft(): an interrupt can come right after a call, and would lose what that returned.
+        # Not popleft(): an interrupt right after the call would lose its result.
         del self._messages[0]
         return message

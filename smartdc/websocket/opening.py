@@ -1,4 +1,4 @@
-"""Open a WebSocket: one call of the session's, with the reason where CloudAPI refuses it."""
+"""Open a WebSocket by a call of the session, with CloudAPI's reason if it refuses."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["open_websocket"]
 
 @without_frames
 def open_websocket(datacenter: DataCenter, path: str, timeout: float | None) -> WebSocket:
-    """Open a WebSocket at a path below the account by a request like any other: signed, within `timeout`, and retried.
+    """Open a WebSocket at a path below the account by a usual request: signed, within `timeout`, and retried.
 
-    CloudAPI refuses an upgrade without a body, so the same request is then sent without the upgrade, to raise the
-    error that has the reason.
+    If CloudAPI refuses an upgrade, its answer has no body. The same request is then sent without the upgrade, to get an
+    error with the reason.
     """
     handshake, deadline = _library()(datacenter.session), Deadline(timeout)
     try:
@@ -53,7 +53,7 @@ def _with_reason(refusal: APIError, ask: Callable[[], None]) -> APIError:
 
 
 def _library() -> type[Handshake]:
-    """Import the handshake only here: `websockets` is an extra, and need not be installed for anything else."""
+    """Import the handshake only here: `websockets` is an extra, and nothing else needs it."""
     try:
         from smartdc.websocket.handshake import Handshake  # noqa: PLC0415
     except ModuleNotFoundError as error:

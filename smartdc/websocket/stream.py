@@ -1,4 +1,4 @@
-"""An open WebSocket, as the changefeed and the screens use it: messages both ways, and our own errors."""
+"""An open WebSocket for the changefeed and the screens: messages in both directions, and our own errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["WebSocket"]
 class WebSocket:
     """A WebSocket that is open until `close`, or until nothing refers to it any more.
 
-    Each method raises `CallTimeout` when `timeout` seconds pass, and `TransportError` when the connection is lost;
-    None waits as long as the connection lives.
+    Each method raises `CallTimeout` after `timeout` seconds, and `TransportError` if the connection is lost; without a
+    timeout it waits as long as the connection lives.
     """
 
     def __init__(self, connection: WebSocketConnection, path: str) -> None:
@@ -26,7 +26,7 @@ class WebSocket:
         self._end = weakref.finalize(self, connection.close)
 
     def send(self, message: str | bytes, timeout: float | None) -> None:
-        """Send a text or bytes as one message; a message that is not taken in time ends the connection."""
+        """Send a text or bytes as one message; a message that is not sent in time ends the connection."""
         try:
             self._connection.send(message, timeout)
         except TimedOut:
@@ -44,7 +44,7 @@ class WebSocket:
             raise self._lost(error) from None
 
     def settle(self, timeout: float | None) -> None:
-        """Wait until the server has read all that was sent."""
+        """Wait until the server has read all sent messages."""
         try:
             self._connection.settle(timeout)
         except TimedOut:
@@ -54,15 +54,15 @@ class WebSocket:
 
     @property
     def reason(self) -> str:
-        """The reason that the server gave when it closed the connection."""
+        """The server's reason for closing the connection."""
         return _printable(self._connection.reason)
 
     def close(self) -> None:
-        """Close the connection, and wait for that, but not for long; it may be closed already."""
+        """Close the connection, and wait a short time for its end; it may already be closed."""
         self._end()
 
     def abandon(self) -> None:
-        """Close the connection in the background, for whoever has a deadline to keep."""
+        """Close the connection in the background, for a caller that has a deadline."""
         self._end.detach()
         self._connection.close(wait=False)
 
@@ -75,5 +75,5 @@ class WebSocket:
 
 
 def _printable(text: str) -> str:
-    """Replace what a terminal would act upon: the text may be the server's."""
+    """Replace characters that control a terminal: the text may come from the server."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -85,7 +85,7 @@ def test_a_name_that_is_no_hosts_is_left_out(cloud: Emulator, name: str) -> None
     found = hosts(cloud)
 
     assert found.found == []
-    assert found.unreachable == {repr(name): "its name cannot be that of a host"}
+    assert found.unreachable == {repr(name): "its name is not valid as the name of a host"}
 
 
 def test_no_two_hosts_have_one_name(clouds: dict[str, Emulator]) -> None:

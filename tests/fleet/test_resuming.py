@@ -73,6 +73,6 @@ def test_a_journal_that_has_ended_is_refused(cloud: Emulator, fleet: Fleet, jour
     fleet.stop(journal=journal)
     before = len(cloud.trace)
 
-    with pytest.raises(JournalFinished, match=r"is of a stop that ended at .*a journal of its own"):
+    with pytest.raises(JournalFinished, match=r"is of a stop that ended at .*a new journal"):
         fleet.stop(journal=journal)
     assert len(cloud.trace) == before

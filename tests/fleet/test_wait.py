@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
 from smartdc import DataCenter, InputError, Machine, Progress
 from smartdc.emulator import Emulator, Fault
+from smartdc.emulator.state.transitions import AfterSeconds
 
 
 @pytest.fixture
@@ -68,6 +70,28 @@ def test_a_machine_that_goes_while_it_is_looked_at_fails_alone(
         machine.reboot()
     cloud.faults.add(Fault("MachineAudit", status=status, code="ResourceNotFound"))
     assert len(dc.wait_for(machines, "running").arrived) == len(machines)
+
+
+def test_two_audits_are_read_at_a_look_in_turn(cloud: Emulator, dc: DataCenter, machines: list[Machine]) -> None:
+    """``MachineAudit``: where it alone can tell, every machine's is read in its turn, and the throttle is spared."""
+    dc.wait_for(machines, "running")
+    cloud.transitions.policy = AfterSeconds(10)
+    for machine in machines:
+        machine.add_tags(role="web")  # keeps the reboot waiting
+        machine.reboot()
+    before = len(cloud.trace)
+
+    dc.wait_for(machines, "running", timeout=9)
+    looks: list[list[str]] = []
+    for entry in cloud.trace[before:]:
+        if entry.operation == "ListMachines":
+            looks.append([])
+        elif entry.operation == "MachineAudit":
+            looks[-1].append(next(machine.name for machine in machines if machine.id in entry.path))
+
+    turns = itertools.cycle(machine.name for machine in machines)
+    assert looks == [[next(turns), next(turns)] for _ in looks]
+    assert len(looks) == 6
 
 
 def test_machines_can_be_waited_for_until_they_are_gone(dc: DataCenter, machines: list[Machine]) -> None:

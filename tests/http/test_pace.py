@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import signal
 import threading
 from collections.abc import Callable
 
 import pytest
 
+from kits.interrupts import signal_after
 from smartdc.emulator import VirtualClock
 from smartdc.http.pace import FIRST_RATE, IDLE_SECONDS, OVERSHOOT, Pace, Paces, area_of
 
@@ -183,6 +187,25 @@ def test_interrupt_leaves_the_queue(pace: Pace, clock: VirtualClock, monkeypatch
             pace.wait(pace.turn(), for_ever)
 
     assert pace.wait(pace.turn(), for_ever)
+
+
+def test_a_signal_at_any_step_leaves_the_queue(clock: VirtualClock) -> None:
+    """Who is interrupted, wherever Python runs the handler, holds up nobody who comes after."""
+    for count in itertools.count(1):
+        pace = Pace(clock)
+        pace.refused(pace.turn(), 0.1)
+        amid = signal_after(count, is_pace, signal.SIGALRM, InterruptedError)
+        with contextlib.suppress(InterruptedError), amid as left:
+            pace.wait(pace.turn(), within(clock, 5))
+        assert pace.wait(pace.turn(), within(clock, 5)), count
+        if left[0] > 0:
+            break
+    assert count > 50
+
+
+def is_pace(path: str) -> bool | None:
+    """Tell the code of the pace from that of the tests; None for what it calls."""
+    return True if path.endswith("http/pace.py") else None if "/tests/" not in path else False
 
 
 def test_pace_is_forgotten_when_nobody_calls(pace: Pace, clock: VirtualClock) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import random
 import socket
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import FrozenInstanceError
 from email.utils import formatdate
 from typing import Any
@@ -20,6 +22,7 @@ from urllib3.exceptions import ClosedPoolError, NewConnectionError, ProxyError
 from urllib3.exceptions import SSLError as PoolSSLError
 
 from kits.http import Clock
+from kits.interrupts import interrupt
 from smartdc import DataCenter, errors
 from smartdc.http.failures import Damaged, Outcome, Unusable, failure_of, outcome_of_status
 from smartdc.http.retry import Budget, Retry, may_retry, retry_after
@@ -516,6 +519,66 @@ def test_a_budget_does_not_grow_beyond_its_size() -> None:
         budget.succeeded()
 
     assert [budget.take() for _ in range(3)] == [True, True, False]
+
+
+class TellingLock:
+    """A lock that tells when somebody has to wait for it."""
+
+    def __init__(self, waits: threading.Event) -> None:
+        self._lock, self._waits = threading.Lock(), waits
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._waits.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("left", [0, 1, 2, 3])
+@pytest.mark.parametrize("first", [Budget.take, Budget.succeeded], ids=["take", "succeeded"])
+@pytest.mark.parametrize("second", [Budget.take, Budget.succeeded], ids=["take", "succeeded"])
+def test_threads_share_a_budget_without_losing_count(
+    first: Callable[[Budget], bool | None], second: Callable[[Budget], bool | None], left: int
+) -> None:
+    """At whatever step of one thread another comes in, the sum is as if one came after the other."""
+
+    def budget() -> Budget:
+        made = Budget(3, Clock())
+        for _ in range(3 - left):
+            made.take()
+        return made
+
+    def outcome(made: Budget, answers: Iterable[object]) -> tuple[set[object], int]:
+        return set(answers), sum(made.take() for _ in range(4))
+
+    one_by_one = [
+        outcome(made := budget(), [one(made), other(made)]) for one, other in ((first, second), (second, first))
+    ]
+    for count in itertools.count(1):
+        shared, arrived = budget(), threading.Event()
+        answers: list[object] = []
+        shared._lock = TellingLock(arrived)  # type: ignore[assignment]
+
+        def come_in(shared: Budget, arrived: threading.Event, answers: list[object]) -> None:
+            answers.append(second(shared))
+            arrived.set()
+
+        other = threading.Thread(target=come_in, args=(shared, arrived, answers))
+
+        def let_in(other: threading.Thread = other, arrived: threading.Event = arrived) -> None:
+            other.start()
+            arrived.wait(10)
+
+        with interrupt(count, {"retry.py"}, let_in) as steps:
+            answers.append(first(shared))
+        if steps[0] > 0:
+            break
+        other.join(10)
+        assert outcome(shared, answers) in one_by_one
+
+    assert count > 5, "there were no steps to come in between"
 
 
 def test_the_longest_pause_is_longer_than_any_backoff() -> None:

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import urllib3
 
 from kits.http import Clock, Line, RawServer, Stamp, close, dribble, first_line, header_of, raw, reply, silence
 from kits.interrupts import interrupt
+from smartdc import DataCenter
 from smartdc.emulator.doors.certificates import write_certificates
 from smartdc.errors import BadResponse, CallTimeout, ConfigError, TLSError, TransportError
 from smartdc.http import connections
@@ -439,6 +441,69 @@ def _keep(data: bytes) -> Any:
         return True
 
     return act
+
+
+@pytest.fixture(params=["ours", "replaced"])
+def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every connection that is opened: in our pools, or in those of urllib3 where a tool has put its own class there."""
+    opened: list[Any] = []
+    pool: Any = connections.POOLS["http"] if request.param == "ours" else urllib3.HTTPConnectionPool
+    made: Any = pool.ConnectionCls
+
+    class Kept(made):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            opened.append(self)
+
+    monkeypatch.setattr(pool, "ConnectionCls", Kept)
+    return opened
+
+
+def at_once(session: Session, calls: int) -> list[Any]:
+    """Make as many calls at the same time, and return their answers."""
+    with ThreadPoolExecutor(calls) as pool:
+        return [pool.submit(session.request, "GET", "/my") for _ in range(calls)]
+
+
+def test_as_many_connections_are_kept_as_there_may_be(opened: list[Any]) -> None:
+    """Calls that go on at the same time find, the next time, the connections of the last time."""
+    size = 17  # one more than by default
+    together = threading.Barrier(size, timeout=ENOUGH)
+
+    def when_all_are_there(line: Line) -> bool:
+        together.wait()
+        return bool(reply(body=[1])(line))
+
+    with RawServer(when_all_are_there) as server:
+        session = Session(Settings(server.url, pool_size=size))
+        answers = [call.result()[0] for _ in range(3) for call in at_once(session, size)]
+        session.close()
+
+    assert answers == [[1]] * (3 * size)
+    assert len(opened) == server.connections == size
+
+
+def test_close_closes_every_connection_also_of_calls_under_way(opened: list[Any]) -> None:
+    """Whoever keeps the client alive, by a traceback or in a variable, keeps no socket; a call under way still ends."""
+    arrived, closed = threading.Barrier(3, timeout=ENOUGH), threading.Event()
+
+    def after_closing(line: Line) -> bool:
+        arrived.wait()
+        if first_line(line.request) == "GET /slow HTTP/1.1":
+            closed.wait(ENOUGH)
+        return bool(reply(body=[1])(line))
+
+    with RawServer(after_closing) as server, ThreadPoolExecutor(3) as pool:
+        dc = DataCenter(server.url, login="demo")
+        slow, *quick = [pool.submit(dc.session.request, "GET", path) for path in ("/slow", "/1", "/2")]
+        assert [call.result()[0] for call in quick] == [[1], [1]]
+        dc.close()
+        sockets = [connection.sock for connection in opened]
+        closed.set()
+
+        assert slow.result()[0] == [1]
+        assert sum(sock is not None for sock in sockets) == 1
+        assert [connection.sock for connection in opened] == [None] * 3
 
 
 def test_an_idle_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any, Self
 
 import requests
 
-from smartdc import DataCenter, Machine
+from smartdc import DataCenter, Machine, SmartDCError
 from smartdc.emulator import Emulator, Fault, Server
 
 
@@ -75,6 +76,9 @@ class Injection:
 def _both(kind: str, *, slow: bool = False, **options: Any) -> list[FailureMode]:
     return [FailureMode(f"{kind} {when}", kind, when, slow=slow, options=options) for when in ("before", "after")]
 
+
+SECRET = "a password of the user's own"
+"""What no error may show."""
 
 SETTLE = 20.0
 """Seconds for which a lost machine is looked for."""
@@ -185,7 +189,8 @@ class Target:
     def create(self) -> Machine:
         """Create a second machine."""
         image, package = self.record.image, self.record.package
-        return self.client.create_machine(name="web-2", image=image, package=package, settle=SETTLE)
+        secrets = {"user-data": SECRET, "credentials": {"root": SECRET}}
+        return self.client.create_machine(name="web-2", image=image, package=package, metadata=secrets, settle=SETTLE)
 
     def created(self) -> list[str]:
         """Return the ids of the second machines; there should be at most one."""
@@ -259,9 +264,9 @@ OPERATIONS = [
     Operation(
         "write metadata",
         "UpdateMachineMetadata",
-        lambda target: target.machine.update_metadata(a="b"),
+        lambda target: target.machine.update_metadata({"user-data": SECRET}),
         lambda target: target.jobs("set_metadata"),
-        lambda _, result: bool(result == {"a": "b"}),
+        lambda _, result: bool(result == {"user-data": SECRET}),
         repeatable=True,
     ),
     Operation(
@@ -341,6 +346,18 @@ class Harness:
                 else:
                     self.cloud.faults.add(injection.fault())
             yield
+
+    def wait_until_quiet(self, target: Target) -> None:
+        """Wait until the server has done with every request that was sent, also those that nobody waits for any more."""
+        if not self.server:
+            return
+        with contextlib.suppress(SmartDCError):
+            target.listed()  # whoever connected before has been let in by now
+        target.client.close()
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:  # so `socketserver` calls that of a connection
+                thread.join(10)
+                assert not thread.is_alive(), "a connection was left open"
 
     def clear(self) -> None:
         """Remove all faults."""

@@ -196,6 +196,12 @@ class RawServer:
         for sock in self._sockets:
             sock.close()
 
+    def wait_until_quiet(self) -> None:
+        """Wait for the end of all connections, which their clients have to close."""
+        for thread in self._threads[1:]:
+            thread.join(10)
+            assert not thread.is_alive(), "a connection was left open"
+
     def _begin(self, target: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
         # Python 3.13 keeps the memory of a thread that has ended for as long as somebody keeps the thread.

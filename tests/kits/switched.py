@@ -1,29 +1,21 @@
-"""A server that answers what it should not, and signals that come at random moments."""
+"""A server that answers what it should not."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import random
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 from kits.campaign import FailureMode, Harness, Injection, ShortPauses, Target, TimedDataCenter
 from kits.http import Line, RawServer
 from kits.mutation import parsed, written
+from smartdc import SmartDCError
 from smartdc.emulator.core.message import Response
 
-__all__ = [
-    "SIGNALS",
-    "SWITCHED",
-    "UNLISTED",
-    "Alarm",
-    "SwitchedHarness",
-    "interrupted",
-]
+__all__ = ["SWITCHED", "UNLISTED", "SwitchedHarness"]
 
 SWITCHED = [
     FailureMode("the answer to the request before", "swapped"),
@@ -77,6 +69,13 @@ class SwitchedHarness(Harness):
             self._mode = None
             self._hidden_until = 0.0
 
+    def wait_until_quiet(self, target: Target) -> None:
+        """Wait until the server has done with every request that was sent."""
+        with contextlib.suppress(SmartDCError):
+            target.listed()
+        target.client.close()
+        self.raw.wait_until_quiet()
+
     def _act(self, line: Line) -> bool:
         """Answer a request; a swapped answer loses its own, a copy comes before it, and a hidden machine is left out."""
         answer = self.cloud.handle(parsed(line.request))
@@ -106,43 +105,3 @@ def without_created(answer: Response) -> Response:
     own = {"content-length": str(len(body)), "x-resource-count": str(len(json.loads(body)))}
     kept = [(name, own.get(name.lower(), value)) for name, value in answer.headers if name.lower() != "content-md5"]
     return replace(answer, headers=kept, body=body)
-
-
-class Alarm(Exception):
-    """What a user's handler of SIGALRM raises."""
-
-
-def _stop(*_: object) -> None:
-    sys.exit(3)
-
-
-def _alarm(*_: object) -> None:
-    raise Alarm
-
-
-SIGNALS: dict[signal.Signals, Any] = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: _stop,
-    signal.SIGALRM: _alarm,
-}
-"""Signals that end what is done, and their handlers."""
-
-
-@contextlib.contextmanager
-def interrupted(chance: random.Random, kind: signal.Signals, within: float) -> Iterator[None]:
-    """Send this process a signal at a random moment of a with-block, from which its exception comes out."""
-
-    def ring(*_: object) -> None:
-        handler = SIGNALS[kind]
-        handler(kind, sys._getframe(1))
-
-    # One timer serves for all kinds: only the handlers differ, and those are Python's in any case.
-    before = signal.signal(signal.SIGALRM, ring)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00001, within))
-        yield
-    finally:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        finally:
-            signal.signal(signal.SIGALRM, before)

@@ -20,7 +20,7 @@ from smartdc import (
     WaitFailed,
     WaitTimeout,
 )
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.transitions import AfterSeconds, ByScript
 
 
@@ -251,8 +251,20 @@ def test_rename_to_a_name_that_is_taken(machine: Machine, cloud: Emulator) -> No
 
 def test_resize_to_a_package_that_is_none(machine: Machine) -> None:
     """``ResizeMachine`` says that there is no such package."""
-    with pytest.raises(InvalidArgument, match="huge is not a valid package"):
+    with pytest.raises(InvalidArgument, match=r"huge is not a valid package \[request \S+\]$"):
         machine.resize("huge")
+
+
+def test_a_mistyped_package_is_guessed(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """Where no package is called so, ``ListPackages`` tells which are called almost so; a failure of that tells nothing."""
+    guess = r"g1-smal is not a valid package .*; did you mean 'g1-small'"
+    with pytest.raises(InvalidArgument, match=guess):
+        machine.resize("g1-smal")
+    with pytest.raises(InvalidArgument, match=guess):
+        dc.create_machine("web-2", image="debian-12", package="g1-smal")
+    cloud.faults.add(Fault("ListPackages", status=403, code="NotAuthorized"))
+    with pytest.raises(InvalidArgument, match=r"g1-smal is not a valid package \[request \S+\]$"):
+        machine.resize("g1-smal")
 
 
 @pytest.mark.parametrize(("method", "nothing"), [("resize", ""), ("resize", None), ("resize", {}), ("rename", "")])

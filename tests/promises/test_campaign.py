@@ -24,8 +24,9 @@ import pytest
 from kits.campaign import CREATE, FAILURE_MODES, OPERATIONS, FailureMode, Harness, Injection, Operation, Target
 from kits.campaign_report import Report, run_operation, run_scenario
 from kits.limits import descriptors, join_all_but
+from kits.signals import SIGNALS, Alarm, Interruption, interrupted
 from kits.silent_agent import SILENT, SilentAgentHarness
-from kits.switched import SIGNALS, SWITCHED, UNLISTED, Alarm, SwitchedHarness, interrupted
+from kits.switched import SWITCHED, UNLISTED, SwitchedHarness
 from kits.thorough import THOROUGH, amount
 from kits.ways import LEAN, LONG, PUSHED_BACK, the_long_way
 from smartdc.emulator.core.settings import Throttle
@@ -49,6 +50,12 @@ EXCEPTIONS: dict[signal.Signals, type[BaseException]] = {
 
 THROTTLE = Throttle(burst=30, rate=10)
 """CloudAPI's own."""
+
+STEPS = (1_000, 10_000)
+"""The steps of Python's that an operation takes at least, and that those with several calls take."""
+
+SEQUENCES_BETWEEN_SILENCES = 20
+"""How many sequences of operations come before the agent falls silent: that costs a time-out, which passes for real."""
 
 PARALLEL = 8
 """How many scenarios run at the same time where all they do is wait."""
@@ -98,10 +105,15 @@ def run_parallel(harnesses: Iterable[Harness], several: Iterable[Scenario]) -> R
     return report
 
 
+def signal_or_none(chance: random.Random) -> Interruption | None:
+    """Draw a signal that comes amid an operation, which two of three are spared."""
+    return Interruption.drawn(chance, chance.choice(STEPS)) if chance.random() < 1 / 3 else None
+
+
 def run_random_sequence(harness: Harness, chance: random.Random) -> Report:
     """Run all operations once, in random order, with one client, under two failure modes each, chosen at random.
 
-    A false 404 is injected into creates only: a client that retries a delete has to believe it.
+    A signal comes amid a third of them. A false 404 is injected into creates only: a client that retries a delete has to believe it.
     """
     report = Report()
     mild = [t for t in FAILURE_MODES if not t.tls and not t.slow and t.kind not in {"refused", "endless"}]
@@ -124,8 +136,21 @@ def run_random_sequence(harness: Harness, chance: random.Random) -> Report:
                 )
                 for _ in range(2)
             )
-            run_operation(harness, target, operation, injections, report)
+            run_operation(harness, target, operation, injections, report, signal_or_none(chance))
     return report
+
+
+def run_random_switch(harness: Harness, chance: random.Random) -> Report:
+    """Run one operation whose answers, or whose list, are those of another moment, and maybe a signal amid it."""
+    operation, mode = chance.choice([*itertools.product(OPERATIONS, SWITCHED), *((CREATE, m) for m in UNLISTED)])
+    times = 1 if mode in UNLISTED else chance.choice([1, 2, 3])
+    return run_scenario(harness, operation, Injection(mode, "*", times), interruption=signal_or_none(chance))
+
+
+def run_random_silence(harness: Harness, chance: random.Random) -> Report:
+    """Run one operation whose client signs by an agent that falls silent, and maybe a signal amid it."""
+    injection = Injection(SILENT, "*", chance.choice([1, 2, 3, None]))
+    return run_scenario(harness, chance.choice(OPERATIONS), injection, interruption=signal_or_none(chance))
 
 
 @pytest.fixture
@@ -312,15 +337,21 @@ def test_a_signal_at_any_moment_spoils_nothing(operation: Operation, kind: signa
             assert operation.repeatable or operation.count(target) <= 1
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_random_failures(report: Report, request: pytest.FixtureRequest) -> None:
-    """The same with random failures two at a time, one operation after the other with the same client."""
+    """The same with random failures two at a time, one operation after the other with the same client.
+
+    Signals come at any step of the client; answers are mixed up, lists lag behind, and the ssh-agent falls silent.
+    """
     calls = request.config.getoption("--campaign")
     chance = random.Random(calls)  # noqa: S311 (a seed, so that a run can be repeated)
-    with Harness("adapter") as adapter, Harness("http") as http, SwitchedHarness() as switched:
-        while report.calls < calls:
+    with ExitStack() as stack:
+        adapter, http = (stack.enter_context(Harness(door)) for door in ("adapter", "http"))
+        switched = stack.enter_context(SwitchedHarness())
+        silent = stack.enter_context(SilentAgentHarness()) if hasattr(socket, "AF_UNIX") else None
+        for number in itertools.takewhile(lambda _: report.calls < calls, itertools.count(1)):
             report.add(run_random_sequence(chance.choice([adapter, http]), chance))
-            operation, mode = chance.choice(
-                [*itertools.product(OPERATIONS, SWITCHED), *((CREATE, m) for m in UNLISTED)]
-            )
-            times = 1 if mode in UNLISTED else chance.choice([1, 2, 3])
-            report.add(run_scenario(switched, operation, Injection(mode, "*", times)))
+            report.add(run_random_switch(switched, chance))
+            if silent and number % SEQUENCES_BETWEEN_SILENCES == 0:
+                report.add(run_random_silence(silent, chance))
+    assert report.interrupted > calls / 15

@@ -18,6 +18,7 @@ from requests.adapters import BaseAdapter
 
 from kits.cloud import image_id
 from kits.interrupts import interrupt
+from kits.signals import locals_of
 from kits.signing import KeyShelf
 from kits.thorough import amount
 from smartdc import CallTimeout, DataCenter, KeyFileError
@@ -80,13 +81,6 @@ def slow(cloud: Emulator) -> Iterator[DataCenter]:
     with Server(cloud) as server, DataCenter(**{**cloud.connection(server.url), "clock": None}) as dc:
         dc.account()
         yield dc
-
-
-def locals_of(error: BaseException) -> str:
-    """Write down all that a crash reporter shows of an error's frames, apart from those of this file."""
-    told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=True)
-    frames = [frame for frame in told.stack if frame.filename != __file__]
-    return "\n".join(map(told.stack.format_frame_summary, frames))
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)

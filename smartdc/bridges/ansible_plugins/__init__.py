@@ -1,1 +1,1 @@
-"""Plugins that Ansible loads from this folder by itself; nothing here imports them."""
+"""Plugins that Ansible itself loads from this folder; this package does not import them."""

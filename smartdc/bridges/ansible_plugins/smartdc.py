@@ -1,6 +1,6 @@
 """Inventory plugin for Ansible: the machines of one or several data centres, with Ansible's own groups and cache.
 
-Ansible loads this file from the folder that its setting ``inventory_plugins`` names, with its own Python, where this
+Ansible loads this file from the folder in its setting ``inventory_plugins``. Ansible uses its own Python, in which this
 package must be installed too.
 """
 
@@ -24,7 +24,7 @@ DOCUMENTATION = """
 name: smartdc
 short_description: machines of Triton DataCenter
 description:
-  - Makes a host of every machine, with groups by data centre, state, brand, image, package, network and tag.
+  - Lists every machine as a host, with groups by data centre, state, brand, image, package, network and tag.
   - The name of the file must end in C(smartdc.yml) or C(smartdc.yaml).
 options:
   plugin:
@@ -37,14 +37,14 @@ options:
     elements: str
     default: []
   user:
-    description: Whom to log in as; without it, the user that the image names, or root.
+    description: The user to log in as; without it, the user that the image names, or root.
     type: str
   proxy:
     description: Whether the tag C(tritoncli.ssh.proxy) counts.
     type: bool
     default: true
   partial:
-    description: Whether to go on without the data centres that do not answer.
+    description: Whether to continue without the data centres that do not answer.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -63,7 +63,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         return bool(super().verify_file(path)) and path.endswith(("smartdc.yml", "smartdc.yaml"))
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
-        """Fill Ansible's inventory with what a file asks for."""
+        """Fill Ansible's inventory with the machines that a file selects."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         self.load_cache_plugin()

@@ -29,7 +29,7 @@ MAX_BODY = 16 * 1024 * 1024
 
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_SECONDS = 0.05
-"""Real seconds until the next attempt, after a connection could not be accepted for want of descriptors or memory."""
+"""Real seconds until the next attempt, after no connection could be accepted for lack of descriptors or memory."""
 
 
 class Server:
@@ -118,7 +118,7 @@ class _Listener(ThreadingHTTPServer):
         self.stopped = threading.Event()
         self.connections: set[socket.socket] = set()
         self.is_full = False
-        """Whether the last connection could not be accepted for want of room."""
+        """Whether the last connection could not be accepted for lack of descriptors or memory."""
         super().__init__(address, _Handler, bind_and_activate=False)
         try:
             self.server_bind()
@@ -174,7 +174,7 @@ class _Listener(ThreadingHTTPServer):
             accepted = super().get_request()
         except OSError as error:
             if error.errno in NO_ROOM:
-                # The inherited loop comes back at once, and would keep a processor busy until there is room again.
+                # The inherited loop tries again immediately, and would keep a processor busy until then.
                 self.stopped.wait(RETRY_SECONDS)
                 if not self.is_full:
                     log.warning("cannot accept a connection for now: %s", error.strerror)
