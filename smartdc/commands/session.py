@@ -33,6 +33,9 @@ CONSOLE = {code.__file__, codeop.__file__}
 
 PACKAGE = str(Path(__file__).parents[1])
 
+_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
+"""How IPython is asked for help: ``dc.machines?``."""
+
 _UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?")
 """Python's words for an unknown argument; from 3.13 on they may end with Python's own guess."""
 
@@ -58,8 +61,6 @@ OTHER_WORDS = {
     "status": "state",
 }
 """Names in other libraries and tools, with the name here; used if the object has an attribute of that name."""
-
-_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
 
 
 @contextmanager
