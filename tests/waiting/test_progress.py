@@ -218,7 +218,7 @@ INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
     "wait_for": (
         lambda machine: machine.datacenter.wait_for(machine, "stopped"),
         "0 of 1 machines stopped, interrupted after 4 s",
-        "last seen: 0 of 1 machines stopped; wait_for() waits on",
+        "last seen: 0 of 1 machines stopped; wait_for() continues the wait",
     ),
 }
 
