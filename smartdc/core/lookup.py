@@ -1,8 +1,8 @@
 """Find the thing that people mean by an id, the beginning of an id, a name, a dict or a resource.
 
 CloudAPI addresses most things only by their whole ids, and many names are not unique. So a method sends an id as it is,
-and looks up anything else in a listing. In the listing, an exact name wins over the beginning of an id. A text that fits
-several things is refused, since only the caller knows which one is meant.
+and looks up anything else in a listing. In the listing, an exact name wins over the beginning of an id. A text that
+fits several things is refused, since only the caller knows which one is meant.
 """
 
 from __future__ import annotations

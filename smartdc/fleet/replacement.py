@@ -1,7 +1,7 @@
 """Replace machines: a new machine like the old one is made, found healthy, and takes its name; the old one stays, stopped.
 
-Nothing happens to the old machine before the new one is running and healthy. The caller must name the things that may be
-lost because they are not copied.
+Nothing happens to the old machine before the new one is running and healthy. The caller must name the things that may
+be lost because they are not copied.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ class Changefeed(Iterator[Change]):
     several changes only the result is reported, and a machine that came and went meanwhile is not reported. After that
     an older change may follow, but the last report about a machine always has its newest state.
 
-    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to continue.
+    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to
+    continue.
     """
 
     _websocket: WebSocket | None = None

@@ -61,8 +61,8 @@ IN_THE_AUDIT = "machine.audit() shows when it has ended"
 class RequestedJob:
     """A job that this object has requested.
 
-    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, and `state_before` the machine's
-    state. `seen` is how many entries of its name the audit had when it was last read.
+    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, and `state_before` the
+    machine's state. `seen` is how many entries of its name the audit had when it was last read.
     """
 
     action: Action

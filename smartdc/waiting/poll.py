@@ -45,8 +45,8 @@ def poll(
 ) -> T:
     """Call `check` every `interval` seconds until its result is true, and return the result.
 
-    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text names the
-    resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
+    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text names
+    the resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
     `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None means
     the data centre's own. If the wait is for a `job`, such as "resize", progress and the note of an interrupt name the
     job and not the state; `hint` says how to continue the wait after an interrupt.
