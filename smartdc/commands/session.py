@@ -128,9 +128,9 @@ def _explain_in_ipython(
 
 
 def without_our_frames(error: BaseException, trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user.
+    """Return a traceback without this package's frames, which do not help a user, if the error explains itself.
 
-    Neither are they where it is an interrupt.
+    The same is done for an interrupt.
     """
     frames = list(_links(trace))
     if isinstance(error, KeyboardInterrupt):
