@@ -55,7 +55,7 @@ TITLES = {
 INTERNAL = frozenset(
     {
         *("columns", "further", "hidden", "id_key", "kind", "from_answer", "from_answers", "machines_from"),
-        *("resolved", "provision", "hint_at_packages"),
+        *("resolved", "provision"),
         *("states", "dead_ends", "look", "fail", "take", "has_reached", "has_succeeded", "request_job"),
         *("count_entry_jobs", "wait_for_entries", "count_disk_jobs", "wait_for_disk_job"),
     }
