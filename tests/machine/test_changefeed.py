@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,6 +16,8 @@ import pytest
 
 from kits.cloud import record
 from kits.feed import PATIENCE, change, eventually, triton
+from kits.interrupts import signal_after
+from kits.signals import is_client
 from smartdc import (
     Change,
     Changefeed,
@@ -299,6 +303,24 @@ def test_what_is_no_change_is_passed_over(
 
     assert told(changes) == [("web-2", "running", ("alias",), False)]
     assert "not a change of a machine; it is passed over" in caplog.text
+
+
+def test_no_exception_of_a_handler_is_taken_for_a_message_that_is_no_change(
+    changes: Changefeed, machine: Machine
+) -> None:
+    """At whatever moment of reading a message a signal comes, what its handler raises comes out."""
+    message = json.dumps(told_to(machine, "web-2", 1))
+    for count in itertools.count(1):
+        came = False
+        try:
+            with signal_after(count, is_client, signal.SIGALRM, KeyError) as left:
+                changes._take(message)
+        except KeyError:
+            came = True
+        if left[0] > 0:
+            break
+        assert came, count
+    assert count > 100
 
 
 def test_what_an_unreadable_message_may_have_told_is_found_soon(
