@@ -237,6 +237,17 @@ def test_no_machines_are_refused(cloud: Emulator, dc: DataCenter) -> None:
     assert cloud.trace == []
 
 
+@pytest.mark.parametrize("name", ["timeout", "outage"])
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "60"])
+def test_a_bad_time_is_refused_before_anything_is_sent(
+    cloud: Emulator, dc: DataCenter, name: str, seconds: Any
+) -> None:
+    """A feed that ends at once, or never, is none."""
+    with pytest.raises(InputError, match="timeout must be"):
+        dc.changefeed(**{name: seconds})
+    assert len(cloud.trace) == 0
+
+
 def test_two_feeds_are_told_of_what_each_wants(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
     """Connections do not mind each other."""
     with dc.changefeed(subresources="tags") as tags, dc.changefeed(subresources="alias") as names:
