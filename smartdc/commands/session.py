@@ -33,6 +33,9 @@ CONSOLE = {code.__file__, codeop.__file__}
 
 PACKAGE = str(Path(__file__).parents[1])
 
+_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
+"""How IPython is asked for help: ``dc.machines?``."""
+
 _UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?")
 """Python's words for an argument of another name; from 3.13 on they may end with a guess of its own."""
 
@@ -58,8 +61,6 @@ OTHER_WORDS = {
     "status": "state",
 }
 """What other libraries and tools call something, and its name here, which counts where an object has it."""
-
-_QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
 
 
 @contextmanager
@@ -127,9 +128,9 @@ def _explain_in_ipython(
 
 
 def without_our_frames(error: BaseException, trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without this package's frames, if the error explains itself: they are no help to a user.
+    """Return a traceback without this package's frames, which do not help a user, if the error explains itself.
 
-    Neither are they where it is an interrupt.
+    The same is done for an interrupt.
     """
     frames = list(_links(trace))
     if isinstance(error, KeyboardInterrupt):
@@ -183,7 +184,7 @@ def _in_our_words(error: BaseException) -> str | None:
 
 
 def suggestion(error: BaseException) -> str | None:
-    """Return the name that a mistyped attribute or argument is close to, or stands for, or what to type in place of ``dc?``."""
+    """Return the name that a mistyped attribute or argument is close to, or stands for; or what to type in place of ``dc?``."""
     if word := _in_our_words(error):
         return word
     mistyped, names = "", list[str]()

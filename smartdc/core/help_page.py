@@ -113,7 +113,7 @@ def page(cls: type, docstring: str | None) -> str:
     lines = [(docstring or "").partition("\n")[0]]
     for title, entries in sections.items():
         lines += _section(title, entries, width)
-    return "\n".join([*lines, "", f"help({cls.__name__}.NAME) says all about one of them."])
+    return "\n".join([*lines, "", f"help({cls.__name__}.NAME) describes one of them."])
 
 
 def _section(title: str, entries: list[tuple[str, str]], width: int) -> Iterator[str]:

@@ -27,7 +27,7 @@ from smartdc.emulator.state.transitions import AfterSeconds
 MAX_KEY = 16_384
 """Characters that are read of a public key; the longest that there are have some three thousand."""
 
-PASTE = "# Paste these lines into another terminal: there, clients then find this emulator."
+PASTE = "# Paste these lines into another terminal, so that clients there find this emulator."
 PROGRAM = "python -m smartdc.emulator"
 
 

@@ -326,7 +326,7 @@ class Engine:
 
 def how_to_go_on(options: Options) -> str:
     """Return advice for a run that has not ended, if there is a journal."""
-    return f"; the same call goes on from here (journal {os.fspath(options.journal)})" if options.journal else ""
+    return f"; the same call continues from here (journal {os.fspath(options.journal)})" if options.journal else ""
 
 
 def _made_by(problem: Exception) -> Machine | None:

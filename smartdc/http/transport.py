@@ -119,7 +119,6 @@ class Transport(HTTPAdapter):
             response.headers = Headers.of(resp.store)
         else:
             response.headers = Headers((name, unfolded(value)) for name, value in resp.headers.itermerged())
-        response.encoding = "utf-8"
         response.raw = resp
         response.reason = resp.reason
         response.url = req.url or ""

@@ -12,6 +12,7 @@ from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.errors import InvalidArgument, NameTaken
 from smartdc.machine.job import HasJobs, RequestedJob, way_on
+from smartdc.resources.package import hint_at_packages
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.progress import Reporting
 from smartdc.waiting.stateful import checked_states, either, waits_on
@@ -89,7 +90,7 @@ class HasLifecycle(HasJobs):
         try:
             self.request_job("resize", params=params, wait=wait, timeout=timeout)
         except InvalidArgument as refusal:
-            datacenter.hint_at_packages(refusal, package)
+            hint_at_packages(refusal, datacenter, package)
             raise
 
     @operation("RenameMachine")

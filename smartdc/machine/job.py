@@ -54,6 +54,9 @@ REQUIRES: Mapping[Action, MachineState] = {"start": "stopped", "stop": "running"
 """Actions that fail in any state but one."""
 
 
+IN_THE_AUDIT = "machine.audit() shows when it has ended"
+
+
 @dataclass(frozen=True)
 class RequestedJob:
     """A job that this object has requested.
@@ -98,13 +101,18 @@ class HasJobs(HasAudit, Stateful[MachineState]):
 
         `method`, `names` (the path below the machine) and `params` are the request. Progress calls the job `words`.
         """
+        words = words or action.replace("_", " ")
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
-        _, response = self._call(method, *names, params=params)
+        try:
+            _, response = self._call(method, *names, params=params)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"{self.label}: {words} may have been requested; {IN_THE_AUDIT}")
+            raise
         job = self._remember(action, response)
         if wait:
-            finished, job_words = partial(self._has_finished, job), words or action.replace("_", " ")
-            poll(self, finished, f"has not finished its {action}", timeout=timeout, job=job_words, hint=way_on(action))
+            finished, goal = partial(self._has_finished, job), f"has not finished its {action}"
+            poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action))
         return job
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
@@ -183,7 +191,7 @@ class HasJobs(HasAudit, Stateful[MachineState]):
 def way_on(action: Action) -> str:
     """Return how the end of a job can still be seen by whoever has interrupted the wait for it."""
     state = REACHES.get(action)
-    return waits_on("machine", [state]) if state else "machine.audit() shows when it has ended"
+    return waits_on("machine", [state]) if state else IN_THE_AUDIT
 
 
 class MachinePart(Resource):

@@ -80,6 +80,7 @@ def poll(
                 announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
                 if isinstance(error, KeyboardInterrupt):
                     announcer.note_interrupt(error, hint)
+                    raise error.with_traceback(None) from None  # where in a pause it came is chance
                 raise
             elapsed = clock.monotonic() - started
             announcer.announce("done" if found else "not done" if elapsed >= limit else "")

@@ -161,7 +161,7 @@ def test_an_interrupt_says_how_things_stand(
     [note] = stop.value.__notes__
     assert re.fullmatch(
         r"stop of 20 machines: 3 under way, 17 untouched, in \d+ s; "
-        r"the same call goes on from here \(journal /.*/journal\)",
+        r"the same call continues from here \(journal /.*/journal\)",
         note,
     )
     assert [name_of(machine) for machine in report.under_way] == ["web-0", "web-1", "web-10"]

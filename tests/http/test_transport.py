@@ -978,6 +978,15 @@ def test_a_request_without_a_body_says_so_where_a_body_could_be(method: str, len
     assert header_of(server.requests[0], "Content-Type") is None
 
 
+def test_the_text_of_an_answer_is_read_as_utf_8() -> None:
+    """JSON is, whatever its header says or a few letters look like."""
+    with RawServer(reply(body='["Zoë"]'.encode())) as server:
+        session = Session(Settings(server.url))
+        found, response = session.request("GET", "/my")
+
+    assert (found, response.text, response.encoding) == (["Zoë"], '["Zoë"]', "utf-8")
+
+
 def test_encoded_answers_are_refused() -> None:
     """A small answer that unpacks to a huge one cannot fill the memory, since nothing is unpacked."""
     with RawServer(reply(body=gzip.compress(b"[1]"), headers=["Content-Encoding: gzip"])) as server:

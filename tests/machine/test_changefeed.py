@@ -298,7 +298,7 @@ def test_what_is_no_change_is_passed_over(
     change(cloud, machine.id, name="web-2")
 
     assert told(changes) == [("web-2", "running", ("alias",), False)]
-    assert "not a change of a machine; it is passed over" in caplog.text
+    assert "not a change of a machine; it is ignored" in caplog.text
 
 
 def test_what_an_unreadable_message_may_have_told_is_found_soon(
@@ -571,6 +571,21 @@ def test_the_newest_state_is_told_last(changes: Changefeed, cloud: Emulator, mac
 
     assert [name for name, *_ in told(changes, 3)] == ["web-3", "web-2", "web-3"]
     assert silent(changes)
+
+
+def test_a_message_of_everything_that_a_listing_shows_is_a_repetition(
+    changes: Changefeed, cloud: Emulator, machine: Machine
+) -> None:
+    """After a listing, also a message that names all of it at once tells nothing new."""
+    drop(cloud)
+    change(cloud, machine.id, name="web-2")
+    told(changes)
+    message = told_to(machine, "web-2", 1)
+    message["changeKind"]["subResources"] = [name for name in SUBRESOURCES if name != "owner_uuid"]
+    say(cloud, json.dumps(message))
+    change(cloud, machine.id, name="web-3")
+
+    assert told(changes) == [("web-3", "running", ("alias",), False)]
 
 
 def test_a_change_that_nothing_shows_is_told(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
