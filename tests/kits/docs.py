@@ -101,6 +101,11 @@ def prose(page: Path) -> str:
     return _FENCED.sub("", page.read_text(encoding="utf-8"))
 
 
+def code(page: Path) -> str:
+    """Return the fenced blocks of code of a page, without directives such as ``toctree``."""
+    return "\n".join(match[0] for match in _FENCED.finditer(page.read_text(encoding="utf-8")) if "```{" not in match[0])
+
+
 def public_classes() -> list[type]:
     """Return the classes that users meet: those of the front door, and the parts of this package that they are made of."""
     doors = [getattr(smartdc, name) for name in smartdc.__all__]
