@@ -100,7 +100,7 @@ def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> D
 
 
 def checked_timeout(timeout: float | None) -> None:
-    """Return a valid timeout, or raise `InputError`; None means no limit."""
+    """Refuse an invalid timeout (`InputError`); None means no limit."""
     if timeout is not None:
         checked_times(timeout=timeout)
 
