@@ -35,6 +35,7 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["operations.js"]
+html_search_scorer = str(Path(__file__).parent / "extensions" / "search_scorer.js")
 html_show_sphinx = False
 # A prompt is not copied with what is typed after it, and nor is what it answers.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

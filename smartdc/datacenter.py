@@ -197,7 +197,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
     @property
     def headers(self) -> Headers:
-        """The headers that are sent with every request; you can add to them."""
+        """The headers of every request; you can add to them."""
         return self.session.headers
 
     @headers.setter

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import smartdc
+from smartdc.core.help_page import INTERNAL
 from smartdc.core.resource import Addressable, Resource
 
 __all__ = ["expand", "members_by_noun", "owners_of", "setup"]
@@ -88,7 +89,8 @@ def _public(part: type) -> Iterator[str]:
     """Yield the public names of a class that say what they are for; others are its own business."""
     for name, thing in vars(part).items():
         what = thing.__func__ if isinstance(thing, (classmethod, staticmethod)) else thing
-        if not name.startswith("_") and getattr(what, "__doc__", None) and not isinstance(thing, (str, ModuleType)):
+        is_public = not name.startswith("_") and name not in INTERNAL
+        if is_public and getattr(what, "__doc__", None) and not isinstance(thing, (str, ModuleType)):
             yield name
 
 

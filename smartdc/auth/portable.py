@@ -26,11 +26,13 @@ def portable(settings: Settings) -> Settings:
 def _why_not(settings: Settings) -> str | None:
     auth = settings.auth
     if auth is not None and not isinstance(auth, Identity):
-        return "its auth= would not come along; make it where it is needed, or give key_id= and the path of a key"
+        return (
+            "its auth= is not pickled; make the DataCenter in the other process, or give key_id= and the path of a key"
+        )
     if auth is not None and not auth.is_found_again:
         return "its key was given as text or as an object; give the path of the key's file as secret=, or use the ssh-agent"
     if settings.adapter is not None:
-        return "its adapter= belongs to this process; make the DataCenter where it is needed"
+        return "its adapter= belongs to this process; make the DataCenter in the other process"
     if not isinstance(settings.clock, SystemClock):
-        return "its clock= belongs to this process; make the DataCenter where it is needed"
+        return "its clock= belongs to this process; make the DataCenter in the other process"
     return None

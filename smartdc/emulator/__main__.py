@@ -24,7 +24,10 @@ from smartdc.emulator.doors.server import Server
 from smartdc.emulator.environment import ENDING, export_lines, run_command, variables, written
 from smartdc.emulator.state.transitions import AfterSeconds
 
-PASTE = "# Paste these lines into another terminal: there, clients then find this emulator."
+MAX_KEY = 16_384
+"""Characters that are read of a public key; the longest that there are have some three thousand."""
+
+PASTE = "# Paste these lines into another terminal, so that clients there find this emulator."
 PROGRAM = "python -m smartdc.emulator"
 
 
@@ -66,7 +69,7 @@ def _serve(chosen: argparse.Namespace, command: list[str] | None, stop: threadin
 
 def _emulator(chosen: argparse.Namespace) -> Emulator:
     seed = secrets.randbits(64) if chosen.seed is None else chosen.seed
-    public_key = chosen.public_key.read_text() if chosen.public_key else None
+    public_key = _key_in(chosen.public_key) if chosen.public_key else None
     emulator = Emulator(
         seed,
         clock=WallClock(),
@@ -78,6 +81,12 @@ def _emulator(chosen: argparse.Namespace) -> Emulator:
     if chosen.realistic:
         emulator.realistic()
     return emulator
+
+
+def _key_in(path: Path) -> str:
+    """Return the beginning of a file, which is all of a public key: a device has no end."""
+    with path.open() as file:
+        return file.read(MAX_KEY)
 
 
 def _sourced(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The core of the emulator: a request goes in, a response comes out, and no socket is involved."""
 
 import logging
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable
@@ -36,6 +37,9 @@ __all__ = ["NOUNS", "Emulator"]
 
 log = logging.getLogger("smartdc.emulator")
 
+LOGIN = re.compile(r"(?!\.{1,2}$)[!-.0-~][ -.0-~]*")
+"""What can be a segment of a path and a part of a key id: ASCII without a slash."""
+
 
 class Emulator:
     """A CloudAPI 9.20 with one account and no machines; requests reach it through an adapter, a server or WSGI.
@@ -58,6 +62,8 @@ class Emulator:
         login: str = "demo",
         public_key: str | None = None,
     ) -> None:
+        if not LOGIN.fullmatch(login):
+            raise ValueError(f"{login!r} is no login of an account: give ASCII characters without a slash")
         self.seed = seed
         self.clock: Clock = clock or VirtualClock()
         self.login = login

@@ -126,10 +126,12 @@ class CloudFleet(ShownAsTable):
         found = self._find()
         if found.errors and not self._partial:
             missing = "; ".join(f"{name}: {error}" for name, error in found.errors.items())
-            raise InputError(f"not all data centres have answered ({missing}): nothing was done; partial=True goes on")
+            raise InputError(
+                f"not all data centres have answered ({missing}): nothing was done; partial=True continues without them"
+            )
         count = sum(map(len, found.by_datacenter.values()))
         if len({machine.id for machines in found.by_datacenter.values() for machine in machines}) < count:
-            raise InputError("two of the data centres have the same machines, to which all would be done twice")
+            raise InputError("two of the data centres have the same machines, and would act on them twice")
         if wanted is not None and wanted != count:
             raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
         return found

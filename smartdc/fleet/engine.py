@@ -27,6 +27,7 @@ from smartdc.fleet.step import Call, Pause, Step, Until
 from smartdc.fleet.watch import Watch
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
+from smartdc.http.tracebacks import let_pass
 from smartdc.machine.machine import Machine
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ class Engine:
             self._finish(task, "done")
             return
         except Exception as problem:  # noqa: BLE001 (the user's own function may raise anything)
+            let_pass(problem)
             is_unknown = isinstance(problem, (OutcomeUnknown, CreateOutcomeUnknown))
             into = self.report.unknown if is_unknown else self.report.failed
             # A machine that has failed to start exists, so it is not known only by its name. But if a function of the user
@@ -324,7 +326,7 @@ class Engine:
 
 def how_to_go_on(options: Options) -> str:
     """Return advice for a run that has not ended, if there is a journal."""
-    return f"; the same call goes on from here (journal {os.fspath(options.journal)})" if options.journal else ""
+    return f"; the same call continues from here (journal {os.fspath(options.journal)})" if options.journal else ""
 
 
 def _made_by(problem: Exception) -> Machine | None:

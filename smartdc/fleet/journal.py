@@ -139,7 +139,7 @@ class Journal:
         if header.get("wishes") != wishes.digest(str(header.get("salt"))):
             raise InputError(
                 f"journal {self.path} is of a {wishes.action} with other arguments, begun at {header.get('began')}; "
-                "give the same ones to go on with it, or another journal"
+                "give the same ones to continue it, or another journal"
             )
         return header
 
@@ -148,9 +148,9 @@ class Journal:
         text = path.read_bytes()
         whole, _, rest = text.rpartition(b"\n")
         if not (text.startswith(BEGINNING) or BEGINNING.startswith(text[: len(BEGINNING)])):
-            raise InputError(f"{self.path} is no journal; give a path that is free")
+            raise InputError(f"{self.path} is not a journal; give the path of a new file")
         if rest and self._file is not None:
-            log.info("journal %s: its last line was not written to its end", self.path)
+            log.info("journal %s: its last line is incomplete, and is dropped", self.path)
             os.ftruncate(self._file, len(text) - len(rest))
         return [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
 
@@ -161,7 +161,7 @@ class Journal:
         except (ValueError, AttributeError):
             sound = False
         if not sound:
-            raise InputError(f"journal {self.path} is damaged in line {number}; look up what it was to remember")
+            raise InputError(f"journal {self.path} is damaged in line {number}; check by hand what it recorded")
         return dict(record)
 
     def past(self, step: str, part: str) -> Record | None:
@@ -213,7 +213,7 @@ def _opened(path: Path) -> int:
         raise InputError(f"journal {str(path)!r} cannot be opened: {reason}") from None
     if not stat.S_ISREG(os.fstat(file).st_mode):  # a device or a pipe may be read without end
         os.close(file)
-        raise InputError(f"{path} is no regular file, which a journal must be")
+        raise InputError(f"a journal must be a regular file, not {path}")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

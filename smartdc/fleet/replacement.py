@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LOSSES", "Replacement", "check_losses", "replaced"]
 
 LOSSES = {
-    "data": "what is on its disks",
+    "data": "data on its disks",
     "dataset": "its delegated dataset",
     "addresses": "an address that is reserved for it",
 }
@@ -54,11 +54,11 @@ class Replacement(Options):
             raise InputError(f"losing takes {', '.join(LOSSES)}, got {', '.join(sorted(unknown))}")
         if "data" not in losing:
             raise InputError(
-                "the new machine begins with an empty disk: what is on the old one's disks is not taken along; "
-                "say losing={'data'} where nothing there is needed"
+                "the new machine begins with an empty disk, and no data of the old one's disks is copied; "
+                "give losing={'data'} if you need none of it"
             )
         if self.delete_old and self.healthy is None:
-            raise InputError("delete_old needs healthy=, which finds out whether the new machine does its work")
+            raise InputError("delete_old needs healthy=, a function that checks whether the new machine works")
 
 
 def check_losses(dc: DataCenter, machines: Iterable[Machine], options: Replacement) -> None:
@@ -75,8 +75,8 @@ def check_losses(dc: DataCenter, machines: Iterable[Machine], options: Replaceme
 
 def _refusal(machine: Machine, loss: str) -> InputError:
     return InputError(
-        f"{machine.describe()} has {LOSSES[loss]}, which is not taken along: nothing was done; "
-        f"say losing={{'{loss}'}} where that is not needed"
+        f"{machine.describe()} has {LOSSES[loss]}, which is not copied: nothing was done; "
+        f"give losing={{'{loss}'}} if you do not need it"
     )
 
 

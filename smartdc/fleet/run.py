@@ -217,7 +217,7 @@ class Run:
             yield Until(machine, lambda: True, ask, action.goal)
             return _has_begun(action, past) or (yield from self._insisted(ask))
         except WaitTimeout:
-            raise OutcomeUnknown(f"unknown whether {machine.describe()} took its {action.name}") from None
+            raise OutcomeUnknown(f"unknown whether {machine.describe()} received its {action.name}") from None
 
     def _shows_now(self, action: Action) -> Generator[Any, Any, bool]:
         """Fetch the machine, and return whether it shows the success of the action; False if that is not visible."""

@@ -48,7 +48,7 @@ class Selection:
     def check(self, dc: DataCenter) -> None:
         """Refuse machines of another data centre, before anything is sent."""
         if foreign := [machine for machine in self._given or () if machine.datacenter is not dc]:
-            raise InputError(f"{foreign[0]!r} is in another data centre: take its fleet there")
+            raise InputError(f"{foreign[0]!r} is in another data centre: use a fleet of that data centre")
 
     def expect(self, wanted: int | None, found: int | None = None) -> None:
         """Refuse to continue if the number of machines is not the expected one."""
@@ -103,7 +103,7 @@ def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
     if filters and not any(_leaves_some_out(name, value) for name, value in filters.items()):
         raise InputError("that selects every machine; use everything=True if you mean all of them")
     if filters.get("tombstone"):
-        raise InputError("tombstone=True selects machines that are gone, for which nothing can be done")
+        raise InputError("tombstone=True selects deleted machines, on which no action is possible")
     return dict(filters)
 
 

@@ -64,7 +64,8 @@ class WaitsForMachines(HasMachines):
             raise InputError(f"{strange[0]!r} is not a Machine, as machine(), machines() and create_machine() return")
         group = _Group(self, self._datacenter, {machine.id: machine for machine in given}, states)
         with contextlib.suppress(WaitTimeout):
-            poll(group, group.check, f"are not {either(states)}", interval=interval, timeout=timeout, progress=progress)
+            goal, hint = f"are not {either(states)}", "wait_for() continues the wait"
+            poll(group, group.check, goal, interval=interval, timeout=timeout, progress=progress, hint=hint)
         return Waited(group.arrived, group.failed, list(group.waiting.values()))
 
 

@@ -85,7 +85,7 @@ def _signer(entry: AuditEntry) -> tuple[str, str]:
     """Return who signed the request (an account, or an account and its user), and the name or fingerprint of the key."""
     caller = _caller(entry)
     who, _, key = str(caller.get("keyId") or "").rpartition("/keys/")
-    return who.strip("/").replace("/users/", "/") or str(caller.get("type") or ""), key
+    return who.strip("/").replace("/users/", "/") or str(caller.get("user") or caller.get("type") or ""), key
 
 
 class HasAudit(Addressable):

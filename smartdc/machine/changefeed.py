@@ -182,7 +182,7 @@ class Changefeed(Iterator[Change]):
             key = (report["published"], change.machine.id, change.raw_state, change.changed)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError, BadResponse) as error:
             let_pass(error)
-            log.warning("the changefeed sent a message that is not a change of a machine; it is passed over")
+            log.warning("the changefeed sent a message that is not a change of a machine; it is ignored")
             self._recheck = self._recheck.earlier(self._within(RECHECK_SECONDS))
             return
         self._losses = 0

@@ -31,6 +31,7 @@ from smartdc.http.tracebacks import without_frames
 from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, locality_spec, machine_body, mounts
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.machine.tag import TOKEN_TAG
+from smartdc.resources.package import hint_at_packages
 from smartdc.waiting.create_once import Search, create_once, single
 from smartdc.waiting.poll import checked_timeout, checked_times
 
@@ -101,7 +102,7 @@ class CreatesMachines(HasMachines):
         try:
             machine = self._create_machine(new, self._body(new), settle)
         except InvalidArgument as refusal:
-            self._datacenter.hint_at_packages(refusal, new.package)
+            hint_at_packages(refusal, self._datacenter, new.package)
             raise
         try:
             if new.wait:
@@ -331,7 +332,7 @@ def outcome_unknown(error: CallError, name: str, token: str) -> CreateOutcomeUnk
     """Return the error for an unknown outcome, which says how to look again."""
     text = (
         f"unknown whether the machine {name!r} was created ({error}); "
-        f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) goes on from there"
+        f"dc.machines_by_token({token!r}) looks again, and create_machine(token={token!r}, ...) continues from there"
     )
     unknown = CreateOutcomeUnknown(
         text, method=error.method, path=error.path, request_id=error.request_id, attempts=error.attempts

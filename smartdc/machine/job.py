@@ -48,10 +48,13 @@ REACHES: Mapping[Action, MachineState] = {
     "destroy": "deleted",
     "rollback_snapshot": "running",
 }
-"""Actions that end in a state, and so can be waited for by it."""
+"""Actions that end in a certain state, so that a wait for this state is possible."""
 
 REQUIRES: Mapping[Action, MachineState] = {"start": "stopped", "stop": "running", "reboot": "running"}
-"""Actions that fail in any state but one."""
+"""Actions that succeed only in one state."""
+
+
+IN_THE_AUDIT = "machine.audit() shows when it has ended"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class RequestedJob:
     seen: int
 
     def objection(self) -> str:
-        """Return in parentheses why it could not work, as far as the state before it shows that, or ''."""
+        """Return in parentheses why it could not work, if the state before it shows that, or ''."""
         before, required = self.state_before, REQUIRES.get(self.action)
         if before is None or required is None or before == required:
             return ""
@@ -98,13 +101,18 @@ class HasJobs(HasAudit, Stateful[MachineState]):
 
         `method`, `names` (the path below the machine) and `params` are the request. Progress calls the job `words`.
         """
+        words = words or action.replace("_", " ")
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
-        _, response = self._call(method, *names, params=params)
+        try:
+            _, response = self._call(method, *names, params=params)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"{self.label}: {words} may have been requested; {IN_THE_AUDIT}")
+            raise
         job = self._remember(action, response)
         if wait:
-            finished, job_words = partial(self._has_finished, job), words or action.replace("_", " ")
-            poll(self, finished, f"has not finished its {action}", timeout=timeout, job=job_words, hint=way_on(action))
+            finished, goal = partial(self._has_finished, job), f"has not finished its {action}"
+            poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action))
         return job
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
@@ -181,9 +189,9 @@ class HasJobs(HasAudit, Stateful[MachineState]):
 
 
 def way_on(action: Action) -> str:
-    """Return how the end of a job can still be seen by whoever has interrupted the wait for it."""
+    """Return advice how to see the end of a job after the wait for it was interrupted."""
     state = REACHES.get(action)
-    return waits_on("machine", [state]) if state else "machine.audit() shows when it has ended"
+    return waits_on("machine", [state]) if state else IN_THE_AUDIT
 
 
 class MachinePart(Resource):

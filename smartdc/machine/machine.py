@@ -170,12 +170,12 @@ class Machine(
 
     @property
     def public_ips(self) -> list[str]:
-        """The addresses among `ips` that can be reached from the internet."""
+        """The public addresses among `ips`."""
         return [address for address in self.ips if is_public(address)]
 
     @property
     def private_ips(self) -> list[str]:
-        """The addresses among `ips` that can be reached only from private networks."""
+        """The private addresses among `ips`."""
         return [address for address in self.ips if is_private(address)]
 
     @property
@@ -257,7 +257,7 @@ class HasMachines(ListsInPages):
     @parameters_of(MachineListing)
     @operation("ListMachines")
     def machines(self, listing: MachineListing) -> ResourceList[Machine]:
-        """List all machines that match the given values: ``ListMachines``.
+        """List all matching machines: ``ListMachines``.
 
         `name` and `package` may contain ``*`` and ``?``, as in ``web-*``; `package` is a name, an id, a dict or a
         `Package`. `type` (also `machine_type`) is ``smartmachine`` or ``virtualmachine``, and `state` is one of

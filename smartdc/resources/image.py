@@ -182,7 +182,7 @@ class HasImages(CreatesOnce):
         search: str | None = None,
         fields: Iterable[str] = ("name", "description"),
     ) -> ResourceList[Image]:
-        """List the images that match the given values: ``ListImages``.
+        """List the matching images: ``ListImages``.
 
         By default only active images are listed; the `state` ``all`` lists every state. `name` may contain ``*`` and
         ``?``, as in ``base-*``. `owner` is an account: its UUID, or a dict or resource with it. `public` is True or

@@ -20,7 +20,7 @@ from smartdc.core.size import Size, sizes
 from smartdc.errors import InvalidArgument, SmartDCError, printable
 from smartdc.resources.role_tag import HasRoleTags
 
-__all__ = ["HasPackages", "Package"]
+__all__ = ["HasPackages", "Package", "hint_at_packages"]
 
 
 def _vcpus(package: Any) -> object:
@@ -97,7 +97,7 @@ class HasPackages(Addressable):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Package]:
-        """List the packages that match the given values: ``ListPackages``.
+        """List the matching packages: ``ListPackages``.
 
         `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``; `lwps` is a number of threads. `name` may contain
         ``*`` and ``?``, as in ``g1-*``, and `group` may contain ``*``. `flexible_disk` is True for packages whose disk
@@ -125,15 +125,15 @@ class HasPackages(Addressable):
         return complete_id(id_of(package, "id", "name"), "package", self.packages)
 
     @operation("ListPackages")
-    def hint_at_packages(self, refusal: InvalidArgument, package: str | Mapping[str, Any] | None) -> None:
-        """Add the names of similar packages to the refusal of a package that does not exist: ``ListPackages``."""
-        text = "" if package is None else id_of(package, "name", "id")
-        if f"{text} is not a valid package" in refusal.message:
-            with suppress(SmartDCError):
-                names = [str(each.name) for each in self.packages()]
-                refusal.args = (printable(f"{refusal}{did_you_mean(text, names)}"),)
-
-    @operation("ListPackages")
     def default_package(self) -> Package | None:
         """Return the data centre's default package, or None: ``ListPackages``."""
         return next((package for package in self.packages() if package.get("default") in (True, "true")), None)
+
+
+def hint_at_packages(refusal: InvalidArgument, packages: HasPackages, package: str | Mapping[str, Any] | None) -> None:
+    """Add the names of similar packages to the refusal of a package that does not exist."""
+    text = "" if package is None else id_of(package, "name", "id")
+    if f"{text} is not a valid package" in refusal.message:
+        with suppress(SmartDCError):
+            names = [str(each.name) for each in packages.packages()]
+            refusal.args = (printable(f"{refusal}{did_you_mean(text, names)}"),)

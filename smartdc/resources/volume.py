@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, cast
 
 from smartdc.core import arguments
@@ -22,8 +23,8 @@ from smartdc.errors import Conflict, InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
-from smartdc.waiting.stateful import Stateful
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.waiting.stateful import Stateful, waits_on
 
 __all__ = ["HasVolumes", "Volume"]
 
@@ -99,7 +100,8 @@ class Volume(Stateful[VolumeState]):
         checked_timeout(timeout)
         self._delete()
         if wait:
-            self.poll_until("deleted", timeout=timeout)
+            is_gone, hint = partial(self._look_for, ("deleted",)), waits_on("volume", ["deleted"])
+            poll(self, is_gone, "is not deleted", timeout=timeout, job="delete", hint=hint)
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]
@@ -120,7 +122,7 @@ class HasVolumes(CreatesOnce):
         search: str | None = None,
         fields: Iterable[str] = ("name",),
     ) -> ResourceList[Volume]:
-        """List the volumes that match the given values: ``ListVolumes``.
+        """List the matching volumes: ``ListVolumes``.
 
         Failed volumes are listed only if `state` or `predicate` selects them. `name` may contain ``*`` and ``?``, as in
         ``logs-*``; `size` is in MiB, or a text such as ``10G``. `search` is a regular expression for `fields`; the

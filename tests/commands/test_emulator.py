@@ -147,6 +147,19 @@ def test_a_port_that_there_cannot_be_is_told_of(port: str, capsys: pytest.Captur
     assert f"invalid port value: '{port}'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("login", ["", "a/b", "..", "é", " "])
+def test_a_login_that_no_client_could_send_is_told_of(login: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody could sign for it."""
+    assert main([f"--login={login}", "--", "true"]) == 2
+    assert capsys.readouterr().err.startswith(f"smartdc.emulator: {login!r} is no login of an account")
+
+
+def test_a_device_is_no_public_key(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not read to its end, which it does not have."""
+    assert main(["--public-key=/dev/zero", "--", "true"]) == 2
+    assert "key already exists or is invalid" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "given", [("machines", "count", "-1"), ("seconds", "seconds", "nan"), ("seconds", "seconds", "-1")], ids=str
 )

@@ -83,13 +83,6 @@ def test_an_error_of_ours_shows_no_frames_of_ours(
         assert str(error) in err
 
 
-def test_pythons_own_guess_is_no_obstacle() -> None:
-    """From 3.13 on Python itself may add one to the refusal of an argument, and then the words still are understood."""
-    words = "Machine.stop() got an unexpected keyword argument 'wat'"
-    assert session.suggestion(TypeError(words)) == "wait"
-    assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
-
-
 @pytest.mark.parametrize("typed", ["print m", "machine.stop(1))", "dc?"])
 def test_a_mistyped_line_shows_nothing_but_that_line(
     typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -122,6 +115,13 @@ def test_exit_may_be_a_name_of_ones_own(monkeypatch: pytest.MonkeyPatch, capsys:
     shell.interact_in_console("", {})
 
     assert "'east'" in capsys.readouterr().out
+
+
+def test_pythons_own_guess_is_no_obstacle() -> None:
+    """From 3.13 on Python itself may add one to the refusal of an argument, and then the words still are understood."""
+    words = "Machine.stop() got an unexpected keyword argument 'wat'"
+    assert session.suggestion(TypeError(words)) == "wait"
+    assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
 
 
 def test_an_interrupt_shows_what_was_interrupted(

@@ -30,7 +30,7 @@ def test_help_lists_the_methods_of_a_data_centre_by_noun(offline: DataCenter, en
     page = text.splitlines()
     images = page[page.index("    image") + 1 :]
 
-    assert images[0].split()[:4] == ["images()", "List", "the", "images"]
+    assert images[0].split()[:5] == ["images()", "List", "the", "matching", "images"]
     assert "    firewall rule" in page
     assert len(names_in(text)) < 150
     assert "…" not in text

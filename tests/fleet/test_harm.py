@@ -51,7 +51,7 @@ def fleet(dc: DataCenter, cloud: Emulator) -> Fleet:
         (lambda dc: dc.fleet(tombstone=False), "that selects every machine"),
         (lambda dc: dc.fleet(tags={"": "web"}), "tags has an empty name"),
         (lambda dc: dc.fleet(fields=["name"]), "that selects every machine"),
-        (lambda dc: dc.fleet(tombstone=True), "machines that are gone"),
+        (lambda dc: dc.fleet(tombstone=True), "selects deleted machines"),
     ],
 )
 def test_no_selection_is_empty_by_accident(
@@ -227,7 +227,7 @@ def test_a_file_that_is_no_journal_is_left_alone(cloud: Emulator, fleet: Fleet, 
     path = tmp_path / "precious"
     path.write_text(text)
 
-    with pytest.raises(InputError, match="is no journal; give a path that is free"):
+    with pytest.raises(InputError, match="is not a journal; give the path of a new file"):
         fleet.stop(journal=path)
     assert path.read_text() == text
     assert not cloud.trace
@@ -342,7 +342,7 @@ def test_a_journal_that_cannot_be_opened_is_told_of(cloud: Emulator, fleet: Flee
 
 def test_a_journal_is_a_regular_file(cloud: Emulator, fleet: Fleet) -> None:
     """What is read from a device has no end."""
-    with pytest.raises(InputError, match="/dev/full is no regular file"):
+    with pytest.raises(InputError, match="a journal must be a regular file, not /dev/full"):
         fleet.stop(journal="/dev/full")
     assert not cloud.trace
 

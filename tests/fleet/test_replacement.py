@@ -93,8 +93,8 @@ def test_the_old_machine_is_deleted_on_demand(cloud: Emulator, fleet: Fleet) -> 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, r"what is on the old one's disks is not taken along; say losing=\{'data'\}"),
-        ({"losing": ()}, "not taken along"),
+        ({}, r"no data of the old one's disks is copied; give losing=\{'data'\}"),
+        ({"losing": ()}, "no data of the old one's disks is copied"),
         ({"losing": {"everything"}}, "losing takes data, dataset, addresses, got everything"),
         ({"losing": LOSING, "delete_old": True}, "delete_old needs healthy="),
     ],
@@ -121,9 +121,7 @@ def test_what_cannot_be_taken_along_is_named_before_anything_is_done(
     """``ListNics``, ``GetNetworkIP``: a delegated dataset, a reserved address and deletion protection of the last machine."""
     last = old[1]
     last.delegate_dataset = True
-    with pytest.raises(
-        InputError, match=r"web-1 .* has its delegated dataset, which is not taken along: nothing was done"
-    ):
+    with pytest.raises(InputError, match=r"web-1 .* has its delegated dataset, which is not copied: nothing was done"):
         fleet.replace(IMAGE, losing=LOSING)
 
     nic = fleet.datacenter.machine(last.id).add_nic("My-Fabric-Network", wait=True)

@@ -27,6 +27,7 @@ from smartdc import (
     WaitTimeout,
 )
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault
+from smartdc.fleet.journal import Journal, Record
 from smartdc.fleet.report import name_of
 
 WEB = {"role": "web"}
@@ -160,7 +161,7 @@ def test_an_interrupt_says_how_things_stand(
     [note] = stop.value.__notes__
     assert re.fullmatch(
         r"stop of 20 machines: 3 under way, 17 untouched, in \d+ s; "
-        r"the same call goes on from here \(journal /.*/journal\)",
+        r"the same call continues from here \(journal /.*/journal\)",
         note,
     )
     assert [name_of(machine) for machine in report.under_way] == ["web-0", "web-1", "web-10"]
@@ -169,6 +170,33 @@ def test_an_interrupt_says_how_things_stand(
     cloud.transitions.policies.clear()
     assert len(fleet.stop(at_once=20, journal=tmp_path / "journal").done) == 20
     assert count(cloud, "StopMachine") == 20
+
+
+@pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(), reason="only the main thread hears signals"
+)
+def test_a_time_limit_of_the_program_is_no_failure_of_a_machine(
+    cloud: Emulator, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a signal handler raises ends the run, wherever it comes, and carries the report."""
+
+    def limit(*_: object) -> None:
+        raise TimeoutError("the program's own")
+
+    def alarmed(self: Journal, step: str, part: str, now: str, **facts: Any) -> Record:
+        if now == "done" and count(cloud, "StopMachine") == 3:
+            signal.raise_signal(signal.SIGALRM)
+        return write(self, step, part, now, **facts)
+
+    before, write = signal.signal(signal.SIGALRM, limit), Journal.write
+    monkeypatch.setattr(Journal, "write", alarmed)
+    try:
+        with pytest.raises(TimeoutError, match="the program's own") as stop:
+            fleet.stop(budget=20)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(stop.value.report.done) == 2  # type: ignore[attr-defined]
+    assert not stop.value.report.failed  # type: ignore[attr-defined]
 
 
 # Functions of the user

@@ -7,8 +7,8 @@ from pathlib import Path
 import operations_page
 import pytest
 
-from kits.docs import OPERATIONS, ROWS, calls
-from kits.site import Page, broken_links
+from kits.docs import OPERATIONS, ROOT, ROWS, calls
+from kits.site import ANSWERS, Page, broken_links
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,13 @@ def test_calls_are_links_to_what_is_said_about_them(expanded: str) -> None:
     assert "{py:obj}`dc.create_machine() <smartdc.DataCenter.create_machine>`" in expanded
     assert "{py:obj}`firewall_rule.enable() <smartdc.FirewallRule.enable>`" in expanded
     assert expanded.count("{py:obj}`") == sum(map(len, calls().values()))
+
+
+def test_pages_where_answers_are_expected_are_there() -> None:
+    """A page that is renamed is renamed in the list of searches too."""
+    pages = {page.relative_to(ROOT / "docs").with_suffix("").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+
+    assert {page for several in ANSWERS.values() for page in several} <= pages
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from kits.http import Clock, RawServer, Stamp, reply
 from smartdc import DataCenter
 from smartdc.errors import ConfigError, InputError
 from smartdc.http.session import Session
-from smartdc.http.settings import Headers, Settings
+from smartdc.http.settings import Headers, Setting, Settings
 
 CHANGES: dict[str, Any] = {
     "timeout": 5,
@@ -142,3 +143,12 @@ def test_a_pool_that_cannot_be_is_refused(size: Any) -> None:
     """Without a connection every call would only wait for its time to be up."""
     with pytest.raises(InputError, match=r"pool_size must be a whole number of at least 1, got"):
         DataCenter("https://cloud.test", login="demo", pool_size=size)
+
+
+def test_each_setting_says_what_it_is() -> None:
+    """In the reference and in ``help``, in the words of `Settings`; none has those of another one."""
+    texts = [setting.__doc__ for setting in vars(DataCenter).values() if isinstance(setting, Setting)]
+
+    assert len(texts) > 10
+    assert len(set(texts)) == len(texts)
+    assert all(re.fullmatch(r"[A-Z].+[.]", text or "") for text in texts)

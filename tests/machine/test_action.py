@@ -255,6 +255,22 @@ def test_resize_to_a_package_that_is_none(machine: Machine) -> None:
         machine.resize("huge")
 
 
+def test_an_interrupted_request_says_that_it_may_have_been_made(
+    machine: Machine, dc: DataCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who presses Ctrl-C before CloudAPI has answered learns what is not known, and where to look."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dc, "request", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        machine.stop()
+    assert caught.value.__notes__ == [
+        "web-1: stop may have been requested; machine.audit() shows when it has ended",
+    ]
+
+
 def test_a_mistyped_package_is_guessed(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
     """Where no package is called so, ``ListPackages`` tells which are called almost so; a failure of that tells nothing."""
     guess = r"g1-smal is not a valid package .*; did you mean 'g1-small'"

@@ -68,6 +68,7 @@ def test_a_table_shows_who_did_it() -> None:
     callers: list[object] = [
         {"type": "signature", "ip": "203.0.113.7", "keyId": f"/demo/users/jill/keys/{fingerprint}"},
         {"type": "signature", "ip": "203.0.113.7", "keyId": "/demo/keys/laptop"},
+        {"type": "basic", "ip": "203.0.113.7", "user": "demo"},
         {"type": "operator"},
         None,
         "nonsense",
@@ -80,4 +81,10 @@ def test_a_table_shows_who_did_it() -> None:
     words = [line.split("yes")[1].split() for line in lines]
     assert words[0][:2] == ["demo/jill", "203.0.113.7"]
     assert words[0][2].startswith("7a:7a:7a:")
-    assert words[1:] == [["demo", "203.0.113.7", "laptop"], ["operator", "-", "-"], ["-", "-", "-"], ["-", "-", "-"]]
+    assert words[1:] == [
+        ["demo", "203.0.113.7", "laptop"],
+        ["demo", "203.0.113.7", "-"],
+        ["operator", "-", "-"],
+        ["-", "-", "-"],
+        ["-", "-", "-"],
+    ]

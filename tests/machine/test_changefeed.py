@@ -313,7 +313,7 @@ def test_what_is_no_change_is_passed_over(
     change(cloud, machine.id, name="web-2")
 
     assert told(changes) == [("web-2", "running", ("alias",), False)]
-    assert "not a change of a machine; it is passed over" in caplog.text
+    assert "not a change of a machine; it is ignored" in caplog.text
 
 
 def test_no_exception_of_a_handler_is_taken_for_a_message_that_is_no_change(

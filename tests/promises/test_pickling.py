@@ -76,12 +76,15 @@ PARTS: dict[str, tuple[dict[str, Any], str]] = {
         {"secret": Emulator().private_key},
         "the path of the key's file as secret=, or use the ssh-agent",
     ),
-    "auth": ({"auth": FOREIGN}, r"auth= would not come along.*give key_id="),
+    "auth": ({"auth": FOREIGN}, r"auth= is not pickled.*give key_id="),
     "adapter": (
         {"adapter": HTTPAdapter()},
-        "its adapter= belongs to this process; make the DataCenter where it is needed",
+        "its adapter= belongs to this process; make the DataCenter in the other process",
     ),
-    "clock": ({"clock": VirtualClock()}, "its clock= belongs to this process; make the DataCenter where it is needed"),
+    "clock": (
+        {"clock": VirtualClock()},
+        "its clock= belongs to this process; make the DataCenter in the other process",
+    ),
 }
 """What cannot come along in a pickle, and what the refusal says to do."""
 

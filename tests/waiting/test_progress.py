@@ -144,6 +144,16 @@ def test_the_parts_of_a_machine_have_the_same_lines(dc: DataCenter, machine: Mac
     ]
 
 
+def test_a_volume_has_the_same_lines(dc: DataCenter, cloud: Emulator) -> None:
+    """A create ends with the state that it led to, as that of a machine, and a delete as that of a machine does."""
+    cloud.state.settings.volumes = True
+    lines: list[str] = []
+    dc.progress = lambda look: lines.append(str(look))
+    dc.create_volume("data", wait=True).delete(wait=True)
+
+    assert lines == ["data ready after 0 s", "data: delete done after 0 s"]
+
+
 def test_a_job_that_lasts_is_named_with_its_trouble() -> None:
     """Meanwhile the line has the job, and why the last check failed."""
     look = Progress("web-1", "running", 30, 60, done=False, job="resize")
@@ -188,7 +198,7 @@ INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
     "reboot": (
         lambda machine: machine.reboot(wait=True),
         "web-1: reboot interrupted after 4 s",
-        "web-1: reboot goes on; machine.poll_until('running') waits on",
+        "web-1: reboot goes on; machine.poll_until('running') continues the wait",
     ),
     "resize": (
         lambda machine: machine.resize("g1-medium", wait=True),
@@ -198,12 +208,17 @@ INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
     "poll_until": (
         lambda machine: machine.poll_until(["stopped", "offline"]),
         "web-1 running, interrupted after 4 s",
-        "last seen: web-1 running; machine.poll_until(['stopped', 'offline']) waits on",
+        "last seen: web-1 running; machine.poll_until(['stopped', 'offline']) continues the wait",
     ),
     "poll_while": (
         lambda machine: machine.poll_while("running"),
         "web-1 running, interrupted after 4 s",
-        "last seen: web-1 running; machine.poll_while('running') waits on",
+        "last seen: web-1 running; machine.poll_while('running') continues the wait",
+    ),
+    "wait_for": (
+        lambda machine: machine.datacenter.wait_for(machine, "stopped"),
+        "0 of 1 machines stopped, interrupted after 4 s",
+        "last seen: 0 of 1 machines stopped; wait_for() continues the wait",
     ),
 }
 
