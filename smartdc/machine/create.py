@@ -76,7 +76,7 @@ class CreatesMachines(HasMachines):
             default_networks: the kinds of networks that it gets if neither `networks` nor the package names any:
                 ``external``, ``internal`` or both (the default). CloudAPI does not document this.
             affinity: rules such as ``role!=db``: the machines to be near to, or far from.
-            locality: the former form of `affinity`: ``near`` and ``far`` are machines, and ``strict`` is a boolean.
+            locality: the former form of `affinity`: a dict of ``near`` and ``far`` (machines) and ``strict`` (a boolean).
             brand: ``kvm`` or ``bhyve``, if image and package allow both.
             firewall_enabled: whether the account's firewall rules apply to it.
             deletion_protection: whether CloudAPI refuses to delete it.
