@@ -64,7 +64,7 @@ class WaitsForMachines(HasMachines):
             raise InputError(f"{strange[0]!r} is not a Machine, as machine(), machines() and create_machine() return")
         group = _Group(self, self._datacenter, {machine.id: machine for machine in given}, states)
         with contextlib.suppress(WaitTimeout):
-            goal, hint = f"are not {either(states)}", "wait_for() waits on"
+            goal, hint = f"are not {either(states)}", "wait_for() continues the wait"
             poll(group, group.check, goal, interval=interval, timeout=timeout, progress=progress, hint=hint)
         return Waited(group.arrived, group.failed, list(group.waiting.values()))
 

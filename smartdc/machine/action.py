@@ -57,7 +57,7 @@ class HasLifecycle(HasJobs):
 
         Like all actions, it returns when CloudAPI has accepted the job. With `wait`, it returns when the job is done, and
         raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
-        `state` is what was last read: without `wait`, it stays the former one until `refresh` or a wait.
+        `state` is the last known one: without `wait`, it does not change until `refresh` or a wait.
         """
         self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
 
@@ -65,7 +65,7 @@ class HasLifecycle(HasJobs):
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`.
 
-        `state` is what was last read: without `wait`, it stays the former one until `refresh` or a wait.
+        `state` is the last known one: without `wait`, it does not change until `refresh` or a wait.
         """
         self.request_job("start", params={"action": "start"}, wait=wait, timeout=timeout)
 
@@ -73,7 +73,7 @@ class HasLifecycle(HasJobs):
     def reboot(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`.
 
-        `state` is what was last read: without `wait`, it does not show that the machine is on its way.
+        `state` is the last known one: without `wait`, it does not show that the machine is rebooting.
         """
         self.request_job("reboot", params={"action": "reboot"}, wait=wait, timeout=timeout)
 

@@ -143,7 +143,7 @@ class Migration(Resource):
     @operation("GetMigration")
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until its phase has ended, and return it: ``GetMigration``."""
-        goal, hint = f"has not finished its {self.phase}", "migration.wait() waits on"
+        goal, hint = f"has not finished its {self.phase}", "migration.wait() continues the wait"
         poll(self, self._has_ended, goal, interval=interval, timeout=timeout, hint=hint)
         if self._string("state") not in {"paused", "successful"}:
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)

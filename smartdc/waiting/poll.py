@@ -49,7 +49,7 @@ def poll(
     resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
     `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None means
     the data centre's own. If the wait is for a `job`, such as "resize", progress and the note of an interrupt name the
-    job and not the state; `hint` says how to wait on after an interrupt.
+    job and not the state; `hint` says how to continue the wait after an interrupt.
     """
     # A round of the loop is a pause, a check and a report. The first check comes at once and the last one exactly at
     # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
@@ -80,7 +80,7 @@ def poll(
                 announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
                 if isinstance(error, KeyboardInterrupt):
                     announcer.note_interrupt(error, hint)
-                    raise error.with_traceback(None) from None  # where in a pause it came is chance
+                    raise error.with_traceback(None) from None  # the place within the pause is random
                 raise
             elapsed = clock.monotonic() - started
             announcer.announce("done" if found else "not done" if elapsed >= limit else "")

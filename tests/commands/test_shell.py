@@ -162,7 +162,7 @@ def test_a_session_says_how_to_go_on(typed: io.StringIO, capsys: pytest.CaptureF
 
     out, banner = capsys.readouterr()
     assert "help(dc)" in banner
-    assert "exit leaves" in banner
+    assert "exit ends the session" in banner
     assert out.count("help(dc.create_machine)") == 2
     assert max(map(len, [*banner.splitlines(), *out.splitlines()])) <= 80
 
