@@ -264,7 +264,7 @@ class Fleet(ShownAsTable):
         exception is raised: the machine is in `failed`, and the commands in the other machines run as usual.
         """
         machines = self.machines()
-        return run_on(machines, command, concurrency=at_once, user=user, proxy=proxy, options=options, timeout=timeout)
+        return run_on(machines, command, at_once=at_once, user=user, proxy=proxy, options=options, timeout=timeout)
 
     def _act(
         self,
