@@ -76,21 +76,28 @@ def poll(
                 found, failure, pause = context.run(check), None, interval
             except TRANSIENT_ERRORS as error:
                 failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
+            except KeyboardInterrupt as stop:
+                announcer.announce("interrupted")
+                announcer.note_interrupt(stop, hint)
+                raise stop.with_traceback(None) from None  # the place within the pause is random
             except BaseException as error:
-                announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
-                if isinstance(error, KeyboardInterrupt):
-                    announcer.note_interrupt(error, hint)
-                    raise error.with_traceback(None) from None  # the place within the pause is random
+                announcer.announce(_outcome_by(error))
                 raise
             elapsed = clock.monotonic() - started
-            announcer.announce("done" if found else "not done" if elapsed >= limit else "")
             if found:
+                announcer.announce("done")
                 return found
             if elapsed >= limit:
-                raise WaitTimeout(
-                    f"{resource.describe()} {goal} after {limit:g} s", resource=cast("Resource", resource)
-                ) from failure
+                announcer.announce("not done")
+                text = f"{resource.describe()} {goal} after {limit:g} s"
+                raise WaitTimeout(text, resource=cast("Resource", resource)) from failure
+            announcer.announce("")
             rest = min(pause, limit - elapsed)
+
+
+def _outcome_by(error: BaseException) -> str:
+    """Return how a wait has ended that a check has ended."""
+    return "failed" if isinstance(error, WaitFailed) else "interrupted"
 
 
 def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> Deadline:
