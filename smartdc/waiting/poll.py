@@ -76,14 +76,10 @@ def poll(
                 found, failure, pause = context.run(check), None, interval
             except TRANSIENT_ERRORS as error:
                 failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
-            except BaseException as error:
-                announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
-                if isinstance(error, KeyboardInterrupt):
-                    announcer.note_interrupt(error, hint)
-                    raise error.with_traceback(None) from None  # the place within the pause is random
-                raise
+            except BaseException as error:  # noqa: BLE001 (it is raised again)
+                raise _ended(error, announcer, hint)  # noqa: B904 (it is the same one)
             elapsed = clock.monotonic() - started
-            announcer.announce("done" if found else "not done" if elapsed >= limit else "")
+            announcer.announce(_outcome(found, is_late=elapsed >= limit))
             if found:
                 return found
             if elapsed >= limit:
@@ -91,6 +87,23 @@ def poll(
                     f"{resource.describe()} {goal} after {limit:g} s", resource=cast("Resource", resource)
                 ) from failure
             rest = min(pause, limit - elapsed)
+
+
+def _ended(error: BaseException, announcer: Announcer, hint: str) -> BaseException:
+    """Report a wait that an error or an interrupt ended, and return what is to be raised."""
+    announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
+    if isinstance(error, KeyboardInterrupt):
+        announcer.note_interrupt(error, hint)
+        error.__suppress_context__ = True
+        return error.with_traceback(None)  # the place within the pause is random
+    return error
+
+
+def _outcome(found: object, *, is_late: bool) -> str:
+    """Return what progress calls a wait that has found something, or has no time left."""
+    if found:
+        return "done"
+    return "not done" if is_late else ""
 
 
 def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> Deadline:
