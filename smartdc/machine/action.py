@@ -141,8 +141,7 @@ class HasLifecycle(HasJobs):
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        _, response = self._call("DELETE")
-        self._remember("destroy", response)
+        self._remember("destroy", self._send("delete", "DELETE", hint="machine.refresh() shows whether it is gone"))
         if wait:
             is_gone = partial(self._look_for, ("deleted",))
             poll(self, is_gone, "is not deleted", timeout=timeout, job="delete", hint=way_on("destroy"))
@@ -244,11 +243,10 @@ class HasLifecycle(HasJobs):
     def _switch(self, action: Action, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Request a setting, and wait until it is visible; the audit shows failures, but not for all settings."""
         checked_timeout(timeout)
-        _, response = self._call("POST", params={"action": action}, repeatable=True)
-        job = self._remember(action, response)
+        words = action.replace("_", " ")
+        job = self._remember(action, self._send(words, "POST", params={"action": action}, repeatable=True))
         if wait:
-            shows = partial(self._shows, field, value, job)
-            goal, words = f"does not have {field}={value}", action.replace("_", " ")
+            shows, goal = partial(self._shows, field, value, job), f"does not have {field}={value}"
             poll(self, shows, goal, timeout=timeout, job=words, hint=way_on(action))
 
     def _shows(self, field: str, value: bool, job: RequestedJob) -> bool:

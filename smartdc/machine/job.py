@@ -22,7 +22,7 @@ import requests
 from smartdc.core.field import Field
 from smartdc.core.literals import Action, MachineState
 from smartdc.core.resource import Resource
-from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
+from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed, printable
 from smartdc.http.dates import parse_http_date
 from smartdc.http.light import is_from_a_server
 from smartdc.machine.audit import AuditEntry, HasAudit
@@ -104,16 +104,21 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         words = words or action.replace("_", " ")
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
-        try:
-            _, response = self._call(method, *names, params=params)
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"{self.label}: {words} may have been requested; {IN_THE_AUDIT}")
-            raise
-        job = self._remember(action, response)
+        job = self._remember(action, self._send(words, method, *names, params=params))
         if wait:
             finished, goal = partial(self._has_finished, job), f"has not finished its {action}"
             poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action))
         return job
+
+    def _send(
+        self, words: str, method: str, *names: str, hint: str = IN_THE_AUDIT, **options: Any
+    ) -> requests.Response:
+        """Send the request of a job; an interrupt notes that it may have been made, and where to look."""
+        try:
+            return self._call(method, *names, **options)[1]
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(printable(f"{self.label}: {words} may have been requested; {hint}"))
+            raise
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
         """Return a job with the server's time of its request; remember the job if it changes the state."""

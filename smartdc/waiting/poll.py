@@ -60,7 +60,7 @@ def poll(
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.
     clock = getattr(resource.datacenter, "clock", None) or SystemClock()
-    announcer = Announcer(resource, timeout, progress, clock, job)
+    announcer = Announcer(resource, timeout, progress, clock, job=job, hint=hint)
     limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()
     found: T | None = None
@@ -79,7 +79,7 @@ def poll(
             except BaseException as error:
                 announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
                 if isinstance(error, KeyboardInterrupt):
-                    announcer.note_interrupt(error, hint)
+                    announcer.note_interrupt(error)
                     raise error.with_traceback(None) from None  # where in a pause it came is chance
                 raise
             elapsed = clock.monotonic() - started

@@ -239,6 +239,23 @@ def test_an_interrupt_says_what_goes_on(
     assert caught.value.__notes__ == [note]
 
 
+def test_an_interrupted_function_of_ones_own_says_what_goes_on(cloud: Emulator, dc: DataCenter) -> None:
+    """Ctrl-C may come while it reports; a name that would move the cursor is written as an escape."""
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    machine = Machine(dc, data={"id": cloud.populate(1)[0].id, "name": "\x1b[2J\u202e", "state": "running"})
+    cloud.transitions.policy = AfterSeconds(30)
+    dc.progress = interrupt
+    with pytest.raises(KeyboardInterrupt) as caught:
+        machine.resize("g1-medium", wait=True)
+
+    assert caught.value.__notes__ == [
+        r"\x1b[2J\u202e: resize goes on; machine.audit() shows when it has ended",
+    ]
+
+
 def test_the_line_ends_where_a_wait_fails(cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said next, be it the error itself, stands on a line of its own."""
     terminal = Terminal()
