@@ -25,7 +25,7 @@ LENGTH = 1000
 _KEY = re.compile(r"([A-Za-z_][\w.]*)\[[\"']([^\"']*)$")
 
 
-_CALLED = re.compile(r"[A-Za-z_][\w.]*$")
+_CALLED = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*$")
 _ARGUMENT = re.compile(r"[(,]\s*\w*$")
 """What a line ends in where the name of an argument may stand."""
 
