@@ -117,7 +117,7 @@ def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) 
     """Play the tour on standard output and return the exit status: 1 when a step does not give its result."""
     chosen = options().parse_args(arguments)
     write_any_character()
-    screen = Screen(sys.stdout, os.environ)
+    screen = Screen(sys.stdout or io.StringIO(), os.environ)  # None if the parent process has closed it
     try:
         play(screen, tour, real, Guide(screen, step=chosen.step, shell=chosen.shell))
     except TourLeft:
