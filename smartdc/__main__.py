@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> int:
     """Run the command line; an interrupt, a closed pipe or a full disk ends it without a traceback."""
+    if sys.stdin is None:  # closed by the parent process: nobody can type
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 (until the end of the process)
     try:
         try:
             return main(sys.argv[1:])

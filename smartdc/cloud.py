@@ -209,8 +209,8 @@ class Cloud(Mapping[str, DataCenter]):
     def ask(self, function: Callable[[DataCenter], T]) -> tuple[dict[str, T], dict[str, SmartDCError]]:
         """Call a function with every data centre, at the same time; return its results and the errors, by name.
 
-        It takes as long as the slowest data centre; one that hangs ends at its ``timeout``. Only a `SmartDCError` counts
-        as "no answer"; any other exception is raised, and so is an `InputError`, which is the caller's mistake.
+        It takes as long as the slowest data centre; one that hangs ends at its ``timeout``. Only a `SmartDCError`
+        counts as "no answer"; any other exception is raised, and so is an `InputError`, which is the caller's mistake.
         """
         values: dict[str, T] = {}
         raised: dict[str, BaseException] = {}

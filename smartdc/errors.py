@@ -334,7 +334,7 @@ class NameTaken(ValidationFailed):
     machine_id: str | None = None
 
     def about(self, name: str) -> None:
-        """Say which name is taken, as CloudAPI does not."""
+        """Add the name that is taken, since CloudAPI does not name it."""
         self.name = name
         self.args = (printable(f"{self}; there is a machine named {name!r} already"),)
 

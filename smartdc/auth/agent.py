@@ -137,10 +137,10 @@ class Agent:
 class _Connection:
     """One connection to an agent, for one request.
 
-    A message is four bytes of length, one byte for its kind, and the body, in which every string has four bytes of length
-    before it (`read_string`). The agent may wait for a person to confirm the use of a key, and a stopped agent waits for
-    ever. So each `connect`, `sendall` and `recv` has the rest of the one deadline as its timeout. A response is not
-    trusted: its length is checked before anything is read.
+    A message is four bytes of length, one byte for its kind, and the body, in which every string has four bytes of
+    length before it (`read_string`). The agent may wait for a person to confirm the use of a key, and a stopped agent
+    waits for ever. So each `connect`, `sendall` and `recv` has the rest of the one deadline as its timeout. A response
+    is not trusted: its length is checked before anything is read.
     """
 
     def __init__(self, path: str, timeout: float) -> None:

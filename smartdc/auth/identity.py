@@ -178,8 +178,8 @@ class Identity(AuthBase):
 
         The first place that has the key wins. A place that does not have it, or cannot be asked, raises an error. These
         errors are kept, since the caller may have to fix any of them; the final error has the texts of all. It is a
-        `PassphraseRequired` if any place has the key in encrypted form. If a key is found that the key id does not name,
-        a `ConfigError` ends the search.
+        `PassphraseRequired` if any place has the key in encrypted form. If a key is found that the key id does not
+        name, a `ConfigError` ends the search.
 
         Several threads without a key ask the agent at the same time, each within the deadline of its own call. Keys in
         files are loaded by one thread at a time, since a person may be asked for a passphrase.

@@ -86,8 +86,8 @@ def profiles() -> list[Profile]:
 def from_environment(environ: Mapping[str, str]) -> Profile:
     """Read the ``TRITON_*`` variables and, for each that is missing, the ``SDC_*`` one.
 
-    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud. ``TRITON_ROLE`` is a
-    list of roles, separated by commas.
+    ``TRITON_KEY_MATERIAL`` is the private key itself or its path, as for other tools of this cloud. ``TRITON_ROLE`` is
+    a list of roles, separated by commas.
     """
     names = {name: _named(environ, name.upper()) for name in ("url", "account", "key_id", "user", "key_material")}
     names |= {"act_as": "TRITON_ACT_AS" if environ.get("TRITON_ACT_AS") else None}

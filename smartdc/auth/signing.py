@@ -1,8 +1,8 @@
 """Sign requests: a `Signer` has the key, `HTTPSignatureAuth` writes the Authorization header.
 
-The scheme is HTTP Signatures in the form that CloudAPI reads. The signature covers, in this order: method, path and query
-(``(request-target)``), ``host``, ``date``, and ``content-md5`` if the request has one. So a stolen signature is valid
-only for that one request. The signer decides where the signature comes from (a file, an ssh-agent); see
+The scheme is HTTP Signatures in the form that CloudAPI reads. The signature covers, in this order: method, path and
+query (``(request-target)``), ``host``, ``date``, and ``content-md5`` if the request has one. So a stolen signature is
+valid only for that one request. The signer decides where the signature comes from (a file, an ssh-agent); see
 `smartdc.auth.private_key` and `smartdc.auth.agent`.
 
 This module imports `cryptography` only if it is given a key, since that import costs more than everything else here.

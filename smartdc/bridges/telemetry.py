@@ -2,8 +2,8 @@
 
 Each attempt is a client span, according to the semantic conventions for HTTP. Its parent is the span of the call, which
 has all attempts. The call's parent is the span of the wait or the create to which the call belongs. A span has ids,
-names, paths and statuses, and no other data of requests and answers: no bodies, no headers except the id of the request,
-and only harmless parts of a query.
+names, paths and statuses, and no other data of requests and answers: no bodies, no headers except the id of the
+request, and only harmless parts of a query.
 
 This module needs ``opentelemetry-api``, which is in the extra ``otel``.
 """

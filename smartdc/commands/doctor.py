@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print every check and its result as soon as it is known, and return the exit status: 1 when one of them failed."""
     profile = options().parse_args(arguments).profile
     write_any_character()
-    # The server may take its time: what is known without it is there at once.
+    # The server may take long: results that do not need it are printed at once.
     explanation = examine_settings(partial(DataCenter, profile=profile), profile, partial(print, flush=True))
     return 0 if explanation.ok else 1
 

@@ -1,4 +1,4 @@
-"""What ``help`` says in a session: how to go on, and about a method its parameters and its docstring as wide as the terminal."""
+"""The ``help`` of a session: first hints, and for a method its parameters and its docstring in the terminal's width."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from smartdc.core.help_page import page
 __all__ = ["Help", "described", "wrapped"]
 
 HOW_TO = """\
-help(dc)                 what a data centre can do, on one page
-help(dc.create_machine)  all about one method
-help(machine)            the same for a machine, and for any other thing
-exit                     leave, as Ctrl-D does
+help(dc)                 all methods of a data centre, on one page
+help(dc.create_machine)  the description of one method
+help(machine)            the same for a machine or any other object
+exit                     end the session, as Ctrl-D does
 
-help("keywords"), help("modules") and the like are Python's own."""
+help("keywords"), help("modules") and so on show Python's own help."""
 
 MAX_WIDTH = 100
-"""Columns that are filled, on a terminal that has as many."""
+"""The maximum width of the text, in columns."""
 
 MIN_WIDTH = 20
 """The minimum width, in columns, even if a terminal claims to have fewer."""
 
 _ITEM = re.compile(r"(?:\s+\*{0,2}\w+: |\s*[-*] )")
-"""How an entry of a list begins, or one of ``Args:``."""
+"""The beginning of a list's entry, or of an entry of ``Args:``."""
 
 _HEADING = re.compile(r"\s*\w+:")
 
 
 class Help:
-    """``help`` as a session has it: for what is this package's, and Python's own for the rest."""
+    """``help`` in a session: our own for objects of this package, and Python's for all others."""
 
     def __repr__(self) -> str:
         return HOW_TO
 
     def __call__(self, *things: Any) -> None:
-        """Show the help about a thing; without one, how to go on."""
+        """Show the help about an object; without one, show first hints."""
         if not things:
             print(HOW_TO)  # noqa: T201 (it is the answer)
         elif (text := described(*things)) is not None:
@@ -51,7 +51,7 @@ class Help:
 
 
 def described(thing: Any, width: int | None = None) -> str | None:
-    """Return the help about a class, a function or a thing of this package; None for anything else."""
+    """Return the help about a class, a function or an object of this package; None for anything else."""
     width = max(width or min(MAX_WIDTH, shutil.get_terminal_size().columns), MIN_WIDTH)
     is_callable = inspect.isroutine(thing) or inspect.isclass(thing)
     home = getattr(thing if is_callable else type(thing), "__module__", None)  # methods of built-in classes have none
@@ -67,7 +67,7 @@ def described(thing: Any, width: int | None = None) -> str | None:
 
 
 def _signature(thing: Any, width: int) -> str:
-    """Return what a call looks like: names and defaults; the types are in the docstring's words."""
+    """Return the form of a call, with names and defaults; the docstring describes the types."""
     name = thing.__name__
     try:
         signature = inspect.signature(thing)
@@ -85,7 +85,7 @@ def _signature(thing: Any, width: int) -> str:
 
 
 def wrapped(docstring: str, width: int) -> str:
-    """Return a docstring with its paragraphs and entries filled anew, and without backticks."""
+    """Return a docstring without backticks, with its paragraphs and entries wrapped again."""
     return "\n".join(
         _filled(" ".join(map(str.strip, lines)), width, *_indents(lines)) if lines[0].strip() else ""
         for lines in _paragraphs(docstring.replace("`", ""))
@@ -93,7 +93,7 @@ def wrapped(docstring: str, width: int) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[list[str]]:
-    """Yield the lines of each paragraph or entry; an empty line is one of its own."""
+    """Yield the lines of each paragraph or entry; an empty line counts as a paragraph."""
     together: list[str] = []
     for line in text.splitlines():
         if together and _begins(line, together):
@@ -105,7 +105,7 @@ def _paragraphs(text: str) -> Iterator[list[str]]:
 
 
 def _begins(line: str, before: list[str]) -> bool:
-    """Return whether a line begins something new after some lines that belong together."""
+    """Return whether a line begins a new paragraph or entry after the lines `before`."""
     is_apart = not line.strip() or not before[-1].strip() or bool(_HEADING.fullmatch(before[0]))
     return is_apart or bool(_ITEM.match(line)) or _indent(line) < _indent(before[-1])
 

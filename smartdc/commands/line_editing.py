@@ -27,7 +27,7 @@ _KEY = re.compile(r"([A-Za-z_][\w.]*)\[[\"']([^\"']*)$")
 
 _CALLED = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*$")
 _ARGUMENT = re.compile(r"[(,]\s*\w*$")
-"""What a line ends in where the name of an argument may stand."""
+"""The end of a line after which the name of an argument may come."""
 
 _GIVEN = re.compile(r"\b(\w+)\s*=[^=]")
 
@@ -41,7 +41,7 @@ class Completer(rlcompleter.Completer):
         self._own: list[str] | None = None
 
     def complete(self, text: str, state: int) -> Any:
-        """Return the match of that number, or None behind the last one."""
+        """Return the match of that number, or None after the last one."""
         if state == 0:
             line = readline.get_line_buffer()[: readline.get_endidx()]
             self._own = self.keys(line, text)
@@ -52,7 +52,7 @@ class Completer(rlcompleter.Completer):
         return self._own[state] if state < len(self._own) else None
 
     def arguments(self, line: str, text: str) -> list[str]:
-        """Return how `text`, the last word of a line, may go on as the name of an argument."""
+        """Return the names of arguments that complete `text`, the last word of a line."""
         name, typed = _open_call(line)
         function = self._value(name) if name and _ARGUMENT.search(line) else None
         if not callable(function):
@@ -86,7 +86,7 @@ class Completer(rlcompleter.Completer):
 
 
 def _open_call(line: str) -> tuple[str, str]:
-    """Return the name of what a line is about to call, and what stands behind the parenthesis; '' where there is none."""
+    """Return the name before a line's last open parenthesis, and the text after it; '' if there is none."""
     if line.count('"') % 2 or line.count("'") % 2:
         return "", ""  # within a text
     depth = 0
@@ -141,7 +141,7 @@ def history_of_this_terminal() -> History | None:
 
 
 def complete(names: dict[str, Any]) -> None:
-    """Complete on Tab, where readline is installed."""
+    """Complete on Tab, if readline is installed."""
     if readline is not None:
         readline.set_completer(Completer(names).complete)
         readline.parse_and_bind("tab: complete")

@@ -29,7 +29,7 @@ from smartdc.errors import SmartDCError
 __all__ = ["console_hooks", "load_ipython_extension", "suggestion", "without_our_frames"]
 
 CONSOLE = {code.__file__, codeop.__file__}
-"""The files of Python's own console; a mistake in what was typed is found by the second one, which is no help."""
+"""The files of Python's own console, whose frames do not help; syntax errors come from the second one."""
 
 PACKAGE = str(Path(__file__).parents[1])
 
@@ -37,7 +37,7 @@ _QUESTION = re.compile(r"\s*([\w.]+)\?{1,2}\s*")
 """How IPython is asked for help: ``dc.machines?``."""
 
 _UNEXPECTED = re.compile(r"(\w+)\.(\w+)\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?")
-"""Python's words for an argument of another name; from 3.13 on they may end with a guess of its own."""
+"""Python's words for an unknown argument; from 3.13 on they may end with Python's own guess."""
 
 _GUESS_OF_PYTHON = re.compile(r"\. Did you mean:? '\w+'\?$")
 
@@ -60,7 +60,7 @@ OTHER_WORDS = {
     "restart": "reboot",
     "status": "state",
 }
-"""What other libraries and tools call something, and its name here, which counts where an object has it."""
+"""Names in other libraries and tools, with the name here; used if the object has an attribute of that name."""
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     with _bared(error):
         lines = traceback.format_exception(kind, error, without_our_frames(error, trace))
     text = "".join(lines)
-    if _in_our_words(error):  # of which Python has no idea
+    if _in_our_words(error):  # Python does not know these names
         text = _GUESS_OF_PYTHON.sub("", text.rstrip())
     if "Did you mean" not in text and (close := suggestion(error)):
         text = f"{text.rstrip()}. Did you mean: '{close}'?\n"
@@ -176,7 +176,7 @@ def _bared(error: BaseException) -> Iterator[None]:
 
 
 def _in_our_words(error: BaseException) -> str | None:
-    """Return what an attribute that is called otherwise elsewhere is called here."""
+    """Return the name here of an attribute that has another name in other libraries."""
     if not isinstance(error, AttributeError) or error.obj is None:
         return None
     word = OTHER_WORDS.get(error.name or "")
@@ -184,7 +184,7 @@ def _in_our_words(error: BaseException) -> str | None:
 
 
 def suggestion(error: BaseException) -> str | None:
-    """Return the name that a mistyped attribute or argument is close to, or stands for; or what to type in place of ``dc?``."""
+    """Return a similar name, or our own name, for a mistyped attribute or argument; or the words to type for ``dc?``."""
     if word := _in_our_words(error):
         return word
     mistyped, names = "", list[str]()

@@ -43,7 +43,7 @@ EMULATED_THINGS = {
 }
 """Five calls to try, one after the other, in an emulated data centre."""
 
-HELP = "help(dc) shows all that it can do, and exit leaves."
+HELP = "help(dc) lists all its methods, and exit ends the session."
 
 JOB_SECONDS = 2.0
 """Seconds that every job takes in the emulated data centre."""
@@ -110,7 +110,7 @@ class Console(code.InteractiveConsole):
         self._history = line_editing.history_of_this_terminal()
 
     def runsource(self, source: str, filename: str = "<input>", symbol: str = "single") -> bool:
-        """Run what was typed; ``exit`` needs no parentheses, unless something else was given that name."""
+        """Run the typed line; ``exit`` needs no parentheses, unless the user has assigned that name."""
         if self.locals.get(source.strip()) is leave:
             leave()
         return super().runsource(source, filename, symbol)
@@ -142,7 +142,7 @@ def interact_in_console(text: str, names: dict[str, Any]) -> None:
 
 
 def leave(status: object = None) -> NoReturn:
-    """Leave the session; Python's own ``exit`` would close the keyboard as well, for whoever goes on afterwards."""
+    """Leave the session; Python's own ``exit`` would also close standard input, which a tour still needs."""
     raise SystemExit(status)
 
 

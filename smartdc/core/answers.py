@@ -1,7 +1,7 @@
 """Types of the answers of CloudAPI that have no class of their own, for type checkers and editors.
 
-At run time they are plain dicts, as the server sent them. They may have more entries, and may lack those that are marked
-`NotRequired`.
+At run time they are plain dicts, as the server sent them. They may have more entries, and may lack those that are
+marked `NotRequired`.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict

@@ -43,8 +43,8 @@ Notebooks align the text of tables to the right, by a more specific selector: he
 def text_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, width: int | None = None) -> str:
     """Return a table for a terminal of `width` columns; None takes the terminal's own.
 
-    Without headings, the table has no heading line. If the table is too wide, ids are shortened to their first digits; if
-    that is not enough, the widest columns are cut; and then the last columns are left out.
+    Without headings, the table has no heading line. If the table is too wide, ids are shortened to their first digits;
+    if that is not enough, the widest columns are cut; and then the last columns are left out.
     """
     cells = fitted(headings, rows, shutil.get_terminal_size().columns if width is None else width)
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]

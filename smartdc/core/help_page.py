@@ -35,7 +35,7 @@ SECTIONS = (
     "machine", "many machines", "ssh", "audit", "image", "package", "network", "nic", "disk", "snapshot", "tag",
     "metadata", "volume", "firewall rule", "key", "account",
 )  # fmt: skip
-"""Titles of the sections that most people look for, in this order; the others follow."""
+"""Titles of the most important sections, in this order; the others follow."""
 
 LAST = ("data centre", "settings")
 """Titles of the sections that come last."""
@@ -60,7 +60,7 @@ INTERNAL = frozenset(
         *("count_entry_jobs", "wait_for_entries", "count_disk_jobs", "wait_for_disk_job"),
     }
 )
-"""Names without an underscore that parts of this package have for each other, and users do not need."""
+"""Names without an underscore that only other parts of this package use."""
 
 FORMER = frozenset({"dataset", "datasets", "default_headers"})
 """Names that only old scripts use: they are not shown."""
@@ -81,7 +81,7 @@ def known_to_users(cls: C) -> C:
 
 
 def _names(thing: object) -> list[str]:
-    """Return what ``dir`` and Tab show of a thing."""
+    """Return the names that ``dir`` and Tab show."""
     return [name for name in object.__dir__(thing) if name not in INTERNAL | FORMER]
 
 
@@ -139,7 +139,7 @@ def _by_noun(cls: type) -> dict[str, list[tuple[str, str]]]:
     """Return the methods of a class, by the noun whose module they are defined in, in the order of `SECTIONS`."""
     nouns: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
     seen = set[str]()
-    # What a section is named after comes first in it.
+    # The module after which a section is named comes first in it.
     for base in sorted(cls.__mro__, key=lambda base: _module(base) in TITLES):
         module = _module(base)
         if not base.__module__.startswith(MODULES) or module == "job":

@@ -1,8 +1,8 @@
 """Find the thing that people mean by an id, the beginning of an id, a name, a dict or a resource.
 
 CloudAPI addresses most things only by their whole ids, and many names are not unique. So a method sends an id as it is,
-and looks up anything else in a listing. In the listing, an exact name wins over the beginning of an id. A text that fits
-several things is refused, since only the caller knows which one is meant.
+and looks up anything else in a listing. In the listing, an exact name wins over the beginning of an id. A text that
+fits several things is refused, since only the caller knows which one is meant.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SHORT_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*", re.IGNORECASE)
 
 _TOO_SHORT_ID = re.compile(r"[0-9a-f]{3,7}", re.IGNORECASE)
-"""What somebody may take for the beginning of an id, and this library for a name."""
+"""Texts that a person may mean as the beginning of an id, but that this library takes as a name."""
 
 MIN_DIGITS = 8
-"""Hexadecimal digits that show that the beginning of an id is meant."""
+"""The minimum number of hexadecimal digits for the beginning of an id."""
 
 MAX_DIGITS = 32
 """Hexadecimal digits of a whole id."""
@@ -118,7 +118,7 @@ def not_found(text: str, kind: str, names: Iterable[str] = ()) -> ResourceNotFou
 
 
 def did_you_mean(text: str, names: Iterable[str]) -> str:
-    """Return the question with which an error ends that has seen names like `text`, or ''."""
+    """Return the question at the end of an error if there are names similar to `text`, or ''."""
     near = get_close_matches(text, dict.fromkeys(names), NEAR_NAMES)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 

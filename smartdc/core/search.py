@@ -56,8 +56,8 @@ def literal_part(pattern: str) -> str:
 def _compiled(pattern: str) -> re.Pattern[str]:
     """Return the regular expression for a pattern; its time grows with the text, but not with the number of stars.
 
-    The pieces between stars are searched one after the other. The first place where a piece is found leaves the most text
-    for the later pieces, so that the piece is never searched again: the group is atomic.
+    The pieces between stars are searched one after the other. The first place where a piece is found leaves the most
+    text for the later pieces, so that the piece is never searched again: the group is atomic.
     """
     first, *rest = [re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*")]
     between = "".join(f"(?>.*?{piece})" for piece in rest[:-1] if piece)

@@ -37,8 +37,8 @@ __all__ = ["NOUNS", "Emulator"]
 
 log = logging.getLogger("smartdc.emulator")
 
-LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
-"""What can stand in a path and in a key id as it is."""
+LOGIN = re.compile(r"(?!\.{1,2}$)[!-.0-~][ -.0-~]*")
+"""What can be a segment of a path and a part of a key id: ASCII without a slash."""
 
 
 class Emulator:
@@ -63,7 +63,7 @@ class Emulator:
         public_key: str | None = None,
     ) -> None:
         if not LOGIN.fullmatch(login):
-            raise ValueError(f"{login!r} is no login of an account: give letters, digits, '.', '_', '@' and '-'")
+            raise ValueError(f"{login!r} is no login of an account: give ASCII characters without a slash")
         self.seed = seed
         self.clock: Clock = clock or VirtualClock()
         self.login = login

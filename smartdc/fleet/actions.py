@@ -89,8 +89,8 @@ def tagged(tags: Mapping[str, Any], run: Run, machine: Machine) -> Work:
 def called(function: Callable[[Machine], object], repeatable: bool, run: Run, machine: Machine) -> Work:
     """Call the user's own function with a machine.
 
-    Only the user knows what the function does. So if a call was begun and its end is unknown, the function is called again
-    only if it is `repeatable`.
+    Only the user knows what the function does. So if a call was begun and its end is unknown, the function is called
+    again only if it is `repeatable`.
     """
     past = run.journal.past(machine.id, "each")
     if past and past["now"] == "sent" and not repeatable:

@@ -51,9 +51,9 @@ def _in_turn(method: Callable[Concatenate[Fleet, P], Report]) -> Callable[Concat
 class CloudFleet(ShownAsTable):
     """The selected machines of several data centres; `Fleet` describes the actions.
 
-    Every action first lists the machines of all data centres; if one of them does not answer, it does nothing, unless the
-    fleet is `partial`. Then it goes through the data centres one after the other. `budget` and `expect` are for all of
-    them together. Each data centre has its own journal: the given path, followed by the data centre's name.
+    Every action first lists the machines of all data centres; if one of them does not answer, it does nothing, unless
+    the fleet is `partial`. Then it goes through the data centres one after the other. `budget` and `expect` are for all
+    of them together. Each data centre has its own journal: the given path, followed by the data centre's name.
     """
 
     def __init__(self, fleets: Mapping[str, Fleet], find: Callable[[], Found], *, partial: bool = False) -> None:

@@ -1,8 +1,8 @@
 """Carry out the steps of a run: several at once, until all are done, too many have failed or time is up.
 
-The caller's thread runs a loop: it begins steps, takes the results of calls, and sleeps until the next check is due. Calls
-run in threads, at most eight at a time, since the account's throttle allows no more. One listing checks all machines that
-steps wait for.
+The caller's thread runs a loop: it begins steps, takes the results of calls, and sleeps until the next check is due.
+Calls run in threads, at most eight at a time, since the account's throttle allows no more. One listing checks all
+machines that steps wait for.
 """
 
 from __future__ import annotations

@@ -217,8 +217,9 @@ class Fleet(ShownAsTable):
         ``StopMachine``; with `delete_old` it is deleted: ``DeleteMachine``. The report has the new machines.
 
         Args:
-            losing: the things that may be lost: ``data`` (on the disks, which is never copied), ``dataset`` (a delegated
-                dataset) and ``addresses`` (reserved ones). A machine with one of them is refused if it is not named here.
+            losing: the things that may be lost: ``data`` (on the disks, which is never copied), ``dataset`` (a
+                delegated dataset) and ``addresses`` (reserved ones). A machine with one of them is refused if it is not
+                named here.
             expect: how many machines there must be.
         """
         dc = self.datacenter
@@ -240,8 +241,8 @@ class Fleet(ShownAsTable):
     def each(self, options: Each) -> Report:
         """Call a function with every machine, by default one at a time; an exception is a failure.
 
-        With a journal, a call that was running when the process was killed is reported as unknown; it is made again only
-        if the function is `repeatable`.
+        With a journal, a call that was running when the process was killed is reported as unknown; it is made again
+        only if the function is `repeatable`.
         """
         name = getattr(options.function, "__qualname__", type(options.function).__qualname__)
         work = partial(called, options.function, options.repeatable)
@@ -259,11 +260,11 @@ class Fleet(ShownAsTable):
     ) -> SSHOutputs:
         """Run a command in every machine with OpenSSH, `at_once` at a time, and return the output of each.
 
-        The other arguments are those of `Machine.ssh`. If a machine cannot be reached, or its command fails, no exception
-        is raised: the machine is in `failed`, and the commands in the other machines run as usual.
+        The other arguments are those of `Machine.ssh`. If a machine cannot be reached, or its command fails, no
+        exception is raised: the machine is in `failed`, and the commands in the other machines run as usual.
         """
         machines = self.machines()
-        return run_on(machines, command, concurrency=at_once, user=user, proxy=proxy, options=options, timeout=timeout)
+        return run_on(machines, command, at_once=at_once, user=user, proxy=proxy, options=options, timeout=timeout)
 
     def _act(
         self,

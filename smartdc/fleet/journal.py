@@ -2,8 +2,8 @@
 
 A journal is a file of JSON lines. The first line is the header: the task, the machines that were selected at the first
 run, and the ids of the names at that time. Each other line is about one part of one step: ``sent`` before a request is
-sent, ``accepted`` or ``refused`` when its answer has come, ``done`` when its result was seen. The last line says that the
-run is over. A line is on the disk before the request that it announces is sent. If the last line is incomplete, the
+sent, ``accepted`` or ``refused`` when its answer has come, ``done`` when its result was seen. The last line says that
+the run is over. A line is on the disk before the request that it announces is sent. If the last line is incomplete, the
 process died while writing it, and its request was not sent.
 
 The task may contain secrets, such as user data. So the header has only a salted, slow digest of it, which is enough to

@@ -1,7 +1,7 @@
 """Replace machines: a new machine like the old one is made, found healthy, and takes its name; the old one stays, stopped.
 
-Nothing happens to the old machine before the new one is running and healthy. The caller must name the things that may be
-lost because they are not copied.
+Nothing happens to the old machine before the new one is running and healthy. The caller must name the things that may
+be lost because they are not copied.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def check_losses(dc: DataCenter, machines: Iterable[Machine], options: Replaceme
     """Refuse machines with things that would be lost and are not named in `losing`, before any of them is replaced."""
     losing = set(options.losing)
     for machine in machines:
+        if machine.state == "deleted":
+            raise InputError(f"{machine.describe()} is deleted, and there is nothing to replace: nothing was done")
         if machine.get("delegate_dataset") and "dataset" not in losing:
             raise _refusal(machine, "dataset")
         if "addresses" not in losing and any(_is_reserved(dc, nic) for nic in machine.nics()):

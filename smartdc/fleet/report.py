@@ -50,7 +50,7 @@ class Report(ShownAsTable):
 
     @property
     def subject(self) -> str:
-        """What was done to how many machines."""
+        """The action and the number of machines, in words."""
         return f"{self.action} of {self.total} machine{'' if self.total == 1 else 's'}"
 
     @property
@@ -100,14 +100,14 @@ class Report(ShownAsTable):
         return f"{self.summary()}\n{text_table(HEADINGS, self.rows(), width=sys.maxsize)}"
 
     def as_text(self, width: int | None = None) -> str:
-        """Return the numbers and the table as text for a terminal of `width` columns, by default as wide as the terminal is."""
+        """Return the numbers and the table as text for a terminal of `width` columns; the default is the terminal's own."""
         return f"{self.summary()}\n{super().as_text(width)}"
 
     def __repr__(self) -> str:
         """Show the table in the console, and only the numbers anywhere else."""
         return self.as_text() if is_typed_at_a_prompt(1) else f"<Report {self.summary()}>"
 
-    # IPython takes what the class that has a `__repr__` has itself.
+    # IPython looks for this method in the class that defines `__repr__`.
     _repr_pretty_ = ShownAsTable._repr_pretty_
 
     def _table(self) -> Table:
@@ -115,7 +115,7 @@ class Report(ShownAsTable):
         return Table(HEADINGS, lambda most: rows[:most], len(rows))
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        """Show the numbers and the table through `rich`, which is loaded by whoever calls this."""
+        """Show the numbers and the table through `rich`, which the caller has loaded."""
         yield self.summary()
         yield from super().__rich_console__(console, options)
 

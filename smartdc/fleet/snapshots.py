@@ -66,6 +66,9 @@ def _taken(run: Run, machine: Machine, name: str) -> Generator[Any, Any, None]:
     past = run.journal.past(machine.id, "snapshot")
     if past and past["now"] == "done":
         return
+    if machine.state == "deleted":
+        # CloudAPI accepts even that.
+        raise WaitFailed(f"{machine.describe()} is deleted: no snapshot can be taken", resource=machine)
     snapshot: Snapshot = yield Call(partial(_asked_for, run, machine, name))
     schedule = Schedule(run.datacenter, FIRST_LOOK_SECONDS)
 

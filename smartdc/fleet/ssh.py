@@ -78,18 +78,21 @@ def run_on(
     machines: Iterable[Machine],
     command: str | Sequence[str],
     *,
-    concurrency: int = 8,
+    at_once: int = 8,
     user: str | None = None,
     proxy: bool = True,
     options: Sequence[str] = (),
     timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
 ) -> SSHOutputs:
-    """Run a command in machines, `concurrency` at a time, and return the outputs; the rest is as in `Machine.ssh`.
+    """Run a command in machines, `at_once` at a time, and return the outputs; the rest is as in `Machine.ssh`.
 
     Each image and each proxy is looked up only once. The output of a machine that cannot be reached has an error.
     """
-    if arguments.integers(concurrency=concurrency)["concurrency"] < 1:
-        raise InputError(f"concurrency must be at least 1, got {concurrency}")
+    threads = arguments.integers(at_once=at_once)["at_once"]
+    if threads < 1:
+        raise InputError(f"at_once must be at least 1, got {threads}")
+    if command is None:
+        raise InputError("give a command: nobody can log in to many machines at once")
     chosen = list(machines)
     look_ups = {id(machine.datacenter): LookUps(machine.datacenter) for machine in chosen}
     running = _Running()
@@ -112,7 +115,7 @@ def run_on(
 
     # Looked up in this thread, which receives interrupts; the other threads only wait for ssh.
     todo = [(machine, words_for(machine)) for machine in chosen]
-    with ThreadPoolExecutor(concurrency, "smartdc-ssh") as pool:
+    with ThreadPoolExecutor(threads, "smartdc-ssh") as pool:
         try:
             return SSHOutputs(pool.map(run, *zip(*todo, strict=True)) if todo else ())
         except BaseException:

@@ -52,8 +52,9 @@ class WaitsForMachines(HasMachines):
 
         With several states, it waits until each machine is in one of them.
 
-        If the account has many other machines, the listing is limited to the common beginning of the names and the common
-        tags of the given machines. If that takes fewer requests, each machine is fetched by itself: ``GetMachine``.
+        If the account has many other machines, the listing is limited to the common beginning of the names and the
+        common tags of the given machines. If that takes fewer requests, each machine is fetched by itself:
+        ``GetMachine``.
 
         It raises no error for a single machine: the result says which machines arrived, which failed and why, and which
         had not arrived after `timeout` seconds (None waits for ever). The machine objects show their last seen state.
@@ -64,7 +65,7 @@ class WaitsForMachines(HasMachines):
             raise InputError(f"{strange[0]!r} is not a Machine, as machine(), machines() and create_machine() return")
         group = _Group(self, self._datacenter, {machine.id: machine for machine in given}, states)
         with contextlib.suppress(WaitTimeout):
-            goal, hint = f"are not {either(states)}", "wait_for() waits on"
+            goal, hint = f"are not {either(states)}", "wait_for() continues the wait"
             poll(group, group.check, goal, interval=interval, timeout=timeout, progress=progress, hint=hint)
         return Waited(group.arrived, group.failed, list(group.waiting.values()))
 
@@ -72,8 +73,8 @@ class WaitsForMachines(HasMachines):
 class _Group:
     """A group of machines to wait for: those still waited for, and the results of the others.
 
-    A check looks at all machines once; for most of them, the state is enough. If only the audit can tell, it is read for
-    the first few machines, which then go to the end of the queue, so that each gets its turn.
+    A check looks at all machines once; for most of them, the state is enough. If only the audit can tell, it is read
+    for the first few machines, which then go to the end of the queue, so that each gets its turn.
     """
 
     def __init__(

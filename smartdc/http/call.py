@@ -94,12 +94,12 @@ class Call:
     def run(self, transmit: Transmit) -> tuple[Any, requests.Response]:
         """Attempt until there is a response, a final error or no time left.
 
-        Each attempt first waits for its turn, which takes no time unless CloudAPI has recently throttled this part of the
-        API. It ends with a verdict: an error or none, the outcome of the request (`Outcome`), and the pause that the
-        server asked for. Two values go from one attempt to the next. `unsure` means that an earlier attempt may have been
-        applied: then a 404 to a DELETE is a success, and the final error's `applied` is None instead of False.
-        `corrected` makes sure that the clock is corrected only once. `_again` decides whether there is another attempt,
-        and sleeps before it.
+        Each attempt first waits for its turn, which takes no time unless CloudAPI has recently throttled this part of
+        the API. It ends with a verdict: an error or none, the outcome of the request (`Outcome`), and the pause that
+        the server asked for. Two values go from one attempt to the next. `unsure` means that an earlier attempt may
+        have been applied: then a 404 to a DELETE is a success, and the final error's `applied` is None instead of
+        False. `corrected` makes sure that the clock is corrected only once. `_again` decides whether there is another
+        attempt, and sleeps before it.
         """
         error: errors.CallError | None = None
         while True:
@@ -238,8 +238,8 @@ class Call:
         """Return whether another attempt is safe, allowed by the budget and in time; sleep before it if necessary.
 
         A throttled call keeps its place in the queue, and is sent when its slot comes. A request that CloudAPI refuses
-        for other temporary reasons, without applying it, is sent again as long as there is time. Every other failure uses
-        up an attempt, and a retry of the budget.
+        for other temporary reasons, without applying it, is sent again as long as there is time. Every other failure
+        uses up an attempt, and a retry of the budget.
         """
         if outcome is Outcome.CLOCK:
             return not self.deadline.passed()

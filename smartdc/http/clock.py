@@ -45,8 +45,8 @@ class SystemClock:
 def corrected_offset(server: float | None, clock: Clock, offset: float) -> float | None:
     """Return the difference of the server's time from `clock`, if it explains why the server refused a request.
 
-    The request was signed with `offset`. If the new difference is less than a minute from that, it explains nothing, and
-    the result is None.
+    The request was signed with `offset`. If the new difference is less than a minute from that, it explains nothing,
+    and the result is None.
     """
     if server is None:
         return None

@@ -1,7 +1,7 @@
 """urllib3's connections and pools, with deadlines.
 
-The timeout of a call is one deadline for connecting, sending and the whole response. So a server that sends very slowly,
-or has many dead addresses, cannot block a caller. A connection is not used again if it was idle for longer than
+The timeout of a call is one deadline for connecting, sending and the whole response. So a server that sends very
+slowly, or has many dead addresses, cannot block a caller. A connection is not used again if it was idle for longer than
 CloudAPI's proxy keeps idle connections.
 """
 
@@ -118,8 +118,8 @@ class _WithDeadline:
     def _new_conn(self) -> socket.socket:
         """Try the host's addresses one after the other, each with a share of the time.
 
-        Of three addresses, the first gets a third of the remaining time, the second half of the rest, and the last all of
-        the rest. So a dead address cannot use up the time of the others.
+        Of three addresses, the first gets a third of the remaining time, the second half of the rest, and the last all
+        of the rest. So a dead address cannot use up the time of the others.
         """
         deadline = Deadline(self.timeout)
         addresses = self._addresses(deadline)

@@ -1,7 +1,7 @@
 """Deadlines: moments by which an operation must end, each on its own clock.
 
-Waits, retries and callers' timeouts use the clock of the `DataCenter`, which tests can replace. Only timeouts of sockets
-use the system's clock, since the operating system has no other.
+Waits, retries and callers' timeouts use the clock of the `DataCenter`, which tests can replace. Only timeouts of
+sockets use the system's clock, since the operating system has no other.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def ending_by(deadline: Deadline) -> Context:
     its own calls, and has no parameter for the time that the wait has left. Each call takes the earlier one of its own
     deadline and this one; if contexts are nested, the earliest deadline counts.
 
-    It is a context of `contextvars`, not a with-block: an interrupt at the very beginning of a block can prevent its end
-    from running, and the deadline would then apply to every later call of the thread.
+    It is a context of `contextvars`, not a with-block: an interrupt at the very beginning of a block can prevent its
+    end from running, and the deadline would then apply to every later call of the thread.
     """
     context = copy_context()
     context.run(_AMBIENT.set, deadline.earlier(_AMBIENT.get()))

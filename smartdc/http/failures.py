@@ -1,8 +1,8 @@
 """The meaning of failures: the only place that maps exceptions, statuses and codes to an error and an outcome.
 
 A call fails in one of two ways. Either there is no usable response, and an exception of `requests`, urllib3, `ssl` or
-`socket` says why: `NO_RESPONSE` has the class, the outcome and the words for it. Or CloudAPI, or a proxy in front of it,
-responds with an error status: `BY_STATUS` has the class and the outcome, and `BY_CODE` a more specific class.
+`socket` says why: `NO_RESPONSE` has the class, the outcome and the words for it. Or CloudAPI, or a proxy in front of
+it, responds with an error status: `BY_STATUS` has the class and the outcome, and `BY_CODE` a more specific class.
 """
 
 from __future__ import annotations
@@ -221,9 +221,9 @@ def outcome_of_status(status: int, headers: Mapping[str, str], message: str) -> 
     """Return the outcome that an error status means for the request.
 
     A redirect may come from a proxy that has already passed the request on. A 503 for maintenance comes from CloudAPI
-    before anything is done. After any other 503 the request may have been accepted: the proxy in front of CloudAPI sends
-    one for its own timeout, without a Request-Id and CloudAPI's Server header; and CloudAPI passes on the errors of its
-    backends, for instance when it reads a thing that it has just created.
+    before anything is done. After any other 503 the request may have been accepted: the proxy in front of CloudAPI
+    sends one for its own timeout, without a Request-Id and CloudAPI's Server header; and CloudAPI passes on the errors
+    of its backends, for instance when it reads a thing that it has just created.
     """
     own = "Request-Id" in headers and headers.get("Server", "").startswith("cloudapi")
     if status == 503 and own and ("Retry-After" in headers or MAINTENANCE in message):

@@ -1,7 +1,7 @@
 """Find out whether a tool observes calls: recorders, tracers and mocks replace functions of urllib3 and `http.client`.
 
-The short way of this library (`smartdc.http.lean`) must not bypass such tools. So a call checks here first. If one of the
-functions was replaced, or urllib3's debug log is on, the call takes the usual way through urllib3.
+The short way of this library (`smartdc.http.lean`) must not bypass such tools. So a call checks here first. If one of
+the functions was replaced, or urllib3's debug log is on, the call takes the usual way through urllib3.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ __all__ = ["command_line", "ended_emulator", "python"]
 NAME = "smartdc"
 
 EMULATOR_FOLDER, EMULATOR_KEY = "smartdc-emulator-", "id_emulator"
-"""How the temporary folder of ``smartdc emulator`` begins, and what its key is called in there."""
+"""The beginning of the name of ``smartdc emulator``'s temporary folder, and the name of the key in it."""
 
 
 def command_line(*arguments: str) -> str:
@@ -34,9 +34,9 @@ def python() -> str:
 
 
 def ended_emulator(key: object) -> str:
-    """Say of the path of a key that it was that of an emulator which has ended; '' for every other key.
+    """Return a hint if the path of a key belongs to an emulator that has ended; '' for every other key.
 
-    An emulator that runs as a process of its own takes its folder along when it ends.
+    An emulator in a separate process deletes its folder when it ends.
     """
     path = Path(key) if isinstance(key, (str, os.PathLike)) else Path()
     is_of_emulator = path.name == EMULATOR_KEY and path.parent.name.startswith(EMULATOR_FOLDER)

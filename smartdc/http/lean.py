@@ -1,8 +1,9 @@
 """Exchange a plain request and a plain response over a kept connection, without the layers in between.
 
-`requests` and its adapter carry every call as usual. Only `urlopen` of the pools is replaced, which takes three quarters
-of a call's own time. Over a connection that urllib3 has opened before, the request is sent in one piece, and the head of
-the response is split, instead of parsed by the email package. Connecting, DNS, TLS and proxies stay with urllib3.
+`requests` and its adapter carry every call as usual. Only `urlopen` of the pools is replaced, which takes three
+quarters of a call's own time. Over a connection that urllib3 has opened before, the request is sent in one piece, and
+the head of the response is split, instead of parsed by the email package. Connecting, DNS, TLS and proxies stay with
+urllib3.
 
 Everything that is not plain takes the long way, through urllib3 and `http.client`. A request takes it from the start if
 it goes through a proxy or over a new connection, or has a header that `http.client` would refuse. A response changes to
@@ -83,9 +84,9 @@ class LeanPool:
         """Send `request` over an open connection and return its response.
 
         The connection ends in one of three ways: it is put back, a response that is not yet read keeps it, or it is
-        closed. Two flags decide this; they are set only after success, so that an exception or an interrupt at any place
-        closes the connection. A closed connection is never put back: an object that still refers to it could otherwise
-        close it during the next call.
+        closed. Two flags decide this; they are set only after success, so that an exception or an interrupt at any
+        place closes the connection. A closed connection is never put back: an object that still refers to it could
+        otherwise close it during the next call.
         """
         reusable = taken = False
         response: Any
@@ -274,9 +275,9 @@ def _plain_response(
 ) -> tuple[LeanResponse, bool] | None:
     """Return the response, and whether nothing came after it; None for one that is not plain.
 
-    A plain response has HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a body
-    whose length is in exactly one Content-Length. For any other response no further bytes are read here; the long way
-    reads them.
+    A plain response has HTTP/1.1, a status from 200 to 599, well-formed headers, a connection that stays open, and a
+    body whose length is in exactly one Content-Length. For any other response no further bytes are read here; the long
+    way reads them.
     """
     end = received.find(b"\r\n\r\n")
     first = _STATUS.match(received)

@@ -94,8 +94,9 @@ class Pace:
     ) -> bool:
         """Wait until the call may be sent; False if there is not enough time `left` (in seconds; None for no limit).
 
-        Only the first call of the queue may be sent, when its slot has come; every other call sleeps until about its own
-        turn and checks again. `tell` is called before each sleep with the number of calls ahead and the expected seconds.
+        Only the first call of the queue may be sent, when its slot has come; every other call sleeps until about its
+        own turn and checks again. `tell` is called before each sleep with the number of calls ahead and the expected
+        seconds.
         """
         if self._rate is None:
             return True

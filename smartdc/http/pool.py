@@ -32,10 +32,10 @@ class Slots:
     def acquire(self, taken: list[None], timeout: float | None = None) -> bool:
         """Move a slot to `taken`, and return whether there was one within `timeout` seconds; None waits for ever.
 
-        Signal handlers run between two steps of Python code, and never within a call into C. If one call returned a slot
-        and the next one stored it, an interrupt between them would lose the slot. Here one call does both: `list.extend`
-        takes the slot from the `queue.SimpleQueue` of free slots. The queue also wakes waiting threads in the order in
-        which they came, so that no thread starves.
+        Signal handlers run between two steps of Python code, and never within a call into C. If one call returned a
+        slot and the next one stored it, an interrupt between them would lose the slot. Here one call does both:
+        `list.extend` takes the slot from the `queue.SimpleQueue` of free slots. The queue also wakes waiting threads in
+        the order in which they came, so that no thread starves.
         """
         try:
             taken.extend(map(self._free.get, (True,), (timeout,)))

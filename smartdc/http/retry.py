@@ -34,8 +34,8 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 class Retry:
     """How often, and after which pauses, a failed call is sent again: ``DataCenter(retry=Retry(attempts=3))``.
 
-    Requests that CloudAPI refuses for the moment without applying them (429, 420, a 503 for maintenance) do not count, as
-    an attempt or against the budget: they are sent again until the call's time is up.
+    Requests that CloudAPI refuses for the moment without applying them (429, 420, a 503 for maintenance) do not count,
+    as an attempt or against the budget: they are sent again until the call's time is up.
 
     Args:
         attempts: how many times one call is sent at most; 1 means no retries.
@@ -45,8 +45,8 @@ class Retry:
         base_pause: the maximum of the first pause in seconds; the pause is random, and its maximum doubles with each
             attempt.
         max_pause: the value in seconds at which the maximum stops doubling.
-        max_retry_after: the longest Retry-After of a server, in seconds, for which a call waits, even if the call has no
-            timeout.
+        max_retry_after: the longest Retry-After of a server, in seconds, for which a call waits, even if the call has
+            no timeout.
     """
 
     attempts: int = 5

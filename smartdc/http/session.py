@@ -1,8 +1,8 @@
 """The session: the connection to one CloudAPI, with everything that lasts longer than a call.
 
 A call is a method, a path below the account, a query and a body. It ends with the decoded response and the
-`requests.Response`, or with one of the errors of `smartdc.errors`; nothing else raises for HTTP. `smartdc.http.call` has
-the steps in between.
+`requests.Response`, or with one of the errors of `smartdc.errors`; nothing else raises for HTTP. `smartdc.http.call`
+has the steps in between.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class _Http(requests.Session):
 class Session:
     """A connection to one CloudAPI, with signatures and a pool.
 
-    Threads may share it. After a fork, the child gets fresh connections. Settings may be changed at any time: a call that
-    has begun uses the old ones until its end. The session keeps what it has learnt (the clock offset, the retries left,
-    the pace), and its connections; only a change of `verify` closes them.
+    Threads may share it. After a fork, the child gets fresh connections. Settings may be changed at any time: a call
+    that has begun uses the old ones until its end. The session keeps what it has learnt (the clock offset, the retries
+    left, the pace), and its connections; only a change of `verify` closes them.
     """
 
     auth: Setting[AuthBase | None] = Setting()
@@ -219,8 +219,8 @@ class Session:
     def _check_belonging(self, request: requests.PreparedRequest, response: requests.Response) -> None:
         """Refuse the response to another request, and close the connections, on which wrong responses may be waiting.
 
-        CloudAPI returns the id of a request. A proxy in front of it may send its own ids instead; so a different id means
-        nothing until one response had the id of its request.
+        CloudAPI returns the id of a request. A proxy in front of it may send its own ids instead; so a different id
+        means nothing until one response had the id of its request.
         """
         agree = request_ids_agree(request, response)
         if agree:

@@ -170,7 +170,7 @@ class HasSettings(Protocol):
 
 
 _TEXTS = dict(re.findall(r"^ +(\w+): (.+)$", Settings.__doc__ or "", re.MULTILINE))
-"""What each setting is, by its name."""
+"""The description of each setting, by its name."""
 
 
 class Setting(Generic[T]):

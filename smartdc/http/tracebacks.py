@@ -1,8 +1,9 @@
 """Keep secrets out of tracebacks: a failed function leaves no arguments in the traceback.
 
 A traceback keeps the local variables of its frames, and debuggers and crash reporters show them. So functions that get
-keys, passphrases, passwords or user data, or have signatures in variables, drop these frames when they fail with an error
-that explains itself. After any other exception, which a signal handler may raise at any moment, they empty the frames.
+keys, passphrases, passwords or user data, or have signatures in variables, drop these frames when they fail with an
+error that explains itself. After any other exception, which a signal handler may raise at any moment, they empty the
+frames.
 """
 
 from __future__ import annotations

@@ -55,9 +55,9 @@ class HasLifecycle(HasJobs):
     def stop(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop the machine: ``StopMachine``.
 
-        Like all actions, it returns when CloudAPI has accepted the job. With `wait`, it returns when the job is done, and
-        raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
-        `state` is what was last read: without `wait`, it stays the former one until `refresh` or a wait.
+        Like all actions, it returns when CloudAPI has accepted the job. With `wait`, it returns when the job is done,
+        and raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
+        `state` is the last known one: without `wait`, it does not change until `refresh` or a wait.
         """
         self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
 
@@ -65,7 +65,7 @@ class HasLifecycle(HasJobs):
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Boot the machine: ``StartMachine``. `wait` and `timeout` are those of `stop`.
 
-        `state` is what was last read: without `wait`, it stays the former one until `refresh` or a wait.
+        `state` is the last known one: without `wait`, it does not change until `refresh` or a wait.
         """
         self.request_job("start", params={"action": "start"}, wait=wait, timeout=timeout)
 
@@ -73,7 +73,7 @@ class HasLifecycle(HasJobs):
     def reboot(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Stop and boot the machine: ``RebootMachine``. `wait` and `timeout` are those of `stop`.
 
-        `state` is what was last read: without `wait`, it does not show that the machine is on its way.
+        `state` is the last known one: without `wait`, it does not show that the machine is rebooting.
         """
         self.request_job("reboot", params={"action": "reboot"}, wait=wait, timeout=timeout)
 
@@ -157,10 +157,10 @@ class HasLifecycle(HasJobs):
     ) -> None:
         """Fetch the machine every `interval` seconds until it is in `state`: ``GetMachine``.
 
-        With several states, it waits for any of them. Raises `WaitFailed`, with the audit's reason, as soon as the state
-        cannot be reached any more, or the last action has failed that should lead to it. Raises `WaitTimeout` after
-        `timeout` seconds (None waits for ever). `progress` is a function to call after every check, or True for a line
-        on the terminal.
+        With several states, it waits for any of them. Raises `WaitFailed`, with the audit's reason, as soon as the
+        state cannot be reached any more, or the last action has failed that should lead to it. Raises `WaitTimeout`
+        after `timeout` seconds (None waits for ever). `progress` is a function to call after every check, or True for a
+        line on the terminal.
         """
         states = checked_states("machine", state, STATES)
         reached = partial(self._look_for, states)
@@ -190,7 +190,8 @@ class HasLifecycle(HasJobs):
     def has_reached(self, state: MachineState | Iterable[MachineState], *, audit: bool = True) -> bool:
         """Return whether the machine, as last seen, is in `state` or one of several; False while it may still get there.
 
-        Raises `WaitFailed` if its state shows that it cannot get there, or, unless `audit` is false, if the audit shows it.
+        Raises `WaitFailed` if its state shows that it cannot get there, or, unless `audit` is false, if the audit shows
+        it.
         """
         # The state alone misleads in two cases. Right after a request the machine is still in its old state, which it
         # never leaves if a start fails; and a round trip such as a reboot ends in the state in which it began. So in a

@@ -23,7 +23,7 @@ from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.http.tracebacks import let_pass
 from smartdc.machine.last_seen import CHANGE_DETECTORS, LastSeen
 from smartdc.machine.machine import HasMachines, Machine
-from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, checked_timeout
+from smartdc.waiting.poll import DEFAULT_TIMEOUT, MIN_LAST_CHECK_SECONDS, checked_timeout, checked_times
 from smartdc.websocket.opening import open_websocket
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Changefeed(Iterator[Change]):
     several changes only the result is reported, and a machine that came and went meanwhile is not reported. After that
     an older change may follow, but the last report about a machine always has its newest state.
 
-    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to continue.
+    One thread at a time may iterate; any thread may `close` it. An interrupt loses no change: iterate again to
+    continue.
     """
 
     _websocket: WebSocket | None = None
@@ -312,7 +313,8 @@ class HasChangefeed(HasMachines):
             outage: the seconds for which reconnecting may fail, before the last failure is raised; None tries for ever.
         """
         checked_timeout(timeout)
-        checked_timeout(outage)
+        if outage is not None:
+            checked_times(outage=outage)
         parts = _checked(subresources)
         followed = None if machines is None else frozenset(self._ids(machines))
         if followed is not None and not followed:

@@ -53,7 +53,8 @@ class CreatesMachines(HasMachines):
         """Provision a machine and return it: ``CreateMachine``.
 
         The machine is created exactly once: it has a token in the tag ``smartdc_token``, by which the library finds it
-        if the answer to the request is lost. If the outcome stays unknown, `CreateOutcomeUnknown` says what to look for.
+        if the answer to the request is lost. If the outcome stays unknown, `CreateOutcomeUnknown` says what to look
+        for.
 
         The returned machine is still ``provisioning``; with `wait` it is ``running``, or `WaitFailed` or `WaitTimeout`
         (after `timeout` seconds) is raised. A failure after the create raises a `WaitError` with the machine as
@@ -70,11 +71,12 @@ class CreatesMachines(HasMachines):
             credentials: whether to fetch the machine's passwords too: ``GetMachine``.
             image: an id, a name, ``name@version``, a dict or an `Image`. A name means the newest active image of that
                 name, as `DataCenter.image_to_use` explains.
-            networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and ``ipv4_ips``.
+            networks: one or more ids, names, dicts or `Network` resources, or dicts with ``ipv4_uuid`` and
+                ``ipv4_ips``.
             default_networks: the kinds of networks that it gets if neither `networks` nor the package names any:
                 ``external``, ``internal`` or both (the default). CloudAPI does not document this.
             affinity: rules such as ``role!=db``: the machines to be near to, or far from.
-            locality: the former form of `affinity`: ``near`` and ``far`` are machines, and ``strict`` is a boolean.
+            locality: the former form of `affinity`: a dict of ``near`` and ``far`` (machines) and ``strict`` (a boolean).
             brand: ``kvm`` or ``bhyve``, if image and package allow both.
             firewall_enabled: whether the account's firewall rules apply to it.
             deletion_protection: whether CloudAPI refuses to delete it.
@@ -171,8 +173,8 @@ class CreatesMachines(HasMachines):
         """Send a create, and find out its result if the answer does not tell it.
 
         The token makes this safe. It is in the body of both attempts, so a machine with this token is ours, even if
-        CloudAPI answers that the name is taken. It is logged before anything is sent, since the process may be killed at
-        any moment. A caller's own token is looked up first, since an earlier process may have used it. If the result
+        CloudAPI answers that the name is taken. It is logged before anything is sent, since the process may be killed
+        at any moment. A caller's own token is looked up first, since an earlier process may have used it. If the result
         stays unknown, the error has the name and the token, and the caller can look again later.
         """
         token = str(arguments.strings(token=new.token).get("token", new_token()))
@@ -247,8 +249,8 @@ class CreatesMachines(HasMachines):
     def _send_body(self, body: Mapping[str, Any], token: str) -> Machine:
         """Send a create; the outcome is unknown if the answer is not about the requested machine.
 
-        CloudAPI may fail to read back a machine that it has accepted. An answer may also belong to another request; then
-        no kept connection can be trusted, since the next answer on it may be ours.
+        CloudAPI may fail to read back a machine that it has accepted. An answer may also belong to another request;
+        then no kept connection can be trusted, since the next answer on it may be ours.
         """
         try:
             machine = Machine(self._datacenter, data=self._post("machines", data=body))
@@ -286,7 +288,8 @@ def _token_in(machine: Machine) -> str | None:
 def made_before(machine: Machine, new: NewMachine) -> Machine:
     """Return the machine that an earlier create made with the same token, if it can be the requested one.
 
-    Its name and its package may have changed since then. Its image cannot change, and a dead machine does not come back.
+    Its name and its package may have changed since then. Its image cannot change, and a dead machine does not come
+    back.
     """
     if machine.state in ("failed", "deleted"):
         problem = f"which is {machine.state}"

@@ -16,7 +16,7 @@ from smartdc.http import request as wire
 __all__ = ["MachineCount", "MachineFilters", "MachineListing", "MachineStream"]
 
 STATES = frozenset({*get_args(ListedState), *get_args(MachineState)})
-"""States, of which CloudAPI refuses to list by some: it says so itself."""
+"""States; for some of them, CloudAPI itself refuses to list."""
 
 M = TypeVar("M", bound=Mapping[str, Any])
 
@@ -102,7 +102,7 @@ class MachineCount(MachineFilters):
 
 
 def _known(state: str | None) -> str | None:
-    """Return a state to list by; a word that is none at all is refused, with those there are."""
+    """Return a state for the filter of a list; refuse an unknown one, with a list of the valid ones."""
     if isinstance(state, str) and state not in STATES:
         expected = ", ".join(word for word in get_args(ListedState) if word != "unknown")
         raise InputError(f"unknown machine state {state!r}; expected one of {expected}")

@@ -48,10 +48,10 @@ REACHES: Mapping[Action, MachineState] = {
     "destroy": "deleted",
     "rollback_snapshot": "running",
 }
-"""Actions that end in a state, and so can be waited for by it."""
+"""Actions that end in a certain state, so that a wait for this state is possible."""
 
 REQUIRES: Mapping[Action, MachineState] = {"start": "stopped", "stop": "running", "reboot": "running"}
-"""Actions that fail in any state but one."""
+"""Actions that succeed only in one state."""
 
 
 IN_THE_AUDIT = "machine.audit() shows when it has ended"
@@ -61,8 +61,8 @@ IN_THE_AUDIT = "machine.audit() shows when it has ended"
 class RequestedJob:
     """A job that this object has requested.
 
-    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, and `state_before` the machine's
-    state. `seen` is how many entries of its name the audit had when it was last read.
+    `action` is its name in the audit, `requested_at` the server's time in epoch seconds, and `state_before` the
+    machine's state. `seen` is how many entries of its name the audit had when it was last read.
     """
 
     action: Action
@@ -71,7 +71,7 @@ class RequestedJob:
     seen: int
 
     def objection(self) -> str:
-        """Return in parentheses why it could not work, as far as the state before it shows that, or ''."""
+        """Return in parentheses why it could not work, if the state before it shows that, or ''."""
         before, required = self.state_before, REQUIRES.get(self.action)
         if before is None or required is None or before == required:
             return ""
@@ -194,7 +194,7 @@ class HasJobs(HasAudit, Stateful[MachineState]):
 
 
 def way_on(action: Action) -> str:
-    """Return how the end of a job can still be seen by whoever has interrupted the wait for it."""
+    """Return advice how to see the end of a job after the wait for it was interrupted."""
     state = REACHES.get(action)
     return waits_on("machine", [state]) if state else IN_THE_AUDIT
 

@@ -182,8 +182,8 @@ class Machine(
     def metadata(self) -> dict[str, Any]:
         """The metadata without passwords, as a read-only dict; `update_metadata` changes it.
 
-        The boot script is in `boot_script`. It is also in this dict after `get_metadata` and the other methods that return
-        all metadata, until the machine is fetched again.
+        The boot script is in `boot_script`. It is also in this dict after `get_metadata` and the other methods that
+        return all metadata, until the machine is fetched again.
         """
         entries = self._part("metadata")
         seen = without_passwords(entries) if self._shows_boot_script else shown(entries)
@@ -266,12 +266,12 @@ class HasMachines(ListsInPages):
         `dataset` is the former name of `image`. `search` is a regular expression that is matched with `fields`. Deleted
         and failed machines are listed only with `tombstone`.
 
-        With `paged`, only one page is fetched: `limit` machines (1 to 1,000) from `offset` on. Without it, all pages are
-        fetched, four at a time after the first one, and `limit` is the size of a page. All pages together have the time
-        of one call. If the list has changed twice while it was read, a WARNING is logged: it may be incomplete.
+        With `paged`, only one page is fetched: `limit` machines (1 to 1,000) from `offset` on. Without it, all pages
+        are fetched, four at a time after the first one, and `limit` is the size of a page. All pages together have the
+        time of one call. If the list has changed twice while it was read, a WARNING is logged: it may be incomplete.
 
-        CloudAPI cannot filter by patterns, by `package` or by `search`, and lists every name that begins with `name`; the
-        library filters the rest itself.
+        CloudAPI cannot filter by patterns, by `package` or by `search`, and lists every name that begins with `name`;
+        the library filters the rest itself.
         """
         package = self._package_name(listing)
         entries = self.raw_machines(self._query(listing), listing.limit, listing.offset, paged=listing.paged)
@@ -283,12 +283,13 @@ class HasMachines(ListsInPages):
     def iter_machines(self, listing: MachineStream) -> Iterator[Machine]:
         """Return an iterator over the machines that `machines` would list, fetched as needed: ``ListMachines``.
 
-        The first page, of `limit` machines (1,000 at most and by default), is fetched when the iteration begins, and four
-        more whenever the fetched ones are used up. Each page has the time of one call; the iteration may take any time.
+        The first page, of `limit` machines (1,000 at most and by default), is fetched when the iteration begins, and
+        four more whenever the fetched ones are used up. Each page has the time of one call; the iteration may take any
+        time.
 
-        No machine comes twice. A machine that is created meanwhile may be included or not. If machines vanish meanwhile,
-        others may be missed; if the library notices that, it logs a WARNING at the end. Each machine is as it was when
-        its page was read.
+        No machine comes twice. A machine that is created meanwhile may be included or not. If machines vanish
+        meanwhile, others may be missed; if the library notices that, it logs a WARNING at the end. Each machine is as
+        it was when its page was read.
         """
         query, package = self._query(listing), self._package_name(listing)
         clock = self._datacenter.clock

@@ -49,8 +49,8 @@ Value = str | int | float | bool
 class HasMetadata(ChangesEntries):
     """Mix-in for owners of metadata; only `credentials` shows passwords.
 
-    Changes are jobs: the methods return the metadata as it will be, or with `wait` as it is. The attribute `metadata` is
-    then the same, with the boot script, until the machine is fetched again.
+    Changes are jobs: the methods return the metadata as it will be, or with `wait` as it is. The attribute `metadata`
+    is then the same, with the boot script, until the machine is fetched again.
     """
 
     __slots__ = ()

@@ -143,7 +143,7 @@ class Migration(Resource):
     @operation("GetMigration")
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until its phase has ended, and return it: ``GetMigration``."""
-        goal, hint = f"has not finished its {self.phase}", "migration.wait() waits on"
+        goal, hint = f"has not finished its {self.phase}", "migration.wait() continues the wait"
         poll(self, self._has_ended, goal, interval=interval, timeout=timeout, hint=hint)
         if self._string("state") not in {"paused", "successful"}:
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
@@ -154,9 +154,9 @@ class Migration(Resource):
         """Yield the events of the migration as they happen, until its phase has ended: ``GetMigration``.
 
         Each event is a dict as in `progress_history`, and comes again when it has changed. The last one has the type
-        ``end``, and the `phase` and `state` that were reached. The method does not read CloudAPI's own stream, but fetches
-        the migration every `interval` seconds, so that a broken connection does no harm; only the stream has the rate of
-        a sync (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
+        ``end``, and the `phase` and `state` that were reached. The method does not read CloudAPI's own stream, but
+        fetches the migration every `interval` seconds, so that a broken connection does no harm; only the stream has
+        the rate of a sync (`raw_watch`). Raises `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
         # Each event has its own poll, and all polls have one deadline.
         checked_timeout(timeout)
@@ -320,9 +320,9 @@ class HasMigration(Resource):
         """Begin to move the machine to another server, and return the migration: ``Migrate``.
 
         `Migration.sync` and `Migration.switch` then move the machine, and `Migration.finalize` ends the migration; with
-        `automatic`, sync and switch need no calls. If the answer is lost, the migration is looked for before the request
-        is sent again. With `wait`, it returns when a place is reserved, or, if automatic, when the machine has moved; it
-        may raise `WaitFailed` or `WaitTimeout`.
+        `automatic`, sync and switch need no calls. If the answer is lost, the migration is looked for before the
+        request is sent again. With `wait`, it returns when a place is reserved, or, if automatic, when the machine has
+        moved; it may raise `WaitFailed` or `WaitTimeout`.
 
         Args:
             automatic: whether to do all steps except the last one without further calls.

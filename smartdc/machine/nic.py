@@ -122,8 +122,8 @@ class HasNics(HasJobs):
         `WaitFailed` or `WaitTimeout` (after `timeout` seconds) is raised: ``GetNic``.
 
         If the machine is already on the network, nothing changes, and its interface there is returned; `Redirected` is
-        raised if that interface does not have the requested `ip`, or is not `primary` as requested. For a pool, CloudAPI
-        does not check this: every call adds an interface.
+        raised if that interface does not have the requested `ip`, or is not `primary` as requested. For a pool,
+        CloudAPI does not check this: every call adds an interface.
 
         If the answer is lost, the interface is looked for among the new ones before the request is sent again.
 

@@ -93,8 +93,8 @@ class Snapshot(MachinePart, Stateful[SnapshotState]):
     def start(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Machine:
         """Roll the machine back to the snapshot, boot it, and return the machine: ``StartMachineFromSnapshot``.
 
-        It returns the machine, not the snapshot; the documentation of ``py-smartdc`` is wrong here. Snapshots taken later
-        are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
+        It returns the machine, not the snapshot; the documentation of ``py-smartdc`` is wrong here. Snapshots taken
+        later are lost. `wait` and `timeout` are those of `Machine.start_from_snapshot`.
         """
         return self.machine.start_from_snapshot(self.name, wait=wait, timeout=timeout)
 
@@ -158,8 +158,8 @@ class HasSnapshots(CreatesOnce, HasJobs):
     ) -> Self:
         """Roll back to a snapshot, boot, and return the machine: ``StartMachineFromSnapshot``.
 
-        Snapshots taken later are lost. With `wait`, it returns when the job is done, and raises `WaitFailed` if it failed,
-        or `WaitTimeout` after `timeout` seconds.
+        Snapshots taken later are lost. With `wait`, it returns when the job is done, and raises `WaitFailed` if it
+        failed, or `WaitTimeout` after `timeout` seconds.
         """
         below = ("snapshots", id_of(name, "name"))
         words = f"roll back to snapshot {below[1]!r}"

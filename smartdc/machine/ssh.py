@@ -133,9 +133,9 @@ class HasSSH(Resource):
 
         - The address is the primary one, or the value of the tag ``tritoncli.ssh.ip``.
         - The port is 22, or the value of the tag ``tritoncli.ssh.port``.
-        - The user is `user`, or the value of the image's tag ``default_user``, or root.
-        - The tag ``tritoncli.ssh.proxy`` names a machine to connect through, unless `proxy` is False; that machine's tag
-          ``tritoncli.ssh.proxyuser`` names the user there.
+        - The user is the argument `user`, or the value of the image's tag ``default_user``, or root.
+        - The tag ``tritoncli.ssh.proxy`` names a machine to connect through, unless `proxy` is False; that machine's
+          tag ``tritoncli.ssh.proxyuser`` names the user there.
 
         Args:
             command: a line for the machine's shell, or a list of words, which are quoted for it.

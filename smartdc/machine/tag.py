@@ -32,8 +32,8 @@ Tag = str | int | float | bool
 class HasTags(ChangesEntries):
     """Mix-in for owners of tags, whose values are strings, numbers or booleans, and keep their type.
 
-    Changes are jobs: the methods return the tags as they will be, or with `wait` as they are. The tag with the machine's
-    `token` is left out everywhere, and stays when others are replaced.
+    Changes are jobs: the methods return the tags as they will be, or with `wait` as they are. The tag with the
+    machine's `token` is left out everywhere, and stays when others are replaced.
     """
 
     __slots__ = ()
@@ -71,8 +71,8 @@ class HasTags(ChangesEntries):
         """Set these tags, keep the others, and return all: ``AddMachineTags``.
 
         Pass names that are not Python identifiers, or are called wait or timeout, in `mapping`. With ``wait=True``, it
-        returns when the tags are visible, and raises `WaitFailed` if the job has failed, or `WaitTimeout` after `timeout`
-        seconds: ``ListMachineTags``, ``MachineAudit``.
+        returns when the tags are visible, and raises `WaitFailed` if the job has failed, or `WaitTimeout` after
+        `timeout` seconds: ``ListMachineTags``, ``MachineAudit``.
         """
         waits = patience(wait, timeout, tags, "tag")
         data = _checked(mapping, tags)

@@ -126,9 +126,9 @@ class HasVnc(Resource):
     def vnc(self, *, timeout: float | None = None) -> VncStream:
         """Connect to the machine's screen, and return the stream that carries the VNC protocol: ``ConnectMachineVNC``.
 
-        Only running ``bhyve`` and ``kvm`` machines have a screen: other brands raise `BadRequest`, and machines that are
-        not running raise `MachineNotReady`. `timeout` is the time in seconds that a read or a write may take; None waits
-        while the connection lives. It needs the extra ``smartdc[changefeed]``.
+        Only running ``bhyve`` and ``kvm`` machines have a screen: other brands raise `BadRequest`, and machines that
+        are not running raise `MachineNotReady`. `timeout` is the time in seconds that a read or a write may take; None
+        waits while the connection lives. It needs the extra ``smartdc[changefeed]``.
         """
         path = f"/{self.path}/vnc"
         return VncStream(open_websocket(self.datacenter, path, self.datacenter.timeout), path, timeout)
@@ -136,8 +136,8 @@ class HasVnc(Resource):
     def vnc_port(self, port: int = 0) -> VncPort:
         """Open a port on 127.0.0.1 through which VNC clients reach the machine's screen, until it is closed.
 
-        ``with machine.vnc_port() as screen: print(screen.address)``. `port` 0 takes a free port. Each client gets its own
-        connection. The method opens and closes one connection at once, so that the errors of `vnc` are raised here.
+        ``with machine.vnc_port() as screen: print(screen.address)``. `port` 0 takes a free port. Each client gets its
+        own connection. The method opens and closes one connection at once, so that the errors of `vnc` are raised here.
         Everybody on this computer can connect.
         """
         self.vnc().close()

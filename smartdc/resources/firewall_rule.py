@@ -134,8 +134,8 @@ class CreatesFirewallRules(HasFirewallRules, CreatesOnce):
     ) -> FirewallRule:
         """Create a firewall rule and return it: ``ListFirewallRules``, ``CreateFirewallRule``.
 
-        A rule is active only if it is `enabled`. If the answer is lost, the rule is looked for among the new ones before
-        the request is sent again.
+        A rule is active only if it is `enabled`. If the answer is lost, the rule is looked for among the new ones
+        before the request is sent again.
 
         Args:
             rule: ``FROM <targets> TO <targets> ALLOW|BLOCK <protocol> <ports>``; a text with a syntax error raises

@@ -105,8 +105,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     def share(self, account: str | Mapping[str, Any]) -> Self:
         """Share the image with another account, and return the image: ``GetImage``, ``UpdateImage``.
 
-        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at the same
-        time may undo each other's change, since CloudAPI accepts only whole lists.
+        `account` is the account's UUID, or a dict or resource with it. Two callers that share the same image at the
+        same time may undo each other's change, since CloudAPI accepts only whole lists.
         """
         shared = self.refresh().acl or []
         return self.update(acl=[*shared, *account_ids([account], shared)])
@@ -126,8 +126,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     def clone(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Image:
         """Make the account's own copy of an image that is shared with it, and return the copy: ``CloneImage``.
 
-        CloudAPI answers when the copy is made; the call may take up to `timeout` seconds. If the answer is lost, the copy
-        is looked for before the request is sent again.
+        CloudAPI answers when the copy is made; the call may take up to `timeout` seconds. If the answer is lost, the
+        copy is looked for before the request is sent again.
         """
         checked_timeout(timeout)
 
@@ -148,8 +148,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> Export:
         """Write the image and its manifest to Manta, and return where they are: ``ExportImage``.
 
-        The result has ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account, or
-        the beginning of the names of the two files. CloudAPI answers when they are written; the call may take up to
+        The result has ``manta_url``, ``image_path`` and ``manifest_path``. `manta_path` is a directory of the account,
+        or the beginning of the names of the two files. CloudAPI answers when they are written; the call may take up to
         `timeout` seconds.
         """
         params = {"action": "export", **arguments.strings(manta_path=manta_path)}
@@ -233,8 +233,8 @@ class HasImages(CreatesOnce):
     def image_to_use(self, image: str | Mapping[str, Any]) -> str:
         """Return the id of the image to use in a create: ``ListImages``, ``GetAccount``.
 
-        A name means the newest active image of one owner: either the account's own images, or public ones. An image that
-        is only shared with the account must be given by its id, or by ``name@version``. The choice is logged.
+        A name means the newest active image of one owner: either the account's own images, or public ones. An image
+        that is only shared with the account must be given by its id, or by ``name@version``. The choice is logged.
         """
         text = id_of(image)
         if is_uuid(text):
@@ -249,8 +249,8 @@ class HasImages(CreatesOnce):
     def create_image_from_machine(self, new: NewImageOf) -> Image:
         """Begin to create an image of a machine's disk and return it, still ``creating``: ``CreateImageFromMachine``.
 
-        The machine should be stopped and prepared for it. If the answer is lost, the image is looked for by its name and
-        version before the request is sent again. With `wait`, it returns when the image is ``active``, or raises
+        The machine should be stopped and prepared for it. If the answer is lost, the image is looked for by its name
+        and version before the request is sent again. With `wait`, it returns when the image is ``active``, or raises
         `WaitFailed`, with CloudAPI's reason, or `WaitTimeout`.
 
         Args:

@@ -66,8 +66,8 @@ class HasIPs(ListsInPages, Resource):
         (`InvalidArgument`).
 
         CloudAPI takes `limit` rows (1 to 1,000) from `offset` on, and then drops the free addresses: a page that is not
-        full, or is even empty, need not be the last one. So, unless `paged` asks for one page, the network is read up to
-        its broadcast address. CloudAPI reports the subnet only of fabric networks; other networks, and lists with an
+        full, or is even empty, need not be the last one. So, unless `paged` asks for one page, the network is read up
+        to its broadcast address. CloudAPI reports the subnet only of fabric networks; other networks, and lists with an
         `offset`, which may lie after the broadcast address, are read up to the first empty page.
         """
         cut = arguments.integers(limit=limit, offset=offset)
@@ -87,9 +87,9 @@ class HasIPs(ListsInPages, Resource):
 
         CloudAPI reports no total, and drops free addresses from a page after it has cut the page to size: a short or
         empty page need not be the last one. The list ends at the broadcast address, which is always reserved and comes
-        last, or after as many rows as the subnet has. If CloudAPI does not report the subnet, the first empty page counts
-        as the end. Rows do not move while the list is read, since free addresses have rows too. A server that repeats a
-        page is a `BadResponse`.
+        last, or after as many rows as the subnet has. If CloudAPI does not report the subnet, the first empty page
+        counts as the end. Rows do not move while the list is read, since free addresses have rows too. A server that
+        repeats a page is a `BadResponse`.
         """
         subnet = None if start else self._subnet()
         last = str(subnet.broadcast_address) if subnet else None

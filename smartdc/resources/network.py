@@ -100,8 +100,8 @@ class Network(HasIPs, HasRoleTags):
     def delete(self) -> None:
         """Delete a network on a fabric: ``DeleteFabricNetwork``.
 
-        Networks with machines, and the account's default network, are refused (`InvalidArgument`); networks that are not
-        on a fabric raise `InputError`.
+        Networks with machines, and the account's default network, are refused (`InvalidArgument`); networks that are
+        not on a fabric raise `InputError`.
         """
         self.datacenter.request("DELETE", self._on_fabric())
 

@@ -99,10 +99,10 @@ class HasPackages(Addressable):
     ) -> ResourceList[Package]:
         """List the matching packages: ``ListPackages``.
 
-        `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``; `lwps` is a number of threads. `name` may contain
-        ``*`` and ``?``, as in ``g1-*``, and `group` may contain ``*``. `flexible_disk` is True for packages whose disk
-        space may be divided, and `brand` is the only brand that a package supports. `search` is a regular expression for
-        `fields`; the library applies it.
+        `memory`, `disk` and `swap` are in MiB, or texts such as ``2G``; `lwps` is a number of threads. `name` may
+        contain ``*`` and ``?``, as in ``g1-*``, and `group` may contain ``*``. `flexible_disk` is True for packages
+        whose disk space may be divided, and `brand` is the only brand that a package supports. `search` is a regular
+        expression for `fields`; the library applies it.
         """
         params = {
             **arguments.strings(name=name, version=version, group=group, brand=brand),

@@ -116,8 +116,8 @@ class HasRoles(CreatesOnce):
             name: its name.
             members: users, by login or id; another account is a dict of ``type`` ``account`` and ``login`` or ``id``.
             policies: policies, by name or id.
-            default_members: the members in whose requests it is always active; those that are not among `members` become
-                members too.
+            default_members: the members in whose requests it is always active; those that are not among `members`
+                become members too.
         """
         body = _body(self._datacenter, name, members, policies, default_members)
         return self._create_once(

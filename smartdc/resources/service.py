@@ -64,8 +64,8 @@ class HasServices(Addressable):
     def foreign_datacenters(self, auth_token: str | Mapping[str, Any]) -> list[dict[str, Any]]:
         """List the data centres of other clouds that an application may use: ``ListForeignDatacenters``.
 
-        Only applications that act for an account with a token may call it; `auth_token` is that token, as JSON or a dict.
-        CloudAPI does not document this.
+        Only applications that act for an account with a token may call it; `auth_token` is that token, as JSON or a
+        dict. CloudAPI does not document this.
         """
         answer = self._call("GET", "foreigndatacenters", headers=_delegated(auth_token))
         return self._expect(list, *answer)

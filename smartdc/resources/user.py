@@ -136,7 +136,8 @@ class HasUsers(CreatesOnce):
     ) -> ResourceList[User]:
         """List the users: ``ListUsers``.
 
-        `login` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies both.
+        `login` may contain ``*`` and ``?``, and `search` is a regular expression for `fields`; the library applies
+        both.
         """
         return User.from_answers(self, select(self._list("users"), search, fields, login=login))
 

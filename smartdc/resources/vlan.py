@@ -153,8 +153,8 @@ class HasVlans(CreatesOnce):
     def create_vlan(self, vlan_id: int, name: str, *, description: str | None = None) -> Vlan:
         """Create a VLAN and return it: ``CreateFabricVLAN``.
 
-        Its number is a new one from 2 to 4,094; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``. If
-        the answer is lost, the VLAN is looked for before the request is sent again.
+        Its number is a new one from 2 to 4,094; its name is a letter and 1 to 63 more letters, digits or ``_ . / -``.
+        If the answer is lost, the VLAN is looked for before the request is sent again.
         """
         body = {**arguments.integers(vlan_id=vlan_id), **arguments.strings(name=name, description=description)}
         wanted = {"description": "", **body}

@@ -94,8 +94,8 @@ class Volume(Stateful[VolumeState]):
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Begin to delete the volume: ``DeleteVolume``.
 
-        It raises `InUse` while machines use it. With `wait`, it returns when the volume is gone, or raises `WaitTimeout`
-        after `timeout` seconds (None waits for ever).
+        It raises `InUse` while machines use it. With `wait`, it returns when the volume is gone, or raises
+        `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
         checked_timeout(timeout)
         self._delete()
@@ -126,8 +126,8 @@ class HasVolumes(CreatesOnce):
 
         Failed volumes are listed only if `state` or `predicate` selects them. `name` may contain ``*`` and ``?``, as in
         ``logs-*``; `size` is in MiB, or a text such as ``10G``. `search` is a regular expression for `fields`; the
-        library applies it. `predicate` is a condition on ``id``, ``name``, ``network``, ``size``, ``state`` and ``type``,
-        as a dict or as JSON, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``.
+        library applies it. `predicate` is a condition on ``id``, ``name``, ``network``, ``size``, ``state`` and
+        ``type``, as a dict or as JSON, such as ``{"or": [{"eq": ["state", "failed"]}, {"ge": ["size", 20480]}]}``.
         """
         condition = None if predicate is None else arguments.json_text("predicate", predicate)
         words = arguments.strings(name=name, state=state, type=type, predicate=condition)
@@ -160,8 +160,8 @@ class HasVolumes(CreatesOnce):
     ) -> Volume:
         """Begin to create a volume and return it, still ``creating``: ``CreateVolume``.
 
-        It is created once: if the answer is lost, the volume is looked for by its name before the request is sent again.
-        With `wait`, it returns when the volume is ``ready``, or raises `WaitFailed` or `WaitTimeout`.
+        It is created once: if the answer is lost, the volume is looked for by its name before the request is sent
+        again. With `wait`, it returns when the volume is ``ready``, or raises `WaitFailed` or `WaitTimeout`.
 
         Args:
             name: letters, digits, '.', '_' and '-'; without it, the library generates a name.

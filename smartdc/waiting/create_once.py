@@ -287,8 +287,9 @@ class CreatesOnce(Addressable):
     ) -> R:
         """Create a thing once, and return it; if the answer is lost, look for it among the things of `listing`.
 
-        `matches` tells whether a thing may come from this create. If older things may look the same, `only_new` excludes
-        all things listed before the create, which costs one more listing; for things with dates, use `started_after`.
+        `matches` tells whether a thing may come from this create. If older things may look the same, `only_new`
+        excludes all things listed before the create, which costs one more listing; for things with dates, use
+        `started_after`.
         """
         before = set(listing()) if only_new else set()
 

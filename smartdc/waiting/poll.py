@@ -45,11 +45,11 @@ def poll(
 ) -> T:
     """Call `check` every `interval` seconds until its result is true, and return the result.
 
-    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text names the
-    resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
+    Raises `WaitTimeout` with the `resource` when `timeout` seconds have passed (None waits for ever); its text names
+    the resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
     `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None means
     the data centre's own. If the wait is for a `job`, such as "resize", progress and the note of an interrupt name the
-    job and not the state; `hint` says how to wait on after an interrupt.
+    job and not the state; `hint` says how to continue the wait after an interrupt.
     """
     # A round of the loop is a pause, a check and a report. The first check comes at once and the last one exactly at
     # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
@@ -80,7 +80,7 @@ def poll(
                 announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
                 if isinstance(error, KeyboardInterrupt):
                     announcer.note_interrupt(error)
-                    raise error.with_traceback(None) from None  # where in a pause it came is chance
+                    raise error.with_traceback(None) from None  # the place within the pause is random
                 raise
             elapsed = clock.monotonic() - started
             announcer.announce("done" if found else "not done" if elapsed >= limit else "")
@@ -100,7 +100,7 @@ def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> D
 
 
 def checked_timeout(timeout: float | None) -> None:
-    """Return a valid timeout, or raise `InputError`; None means no limit."""
+    """Refuse an invalid timeout (`InputError`); None means no limit."""
     if timeout is not None:
         checked_times(timeout=timeout)
 

@@ -60,7 +60,7 @@ class Progress:
     share: float | None = None
     """The finished share, if it is known; the bar shows it, or else the share of the time that has passed."""
     job: str = field(default="", kw_only=True, compare=False)
-    """What is done to the subject, such as ``resize``; '' where the wait is for a state."""
+    """The job of the subject, such as ``resize``; '' if the wait is for a state."""
     outcome: str = field(default="", kw_only=True, compare=False)
     """At the end: ``done``, ``failed``, ``interrupted``, or ``not done`` in time."""
     trouble: str = field(default="", kw_only=True, compare=False)
@@ -182,7 +182,7 @@ class Announcer:
             raise
 
     def note_interrupt(self, interrupt: BaseException) -> None:
-        """Note in an interrupt what it leaves behind: whoever stops to wait does not stop what was asked for."""
+        """Add a note to an interrupt: the wait has stopped, but the job goes on."""
         seen = f"last seen: {self._resource.label} {self._resource.state}"
         news = f"{self._subject}: {self._job} goes on" if self._job else seen
         interrupt.add_note(printable(f"{news}{self._hint and f'; {self._hint}'}"))

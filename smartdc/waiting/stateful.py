@@ -114,9 +114,9 @@ def checked_states(kind: str, state: S | Iterable[S], states: Iterable[str]) -> 
 
 
 def waits_on(kind: str, states: Sequence[str], method: str = "poll_until") -> str:
-    """Return how to wait on for the states of a resource, for the note of an interrupt."""
+    """Return advice how to continue the wait for the states of a resource, for the note of an interrupt."""
     goal = repr(states[0]) if len(states) == 1 else repr(list(states))
-    return f"{kind}.{method}({goal}) waits on"
+    return f"{kind}.{method}({goal}) continues the wait"
 
 
 def either(states: Iterable[str]) -> str:

@@ -8,17 +8,19 @@
 - Its queue counts frames, not bytes: 16 messages of 16 MiB are 256 MiB, and one more waits.
 - While its queue is full, it reads nothing, not even pongs, and then thinks that the server is dead: a program that is
   busy for a while loses the connection.
-- An interrupt in `send` leaves half a frame on the wire, and the connection open; an interrupt in `recv` loses fragments.
+- An interrupt in `send` leaves half a frame on the wire, and the connection open; an interrupt in `recv` loses
+  fragments.
 - It reads and writes TLS from two threads at once, which OpenSSL does not allow.
 
 So this module uses only its protocol parser, which does no I/O.
 
-How the loop works: its thread owns the socket, the parser, the heartbeat and all data that is not yet written, and never
-blocks on any of them. It waits in `select` until it can read or write, or another thread wakes it through a pipe, or the
-next deadline comes. In each turn it reads one piece, no matter how fast a server sends. It shares with other threads only
-two deques (orders go in, messages come out) and flags that only one side writes. So there is no lock that a slow server,
-an interrupt or a finalizer could leave taken. Each waiting thread has its own queue, on which the loop wakes it after
-each turn. So a caller's deadline holds whatever the server does, and the loop ends by itself if the server stalls.
+How the loop works: its thread owns the socket, the parser, the heartbeat and all data that is not yet written, and
+never blocks on any of them. It waits in `select` until it can read or write, or another thread wakes it through a pipe,
+or the next deadline comes. In each turn it reads one piece, no matter how fast a server sends. It shares with other
+threads only two deques (orders go in, messages come out) and flags that only one side writes. So there is no lock that
+a slow server, an interrupt or a finalizer could leave taken. Each waiting thread has its own queue, on which the loop
+wakes it after each turn. So a caller's deadline holds whatever the server does, and the loop ends by itself if the
+server stalls.
 """
 
 from __future__ import annotations

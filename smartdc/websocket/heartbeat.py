@@ -16,8 +16,8 @@ PONG_PATIENCE = 40.0
 class Heartbeat:
     """The pings of one connection, numbered; all moments are seconds of `time.monotonic`.
 
-    The answer to one ping answers all earlier ones. So this object needs only two numbers, and the moment since which an
-    answer is due, no matter how many pings stay unanswered.
+    The answer to one ping answers all earlier ones. So this object needs only two numbers, and the moment since which
+    an answer is due, no matter how many pings stay unanswered.
     """
 
     def __init__(self, now: float) -> None:

@@ -24,8 +24,8 @@ MAX_BYTES = 16 * 2**20
 class Inbox:
     """Messages in the order in which they came: one thread adds frames, and one takes messages.
 
-    There is no lock: `deque` is atomic, and only one of the two threads writes each counter. The parser of frames limits
-    the size of a single message.
+    There is no lock: `deque` is atomic, and only one of the two threads writes each counter. The parser of frames
+    limits the size of a single message.
     """
 
     def __init__(self) -> None:

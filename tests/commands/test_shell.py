@@ -145,6 +145,11 @@ def test_a_full_disk_ends_it_in_one_line(command: str) -> None:
         )
 
 
+def test_an_input_that_is_closed_is_at_its_end() -> None:
+    """Whoever cannot type leaves the tour at its first step, and any session."""
+    assert outcome("tour --step", stdout=subprocess.DEVNULL, preexec_fn=lambda: os.close(0)) == (0, "")
+
+
 def test_a_session_with_an_emulator_has_a_data_centre(typed: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     """`dc` is there, and answers."""
     type_in(typed, "print('package', dc.packages()[0].name)")
@@ -162,7 +167,7 @@ def test_a_session_says_how_to_go_on(typed: io.StringIO, capsys: pytest.CaptureF
 
     out, banner = capsys.readouterr()
     assert "help(dc)" in banner
-    assert "exit leaves" in banner
+    assert "exit ends the session" in banner
     assert out.count("help(dc.create_machine)") == 2
     assert max(map(len, [*banner.splitlines(), *out.splitlines()])) <= 80
 

@@ -115,6 +115,16 @@ def test_another_number_of_machines_is_refused(cloud: Emulator, fleet: Fleet) ->
     assert not changes(cloud)
 
 
+def test_a_machine_that_is_deleted_is_refused(cloud: Emulator, dc: DataCenter, fleet: Fleet) -> None:
+    """``CreateMachine``: no new machine is made in the place of nothing."""
+    machines = fleet.machines()
+    machines[1].delete(wait=True)
+    before = len(changes(cloud))
+    with pytest.raises(InputError, match="is deleted, and there is nothing to replace: nothing was done"):
+        dc.fleet(machines).replace(IMAGE, losing=LOSING)
+    assert len(changes(cloud)) == before
+
+
 def test_what_cannot_be_taken_along_is_named_before_anything_is_done(
     cloud: Emulator, fleet: Fleet, old: list[MachineRecord]
 ) -> None:

@@ -27,7 +27,7 @@ def test_the_shell_shows_the_table(capsys: pytest.CaptureFixture[str]) -> None:
         sys.displayhook(Report("stop", failed={"web-2": WaitTimeout("too late")}))
 
     assert capsys.readouterr().out.splitlines() == [
-        "stop of 1 machines: 1 failed, in 0 s",
+        "stop of 1 machine: 1 failed, in 0 s",
         "machine  outcome  reason",
         "web-2    failed   WaitTimeout: too late",
     ]
@@ -40,7 +40,7 @@ def test_rich_shows_the_table() -> None:
     console.print(Report("stop", failed={"web-2": WaitTimeout("[bold]too late")}))
 
     assert [line.rstrip() for line in console.file.getvalue().splitlines()] == [
-        "stop of 1 machines: 1 failed, in 0 s",
+        "stop of 1 machine: 1 failed, in 0 s",
         "machine  outcome  reason",
         "web-2    failed   WaitTimeout: [bold]too late",
     ]

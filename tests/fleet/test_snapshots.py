@@ -42,6 +42,17 @@ def test_a_number_may_be_a_text(fleet: Fleet) -> None:
     assert len([name for name in snapshots(fleet, "db-1") if name.startswith("auto-2")]) == 2
 
 
+def test_a_machine_that_is_deleted_gets_none(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachineSnapshot``: CloudAPI accepts the request, and no snapshot would ever be there."""
+    [there] = cloud.populate(1, name="gone")
+    machine = dc.machine(there.id)
+    machine.delete(wait=True)
+    report = dc.fleet([machine]).create_snapshot("late", check=False)
+
+    assert "is deleted: no snapshot can be taken" in str(report.failed[machine])
+    assert "CreateMachineSnapshot" not in cloud.trace.operations()
+
+
 def test_every_machine_gets_a_snapshot(fleet: Fleet) -> None:
     """``CreateMachineSnapshot``: it is there when the report is."""
     assert len(fleet.create_snapshot("before-upgrade").done) == 2

@@ -54,7 +54,7 @@ def test_what_fails_keeps_nobody_else_from_it(servers: Sshd, dc: DataCenter, clo
     nowhere.nics.clear()
     machines = dc.machines(tags={"role": "web"})
     machines[1].add_tags({"tritoncli.ssh.port": 1})
-    outputs = dc.fleet(machines).ssh(["echo", "it's me"], options=servers.options, at_once=2)
+    outputs = dc.fleet(machines).ssh(["echo", "it's me"], options=servers.options, at_once="2")  # type: ignore[arg-type]
 
     assert isinstance(outputs, SSHOutputs)
     assert [(output.name, output.returncode) for output in outputs] == [
@@ -92,5 +92,11 @@ def test_an_interrupt_ends_the_commands(servers: Sshd, dc: DataCenter) -> None:
 
 def test_at_least_one_at_a_time(servers: Sshd, dc: DataCenter) -> None:
     """Anything else is refused."""
-    with pytest.raises(InputError, match="must be at least 1, got 0"):
+    with pytest.raises(InputError, match="at_once must be at least 1, got 0"):
         dc.fleet(tags={"role": "web"}).ssh("true", options=servers.options, at_once=0)
+
+
+def test_many_machines_need_a_command(servers: Sshd, dc: DataCenter) -> None:
+    """Only one machine is something to log in to."""
+    with pytest.raises(InputError, match="give a command"):
+        dc.fleet(tags={"role": "web"}).ssh(None, options=servers.options)  # type: ignore[arg-type]

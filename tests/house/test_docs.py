@@ -23,6 +23,7 @@ from kits.docs import (
     Block,
     blocks,
     calls,
+    code,
     differences,
     documented_classes,
     prose,
@@ -209,3 +210,10 @@ def test_a_line_holds_one_sentence() -> None:
     lines = [(page, line) for page in PAGES if page.name != "operations.md" for line in prose(page).splitlines()]
 
     assert [(relative(page), line) for page, line in lines if re.search(r"[a-z)`][.?!] [A-Z]", line)] == []
+
+
+def test_code_fits_the_page() -> None:
+    """At 1280 pixels a line of code has room for 92 characters; README's own lines are typed as they are."""
+    lines = [(page, line) for page in PAGES if page.name != "README.md" for line in code(page).splitlines()]
+
+    assert [(relative(page), line) for page, line in lines if len(line) > 92] == []

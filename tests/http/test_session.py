@@ -290,14 +290,16 @@ def test_no_auth_signs_nothing(answers: RequestsMock) -> None:
 
 
 def test_netrc_does_not_replace_the_signature() -> None:
-    """`requests` would let a ~/.netrc win over a signature that is in the headers."""
+    """`requests` would let a ~/.netrc win over a signature that is in the headers, and send it with a call of one's own."""
     netrc = Path(os.environ["HOME"], ".netrc")
     netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
     netrc.chmod(0o600)
     with RawServer(reply(body=[])) as server:
-        Session(Settings(server.url, auth=Stamp())).request("GET", "/my")
+        session = Session(Settings(server.url, auth=Stamp()))
+        session.request("GET", "/my")
+        session.http.get(f"{server.url}/other")
 
-    assert header_of(server.requests[0], "Authorization") == f"Signature {SECRET}-1"
+    assert [header_of(request, "Authorization") for request in server.requests] == [f"Signature {SECRET}-1", None]
 
 
 def test_cookies_are_neither_kept_nor_sent() -> None:

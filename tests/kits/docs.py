@@ -18,6 +18,7 @@ from textwrap import dedent
 import smartdc
 from peers.node_twins import MACHINE_TWINS
 from peers.node_twins_account import ACCOUNT_TWINS
+from smartdc.core.help_page import INTERNAL
 from smartdc.core.operation import operations_of
 from smartdc.core.resource import Resource
 from smartdc.emulator import app
@@ -100,6 +101,11 @@ def prose(page: Path) -> str:
     return _FENCED.sub("", page.read_text(encoding="utf-8"))
 
 
+def code(page: Path) -> str:
+    """Return the fenced blocks of code of a page, without directives such as ``toctree``."""
+    return "\n".join(match[0] for match in _FENCED.finditer(page.read_text(encoding="utf-8")) if "```{" not in match[0])
+
+
 def public_classes() -> list[type]:
     """Return the classes that users meet: those of the front door, and the parts of this package that they are made of."""
     doors = [getattr(smartdc, name) for name in smartdc.__all__]
@@ -145,7 +151,7 @@ def _marked(owner: type) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each call of a class under its own name, and the operations that it is marked with."""
     for part in owner.__mro__:
         for name, thing in vars(part).items():
-            names = operations_of(thing, owner.__name__)
+            names = () if name in INTERNAL else operations_of(thing, owner.__name__)
             if names and isinstance(thing, property):
                 yield name, names
             elif names and thing.__name__ == name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import io
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -55,7 +56,8 @@ def signal_after(
     `is_here` says of a path whether it is one of the files; None is for those of whoever called them.
 
     `interrupt` raises between any two steps, also between two where no signal's handler ever runs. Here the handler runs
-    when Python has it run. Only, if that is in none of the files, it waits for the next step in one of them.
+    when Python has it run. Only, if that is in none of the files, it waits for the next step in one of them; and so it
+    does while a file object is closed, since Python drops what is raised there without a word if the object is dying.
     """
     left = [count]
     before = sys.gettrace()
@@ -73,9 +75,10 @@ def signal_after(
         return step
 
     def handler(_: int, frame: FrameType | None) -> None:
-        while frame and (here := is_here(frame.f_code.co_filename)) is None:
-            frame = frame.f_back
-        if not (frame and here):
+        callers = list(_outward(frame))
+        known = (is_here(each.f_code.co_filename) for each in callers)
+        here = next((each for each in known if each is not None), False)
+        if not here or any(map(_closes_a_file, callers)):
             left[0] = 1
             return
         sys.settrace(before)
@@ -88,3 +91,14 @@ def signal_after(
     finally:
         sys.settrace(before)
         signal.signal(kind, handled)
+
+
+def _outward(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that have called it."""
+    while frame:
+        yield frame
+        frame = frame.f_back
+
+
+def _closes_a_file(frame: FrameType) -> bool:
+    return frame.f_code.co_name in {"close", "closed"} and isinstance(frame.f_locals.get("self"), io.IOBase)

@@ -18,7 +18,7 @@ import urllib3
 import smartdc
 from kits.interrupts import signal_after
 
-__all__ = ["RAISED", "SIGNALS", "Alarm", "Interruption", "TimeLimit", "interrupted", "locals_of"]
+__all__ = ["RAISED", "SIGNALS", "Alarm", "Interruption", "TimeLimit", "interrupted", "is_client", "locals_of"]
 
 
 class Alarm(Exception):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,6 +16,8 @@ import pytest
 
 from kits.cloud import record
 from kits.feed import PATIENCE, change, eventually, triton
+from kits.interrupts import signal_after
+from kits.signals import is_client
 from smartdc import (
     Change,
     Changefeed,
@@ -233,6 +237,17 @@ def test_no_machines_are_refused(cloud: Emulator, dc: DataCenter) -> None:
     assert cloud.trace == []
 
 
+@pytest.mark.parametrize("name", ["timeout", "outage"])
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "60"])
+def test_a_bad_time_is_refused_before_anything_is_sent(
+    cloud: Emulator, dc: DataCenter, name: str, seconds: Any
+) -> None:
+    """A feed that ends at once, or never, is none."""
+    with pytest.raises(InputError, match=f"{name} must be"):
+        dc.changefeed(**{name: seconds})
+    assert len(cloud.trace) == 0
+
+
 def test_two_feeds_are_told_of_what_each_wants(cloud: Emulator, dc: DataCenter, machine: Machine) -> None:
     """Connections do not mind each other."""
     with dc.changefeed(subresources="tags") as tags, dc.changefeed(subresources="alias") as names:
@@ -299,6 +314,24 @@ def test_what_is_no_change_is_passed_over(
 
     assert told(changes) == [("web-2", "running", ("alias",), False)]
     assert "not a change of a machine; it is ignored" in caplog.text
+
+
+def test_no_exception_of_a_handler_is_taken_for_a_message_that_is_no_change(
+    changes: Changefeed, machine: Machine
+) -> None:
+    """At whatever moment of reading a message a signal comes, what its handler raises comes out."""
+    message = json.dumps(told_to(machine, "web-2", 1))
+    for count in itertools.count(1):
+        came = False
+        try:
+            with signal_after(count, is_client, signal.SIGALRM, KeyError) as left:
+                changes._take(message)
+        except KeyError:
+            came = True
+        if left[0] > 0:
+            break
+        assert came, count
+    assert count > 100
 
 
 def test_what_an_unreadable_message_may_have_told_is_found_soon(

@@ -250,7 +250,8 @@ DIFFERENCES = (
         {
             "tags of a machine just made": {"value": {"a": "b", "smartdc_token": "TOKEN"}},
             "dc.create_machine() without a name": {"sent": [CREATE % ("machine-TOKEN", "g1-nano")]},
-            "dc.create_machine() of a bad package": {"sent": [CREATE % ("x", "nothing"), LOOK]},
+            # and after a refusal, what is wrong with it is looked up for its words
+            "dc.create_machine() of a bad package": {"sent": [CREATE % ("x", "nothing"), LOOK, "GET /my/packages"]},
             "dc.create_machine() of a taken name": {
                 "sent": [CREATE % ("web-1", "g1-nano"), LOOK, "GET /my/machines?name=web-1"],
             },

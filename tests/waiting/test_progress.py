@@ -198,7 +198,7 @@ INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
     "reboot": (
         lambda machine: machine.reboot(wait=True),
         "web-1: reboot interrupted after 4 s",
-        "web-1: reboot goes on; machine.poll_until('running') waits on",
+        "web-1: reboot goes on; machine.poll_until('running') continues the wait",
     ),
     "resize": (
         lambda machine: machine.resize("g1-medium", wait=True),
@@ -208,17 +208,17 @@ INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
     "poll_until": (
         lambda machine: machine.poll_until(["stopped", "offline"]),
         "web-1 running, interrupted after 4 s",
-        "last seen: web-1 running; machine.poll_until(['stopped', 'offline']) waits on",
+        "last seen: web-1 running; machine.poll_until(['stopped', 'offline']) continues the wait",
     ),
     "poll_while": (
         lambda machine: machine.poll_while("running"),
         "web-1 running, interrupted after 4 s",
-        "last seen: web-1 running; machine.poll_while('running') waits on",
+        "last seen: web-1 running; machine.poll_while('running') continues the wait",
     ),
     "wait_for": (
         lambda machine: machine.datacenter.wait_for(machine, "stopped"),
         "0 of 1 machines stopped, interrupted after 4 s",
-        "last seen: 0 of 1 machines stopped; wait_for() waits on",
+        "last seen: 0 of 1 machines stopped; wait_for() continues the wait",
     ),
 }
 
