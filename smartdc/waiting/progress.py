@@ -170,7 +170,7 @@ class Announcer:
                     self._clock.monotonic() - self._started,
                     self._timeout,
                     bool(outcome),
-                    getattr(self._resource, "share", None),
+                    getattr(self._resource, "finished_share", None),
                     job=self._job,
                     outcome=outcome,
                     trouble=trouble,

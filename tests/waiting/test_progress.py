@@ -154,6 +154,18 @@ def test_a_volume_has_the_same_lines(dc: DataCenter, cloud: Emulator) -> None:
     assert lines == ["data ready after 0 s", "data: delete done after 0 s"]
 
 
+def test_an_image_has_the_same_lines(dc: DataCenter, cloud: Emulator, machine: Machine) -> None:
+    """The method by which it is shared is not the share of it that is done."""
+    machine.stop(wait=True)
+    cloud.transitions.policy = AfterSeconds(3)
+    looks: list[Progress] = []
+    dc.progress = looks.append
+    machine.create_image("golden", "1.0", wait=True)
+
+    assert [look.share for look in looks] == [None] * len(looks)
+    assert str(looks[0]) == "golden creating [                    ] 0 s"
+
+
 def test_a_job_that_lasts_is_named_with_its_trouble() -> None:
     """Meanwhile the line has the job, and why the last check failed."""
     look = Progress("web-1", "running", 30, 60, done=False, job="resize")
