@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, Protocol
 
 from smartdc.core import arguments
@@ -91,8 +92,7 @@ class CloudFleet(ShownAsTable):
 
     def _act(self, method: Callable[..., Report], name: str, options: Mapping[str, Any]) -> Report:
         """Act in one data centre after the other, until all is done or too many machines have failed."""
-        given = {key: options[key] for key in ("budget", "check") if key in options}
-        shared = Options(**given)
+        shared = Options(**{key: options[key] for key in ("budget", "check") if key in options})
         found = self._complete(options.get("expect"))
         total = Report(name)
         may_fail = shared.may_fail(sum(map(len, found.by_datacenter.values())))
@@ -105,15 +105,11 @@ class CloudFleet(ShownAsTable):
             own = {**options, "budget": left, "check": False, "journal": _journal(options.get("journal"), datacenter)}
             own.pop("expect", None)
             try:
-                total.add(method(self._fleets[datacenter], **own))
+                with _reported_in(total):
+                    total.add(method(self._fleets[datacenter], **own))
             except JournalFinished as error:
                 log.info("%s in %s was done before: %s", name, datacenter, error)
                 finished.append(error)
-            except BaseException as stop:
-                if isinstance(report := getattr(stop, "report", None), Report):
-                    total.add(report)
-                stop.report = total  # type: ignore[attr-defined]
-                raise
         if finished and len(finished) == len(found.by_datacenter):
             raise finished[0]
         if shared.check and (len(total.failed) + len(total.unknown) > may_fail or total.untouched):
@@ -135,6 +131,20 @@ class CloudFleet(ShownAsTable):
         if wanted is not None and wanted != count:
             raise InputError(f"expected {wanted} machines, but {count} are selected: nothing was done")
         return found
+
+
+@contextmanager
+def _reported_in(total: Report) -> Iterator[None]:
+    """Let an exception that ends the run carry the report on all data centres, as a single one's carries its own."""
+    try:
+        yield
+    except JournalFinished:
+        raise
+    except BaseException as stop:
+        if isinstance(report := getattr(stop, "report", None), Report):
+            total.add(report)
+        stop.report = total  # type: ignore[attr-defined]
+        raise
 
 
 def _journal(path: str | os.PathLike[str] | None, datacenter: str) -> str | None:

@@ -176,13 +176,7 @@ class Engine:
             return
         except Exception as problem:  # noqa: BLE001 (the user's own function may raise anything)
             let_pass(problem)
-            is_unknown = isinstance(problem, (OutcomeUnknown, CreateOutcomeUnknown))
-            into = self.report.unknown if is_unknown else self.report.failed
-            # A machine that has failed to start exists, so it is not known only by its name. But if a function of the user
-            # fails because of another machine, the failure belongs to the machine that it was called with.
-            made = None if is_foreign else _made_by(problem)
-            into[made or task.step.subject] = problem
-            self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {reason_of(problem)}")
+            self._fail(task, problem, foreign=is_foreign)
             return
         task.waits_for = waits_for
         if isinstance(waits_for, Until) and isinstance(task.step.subject, str):
@@ -194,6 +188,16 @@ class Engine:
             task.wakes_at = now + waits_for.seconds
         elif not self._looking and self._next_look <= now:
             self._next_look = now + LOOK_SECONDS
+
+    def _fail(self, task: Task, problem: Exception, *, foreign: bool) -> None:
+        """Report a step that ended with an error, which a function of the user's raised if it is `foreign`."""
+        is_unknown = isinstance(problem, (OutcomeUnknown, CreateOutcomeUnknown))
+        into = self.report.unknown if is_unknown else self.report.failed
+        # A machine that has failed to start exists, so it is not known only by its name. But if a function of the user
+        # fails because of another machine, the failure belongs to the machine that it was called with.
+        made = None if foreign else _made_by(problem)
+        into[made or task.step.subject] = problem
+        self._finish(task, f"{'unknown' if is_unknown else 'failed'}: {reason_of(problem)}")
 
     def _finish(self, task: Task, outcome: str) -> None:
         self._tasks.remove(task)

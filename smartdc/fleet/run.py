@@ -140,22 +140,35 @@ class Run:
         lost: CallError | None = None
         attempt = 0
         while True:
-            if past and past["now"] == "accepted":
-                return past
-            if past and (yield from self._was_applied(action, past)):
-                is_over = action.shows is None and action.machine.state in STABLE_STATES
-                return {**past, "now": "over" if is_over else "accepted"}
+            if past and (known := (yield from self._found_accepted(action, past))):
+                return known
             if lost and attempt == MAX_ATTEMPTS:
                 lost.applied = False
                 raise lost
-            try:
-                yield Call(partial(self._send, key, part, action))
-            except CallError as error:
-                # The refusal may mean that it was done before.
-                if error.applied is False and not (past and (yield from self._shows_now(action))):
-                    raise
-                lost = error
+            lost = (yield from self._request(key, part, action, past)) or lost
             past, attempt = self.journal.past(key, part), attempt + 1
+
+    def _found_accepted(self, action: Action, past: Record) -> Generator[Any, Any, Record | None]:
+        """Return the journal's entry about a request if it was accepted, and None if it certainly was not."""
+        if past["now"] == "accepted":
+            return past
+        if not (yield from self._was_applied(action, past)):
+            return None
+        is_over = action.shows is None and action.machine.state in STABLE_STATES
+        return {**past, "now": "over" if is_over else "accepted"}
+
+    def _request(
+        self, key: str, part: str, action: Action, past: Record | None
+    ) -> Generator[Any, Any, CallError | None]:
+        """Request an action, and return the error if it may have been accepted all the same."""
+        try:
+            yield Call(partial(self._send, key, part, action))
+        except CallError as error:
+            # The refusal may mean that it was done before.
+            if error.applied is False and not (past and (yield from self._shows_now(action))):
+                raise
+            return error
+        return None
 
     def _send(self, key: str, part: str, action: Action) -> None:
         """Request an action, with one line in the journal before it and one after it."""

@@ -93,18 +93,27 @@ def _without_blanks(filters: Mapping[str, Any]) -> dict[str, Any]:
     if filters:
         construct(MachineFilters, "fleet()", **filters)
     for name, value in filters.items():
-        if isinstance(value, Mapping) and "" in value:
-            raise InputError(f"{name} has an empty name, which would select every machine")
-        parts = {f"{name}[{key!r}]": part for key, part in value.items()} if isinstance(value, Mapping) else {}
-        for part, content in {**parts, name: value}.items():
-            if content is None or content in ("", {}, [], ()):
-                said = "None" if content is None else "empty"
-                raise InputError(f"{part} is {said}, which would select every machine")
+        if isinstance(value, Mapping):
+            _check_parts(name, value)
+        _check_not_blank(name, value)
     if filters and not any(_leaves_some_out(name, value) for name, value in filters.items()):
         raise InputError("that selects every machine; use everything=True if you mean all of them")
     if filters.get("tombstone"):
         raise InputError("tombstone=True selects deleted machines, on which no action is possible")
     return dict(filters)
+
+
+def _check_parts(name: str, value: Mapping[str, Any]) -> None:
+    if "" in value:
+        raise InputError(f"{name} has an empty name, which would select every machine")
+    for key, part in value.items():
+        _check_not_blank(f"{name}[{key!r}]", part)
+
+
+def _check_not_blank(name: str, value: object) -> None:
+    if value is None or value in ("", {}, [], ()):
+        said = "None" if value is None else "empty"
+        raise InputError(f"{name} is {said}, which would select every machine")
 
 
 def _leaves_some_out(name: str, value: object) -> bool:

@@ -35,6 +35,10 @@ def render(call: Call, reply: Reply) -> Response:
         # CloudAPI answers a refused upgrade with a bare status; a 501 is the emulator's own, and keeps its message.
         bare = [("Connection", "close"), ("Date", http_date(call.now))]
         return Response(reply.status, bare, phrase="Connection Not Upgraded")
+    return _render_plain(call, reply)
+
+
+def _render_plain(call: Call, reply: Reply) -> Response:
     is_stream = isinstance(reply.body, bytes)
     body = _encode_body(call.accept, reply.body)
     headers: list[tuple[str, str]] = []

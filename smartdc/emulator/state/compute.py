@@ -40,16 +40,23 @@ def choose_node(
     if len(nodes) == 1 and not rules and all(node.memory is None for node in nodes.values()):
         return next(iter(nodes))
     wanted = list(networks)
+    there = _by_node(nodes, machines)
+    kept: dict[str, int] = {}
+    for name, node in nodes.items():
+        fits = {rule: rule.holds([each for each in there[name] if each.owner == owner]) for rule in rules}
+        has_room = node.memory is None or sum(each.memory for each in there[name]) + memory <= node.memory
+        if has_room and all(map(node.is_connected_to, wanted)) and _keeps_hard_rules(fits):
+            kept[name] = sum(fits.values())
+    return min(kept, key=lambda name: (-kept[name], len(there[name])), default=None)
+
+
+def _by_node(nodes: Iterable[str], machines: Iterable[MachineRecord]) -> dict[str | None, list[MachineRecord]]:
     there: dict[str | None, list[MachineRecord]] = {name: [] for name in nodes}
     for machine in machines:
         if machine.alive:
             there.setdefault(machine.compute_node, []).append(machine)
-    kept: dict[str, int] = {}
-    for name, node in nodes.items():
-        used = sum(machine.memory for machine in there[name])
-        mine = [machine for machine in there[name] if machine.owner == owner]
-        fits = {rule: rule.holds(mine) for rule in rules}
-        hard = all(good for rule, good in fits.items() if not rule.is_soft)
-        if hard and all(map(node.is_connected_to, wanted)) and (node.memory is None or used + memory <= node.memory):
-            kept[name] = sum(fits.values())
-    return min(kept, key=lambda name: (-kept[name], len(there[name])), default=None)
+    return there
+
+
+def _keeps_hard_rules(fits: Mapping[AffinityRule, bool]) -> bool:
+    return all(good for rule, good in fits.items() if not rule.is_soft)
