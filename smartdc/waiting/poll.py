@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from smartdc.errors import InputError, WaitFailed, WaitTimeout
@@ -69,19 +70,11 @@ def poll(
     with tracing.span("wait", resource):
         while True:
             try:
-                if rest:
-                    announcer.sleep(rest, failure)
-                context = ending_by(_deadline_of_check(started, timeout, clock))
-                context.run(status_line.watching.set, announcer.draws_a_line)
-                found, failure, pause = context.run(check), None, interval
+                pausing = partial(announcer.sleep, rest, failure)
+                found = _look(check, announcer, partial(_deadline_of_check, started, timeout, clock), pausing)
+                failure, pause = None, interval
             except TRANSIENT_ERRORS as error:
                 failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
-            except BaseException as error:
-                announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
-                if isinstance(error, KeyboardInterrupt):
-                    announcer.note_interrupt(error)
-                    raise error.with_traceback(None) from None  # the place within the pause is random
-                raise
             elapsed = clock.monotonic() - started
             announcer.announce("done" if found else "not done" if elapsed >= limit else "")
             if found:
@@ -91,6 +84,29 @@ def poll(
                     f"{resource.describe()} {goal} after {limit:g} s", resource=cast("Resource", resource)
                 ) from failure
             rest = min(pause, limit - elapsed)
+
+
+def _look(
+    check: Callable[[], T | None],
+    announcer: Announcer,
+    deadline: Callable[[], Deadline],
+    pausing: Callable[[], None],
+) -> T | None:
+    """Pause, and check; report an error or an interrupt that ends the wait."""
+    try:
+        pausing()
+        context = ending_by(deadline())
+        context.run(status_line.watching.set, announcer.draws_a_line)
+        return context.run(check)
+    except TRANSIENT_ERRORS:
+        raise
+    except KeyboardInterrupt as interrupt:
+        announcer.announce("interrupted")
+        announcer.note_interrupt(interrupt)
+        raise interrupt.with_traceback(None) from None  # the place within the pause is random
+    except BaseException as error:
+        announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
+        raise
 
 
 def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> Deadline:

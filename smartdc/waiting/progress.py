@@ -194,7 +194,8 @@ class Announcer:
             self._clock.sleep(REDRAW_SECONDS)
             seconds -= REDRAW_SECONDS
             self.announce(trouble=trouble)
-        self._clock.sleep(seconds)
+        if seconds:
+            self._clock.sleep(seconds)
 
 
 def _line(progress: Progress) -> None:
