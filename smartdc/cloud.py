@@ -9,6 +9,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import copy_context
+from copy import deepcopy
 from itertools import islice
 from threading import Thread
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -21,7 +22,7 @@ from smartdc.core.listing import ResourceList
 from smartdc.core.resource import Resource
 from smartdc.core.shown import Table
 from smartdc.datacenter import DataCenter
-from smartdc.errors import ConfigError, InputError, SmartDCError
+from smartdc.errors import ConfigError, InputError, SmartDCError, printable
 from smartdc.fleet.cloud_fleet import CloudFleet
 from smartdc.http.deadline import Deadline, ending_by
 
@@ -87,18 +88,24 @@ class CloudList(ResourceList[R], Generic[R]):
         """Add resources at the end; those of another `CloudList` keep their data centres, and add its errors."""
         super().extend(resources)
         if isinstance(resources, CloudList):
-            self._homes += resources._homes  # noqa: SLF001 (of the same class)
+            self._homes = [*dict.fromkeys([*self._homes, *resources._homes])]  # noqa: SLF001 (of the same class)
             self.errors |= resources.errors
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._like([deepcopy(resource, memo) for resource in self])  # they keep their data centres
 
     def _like(self, things: list[R]) -> Self:
         made = type(self)({}, self.errors)
         made._homes = list(self._homes)  # noqa: SLF001 (of the same class)
-        made.extend(things)
+        list.extend(made, things)
         return made
 
     def _names(self) -> list[str]:
         """Return the name of each resource's data centre; it is unknown for a resource that was inserted by hand."""
-        names = {id(datacenter): name for name, datacenter in self._homes}
+        names = {id(datacenter): name for name, datacenter in self._homes if datacenter is not None}
         return [names.get(id(getattr(resource, "datacenter", None)), "?") for resource in self]
 
     def _table(self) -> Table | None:
@@ -237,7 +244,7 @@ class Cloud(Mapping[str, DataCenter]):
                 raise error
         if len(errors) == len(self):
             first = errors[next(iter(self))]
-            first.add_note(f"None of the data centres {', '.join(self)} has answered.")
+            first.add_note(f"None of the data centres {self._all_names()} has answered.")
             raise first
         return errors
 
@@ -263,7 +270,7 @@ class Cloud(Mapping[str, DataCenter]):
         try:
             return self._datacenters[name]
         except KeyError:
-            raise KeyError(f"no data centre {name!r} in a Cloud of {', '.join(self)}") from None
+            raise KeyError(f"no data centre {name!r} in a Cloud of {self._all_names()}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._datacenters)
@@ -273,4 +280,7 @@ class Cloud(Mapping[str, DataCenter]):
 
     def __repr__(self) -> str:
         """Show the names of the data centres."""
-        return f"<{type(self).__name__} {', '.join(self._datacenters)}>"
+        return f"<{type(self).__name__} {self._all_names()}>"
+
+    def _all_names(self) -> str:
+        return printable(", ".join(self))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from smartdc import (
     JournalFinished,
     Machine,
     Retry,
+    SmartDCError,
     TransportError,
 )
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
@@ -124,6 +126,33 @@ def test_a_sum_knows_the_data_centres_of_both(cloud: Cloud, servers: dict[str, S
     assert {name: len(found) for name, found in total.by_datacenter.items()} == {"a": 1, "c": 1}
     assert list(total.errors) == ["b"]
     assert not total.complete
+
+
+def test_a_copy_is_one_of_its_own(cloud: Cloud) -> None:
+    """Whatever is added to it, the list that it was made of stays as it is."""
+    images = cloud.images()
+    shallow, deep = copy.copy(images), copy.deepcopy(images)
+    shallow.errors["fra"] = SmartDCError("down")
+
+    assert images.errors == {}
+    assert shallow.by_datacenter == deep.by_datacenter == images.by_datacenter
+
+
+def test_many_sums_cost_no_more_than_their_resources(cloud: Cloud) -> None:
+    """Each data centre is kept once, however often a list was added up."""
+    machines = cloud.machines()
+    total = sum([machines] * 12, machines)
+
+    assert len(total.copy()) == 13 * len(machines)
+    assert len(vars(total)["_homes"]) == len(vars(total.copy())["_homes"]) == len(cloud)
+
+
+def test_a_thing_of_no_data_centre_is_in_none() -> None:
+    """Nor in one that has answered with an empty list."""
+    snaps: CloudList[Any] = CloudList({"sjc": []}, {})
+    snaps.append("mine")
+
+    assert snaps.by_datacenter == {"sjc": [], "?": ["mine"]}
 
 
 def test_a_pickle_knows_where_things_are(

@@ -25,6 +25,7 @@ from smartdc.errors import (
     SmartDCError,
     TLSError,
     TransportError,
+    printable,
 )
 from smartdc.http.dates import parse_http_date
 
@@ -57,7 +58,7 @@ class Finding:
 
     def __str__(self) -> str:
         line = f"{self.subject:<10} {MARKS[self.ok]:<7} {self.text}"
-        return f"{line}\n{'':<18} {self.advice}" if self.advice else line
+        return printable(f"{line}\n{'':<18} {self.advice}" if self.advice else line)
 
     def as_text(self) -> str:
         """Return the same, as wide as the terminal at most."""

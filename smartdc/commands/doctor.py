@@ -11,7 +11,7 @@ from functools import partial
 
 from smartdc import DataCenter
 from smartdc.auth.explain import examine_settings
-from smartdc.commands import command_line
+from smartdc.commands import command_line, write_any_character
 
 __all__ = ["main", "options"]
 
@@ -19,6 +19,7 @@ __all__ = ["main", "options"]
 def main(arguments: Sequence[str]) -> int:
     """Print every check and its result as soon as it is known, and return the exit status: 1 when one of them failed."""
     profile = options().parse_args(arguments).profile
+    write_any_character()
     # The server may take long: results that do not need it are printed at once.
     explanation = examine_settings(partial(DataCenter, profile=profile), profile, partial(print, flush=True))
     return 0 if explanation.ok else 1

@@ -25,6 +25,9 @@ help("keywords"), help("modules") and so on show Python's own help."""
 MAX_WIDTH = 100
 """The maximum width of the text, in columns."""
 
+MIN_WIDTH = 20
+"""The minimum width, in columns, even if a terminal claims to have fewer."""
+
 _ITEM = re.compile(r"(?:\s+\*{0,2}\w+: |\s*[-*] )")
 """The beginning of a list's entry, or of an entry of ``Args:``."""
 
@@ -49,9 +52,10 @@ class Help:
 
 def described(thing: Any, width: int | None = None) -> str | None:
     """Return the help about a class, a function or an object of this package; None for anything else."""
-    width = width or min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    width = max(width or min(MAX_WIDTH, shutil.get_terminal_size().columns), MIN_WIDTH)
     is_callable = inspect.isroutine(thing) or inspect.isclass(thing)
-    if not (thing if is_callable else type(thing)).__module__.startswith("smartdc."):
+    home = getattr(thing if is_callable else type(thing), "__module__", None)  # methods of built-in classes have none
+    if not str(home).startswith("smartdc."):
         return None
     docstring = inspect.getdoc(thing) or ""
     if not is_callable:

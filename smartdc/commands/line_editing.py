@@ -25,7 +25,7 @@ LENGTH = 1000
 _KEY = re.compile(r"([A-Za-z_][\w.]*)\[[\"']([^\"']*)$")
 
 
-_CALLED = re.compile(r"[A-Za-z_][\w.]*$")
+_CALLED = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*$")
 _ARGUMENT = re.compile(r"[(,]\s*\w*$")
 """The end of a line after which the name of an argument may come."""
 

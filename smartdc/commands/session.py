@@ -192,7 +192,7 @@ def suggestion(error: BaseException) -> str | None:
         mistyped, names = error.name, [name for name in dir(error.obj) if not name.startswith("_")]
     elif isinstance(error, TypeError) and (found := _UNEXPECTED.fullmatch(str(error))):
         method = getattr(getattr(smartdc, found[1], None), found[2], None)
-        mistyped, names = found[3], list(inspect.signature(method).parameters) if method else []
+        mistyped, names = found[3], list(inspect.signature(method).parameters) if callable(method) else []
     elif isinstance(error, SyntaxError) and (asked := _QUESTION.fullmatch(error.text or "")):
         return f"help({asked[1]})"  # IPython has the question mark
     close = get_close_matches(mistyped, names, 1)

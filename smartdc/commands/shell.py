@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import smartdc
 from smartdc import Cloud, ConfigError, DataCenter, __version__
-from smartdc.commands import command_line, line_editing
+from smartdc.commands import command_line, line_editing, write_any_character
 from smartdc.commands.help import Help
 from smartdc.commands.session import console_hooks
 from smartdc.emulator import AfterSeconds, Emulator, WallClock
@@ -52,6 +52,7 @@ JOB_SECONDS = 2.0
 def main(arguments: Sequence[str]) -> int:
     """Open a session and return the exit status when it ends."""
     chosen = options().parse_args(arguments)
+    write_any_character()
     names: dict[str, Any] = {"smartdc": smartdc, "DataCenter": DataCenter, "Cloud": Cloud, "help": Help()}
     try:
         if chosen.emulator:

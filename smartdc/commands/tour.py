@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from smartdc import DataCenter, __version__
-from smartdc.commands import command_line, shell
+from smartdc.commands import command_line, shell, write_any_character
 from smartdc.emulator import AfterSeconds, Emulator, Server
 from smartdc.http.clock import Clock, SystemClock
 
@@ -116,9 +116,8 @@ class Screen:
 def main(arguments: Sequence[str], tour: str = TOUR, real: Clock | None = None) -> int:
     """Play the tour on standard output and return the exit status: 1 when a step does not give its result."""
     chosen = options().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    screen = Screen(sys.stdout, os.environ)
+    write_any_character()
+    screen = Screen(sys.stdout or io.StringIO(), os.environ)  # None if the parent process has closed it
     try:
         play(screen, tour, real, Guide(screen, step=chosen.step, shell=chosen.shell))
     except TourLeft:

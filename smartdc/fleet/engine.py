@@ -19,7 +19,7 @@ from operator import itemgetter
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from smartdc.errors import CreateOutcomeUnknown, SmartDCError, WaitTimeout
+from smartdc.errors import CreateOutcomeUnknown, SmartDCError, WaitTimeout, printable
 from smartdc.fleet.options import Options
 from smartdc.fleet.progress import Display
 from smartdc.fleet.report import OutcomeUnknown, Report, name_of, reason_of
@@ -114,7 +114,7 @@ class Engine:
                 self._show(began, over=True)
         except BaseException as stop:
             stop.report = self.report  # type: ignore[attr-defined]
-            stop.add_note(f"{self.report.summary()}{how_to_go_on(self._options)}")
+            stop.add_note(printable(f"{self.report.summary()}{how_to_go_on(self._options)}"))
             raise
         return self.report
 

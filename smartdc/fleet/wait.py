@@ -90,7 +90,7 @@ class _Group:
         self.failed: dict[Machine, WaitFailed] = {}
 
     @property
-    def share(self) -> float:
+    def finished_share(self) -> float:
         """The share of the machines that have arrived or failed."""
         return 1 - len(self.waiting) / self.total if self.total else 1.0
 

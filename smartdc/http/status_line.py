@@ -31,6 +31,8 @@ watching: ContextVar[bool] = ContextVar("watching", default=False)
 MIN_ROOM = 20
 """The minimum width, in columns, even if a terminal claims to have fewer."""
 
+UNKNOWN_SIZE = os.terminal_size((80, 24))
+
 _ID = re.compile(r"([0-9a-f]{8})-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 _ERASE = "\r\x1b[K"
@@ -57,7 +59,9 @@ def room() -> int:
     try:
         here = os.get_terminal_size(sys.stderr.fileno())
     except (AttributeError, OSError, ValueError):
-        here = os.terminal_size((80, 24))
+        here = UNKNOWN_SIZE
+    if not here.columns:  # as in a container whose terminal nobody has told its size
+        here = UNKNOWN_SIZE
     return max(shutil.get_terminal_size(here).columns - 1, MIN_ROOM)
 
 

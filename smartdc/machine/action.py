@@ -141,7 +141,8 @@ class HasLifecycle(HasJobs):
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        _, response = self._call("DELETE")
+        with self._noting_interrupts("delete", "machine.refresh() shows whether it is gone"):
+            _, response = self._call("DELETE")
         self._remember("destroy", response)
         if wait:
             is_gone = partial(self._look_for, ("deleted",))
@@ -245,11 +246,12 @@ class HasLifecycle(HasJobs):
     def _switch(self, action: Action, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Request a setting, and wait until it is visible; the audit shows failures, but not for all settings."""
         checked_timeout(timeout)
-        _, response = self._call("POST", params={"action": action}, repeatable=True)
+        words = action.replace("_", " ")
+        with self._noting_interrupts(words):
+            _, response = self._call("POST", params={"action": action}, repeatable=True)
         job = self._remember(action, response)
         if wait:
-            shows = partial(self._shows, field, value, job)
-            goal, words = f"does not have {field}={value}", action.replace("_", " ")
+            shows, goal = partial(self._shows, field, value, job), f"does not have {field}={value}"
             poll(self, shows, goal, timeout=timeout, job=words, hint=way_on(action))
 
     def _shows(self, field: str, value: bool, job: RequestedJob) -> bool:

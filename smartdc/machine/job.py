@@ -12,7 +12,8 @@ belongs. There are two ways from a request to its entry, and both need the audit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -22,7 +23,7 @@ import requests
 from smartdc.core.field import Field
 from smartdc.core.literals import Action, MachineState
 from smartdc.core.resource import Resource
-from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
+from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed, printable
 from smartdc.http.dates import parse_http_date
 from smartdc.http.light import is_from_a_server
 from smartdc.machine.audit import AuditEntry, HasAudit
@@ -104,16 +105,22 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         words = words or action.replace("_", " ")
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
-        try:
+        with self._noting_interrupts(words):
             _, response = self._call(method, *names, params=params)
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"{self.label}: {words} may have been requested; {IN_THE_AUDIT}")
-            raise
         job = self._remember(action, response)
         if wait:
             finished, goal = partial(self._has_finished, job), f"has not finished its {action}"
             poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action))
         return job
+
+    @contextmanager
+    def _noting_interrupts(self, words: str, hint: str = IN_THE_AUDIT) -> Iterator[None]:
+        """Note in an interrupt of a job's request that it may have been made, and where to look."""
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(printable(f"{self.label}: {words} may have been requested; {hint}"))
+            raise
 
     def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
         """Return a job with the server's time of its request; remember the job if it changes the state."""

@@ -60,7 +60,7 @@ def poll(
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.
     clock = getattr(resource.datacenter, "clock", None) or SystemClock()
-    announcer = Announcer(resource, timeout, progress, clock, job)
+    announcer = Announcer(resource, timeout, progress, clock, job=job, hint=hint)
     limit = float("inf") if timeout is None else timeout
     started = clock.monotonic()
     found: T | None = None
@@ -78,7 +78,7 @@ def poll(
                 failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
             except KeyboardInterrupt as stop:
                 announcer.announce("interrupted")
-                announcer.note_interrupt(stop, hint)
+                announcer.note_interrupt(stop)
                 raise stop.with_traceback(None) from None  # the place within the pause is random
             except BaseException as error:
                 announcer.announce(_outcome_by(error))

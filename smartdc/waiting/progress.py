@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
+from smartdc.errors import printable
 from smartdc.http import status_line
 from smartdc.http.clock import Clock
 from smartdc.http.tracebacks import let_pass
@@ -136,10 +137,17 @@ class Announcer:
     """Reports the progress of one wait."""
 
     def __init__(
-        self, resource: Waitable, timeout: float | None, progress: Reporting, clock: Clock, job: str = ""
+        self,
+        resource: Waitable,
+        timeout: float | None,
+        progress: Reporting,
+        clock: Clock,
+        *,
+        job: str = "",
+        hint: str = "",
     ) -> None:
-        """Begin to count the time."""
-        self._resource, self._timeout, self._clock, self._job = resource, timeout, clock, job
+        """Begin to count the time; `job` and `hint` are those of `poll`."""
+        self._resource, self._timeout, self._clock, self._job, self._hint = resource, timeout, clock, job, hint
         self._subject = resource.label if job else ""  # which a job may change
         self._report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
         self._started = clock.monotonic()
@@ -151,8 +159,10 @@ class Announcer:
 
     def announce(self, outcome: str = "", trouble: str = "") -> None:
         """Report a check, and its failure if it failed; the last check has an `outcome`."""
-        if self._report:
-            state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
+        if not self._report:
+            return
+        state = f"{self._resource.state}, {trouble}" if trouble else self._resource.state
+        try:
             self._report(
                 Progress(
                     self._subject or self._resource.label,
@@ -160,18 +170,22 @@ class Announcer:
                     self._clock.monotonic() - self._started,
                     self._timeout,
                     bool(outcome),
-                    getattr(self._resource, "share", None),
+                    getattr(self._resource, "finished_share", None),
                     job=self._job,
                     outcome=outcome,
                     trouble=trouble,
                 )
             )
+        except KeyboardInterrupt as interrupt:
+            if outcome not in {"done", "failed"}:
+                self.note_interrupt(interrupt)
+            raise
 
-    def note_interrupt(self, interrupt: BaseException, hint: str) -> None:
+    def note_interrupt(self, interrupt: BaseException) -> None:
         """Add a note to an interrupt: the wait has stopped, but the job goes on."""
         seen = f"last seen: {self._resource.label} {self._resource.state}"
         news = f"{self._subject}: {self._job} goes on" if self._job else seen
-        interrupt.add_note(f"{news}{hint and f'; {hint}'}")
+        interrupt.add_note(printable(f"{news}{self._hint and f'; {self._hint}'}"))
 
     def sleep(self, seconds: float, failure: Exception | None) -> None:
         """Sleep between two checks; a line on a terminal is updated meanwhile, and after a failure it says why."""
@@ -180,7 +194,8 @@ class Announcer:
             self._clock.sleep(REDRAW_SECONDS)
             seconds -= REDRAW_SECONDS
             self.announce(trouble=trouble)
-        self._clock.sleep(seconds)
+        if seconds:
+            self._clock.sleep(seconds)
 
 
 def _line(progress: Progress) -> None:

@@ -25,7 +25,7 @@ from kits.rbac import give_role
 from kits.signing import KeyFile, KeyShelf
 from smartdc import DataCenter, explain_auth
 from smartdc.__main__ import main
-from smartdc.auth.explain import Explanation, examine
+from smartdc.auth.explain import Explanation, Finding, examine
 from smartdc.auth.identity import Identity
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
 from smartdc.emulator.core.clock import START
@@ -579,6 +579,13 @@ def test_lines_are_as_wide_as_the_terminal(
     assert any(re.search(r"SHA256:\S{43}\b", line) for line in lines)
 
 
+def test_what_a_server_says_moves_no_cursor() -> None:
+    """Its name may be anything, and nobody has proved to be that server."""
+    finding = Finding("server", True, "evil\x1b[2J\u202e responds")
+
+    assert str(finding) == finding.as_text() == r"server     ok      evil\x1b[2J\u202e responds"
+
+
 def test_doctor_of_the_current_profile(lab: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a name the current profile is explained."""
     Path("~/.triton/config.json").expanduser().write_text('{"profile": "lab"}')
@@ -588,8 +595,9 @@ def test_doctor_of_the_current_profile(lab: Emulator, capsys: pytest.CaptureFixt
 
 
 def test_doctor_as_a_command() -> None:
-    """From a shell, the words go to the output and the status to the shell."""
-    command = [sys.executable, "-m", "smartdc", "doctor", "--profile", "none"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    """From a shell, the words go to the output and the status to the shell, whatever characters the output has."""
+    command = [sys.executable, "-m", "smartdc", "doctor", "--profile", "zoë"]
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("settings   FAILED  there is no profile 'none'")
+    assert done.stdout.startswith(r"settings   FAILED  there is no profile 'zo\xeb'")

@@ -49,9 +49,16 @@ def test_a_thing_shows_its_page(offline: DataCenter) -> None:
     assert "create_machine()" in text
 
 
+def test_no_terminal_is_too_narrow(offline: DataCenter) -> None:
+    """Some claim to have no more than a few columns."""
+    assert described(offline.machines, 2) == described(offline.machines, 20)
+
+
 def test_the_rest_is_pythons(capsys: pytest.CaptureFixture[str]) -> None:
     """What is not this package's."""
     Help()(len)
 
     assert described(len) is None
+    assert described([].append) is None
+    assert described(str.join) is None
     assert "Return the number of items in a container." in capsys.readouterr().out

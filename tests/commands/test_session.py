@@ -124,6 +124,11 @@ def test_pythons_own_guess_is_no_obstacle() -> None:
     assert session.suggestion(TypeError(f"{words}. Did you mean 'wait'?")) == "wait"
 
 
+def test_a_class_of_ones_own_is_not_taken_for_ours() -> None:
+    """It may have the name of one here, and a method where that has none."""
+    assert session.suggestion(TypeError("DataCenter.location() got an unexpected keyword argument 'wat'")) is None
+
+
 def test_an_interrupt_shows_what_was_interrupted(
     dc: DataCenter,
     cloud: Emulator,
@@ -207,6 +212,7 @@ def test_keys_with_hyphens_are_completed_in_part() -> None:
         ("machine.create_snapshot(['fresh', ", []),
         ("machine.create_snapshot()", []),
         ("machine.xyzzy(", []),
+        ("box.all()[0].machine.poll_until(", []),
         ("machine.primary_ip(", []),
         ("print(", []),
     ],

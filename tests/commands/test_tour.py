@@ -119,6 +119,12 @@ def test_the_last_line_can_be_typed_as_it_stands(
     assert capsys.readouterr().out.splitlines()[-1] == f"Try it yourself:  {shown} shell --emulator"
 
 
+def test_it_needs_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status says whether every step did what it says, also to whoever has closed the output."""
+    monkeypatch.setattr("sys.stdout", None)
+    assert tour.main([], "Count.\n\n>>> dc.num_machines()\n0\n", VirtualClock()) == 0
+
+
 def test_the_picture_shows_the_tour_as_it_is(played: str) -> None:
     """A picture of a tour that has changed since is renewed; it is small and loads nothing."""
     drawn = PICTURE.read_text(encoding="utf-8")

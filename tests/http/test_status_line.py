@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import threading
@@ -65,6 +66,17 @@ def test_a_line_has_room_for_the_end(look: Callable[[], Terminal], monkeypatch: 
     status_line.write("GET /demo/machines/af1adec9-a132-4a26-aad4-421326d8b729: no answer")
 
     assert terminal.getvalue() == "\r\x1b[KGET /demo/machines/af1adec9: no answer"
+
+
+def test_a_terminal_that_does_not_know_its_size_is_as_wide_as_most(
+    look: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's terminal says that it has no columns."""
+    monkeypatch.setattr(look(), "fileno", lambda: 2, raising=False)
+    monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((0, 0)))
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    assert status_line.room() == 79
 
 
 def test_a_retry_is_told_to_nobody_else(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:

@@ -264,11 +264,15 @@ def test_an_interrupted_request_says_that_it_may_have_been_made(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(dc, "request", interrupt)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        machine.stop()
-    assert caught.value.__notes__ == [
-        "web-1: stop may have been requested; machine.audit() shows when it has ended",
-    ]
+    requests = {
+        "stop may have been requested; machine.audit() shows when it has ended": machine.stop,
+        "enable firewall may have been requested; machine.audit() shows when it has ended": machine.enable_firewall,
+        "delete may have been requested; machine.refresh() shows whether it is gone": machine.delete,
+    }
+    for note, request in requests.items():
+        with pytest.raises(KeyboardInterrupt) as caught:
+            request()
+        assert caught.value.__notes__ == [f"web-1: {note}"]
 
 
 def test_a_mistyped_package_is_guessed(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:

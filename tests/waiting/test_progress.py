@@ -154,6 +154,18 @@ def test_a_volume_has_the_same_lines(dc: DataCenter, cloud: Emulator) -> None:
     assert lines == ["data ready after 0 s", "data: delete done after 0 s"]
 
 
+def test_an_image_has_the_same_lines(dc: DataCenter, cloud: Emulator, machine: Machine) -> None:
+    """The method by which it is shared is not the share of it that is done."""
+    machine.stop(wait=True)
+    cloud.transitions.policy = AfterSeconds(3)
+    looks: list[Progress] = []
+    dc.progress = looks.append
+    machine.create_image("golden", "1.0", wait=True)
+
+    assert [look.share for look in looks] == [None] * len(looks)
+    assert str(looks[0]) == "golden creating [                    ] 0 s"
+
+
 def test_a_job_that_lasts_is_named_with_its_trouble() -> None:
     """Meanwhile the line has the job, and why the last check failed."""
     look = Progress("web-1", "running", 30, 60, done=False, job="resize")
@@ -237,6 +249,23 @@ def test_an_interrupt_says_what_goes_on(
 
     assert str(seen[-1]) == line
     assert caught.value.__notes__ == [note]
+
+
+def test_an_interrupted_function_of_ones_own_says_what_goes_on(cloud: Emulator, dc: DataCenter) -> None:
+    """Ctrl-C may come while it reports; a name that would move the cursor is written as an escape."""
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    machine = Machine(dc, data={"id": cloud.populate(1)[0].id, "name": "\x1b[2J\u202e", "state": "running"})
+    cloud.transitions.policy = AfterSeconds(30)
+    dc.progress = interrupt
+    with pytest.raises(KeyboardInterrupt) as caught:
+        machine.resize("g1-medium", wait=True)
+
+    assert caught.value.__notes__ == [
+        r"\x1b[2J\u202e: resize goes on; machine.audit() shows when it has ended",
+    ]
 
 
 def test_the_line_ends_where_a_wait_fails(cloud: Emulator, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
