@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="the page is driven in C
 REBOUND = "rebound.example"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser, which is led to loopback by another name, as by a rebound DNS."""
     with chromium(**{REBOUND: "127.0.0.1"}) as running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import logging
 import os
 import re
 import subprocess
@@ -59,6 +60,7 @@ def names(environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str,
         environment.setenv("TRITON_KEY_ID", cloud.key_id.rpartition("/")[2])
         environment.setenv("TRITON_KEY_MATERIAL", str(key))
         yield {"cloud": cloud, "dc": dc, "server": server}
+    logging.getLogger("smartdc").setLevel(logging.NOTSET)  # a page may have set it
 
 
 def add_machine(names: dict[str, Any], page: list[Block]) -> None:

@@ -56,7 +56,8 @@ def chromium(**addresses: str) -> Iterator[Browser]:
             arguments.append("--no-sandbox")
         with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             try:
-                with connect(_endpoint(process), max_size=None, ping_interval=None) as connection:
+                # It does not answer a farewell.
+                with connect(_endpoint(process), max_size=None, ping_interval=None, close_timeout=0.1) as connection:
                     yield Browser(connection)
             finally:
                 process.terminate()

@@ -12,6 +12,7 @@ STORIES = (
     "tests/peers/test_original.py",
     "tests/peers/test_profiles.py",
     "tests/peers/test_node_ssh.py",
+    "tests/emulator/test_page.py",
     "tests/commands/test_guide.py",
     "tests/commands/test_notebook.py",
 )

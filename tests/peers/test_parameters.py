@@ -57,7 +57,8 @@ MAY_BE_BYTES = frozenset({("CreateKey", "key"), ("CreateUserKey", "key")})
 def world(dc: DataCenter, cloud: Emulator, door: str, shared_server: SharedServer) -> World:
     """A cloud with one thing or two of every kind, whose jobs end at once."""
     cloud.transitions.policy = AT_ONCE
-    arrange(cloud, dc)
+    with DataCenter(**cloud.connection()) as within:  # the shortest way
+        arrange(cloud, within)
     return World(dc, cloud, cloud.connection(shared_server.url if door == "http" else None))
 
 

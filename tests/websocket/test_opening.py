@@ -454,7 +454,7 @@ def test_a_forked_child_leaves_the_feed_alone(changes: Changefeed, cloud: Emulat
 def test_signatures_are_told_to_no_log(dc: DataCenter, cloud: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     """Nor is what machines are given, though the library for WebSockets would tell both at DEBUG."""
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("smartdc.websocket.handshake").setLevel(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "smartdc.websocket.handshake")
     [there] = cloud.populate(1, metadata={"user-data": "hush"})
     with dc.changefeed() as changes:
         change(cloud, there.id, name="web-2")
