@@ -68,6 +68,23 @@ def test_the_path_form_says_it_all(key_text: str, key_id: str, account: str, use
     assert identity.key_id() == f"/demo{'/users/alice' if user else ''}/keys/laptop"
 
 
+@pytest.mark.parametrize(
+    ("key_id", "user", "unused"),
+    [
+        ("/demo/keys/laptop", "alice", "alice"),
+        ("/demo/users/alice/keys/laptop", "bob", "bob"),
+        ("/demo/users/alice/keys/laptop", "alice", None),
+        ("/demo/keys/laptop", None, None),
+        ("laptop", "alice", None),
+    ],
+)
+def test_a_user_that_is_not_used_is_kept_for_the_doctor(
+    key_text: str, key_id: str, user: str | None, unused: str | None
+) -> None:
+    """It is not used if the path form of the key id names another signer."""
+    assert Identity(key_id, account="demo", user=user, secret=key_text).unused_user == unused
+
+
 def test_a_fingerprint_is_always_sent_as_md5(key_text: str, md5: str) -> None:
     """CloudAPI stores MD5 fingerprints only, so SHA256 ones are translated."""
     sha256 = sha256_fingerprint(load_private_key(key_text).public_blob)
