@@ -114,3 +114,21 @@ def test_without_the_servers_date_ours_must_do(
 
     with pytest.raises(WaitFailed if ours else WaitTimeout):
         machine.poll_until("stopped", timeout=10)
+
+
+def test_an_earlier_job_is_not_taken_for_ours(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """``RebootMachine``: an object that has never read the audit counts its entries before it asks."""
+    machine.reboot(wait=True)
+    fresh = dc.machine(machine.id)
+    cloud.transitions.policy = AfterSeconds(30)
+    began = cloud.clock.monotonic()
+    fresh.reboot(wait=True)
+
+    assert cloud.clock.monotonic() - began >= 30
+
+
+def test_a_failure_names_the_machine_and_the_audits_reason(machine: Machine) -> None:
+    """``MachineAudit``: as fleets call it where a step can no longer end well."""
+    machine.stop(wait=True)
+    with pytest.raises(WaitFailed, match=r"machine web-1 \(.*\) cannot do it"):
+        machine.fail("cannot do it")

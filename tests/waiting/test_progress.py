@@ -320,3 +320,19 @@ def test_a_lost_answer_is_told_once(dc: DataCenter, cloud: Emulator, monkeypatch
     assert lost.startswith("lost the answer to the create of web-1 (token ")
     assert found.startswith("found web-1 (token ")
     assert rest == [""]
+
+
+def lines_left(terminal: Terminal) -> list[str]:
+    """Return the lines that stay on a terminal."""
+    return [line.rpartition("\x1b[K")[2] for line in terminal.getvalue().split("\n") if line.rpartition("\x1b[K")[2]]
+
+
+def test_a_job_leaves_one_line(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
+    """``StopMachine``: the audit that is read before the request draws none."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    machine.datacenter.progress = True
+    machine.stop(wait=True)
+
+    [line] = lines_left(terminal)
+    assert line.startswith("web-1: stop done after ")
