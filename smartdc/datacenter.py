@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
-from smartdc.auth.explain import Explanation, examine, examine_settings
+from smartdc.auth.explain import TEXT_COLUMN, Explanation, examine, examine_settings
 from smartdc.auth.identity import Identity
 from smartdc.auth.location import KNOWN_LOCATIONS, TELEFONICA_LOCATIONS, base_url
 from smartdc.auth.portable import portable
@@ -23,6 +23,7 @@ from smartdc.core import arguments
 from smartdc.core.annotations import checked
 from smartdc.core.help_page import known_to_users
 from smartdc.core.operation import operation
+from smartdc.core.paragraph import tell
 from smartdc.errors import ConfigError
 from smartdc.fleet.owner import HasFleets
 from smartdc.http import request as encoding
@@ -283,7 +284,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings with which creating a
         `DataCenter` fails.
         """
-        return examine(self, partial(print, flush=True))
+        return examine(self, partial(tell, column=TEXT_COLUMN))
 
     def unsigned(self) -> Session:
         """Return a session to the same place that does not sign, for requests without credentials."""

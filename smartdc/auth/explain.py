@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ from smartdc.http.dates import parse_http_date
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Explanation", "Finding", "examine", "examine_settings"]
+__all__ = ["TEXT_COLUMN", "Explanation", "Finding", "examine", "examine_settings"]
 
 MAX_SKEW_SECONDS = 300
 """Largest difference between the clocks that CloudAPI accepts."""
@@ -41,10 +39,10 @@ PING_TIMEOUT_SECONDS = 10.0
 POLICY = re.compile(r"\(\w+\)$")
 """CloudAPI ends a refusal by policy with the name of the action, in parentheses."""
 
-MAX_WIDTH = 100
-"""Columns that are filled, on a terminal that has as many."""
-
 MARKS = {True: "ok", None: "note", False: "FAILED"}
+
+TEXT_COLUMN = 19
+"""The column in which the text of a result begins."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,7 @@ class Finding:
 
     def __str__(self) -> str:
         line = f"{self.subject:<10} {MARKS[self.ok]:<7} {self.text}"
-        return printable(f"{line}\n{'':<18} {self.advice}" if self.advice else line)
-
-    def as_text(self) -> str:
-        """Return the same, as wide as the terminal at most."""
-        return "\n".join(map(_filled, str(self).splitlines()))
+        return printable(f"{line}\n{'':{TEXT_COLUMN}}{self.advice}" if self.advice else line)
 
 
 @dataclass(frozen=True)
@@ -89,11 +83,6 @@ class Explanation:
         return f"<Explanation: {self.problem.subject} FAILED>" if self.problem else "<Explanation: ok>"
 
 
-def _filled(line: str) -> str:
-    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
-    return textwrap.fill(line, width, subsequent_indent=" " * 19, break_long_words=False, break_on_hyphens=False)
-
-
 def examine(dc: DataCenter, tell: Callable[[str], object] | None = None) -> Explanation:
     """Check everything that signing needs, first locally and then at the server, up to the first failure.
 
@@ -106,7 +95,7 @@ def examine(dc: DataCenter, tell: Callable[[str], object] | None = None) -> Expl
         for finding in look(dc):
             findings.append(finding)
             if tell:
-                tell(finding.as_text())
+                tell(str(finding))
             if finding.ok is False:
                 return Explanation(tuple(findings))
     return Explanation(tuple(findings))
@@ -121,7 +110,7 @@ def examine_settings(
     except SmartDCError as error:
         finding = Finding("settings", False, str(error), missing_settings(profile))
         if tell:
-            tell(finding.as_text())
+            tell(str(finding))
         return Explanation((finding,))
     with dc:
         return examine(dc, tell)

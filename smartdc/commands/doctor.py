@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from smartdc import DataCenter
-from smartdc.auth.explain import examine_settings
+from smartdc.auth.explain import TEXT_COLUMN, examine_settings
 from smartdc.commands import command_line, write_any_character
+from smartdc.core.paragraph import tell
 
 __all__ = ["main", "options"]
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     profile = options().parse_args(arguments).profile
     write_any_character()
     # The server may take long: results that do not need it are printed at once.
-    explanation = examine_settings(partial(DataCenter, profile=profile), profile, partial(print, flush=True))
+    explanation = examine_settings(partial(DataCenter, profile=profile), profile, partial(tell, column=TEXT_COLUMN))
     return 0 if explanation.ok else 1
 
 

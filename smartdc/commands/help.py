@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import pydoc
 import re
-import shutil
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from smartdc.core.help_page import page
+from smartdc.core.paragraph import filled, reading_width
 
 __all__ = ["Help", "described", "wrapped"]
 
@@ -21,12 +21,6 @@ help(machine)            the same for a machine or any other object
 exit                     end the session, as Ctrl-D does
 
 help("keywords"), help("modules") and so on show Python's own help."""
-
-MAX_WIDTH = 100
-"""The maximum width of the text, in columns."""
-
-MIN_WIDTH = 20
-"""The minimum width, in columns, even if a terminal claims to have fewer."""
 
 _ITEM = re.compile(r"(?:\s+\*{0,2}\w+: |\s*[-*] )")
 """The beginning of a list's entry, or of an entry of ``Args:``."""
@@ -52,7 +46,7 @@ class Help:
 
 def described(thing: Any, width: int | None = None) -> str | None:
     """Return the help about a class, a function or an object of this package; None for anything else."""
-    width = max(width or min(MAX_WIDTH, shutil.get_terminal_size().columns), MIN_WIDTH)
+    width = reading_width(width)
     is_callable = inspect.isroutine(thing) or inspect.isclass(thing)
     home = getattr(thing if is_callable else type(thing), "__module__", None)  # methods of built-in classes have none
     if not str(home).startswith("smartdc."):
@@ -81,14 +75,13 @@ def _signature(thing: Any, width: int) -> str:
     words = str(inspect.Signature(parameters))
     returned = signature.return_annotation
     result = f" -> {returned}" if isinstance(returned, str) and not inspect.isclass(thing) else ""
-    return _filled(f"{name}{words}{result}", width, "", " " * min(len(name) + 1, 20))
+    return filled(f"{name}{words}{result}", width, rest=" " * min(len(name) + 1, 20))
 
 
 def wrapped(docstring: str, width: int) -> str:
     """Return a docstring without backticks, with its paragraphs and entries wrapped again."""
     return "\n".join(
-        _filled(" ".join(map(str.strip, lines)), width, *_indents(lines)) if lines[0].strip() else ""
-        for lines in _paragraphs(docstring.replace("`", ""))
+        _filled(lines, width) if lines[0].strip() else "" for lines in _paragraphs(docstring.replace("`", ""))
     )
 
 
@@ -114,12 +107,7 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _indents(lines: list[str]) -> tuple[str, str]:
+def _filled(lines: list[str], width: int) -> str:
     first = " " * _indent(lines[0])
-    return first, first + ("    " if _ITEM.match(lines[0]) else "")
-
-
-def _filled(text: str, width: int, first: str, rest: str) -> str:
-    return textwrap.fill(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+    rest = first + ("    " if _ITEM.match(lines[0]) else "")
+    return filled(" ".join(map(str.strip, lines)), width, first=first, rest=rest)

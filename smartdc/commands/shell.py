@@ -10,9 +10,7 @@ import argparse
 import code
 import importlib
 import platform
-import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -21,6 +19,7 @@ from smartdc import Cloud, ConfigError, DataCenter, __version__
 from smartdc.commands import command_line, line_editing, write_any_character
 from smartdc.commands.help import Help
 from smartdc.commands.session import console_hooks
+from smartdc.core.paragraph import filled
 from smartdc.emulator import AfterSeconds, Emulator, WallClock
 
 __all__ = ["banner", "interact", "interact_in_console", "main", "options"]
@@ -62,8 +61,7 @@ def main(arguments: Sequence[str]) -> int:
             names["dc"] = DataCenter(profile=chosen.profile, progress=True)
     except ConfigError as error:
         emulated = command_line("shell", "--emulator")
-        why = "\n".join(textwrap.wrap(f"smartdc: {error}", min(100, shutil.get_terminal_size().columns)))
-        print(f"{why}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
+        print(f"{filled(f'smartdc: {error}')}\nTo try an emulated data centre: {emulated}", file=sys.stderr)  # noqa: T201
         return 2
     with names["dc"]:
         interact(banner(names), names)

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import inspect
 import re
-import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, TypeVar
 
 from smartdc.core.field import Field
+from smartdc.core.paragraph import reading_width
 from smartdc.http.settings import Setting
 
 __all__ = ["INTERNAL", "known_to_users", "page"]
 
 C = TypeVar("C", bound=type)
 
-MAX_WIDTH = 100
-"""The maximum width of the page, in columns."""
+MIN_WIDTH = 60
+"""The minimum width of the page, in columns: there are names on its left."""
 
 INDENT = 4
 """Columns that ``help`` puts before each line of the page."""
@@ -120,7 +120,7 @@ def _section(title: str, entries: list[tuple[str, str]], width: int) -> Iterator
     """Yield the lines of a section, if there is anything in it."""
     if entries:
         yield from ("", title)
-    room = min(MAX_WIDTH, max(shutil.get_terminal_size().columns, 60)) - INDENT
+    room = max(reading_width(), MIN_WIDTH) - INDENT
     for name, words in entries:
         begin = f"    {name:<{width}}  "
         yield from textwrap.wrap(begin + words, room, subsequent_indent=" " * len(begin)) or [begin.rstrip()]
