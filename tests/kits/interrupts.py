@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import functools
 import io
+import operator
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -28,19 +29,7 @@ def interrupt(count: int, where: Collection[str], act: Callable[[], object] = _i
     """
     left = [count]
     before = sys.gettrace()
-    is_here = functools.cache(lambda path: Path(path).name in where)
-
-    def step(frame: FrameType, event: str, _: Any) -> Any:
-        if not is_here(frame.f_code.co_filename):
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left[0] -= 1
-            if left[0] == 0:
-                act()
-        return step
-
-    sys.settrace(step)
+    sys.settrace(_counting(left, lambda path: Path(path).name in where, act))
     try:
         yield left
     finally:
@@ -63,17 +52,6 @@ def signal_after(
     before = sys.gettrace()
     is_here = functools.cache(is_here)
 
-    def step(frame: FrameType, event: str, _: Any) -> Any:
-        if not is_here(frame.f_code.co_filename):
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left[0] -= 1
-            if left[0] == 0:
-                # No call by name: Python runs handlers at the end of one, which were still in this function.
-                [_] = map(_thread.interrupt_main, (kind,))
-        return step
-
     def handler(_: int, frame: FrameType | None) -> None:
         callers = list(_outward(frame))
         known = (is_here(each.f_code.co_filename) for each in callers)
@@ -85,12 +63,30 @@ def signal_after(
         raise raises
 
     handled = signal.signal(kind, handler)
-    sys.settrace(step)
+    sys.settrace(_counting(left, is_here, functools.partial(_thread.interrupt_main, kind)))
     try:
         yield left
     finally:
         sys.settrace(before)
         signal.signal(kind, handled)
+
+
+def _counting(left: list[int], is_here: Callable[[str], bool | None], act: Callable[[], object]) -> Callable[..., Any]:
+    """Return a trace function that counts the steps in some files down, and acts at the last one."""
+    is_here = functools.cache(is_here)
+
+    def step(frame: FrameType, event: str, _: Any) -> Any:
+        if not is_here(frame.f_code.co_filename):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left[0] -= 1
+            if left[0] == 0:
+                # No call by name: Python runs handlers at the end of one, which were still in this function.
+                [_] = map(operator.call, (act,))
+        return step
+
+    return step
 
 
 def _outward(frame: FrameType | None) -> Iterator[FrameType]:
