@@ -82,8 +82,9 @@ def test_a_late_duplicate_is_not_the_next_answer() -> None:
         data = json.dumps(len(sent)).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n"
         mine = f"{head}Request-Id: {header_of(line.request, 'X-Request-Id')}\r\n\r\n".encode() + data
-        line.send((sent[-1] if len(sent) == 1 else b"") + mine)
-        sent.append(mine)
+        late = sent[-1] if len(sent) == 1 else b""
+        sent.append(mine)  # the client may ask again before this thread goes on
+        line.send(late + mine)
         return True
 
     with RawServer(act) as server, DataCenter(server.url, login="demo", clock=Clock()) as dc:
