@@ -22,13 +22,13 @@ from smartdc.emulator.state.records.machine import (
     NicRecord,
     SnapshotRecord,
     Table,
-    VolumeRecord,
 )
 from smartdc.emulator.state.records.network import (
     FirewallRuleRecord,
     NetworkRecord,
     VlanRecord,
 )
+from smartdc.emulator.state.records.volume import VolumeRecord
 
 __all__ = [
     "HVM",

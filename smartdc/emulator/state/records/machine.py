@@ -1,4 +1,4 @@
-"""Records of machines, their interfaces, snapshots and jobs, and of the volumes that they mount."""
+"""Records of machines, their interfaces, snapshots and jobs."""
 
 from collections import deque
 from collections.abc import Callable
@@ -124,22 +124,3 @@ class MachineRecord:
     def ready_nics(self) -> list[NicRecord]:
         """The interfaces that are shown: none before the machine is provisioned."""
         return [] if self.state == "provisioning" else [nic for nic in self.nics if nic.ready]
-
-
-@dataclass(slots=True)
-class VolumeRecord:
-    """A volume; size in MiB."""
-
-    id: str
-    owner: str
-    name: str
-    size: int
-    networks: list[str]
-    created: float
-    type: str = "tritonnfs"
-    state: str = "creating"
-    tags: dict[str, str] = field(default_factory=dict)
-    refs: list[str] = field(default_factory=list)
-    """The ids of machines created to mount it, living or not."""
-    path: str | None = None
-    """The path to mount, once it is ready."""
