@@ -175,11 +175,12 @@ class HasNics(HasJobs):
         return identity if ip is None else {"ipv4_uuid": identity, "ipv4_ips": [ip]}
 
     def _send_nic(self, body: Mapping[str, Any]) -> Nic:
+        job = self._planned("add_nics")
         try:
             data, response = self._call("POST", "nics", data=body)
         except Redirected as there:
             return self._there_already(there, body)
-        self._remember("add_nics", response)
+        self._remember(job, response)
         return Nic.from_answer(self, self._expect(dict, data, response))
 
     def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:

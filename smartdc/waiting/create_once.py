@@ -25,7 +25,16 @@ from smartdc.waiting.progress import Progress, Reporter, reporter
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["JOB_SETTLE_SECONDS", "SETTLE_SECONDS", "CreatesOnce", "Search", "create_once", "single", "started_after"]
+__all__ = [
+    "JOB_SETTLE_SECONDS",
+    "SETTLE_SECONDS",
+    "CreatesOnce",
+    "Search",
+    "create_once",
+    "find_until_settled",
+    "single",
+    "started_after",
+]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -191,7 +200,7 @@ def _after_failure(
         error.applied = None
     if refused:
         return _find_after_refusal(error, find, may_be_ours=unique or repeated)
-    made = _find_until_settled(error, find, clock, settle, watcher)
+    made = find_until_settled(error, find, clock, settle, watcher)
     if again and not made:
         raise error
     return made
@@ -205,7 +214,7 @@ def _find_after_refusal(error: CallError, find: Callable[[], list[T]], *, may_be
     raise error
 
 
-def _find_until_settled(
+def find_until_settled(
     error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float, watcher: Watcher
 ) -> list[T]:
     """Search until something is found, or `settle` seconds have passed; raise the error if the last search failed."""
