@@ -16,7 +16,7 @@ from smartdc.http.tracebacks import let_pass
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "harmless", "reporter"]
+__all__ = ["REDRAW_SECONDS", "Announcer", "Progress", "Reporter", "Reporting", "Waitable", "harmless", "reporter"]
 
 log = logging.getLogger(__name__)
 

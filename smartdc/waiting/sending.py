@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -16,8 +17,8 @@ from typing import Self
 from smartdc.errors import CallError, SmartDCError, printable
 from smartdc.http.clock import SystemClock
 from smartdc.http.deadline import Deadline, ending_by
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, find_until_settled
-from smartdc.waiting.interrupts import is_interrupt, noting_interrupts
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, UNANSWERED, Search, find_until_settled
+from smartdc.waiting.interrupts import is_interrupt
 from smartdc.waiting.poll import MIN_LAST_CHECK_SECONDS
 from smartdc.waiting.progress import Progress, Waitable
 
@@ -95,11 +96,15 @@ class Sending:
         # As in every wait, even the last look may take a little time.
         context = ending_by(Deadline(settle + MIN_LAST_CHECK_SECONDS, clock))
         watcher = _SearchForSign(self._resource, self._words)
-        with noting_interrupts(self._note()):
-            try:
-                found = context.run(find_until_settled, error, partial(self._look, sign), clock, settle, watcher)
-            except CallError:
-                found = []
+        try:
+            found = context.run(find_until_settled, error, partial(self._look, sign), clock, settle, watcher)
+        except CallError:
+            found = []
+        except BaseException as stop:
+            stop.add_note(self._note())
+            if isinstance(stop, KeyboardInterrupt):
+                raise stop.with_traceback(None) from None  # as in `poll`
+            raise
         if found:
             self.lost, self.since = error, since
         self._searched_for = clock.monotonic() - since
@@ -136,28 +141,20 @@ class _SearchForSign(Search):
         self.settle = settle
         self._say(
             logging.WARNING,
-            f"{self.subject}: lost the answer to its {self._words}; looking for up to {settle:g} s whether it was received: {error}",
+            f"{self.subject}: lost the answer to its {self._words}; looking for a sign of it for up to {settle:g} s: {error}",
         )
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Report one search; the wait itself reports what follows a sign."""
+        self._elapsed = elapsed
         if found:
             self._say(logging.INFO, f"{self.subject}: its {self._words} was received, as seen after {elapsed:.0f} s")
             return
-        if self._report and not (done and self._is_shown()):
-            trouble, outcome = "not answered, looking for it", "not done" if done else ""
-            self._report(
-                Progress(
-                    self.subject,
-                    self._resource.state,
-                    elapsed,
-                    self.settle,
-                    done,
-                    job=self._words,
-                    outcome=outcome,
-                    trouble=trouble,
-                )
-            )
+        if not (done and self._is_shown()):
+            self._tell(self._progress(outcome="not done" if done else ""))
         if done:
             outcome = "could not look for" if found is None else "found no sign of"
             self._say(logging.WARNING, f"{self.subject}: {outcome} its {self._words} within {elapsed:.0f} s")
+
+    def _progress(self, state: str = UNANSWERED, outcome: str = "") -> Progress:
+        return replace(super()._progress(self._resource.state, outcome), job=self._words, trouble=state)

@@ -313,7 +313,7 @@ def test_the_log_says_that_an_answer_was_lost(
 
     lost, found = caplog.records
     assert lost.levelname == "WARNING"
-    words = "web-1: lost the answer to its stop; looking for up to 180 s whether it was received: POST /demo/machines/"
+    words = "web-1: lost the answer to its stop; looking for a sign of it for up to 180 s: POST /demo/machines/"
     assert lost.getMessage().startswith(words)
     assert found.getMessage() == "web-1: its stop was received, as seen after 0 s"
 
