@@ -143,6 +143,7 @@ class Run:
                 return known
             if lost and attempt == MAX_ATTEMPTS:
                 lost.applied = False
+                lost.__notes__ = []  # they say that it may have been applied
                 raise lost
             lost = (yield from self._request(key, part, action, past)) or lost
             past, attempt = self.journal.past(key, part), attempt + 1
