@@ -388,3 +388,45 @@ def test_a_refusal_is_raised_as_it_is(machine: Machine, cloud: Emulator) -> None
         machine.stop(wait=True)
     assert cloud.clock.monotonic() == began
     assert not hasattr(caught.value, "__notes__")
+
+
+SHOWN: dict[str, tuple[str, Callable[[Machine], object], str]] = {
+    "delete": ("DeleteMachine", lambda machine: machine.delete(wait=True), "its state did not show it"),
+    "firewall": (
+        "EnableMachineFirewall",
+        lambda machine: machine.enable_firewall(wait=True),
+        "its firewall_enabled did not show it within 180 s; machine.refresh().firewall_enabled shows it",
+    ),
+    "protection": (
+        "EnableMachineDeletionProtection",
+        lambda machine: machine.enable_deletion_protection(wait=True),
+        "its deletion_protection did not show it",
+    ),
+}
+"""Changes that are sent again when their answer is lost, and that the machine itself shows."""
+
+
+@pytest.mark.parametrize(("operation", "do"), [case[:2] for case in SHOWN.values()], ids=SHOWN)
+def test_a_change_that_the_machine_shows_is_found(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+) -> None:
+    """The outage lasts longer than the request is repeated, and the change is there when it is over."""
+    cloud.transitions.policy = AfterSeconds(100)
+    lose(cloud, operation)
+    lose(cloud, operation, "before", kind="reset", times=None)
+    do(machine)
+
+    there = record(cloud, machine)
+    assert there.state == "deleted" or there.firewall_enabled or there.deletion_protection
+
+
+@pytest.mark.parametrize(("operation", "do", "words"), SHOWN.values(), ids=SHOWN)
+def test_a_change_that_the_machine_does_not_show_is_unknown(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object], words: str
+) -> None:
+    """The error of the request says where it was looked for."""
+    lose(cloud, operation, "before", kind="reset", times=None)
+    with pytest.raises(TransportError) as caught:
+        do(machine)
+    [note] = caught.value.__notes__
+    assert words in note
