@@ -138,6 +138,10 @@ class Settings:
         checked_seconds(self.timeout)
         if isinstance(self.pool_size, bool) or not isinstance(self.pool_size, int) or self.pool_size < 1:
             raise InputError(f"pool_size must be a whole number of at least 1, got {self.pool_size!r}")
+        if self.auth is not None and not callable(self.auth):
+            raise InputError(
+                f"auth must be a requests auth, such as HTTPBasicAuth(user, password), not a {type(self.auth).__name__}"
+            )
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
         if not isinstance(self.headers, Headers):
