@@ -392,16 +392,32 @@ def test_a_body_longer_than_it_says_does_not_reach_the_next_call() -> None:
         assert session.request("GET", "/my")[0] == [2]
 
 
-def test_an_interim_answer_is_not_taken_for_the_answer() -> None:
-    """A 103 would be followed by another answer, which must not wait in the connection for the next call."""
-    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
+def test_interim_answers_are_skipped(status: str) -> None:
+    """The real answer follows; it must not wait in the connection for the next call. RFC 9110 wants all of them read."""
+    hints = f"HTTP/1.1 {status}\r\nLink: </x>\r\n\r\n".encode() * 3
     with RawServer(reply(body=[1], rest=b""), _before(hints, reply(body=[2])), reply(body=[3])) as server:
         session = Session(Settings(server.url))
-        session.request("GET", "/my")
-        with pytest.raises(BadResponse, match="103"):
-            session.request("GET", "/my")
 
-        assert session.request("GET", "/my")[0] == [3]
+        assert [session.request("GET", "/my")[0] for _ in range(3)] == [[1], [2], [3]]
+        assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_head_that_is_cut_is_no_answer(opened: bool) -> None:
+    """`http.client` would take it for a whole one without a body, and so a lost answer to a POST for a success."""
+    whole = b"HTTP/1.1 202 Accepted\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+    for end in (13, 20, 23, 40, len(whole) - 3, len(whole) - 2):
+        with RawServer(*[reply(body=[1])] * opened, _before(whole[:end], lambda _: False), reply(body=[3])) as server:
+            session = Session(Settings(server.url))
+            for _ in range(opened):
+                session.request("GET", "/my")
+            with pytest.raises(TransportError, match="closed in the middle of a response") as caught:
+                session.request("POST", "/my")
+
+            assert caught.value.applied is None
+            assert session.request("GET", "/my")[0] == [3]
+            session.close()
 
 
 def _before(data: bytes, act: Any) -> Any:
