@@ -250,9 +250,9 @@ class Call:
             return self._sleep(error, max(pause or 0.0, self._backoff(self.refusals)), affordable=lambda: True)
         self.failures += 1
         may = retry.may_retry(outcome, repeatable=self.repeatable) and self.failures < self.settings.retry.attempts
-        return may and self._sleep(
-            error, max(pause or 0.0, self._backoff(self.failures)), affordable=self.session.budget.take
-        )
+        # A random pause must not be what ends a call that still has time for another attempt.
+        backoff = min(self._backoff(self.failures), self._longest_pause() / 2)
+        return may and self._sleep(error, max(pause or 0.0, backoff), affordable=self.session.budget.take)
 
     def _requeue(self, error: errors.CallError, pause: float | None) -> bool:
         """Let the pace decide when to send a throttled call again; False if the server's pause exceeds the call's time."""
