@@ -30,7 +30,7 @@ from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
 from smartdc.http.session import Session
-from smartdc.http.settings import Headers, Setting, Settings
+from smartdc.http.settings import ClientCertificate, Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.migration import HasMigrations
@@ -82,9 +82,12 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         retry: how often failed calls are sent again; `Retry`.
         adapter: a `requests` adapter that carries the calls.
         pool_size: the maximum number of connections, and so of requests at the same time.
+        cert: the client's own TLS certificate, for proxies that ask for one: the path of a PEM file with its key, or a
+            tuple of certificate and key.
 
     You can change settings later; a change applies from the next call on: ``dc.timeout = 5``. The client keeps what it
-    has learnt, and its connections; only a change of `verify` closes them.
+    has learnt, and its connections; only a change of `verify` or `cert` closes
+    them.
     """
 
     API_VERSION = "~9||~8"
@@ -96,6 +99,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     auth: Setting[AuthBase | None] = Setting()
     timeout: Setting[float | None] = Setting()
     verify: Setting[bool | str] = Setting()
+    cert: Setting[ClientCertificate | None] = Setting()
     verbose: Setting[bool | None] = Setting()
     clock: Setting[Clock] = Setting()
     progress: Setting[Reporter | bool | None] = Setting()
@@ -129,6 +133,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         retry: Retry | None = None,
         adapter: BaseAdapter | None = None,
         pool_size: int = 16,
+        cert: ClientCertificate | None = None,
     ) -> None:
         arguments.strings(key_id=key_id, login=login, profile=profile, user=user, api_version=api_version)
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
@@ -149,6 +154,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
             retry=retry or Retry(),
             adapter=adapter,
             pool_size=pool_size,
+            cert=cert,
             location=place,
             known_locations=places,
             login=login or found.act_as or "my",
