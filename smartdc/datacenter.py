@@ -82,12 +82,10 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         retry: how often failed calls are sent again; `Retry`.
         adapter: a `requests` adapter that carries the calls.
         pool_size: the maximum number of connections, and so of requests at the same time.
-        cert: the client's own TLS certificate, for proxies that ask for one: the path of a PEM file with its key, or a
-            tuple of certificate and key.
+        cert: the client's own TLS certificate, for proxies that want one: a PEM file, or a tuple of certificate and key.
 
     You can change settings later; a change applies from the next call on: ``dc.timeout = 5``. The client keeps what it
-    has learnt, and its connections; only a change of `verify` or `cert` closes
-    them.
+    has learnt, and its connections; only a change of `verify` or `cert` closes them.
     """
 
     API_VERSION = "~9||~8"
@@ -287,8 +285,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     def explain_auth(self) -> Explanation:
         """Print and return how requests are sent and signed, and what to do if that fails.
 
-        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings with which creating a
-        `DataCenter` fails.
+        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` is for settings with which `DataCenter` fails.
         """
         return examine(self, partial(tell, column=TEXT_COLUMN))
 
@@ -306,8 +303,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     ) -> str:
         """Return a URL with which anybody may call `method` on `path` for `expires` seconds, or until a datetime.
 
-        No request is sent. The signature covers the method (or methods), the host, the path and the query, which
-        includes the active roles.
+        No request is sent. The signature covers the methods, the host, the path, and the query with the active roles.
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")
