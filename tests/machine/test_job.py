@@ -13,7 +13,9 @@ from kits.cloud import network_id, record
 from smartdc import DataCenter, Machine, NotAuthorized, Progress, TransportError, WaitFailed, WaitTimeout
 from smartdc.core.literals import Action
 from smartdc.emulator import Emulator, Fault
-from smartdc.emulator.state.transitions import AfterSeconds
+from smartdc.emulator.state.records import MachineRecord
+from smartdc.emulator.state.transitions import AfterSeconds, JobFailed
+from smartdc.machine.job import is_at_work
 
 Do = Callable[[Machine, Emulator], object]
 
@@ -430,3 +432,35 @@ def test_a_change_that_the_machine_does_not_show_is_unknown(
         do(machine)
     [note] = caught.value.__notes__
     assert words in note
+
+
+def test_a_job_that_was_found_is_remembered(machine: Machine, cloud: Emulator) -> None:
+    """``StopMachine``: a later wait for the state ends at once when the job fails after all."""
+
+    def fail(_: MachineRecord) -> None:
+        raise JobFailed("no heartbeat")
+
+    cloud.transitions.policy = AfterSeconds(30)
+    lose(cloud, "StopMachine")
+    with pytest.raises(WaitTimeout, match="has not finished its stop after 10 s"):
+        machine.stop(wait=True, timeout=10)
+    record(cloud, machine).pending[0].effect = fail
+
+    with pytest.raises(WaitFailed, match="did not become stopped: its stop failed"):
+        machine.poll_until("stopped")
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "shown"),
+    [
+        ("stopping", "running", True),
+        ("ready", "running", True),
+        ("stopping", "stopping", False),  # it was at work for somebody else
+        ("stopped", "running", False),  # our knowledge may have been old
+        ("unknown", "running", False),
+        (None, "running", False),
+    ],
+)
+def test_states_that_show_a_job(state: str | None, before: str, shown: bool) -> None:
+    """Only a new state in which no machine stays; which of them are stable is a table of this module."""
+    assert is_at_work(state, before) is shown
