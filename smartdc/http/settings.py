@@ -113,8 +113,7 @@ class Settings:
         passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
         progress: called with a `Progress` while waiting.
-        settle: the seconds for which the library looks for a machine after the answer to its create was lost, or for a
-            sign of an action that is waited for.
+        settle: the seconds for which the library looks for the result of a request whose answer was lost.
     """
 
     base_url: str
