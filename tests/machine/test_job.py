@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -219,6 +220,7 @@ def test_a_job_of_which_there_is_no_sign_ends_in_the_error_of_its_request(
     assert cloud.clock.monotonic() - began == dc.settle
     assert cloud.trace.operations().count(operation) == 1
     assert caught.value.applied is None
+    assert not [frame for frame in traceback.extract_tb(caught.value.__traceback__) if "waiting" in frame.filename]
     [note] = caught.value.__notes__
     assert " may have been requested, but its audit and its state did not show it within 180 s; machine.audit()" in note
 
