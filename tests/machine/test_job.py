@@ -299,6 +299,29 @@ def test_a_search_that_cannot_look_says_so(machine: Machine, dc: DataCenter, clo
     assert "403 NotAuthorized: Not yours" in note
 
 
+def test_a_silent_server_does_not_prolong_the_search(cloud: Emulator) -> None:
+    """``MachineAudit``: even the last look has only the few seconds that the last check of every wait has."""
+    cloud.populate(1, name="web-1")
+    with DataCenter(**cloud.connection()) as dc:
+        machine = dc.machine("web-1")
+        lose(cloud, "StopMachine")
+        cloud.faults.add(Fault("MachineAudit", "stall", skip=1, times=None))
+        began = cloud.clock.monotonic()
+        with pytest.raises(TransportError, match=r"^POST "):
+            machine.stop(wait=True, timeout=20)
+        assert 20 <= cloud.clock.monotonic() - began <= 25
+
+
+def test_a_look_that_failed_before_the_last_one_does_not_matter(machine: Machine, cloud: Emulator) -> None:
+    """``MachineAudit``: the last look decides what the note says."""
+    lose(cloud, "StopMachine", "before", kind="reset")
+    cloud.faults.add(Fault("MachineAudit", skip=1, status=403, code="NotAuthorized"))
+    with pytest.raises(TransportError) as caught:
+        machine.stop(wait=True)
+    [note] = caught.value.__notes__
+    assert "its audit and its state did not show it within 180 s" in note
+
+
 def test_a_failed_look_is_no_sign_of_nothing(machine: Machine, cloud: Emulator) -> None:
     """``MachineAudit``: after an outage of a minute the job is found."""
     lose(cloud, "StopMachine")
