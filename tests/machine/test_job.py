@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
+import requests
 import responses
 
 from kits.cloud import network_id, record
@@ -376,9 +377,11 @@ def test_the_progress_ends_where_nothing_is_found(machine: Machine, dc: DataCent
 def test_an_interrupted_search_says_where_to_look(
     machine: Machine, dc: DataCenter, cloud: Emulator, end: type[BaseException]
 ) -> None:
-    """``StopMachine``: nobody knows by then that the job goes on."""
+    """``StopMachine``: nobody knows by then that the job goes on; the reporter that has left is not called again."""
+    seen: list[Progress] = []
 
-    def interrupt(_: Progress) -> None:
+    def interrupt(progress: Progress) -> None:
+        seen.append(progress)
         raise end
 
     dc.progress = interrupt
@@ -387,6 +390,36 @@ def test_an_interrupted_search_says_where_to_look(
         machine.stop(wait=True)
     [note] = caught.value.__notes__
     assert note.startswith("web-1: stop may have been requested; machine.audit() shows when it has ended, and machine.")
+    assert len(seen) == 1
+    frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert ("find_until_settled" in frames) == (end is SystemExit)
+
+
+class Deaf:
+    """No data centre, and no more than a machine needs: requests for jobs are lost, and the audit stays empty."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def request(self, method: str, path: str, **_: Any) -> tuple[Any, requests.Response]:
+        """Note what was asked, and lose it or answer."""
+        self.asked.append(f"{method} {path}")
+        if method == "POST":
+            raise TransportError("lost")
+        return [] if path.endswith("audit") else {"id": "1", "state": "running"}, requests.Response()
+
+    def raw_machine_data(self, machine_id: str, credentials: bool = False) -> dict[str, Any]:
+        """Describe a machine."""
+        self.asked.append(f"GET {machine_id}{credentials or ''}")
+        return {"id": machine_id, "state": "running"}
+
+
+def test_over_a_stand_in_there_is_one_look() -> None:
+    """It has neither a clock nor a time to settle."""
+    there = Deaf()
+    with pytest.raises(TransportError, match="lost"):
+        Machine(there, data={"id": "1", "state": "running"}).stop(wait=True)  # type: ignore[arg-type]
+    assert there.asked == ["GET machines/1/audit", "POST machines/1", "GET machines/1/audit", "GET 1"]
 
 
 @pytest.mark.parametrize("action", WAITED_FOR)

@@ -330,6 +330,15 @@ def test_a_lost_answer_is_told_once(dc: DataCenter, cloud: Emulator, monkeypatch
     assert rest == [""]
 
 
+def test_a_search_that_finds_something_is_done(dc: DataCenter, cloud: Emulator) -> None:
+    """``CreateMachine``: a function of one's own hears what came of it."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    dc.create_machine("web-1", package="g1-small", image=image_id(cloud, "base-64-lts"))
+    assert [(look.state, look.done, look.outcome) for look in seen] == [("found", True, "done")]
+
+
 def lines_left(terminal: Terminal) -> list[str]:
     """Return the lines that stay on a terminal."""
     return [line.rpartition("\x1b[K")[2] for line in terminal.getvalue().split("\n") if line.rpartition("\x1b[K")[2]]
