@@ -468,9 +468,11 @@ SHOWN: dict[str, tuple[str, Callable[[Machine], object], str]] = {
 
 @pytest.mark.parametrize(("operation", "do"), [case[:2] for case in SHOWN.values()], ids=SHOWN)
 def test_a_change_that_the_machine_shows_is_found(
-    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+    machine: Machine, dc: DataCenter, cloud: Emulator, operation: str, do: Callable[[Machine], object]
 ) -> None:
     """The outage lasts longer than the request is repeated, and the change is there when it is over."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
     cloud.transitions.policy = AfterSeconds(100)
     lose(cloud, operation)
     lose(cloud, operation, "before", kind="reset", times=None)
@@ -478,6 +480,8 @@ def test_a_change_that_the_machine_shows_is_found(
 
     there = record(cloud, machine)
     assert there.state == "deleted" or there.firewall_enabled or there.deletion_protection
+    assert seen[-1].outcome == "done"
+    assert seen[-1].elapsed >= seen[-2].elapsed  # the time of the search counts
 
 
 @pytest.mark.parametrize(("operation", "do", "words"), SHOWN.values(), ids=SHOWN)
@@ -522,3 +526,50 @@ def test_a_job_that_was_found_is_remembered(machine: Machine, cloud: Emulator) -
 def test_states_that_show_a_job(state: str | None, before: str, shown: bool) -> None:
     """Only a new state in which no machine stays; which of them are stable is a table of this module."""
     assert is_at_work(state, before) is shown
+
+
+DELETED: dict[str, tuple[str, Callable[[Machine], object], Callable[[MachineRecord], int]]] = {
+    "snapshot": (
+        "DeleteMachineSnapshot",
+        lambda machine: machine.snapshot("before").delete(wait=True),
+        lambda there: len(there.snapshots),
+    ),
+    "interface": ("RemoveNic", lambda machine: machine.nics()[0].delete(wait=True), lambda there: len(there.nics)),
+}
+"""Deletions by jobs, and how many things are left on the server."""
+
+
+@pytest.mark.parametrize("seconds", [1, 5])
+@pytest.mark.parametrize("times", [1, None])
+@pytest.mark.parametrize(("operation", "do", "left"), DELETED.values(), ids=DELETED)
+def test_a_deletion_whose_answers_were_lost_is_done(
+    machine: Machine,
+    cloud: Emulator,
+    operation: str,
+    do: Callable[[Machine], object],
+    left: Callable[[MachineRecord], int],
+    times: int | None,
+    seconds: int,
+) -> None:
+    """It is sent again, and the second job fails, since there is nothing left to delete: the first one counts."""
+    machine.create_snapshot("before", wait=True)
+    cloud.transitions.policy = AfterSeconds(seconds)
+    before = left(record(cloud, machine))
+    lose(cloud, operation, kind="reset", times=times)
+    do(machine)
+
+    assert left(record(cloud, machine)) == before - 1
+
+
+@pytest.mark.parametrize(("operation", "do"), [case[:2] for case in DELETED.values()], ids=DELETED)
+def test_a_deletion_that_failed_twice_has_failed(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+) -> None:
+    """``DeleteMachineSnapshot``, ``RemoveNic``: that there were two jobs does not make it a success."""
+    machine.create_snapshot("before", wait=True)
+    cloud.transitions.policy = AfterSeconds(1)
+    for action in ("delete_snapshot", "remove_nics"):
+        cloud.transitions.fail(action, times=2)
+    lose(cloud, operation)
+    with pytest.raises(WaitFailed, match="its audit says that "):
+        do(machine)

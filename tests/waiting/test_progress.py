@@ -259,6 +259,26 @@ def test_an_interrupt_says_what_goes_on(
     assert caught.value.__notes__ == [note]
 
 
+def test_an_interrupt_while_the_line_is_drawn_has_one_note(
+    cloud: Emulator, dc: DataCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``StopMachine``: it comes out through the report and through the wait."""
+
+    class Interrupting(Terminal):
+        def write(self, text: str, /) -> int:
+            if "] 1 s" in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    cloud.populate(1, name="web-1")
+    cloud.transitions.policy = AfterSeconds(30)
+    monkeypatch.setattr(sys, "stderr", Interrupting())
+    dc.progress = True
+    with pytest.raises(KeyboardInterrupt) as caught:
+        dc.machine("web-1").stop(wait=True)
+    assert caught.value.__notes__ == ["web-1: stop goes on; machine.poll_until('stopped') continues the wait"]
+
+
 def test_an_interrupted_function_of_ones_own_says_what_goes_on(cloud: Emulator, dc: DataCenter) -> None:
     """Ctrl-C may come while it reports; a name that would move the cursor is written as an escape."""
 
