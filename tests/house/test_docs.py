@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import smartdc
 from kits.docs import (
     EMULATED,
     OPERATIONS,
@@ -164,10 +165,11 @@ def test_a_link_leads_somewhere() -> None:
 @pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
 def test_the_reference_shows_every_public_class(cls: type) -> None:
     """Nothing that users meet is without its page."""
-    noun = cls.__module__.rpartition(".")[2]
+    folder, noun = cls.__module__.split(".")[-2:]
     path = f"{cls.__module__}.{cls.__name__}"
+    page = f"a page such as docs/reference/{folder}/{noun}.md" if cls.__name__ in smartdc.__all__ else "mix-ins.md"
 
-    assert cls in documented_classes(), f"add '.. autoclass:: {path}' to a page such as docs/reference/{noun}.md"
+    assert cls in documented_classes(), f"add '.. autoclass:: {path}' to {page}"
 
 
 @pytest.mark.parametrize("name", emulator.__all__)
@@ -207,7 +209,7 @@ def test_every_operation_has_a_method() -> None:
 
     assert needed - marked == set(), "mark the method that asks for it: @operation(...)"
     assert marked - ROWS.keys() == set(), "no row in smartdc/emulator/pipeline/routes.py has the name in the mark"
-    assert ROWS.keys() - EMULATED == set(), "add a handler to smartdc/emulator"
+    assert ROWS.keys() - EMULATED == set(), "add a handler to a module that smartdc/emulator/nouns.py lists"
 
 
 def test_differences_are_numbered_and_about_operations() -> None:
