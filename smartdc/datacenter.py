@@ -30,7 +30,7 @@ from smartdc.http import request as encoding
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
 from smartdc.http.session import Session
-from smartdc.http.settings import Headers, Setting, Settings
+from smartdc.http.settings import ClientCertificate, Headers, Setting, Settings
 from smartdc.http.tracebacks import without_frames
 from smartdc.machine.changefeed import HasChangefeed
 from smartdc.machine.migration import HasMigrations
@@ -76,15 +76,16 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
-        settle: the seconds for which the library looks for a machine after the answer to its create was lost.
+        settle: seconds for which to look for a machine whose create was not answered, or for a sign of an awaited action.
         clock: tells the time, and sleeps.
         rng: the random numbers that spread retries.
         retry: how often failed calls are sent again; `Retry`.
         adapter: a `requests` adapter that carries the calls.
         pool_size: the maximum number of connections, and so of requests at the same time.
+        cert: the client's own TLS certificate, for proxies that want one: a PEM file, or a tuple of certificate and key.
 
     You can change settings later; a change applies from the next call on: ``dc.timeout = 5``. The client keeps what it
-    has learnt, and its connections; only a change of `verify` closes them.
+    has learnt, and its connections; only a change of `verify` or `cert` closes them.
     """
 
     API_VERSION = "~9||~8"
@@ -96,6 +97,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     auth: Setting[AuthBase | None] = Setting()
     timeout: Setting[float | None] = Setting()
     verify: Setting[bool | str] = Setting()
+    cert: Setting[ClientCertificate | None] = Setting()
     verbose: Setting[bool | None] = Setting()
     clock: Setting[Clock] = Setting()
     progress: Setting[Reporter | bool | None] = Setting()
@@ -129,6 +131,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         retry: Retry | None = None,
         adapter: BaseAdapter | None = None,
         pool_size: int = 16,
+        cert: ClientCertificate | None = None,
     ) -> None:
         arguments.strings(key_id=key_id, login=login, profile=profile, user=user, api_version=api_version)
         found = from_environment(os.environ) if location and not profile else chosen(profile, os.environ)
@@ -149,6 +152,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
             retry=retry or Retry(),
             adapter=adapter,
             pool_size=pool_size,
+            cert=cert,
             location=place,
             known_locations=places,
             login=login or found.act_as or "my",
@@ -281,8 +285,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     def explain_auth(self) -> Explanation:
         """Print and return how requests are sent and signed, and what to do if that fails.
 
-        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` does the same for settings with which creating a
-        `DataCenter` fails.
+        It calls ``Ping`` and ``GetAccount``. `smartdc.explain_auth` is for settings with which `DataCenter` fails.
         """
         return examine(self, partial(tell, column=TEXT_COLUMN))
 
@@ -300,8 +303,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     ) -> str:
         """Return a URL with which anybody may call `method` on `path` for `expires` seconds, or until a datetime.
 
-        No request is sent. The signature covers the method (or methods), the host, the path and the query, which
-        includes the active roles.
+        No request is sent. The signature covers the methods, the host, the path, and the query with the active roles.
         """
         if not isinstance(self.auth, Identity):
             raise ConfigError("pre-signed URLs need a DataCenter with a key of its own: give key_id= or secret=")

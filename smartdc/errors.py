@@ -15,7 +15,7 @@ Every failure of this library is a `SmartDCError`::
     ├── WaitError                    a wait did not reach its goal
     │   ├── WaitTimeout              it ran out of time (also a TimeoutError)
     │   └── WaitFailed               it ended in a state from which the goal cannot be reached
-    ├── CreateOutcomeUnknown         a create that may or may not have happened
+    ├── CreateOutcomeUnknown         a create that may or may not have happened (also requests.RequestException)
     ├── TokenUsed                    the token's machine is dead, or differs from the one requested
     ├── DoubledCreate                one create made more than one resource
     └── APIError                     CloudAPI refused (also a requests.HTTPError)
@@ -228,8 +228,8 @@ class WaitFailed(WaitError):
     """A wait ended in a state from which its goal cannot be reached."""
 
 
-class CreateOutcomeUnknown(CallError):
-    """A create may or may not have happened: `name` and `token` say what to look for."""
+class CreateOutcomeUnknown(CallError, requests.RequestException):
+    """A create may or may not have happened: `name` and `token` say what to look for; to repeat it, give this token."""
 
     name: str | None = None
     token: str | None = None

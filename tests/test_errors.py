@@ -124,6 +124,8 @@ def test_every_error_is_a_smartdc_error(name: str) -> None:
 def test_old_except_clauses_still_work() -> None:
     """Scripts that caught what requests raised go on catching it."""
     assert issubclass(errors.APIError, requests.HTTPError)
+    assert issubclass(errors.BadResponse, requests.RequestException)
+    assert issubclass(errors.CreateOutcomeUnknown, requests.RequestException)
     assert issubclass(errors.TransportError, requests.ConnectionError)
     assert issubclass(errors.CallTimeout, requests.Timeout)
     assert issubclass(errors.CallTimeout, TimeoutError)

@@ -39,6 +39,9 @@ __all__ = ["Call"]
 
 log = logging.getLogger(__name__)
 
+MIN_ATTEMPT_SECONDS = 0.1
+"""The time that another attempt is worth a shorter pause for."""
+
 
 class Call:
     """One call: the values that are the same for all attempts, and the knowledge from earlier attempts."""
@@ -250,9 +253,11 @@ class Call:
             return self._sleep(error, max(pause or 0.0, self._backoff(self.refusals)), affordable=lambda: True)
         self.failures += 1
         may = retry.may_retry(outcome, repeatable=self.repeatable) and self.failures < self.settings.retry.attempts
-        return may and self._sleep(
-            error, max(pause or 0.0, self._backoff(self.failures)), affordable=self.session.budget.take
-        )
+        backoff, left = self._backoff(self.failures), self._longest_pause()
+        if left > MIN_ATTEMPT_SECONDS:
+            # A random pause must not end a call that still has time for another attempt.
+            backoff = min(backoff, left / 2)
+        return may and self._sleep(error, max(pause or 0.0, backoff), affordable=self.session.budget.take)
 
     def _requeue(self, error: errors.CallError, pause: float | None) -> bool:
         """Let the pace decide when to send a throttled call again; False if the server's pause exceeds the call's time."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["POOLS", "Connection"]
 
+INTERIM = frozenset(range(100, 200)) - {http.client.SWITCHING_PROTOCOLS}
+"""Statuses of responses that precede the real one."""
 IDLE_LIMIT_SECONDS = 45.0
 """After this time an idle connection is dropped; CloudAPI's proxy closes it after 55 s."""
 
@@ -63,6 +65,8 @@ class _DeadlineReader(io.RawIOBase):
         self._raw, self._sock = raw, sock
         self._received = received
         self._deadline = Deadline(sock.gettimeout())
+        self.ended = False
+        """Whether the server has sent all that it will send."""
 
     def readable(self) -> bool:
         return True
@@ -76,7 +80,9 @@ class _DeadlineReader(io.RawIOBase):
         if self._deadline.passed():
             raise TimeoutError("timed out")
         self._sock.settimeout(self._deadline.left())
-        return cast("int | None", self._raw.readinto(buffer))
+        read = cast("int | None", self._raw.readinto(buffer))
+        self.ended = read == 0
+        return read
 
     def close(self) -> None:
         self._raw.close()
@@ -84,14 +90,26 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class _DeadlineResponse(http.client.HTTPResponse):
-    """A response whose head and body together end within the socket's timeout."""
+    """A response whose head and body together end within the socket's timeout, and whose head is whole."""
 
     is_own = True
     """The response came over a connection of this library, and not from a mock or a recording."""
 
     def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, received))
+        self._reader = _DeadlineReader(self.fp.detach(), sock, received)
+        self.fp = io.BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        """Read the head; `http.client` takes one that is cut for a whole one, and so a lost answer for a success."""
+        super().begin()
+        if self._reader.ended:
+            raise http.client.RemoteDisconnected("the connection was closed in the middle of a response")
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Read the status line; `http.client` skips interim responses with status 100 only."""
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, http.client.CONTINUE if status in INTERIM else status, reason
 
 
 class _WithDeadline:

@@ -28,7 +28,7 @@ from smartdc.http.proxy import proxies_of
 from smartdc.http.response import read_body, request_ids_agree
 from smartdc.http.retry import Budget
 from smartdc.http.settings import Setting, Settings, checked_seconds
-from smartdc.http.tls import ca_bundle
+from smartdc.http.tls import ca_bundle, client_certificate
 from smartdc.http.transport import Transport
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from smartdc.http.call import Transmit
     from smartdc.http.clock import Clock
-    from smartdc.http.settings import Headers
+    from smartdc.http.settings import ClientCertificate, Headers
 
 __all__ = ["Session"]
 
@@ -69,13 +69,14 @@ class Session:
 
     Threads may share it. After a fork, the child gets fresh connections. Settings may be changed at any time: a call
     that has begun uses the old ones until its end. The session keeps what it has learnt (the clock offset, the retries
-    left, the pace), and its connections; only a change of `verify` closes them.
+    left, the pace), and its connections; only a change of `verify` or `cert` closes them.
     """
 
     auth: Setting[AuthBase | None] = Setting()
     headers: Setting[Headers] = Setting()
     timeout: Setting[float | None] = Setting()
     verify: Setting[bool | str] = Setting()
+    cert: Setting[ClientCertificate | None] = Setting()
     verbose: Setting[bool | None] = Setting()
     clock: Setting[Clock] = Setting()
     max_response: Setting[int] = Setting()
@@ -84,6 +85,7 @@ class Session:
         """Open no connection yet; the environment's proxies and CA bundle are read here, once."""
         self._settings = settings
         self._verify = ca_bundle(settings.verify, os.environ)
+        self._cert = client_certificate(settings.cert)
         self.proxies = proxies_of(settings.base_url)
         self.clock_offset = 0.0
         self.last_date: tuple[str, float] | None = None
@@ -103,7 +105,7 @@ class Session:
 
     def _new_http(self) -> _Http:
         settings, http = self._settings, _Http()
-        adapter = settings.adapter or Transport(verify=self._verify, pool_size=settings.pool_size)
+        adapter = settings.adapter or Transport(verify=self._verify, cert=self._cert, pool_size=settings.pool_size)
         http.mount(settings.base_url, adapter)
         return http
 
@@ -119,9 +121,10 @@ class Session:
         if any(getattr(settings, name) != getattr(old, name) for name in FIXED):
             raise InputError(f"{', '.join(FIXED)} cannot be changed: make another DataCenter")
         verify = ca_bundle(settings.verify, os.environ) if settings.verify != old.verify else self._verify
-        fits = verify == self._verify or settings.adapter is not None
+        cert = client_certificate(settings.cert)
+        fits = (verify, cert) == (self._verify, self._cert) or settings.adapter is not None
         self._settings = settings
-        self._verify = verify
+        self._verify, self._cert = verify, cert
         if not fits:
             replaced = self.http
             self.http = self._new_http()
@@ -203,7 +206,7 @@ class Session:
                     timeout=deadline.left(),
                     allow_redirects=False,
                     verify=self._verify,
-                    cert=None,
+                    cert=self._cert,
                     proxies=self.proxies,
                 )
                 read_body(response, self._settings.max_response)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 
 from requests.structures import CaseInsensitiveDict
 
@@ -14,6 +14,7 @@ from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.retry import Retry
 
 if TYPE_CHECKING:
+    import os
     import random
     from collections.abc import Callable, Mapping
     from typing import Self
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
     from smartdc.auth.profile import Profile
     from smartdc.waiting.progress import Reporter
 
-__all__ = ["MAX_TIMEOUT_SECONDS", "Headers", "Setting", "Settings", "checked_seconds"]
+__all__ = ["MAX_TIMEOUT_SECONDS", "ClientCertificate", "Headers", "Setting", "Settings", "checked_seconds"]
 
 T = TypeVar("T")
+
+Path: TypeAlias = "str | os.PathLike[str]"
+ClientCertificate: TypeAlias = "Path | tuple[Path, Path]"
+"""One PEM file with a certificate and its key, or two."""
 
 MAX_TIMEOUT_SECONDS = 1e6
 """About 11 days; the operating system accepts at most 24 days."""
@@ -91,6 +96,7 @@ class Settings:
         headers: sent with every request.
         timeout: the maximum time of a call in seconds, including retries; None for no limit.
         verify: True, False or the path of a CA bundle.
+        cert: the client's own TLS certificate: the path of a PEM file with its key, or a tuple of certificate and key.
         verbose: print a line on stderr for each attempt.
         clock: tells the time, and sleeps.
         rng: the random numbers that spread retries; None makes new ones for each session.
@@ -107,7 +113,8 @@ class Settings:
         passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
         progress: called with a `Progress` while waiting.
-        settle: the seconds for which the library looks for a machine after the answer to its create was lost.
+        settle: the seconds for which the library looks for a machine after the answer to its create was lost, or for a
+            sign of an action that is waited for.
     """
 
     base_url: str
@@ -115,6 +122,7 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=Headers)
     timeout: float | None = 60.0
     verify: bool | str = True
+    cert: ClientCertificate | None = None
     verbose: bool | None = None
     clock: Clock = field(default_factory=SystemClock)
     rng: random.Random | None = None
@@ -138,6 +146,10 @@ class Settings:
         checked_seconds(self.timeout)
         if isinstance(self.pool_size, bool) or not isinstance(self.pool_size, int) or self.pool_size < 1:
             raise InputError(f"pool_size must be a whole number of at least 1, got {self.pool_size!r}")
+        if self.auth is not None and not callable(self.auth):
+            raise InputError(
+                f"auth must be a requests auth, such as HTTPBasicAuth(user, password), not a {type(self.auth).__name__}"
+            )
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
         if not isinstance(self.headers, Headers):

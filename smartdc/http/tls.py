@@ -1,4 +1,4 @@
-"""The check of servers' certificates: the CA bundle to use, and a TLS context with it."""
+"""TLS: the CA bundle that checks servers, the certificate that clients present, and a context with both."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from smartdc.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, NoReturn
 
-__all__ = ["ca_bundle", "context_for"]
+__all__ = ["ca_bundle", "client_certificate", "context_for"]
 
 
-_CONTEXTS: dict[bool | str, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+_CONTEXTS: dict[tuple[bool | str, tuple[str, str] | None], tuple[list[tuple[int, ...]], ssl.SSLContext]] = {}
 """The contexts that `context_for` has made; two threads may make the same one at once, which does no harm."""
 
 
-def context_for(verify: bool | str) -> ssl.SSLContext:
-    """Return the context that checks servers with the bundle from `ca_bundle`.
+def context_for(verify: bool | str, cert: tuple[str, str] | None = None) -> ssl.SSLContext:
+    """Return the context with the bundle from `ca_bundle` and the files from `client_certificate`.
 
-    There is one context for each bundle, shared by all clients of the process, since parsing a bundle takes longer than
-    many calls. It is made again when the file has changed, according to its inode, size and time.
+    There is one context for each of them, shared by all clients of the process, since parsing a bundle takes longer
+    than many calls. It is made again when a file has changed, according to its inode, size and time.
     """
     bundle = certifi.where() if verify is True else verify
-    version = _version_of(bundle) if bundle else ()
-    kept = _CONTEXTS.get(verify)
-    if kept is None or kept[0] != version:
-        kept = _CONTEXTS[verify] = version, _made(bundle)
+    versions = [_version_of(file) for file in (bundle, *(cert or ())) if isinstance(file, str)]
+    kept = _CONTEXTS.get((verify, cert))
+    if kept is None or kept[0] != versions:
+        context = _made(bundle)
+        if cert:
+            _load_certificate(context, *cert)
+        kept = _CONTEXTS[verify, cert] = versions, context
     return kept[1]
 
 
@@ -55,6 +59,27 @@ def _made(bundle: str | bool) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigError(f"cannot load the CA bundle {bundle}: {error}") from None
     return context
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    def refuse() -> NoReturn:
+        # Without this, OpenSSL would ask for a passphrase on the terminal.
+        raise ConfigError(f"the key {key} of the client certificate is encrypted: give a decrypted one")
+
+    try:
+        context.load_cert_chain(certificate, key, password=refuse)
+    except OSError as error:
+        raise ConfigError(f"cannot load the client certificate {certificate} with the key {key}: {error}") from None
+
+
+def client_certificate(cert: Any) -> tuple[str, str] | None:
+    """Return the files of certificate and key, which may be the same; `ConfigError` if `cert` does not name them."""
+    if cert is None:
+        return None
+    files = cert if isinstance(cert, tuple) else (cert, cert)
+    if len(files) != 2 or not all(isinstance(file, (str, os.PathLike)) and os.path.isfile(file) for file in files):  # noqa: PTH113
+        raise ConfigError(f"cert must be the path of a PEM file, or a tuple of certificate and key, got {cert!r}")
+    return os.fspath(files[0]), os.fspath(files[1])
 
 
 def ca_bundle(verify: bool | str | os.PathLike[str] | None, environ: Mapping[str, str]) -> bool | str:

@@ -30,16 +30,22 @@ PLAIN_POOLS = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
 class Transport(HTTPAdapter):
     """Send prepared requests over at most `pool_size` kept connections for each server.
 
-    `verify` is True, False or the path of a CA bundle, and cannot be changed later; nor can the proxies of the first
+    `verify` and `cert`, from `smartdc.http.tls`, cannot be changed later; nor can the proxies of the first
     request to a server. If a tool, such as a recorder of calls, has put its own connections into urllib3's pools, those
     pools carry the calls, with the timeouts of `requests`.
     """
 
     def __init__(
-        self, *, verify: bool | str = True, pool_size: int = 16, pools: Mapping[str, type[Any]] | None = None
+        self,
+        *,
+        verify: bool | str = True,
+        cert: tuple[str, str] | None = None,
+        pool_size: int = 16,
+        pools: Mapping[str, type[Any]] | None = None,
     ) -> None:
         """Open no connection before the first request. `pools` are classes by scheme, in place of ours."""
         self._verify = verify
+        self._cert = cert
         self._size = pool_size
         self._classes = pools or POOLS
         self._pools: dict[str, Any] = {}
@@ -95,13 +101,13 @@ class Transport(HTTPAdapter):
         return host, checks
 
     def tls_context(self) -> ssl.SSLContext:
-        """Return the TLS context that checks servers."""
-        return tls.context_for(self._verify)
+        """Return the TLS context that checks servers, and presents the client's certificate."""
+        return tls.context_for(self._verify, self._cert)
 
     def _plain_transport(self) -> Transport:
         with self._making:
             if self._plain is None:
-                self._plain = Transport(verify=self._verify, pool_size=self._size, pools=PLAIN_POOLS)
+                self._plain = Transport(verify=self._verify, cert=self._cert, pool_size=self._size, pools=PLAIN_POOLS)
             return self._plain
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

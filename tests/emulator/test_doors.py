@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -14,6 +15,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ import requests
 from kits.emulator_signer import Asker, Signer, private_key, public_line, refusal
 from kits.feed import eventually
 from kits.limits import no_descriptor_left
+from kits.thorough import amount
 from smartdc.emulator import Emulator, Fault, Server, VirtualClock, WallClock
 from smartdc.emulator.__main__ import main
 from smartdc.emulator.core import clock
@@ -32,6 +35,8 @@ from smartdc.emulator.core.settings import Throttle
 from smartdc.emulator.doors import certificates as authority
 from smartdc.emulator.doors import wsgi
 from smartdc.emulator.doors.adapter import read_request
+from smartdc.emulator.doors.server import ADDRESS
+from smartdc.emulator.faults.server import reset_at_close
 
 pytest_plugins = ["pytester"]
 
@@ -299,6 +304,13 @@ def test_chunked_body_is_read(cloud: Emulator) -> None:
         (b"GET / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b" 400 "),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", b" 400 "),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n", b" 400 "),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 2\r\n\r\n{}", b" 400 "),
+        (b"GET / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}", b" 400 "),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{}", b" 400 "),
         (b"GET / HTTP/1.1\r\n\r\n", b" 421 "),
         (b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", b" 405 "),
     ],
@@ -307,6 +319,84 @@ def test_bad_http_is_refused(cloud: Emulator, text: bytes, status: bytes) -> Non
     """And the connection closed where it makes no sense any more."""
     with Server(cloud) as server:
         assert status in talk(server, text)
+
+
+def test_target_may_be_a_whole_url(cloud: Emulator) -> None:
+    """As a proxy gets it; the URL's host counts as the Host header, so a foreign one is refused."""
+    text = "GET {}/--ping?x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with Server(cloud) as server:
+        own = talk(server, text.format(server.url).encode())
+        foreign = talk(server, text.format("http://example.com").encode())
+        bare = talk(server, f"OPTIONS HTTP://{ADDRESS}?x HTTP/1.1\r\n\r\n".encode())
+
+    assert own.startswith(b"HTTP/1.1 200 ")
+    assert foreign.startswith(b"HTTP/1.1 421 ")
+    assert b" 405 " in bare
+    assert [entry.path for entry in cloud.trace] == ["/--ping?x", "/?x"]
+
+
+@pytest.mark.parametrize("half", [b"", b"GET /--pi", b"GET /--ping HTTP/1.1\r\nHost: lo", b"PUT /my HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"])  # fmt: skip
+def test_half_a_request_is_dropped_in_time(cloud: Emulator, half: bytes) -> None:
+    """Also when a byte comes now and then: the whole request has one deadline."""
+    with Server(cloud, idle=0.1) as server, socket.create_connection((ADDRESS, server.port), timeout=5) as client:
+        client.sendall(half)
+        dropped = threading.Event()
+
+        def dribble() -> None:
+            with contextlib.suppress(OSError):
+                while half and not dropped.wait(0.03):
+                    client.sendall(b"x")
+
+        thread = threading.Thread(target=dribble)
+        thread.start()
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(100) == b""
+        dropped.set()
+        thread.join()
+
+
+def test_half_a_tls_handshake_is_dropped_in_time(cloud: Emulator) -> None:
+    """Whoever opens a connection and says nothing holds no thread for long."""
+    with Server(cloud, tls=True, idle=0.1) as server, socket.create_connection((ADDRESS, server.port), 5) as client:
+        assert client.recv(100) == b""
+
+
+def test_connections_above_the_limit_wait(cloud: Emulator) -> None:
+    """They are served as soon as another one ends, and not before."""
+    ping = b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with Server(cloud, max_connections=1) as server:
+        first, second = (socket.create_connection((ADDRESS, server.port), timeout=5) for _ in range(2))
+        first.sendall(ping)
+        assert first.recv(100).startswith(b"HTTP/1.1 200 ")
+        second.sendall(ping)
+        second.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            second.recv(100)
+        second.settimeout(5)
+        first.close()
+        assert second.recv(100).startswith(b"HTTP/1.1 200 ")
+        second.close()
+
+
+def test_dropped_connections_take_no_room(cloud: Emulator) -> None:
+    """Ten thousand of them, most with half a request, leave a server with room for four that answers."""
+    with Server(cloud, max_connections=4) as server:
+        for number in range(amount(500, 10_000)):
+            with socket.create_connection((ADDRESS, server.port), timeout=5) as client:
+                client.sendall(b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n"[: number % 48])
+                if number % 2:
+                    reset_at_close(client)
+        assert talk(server, b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_full_server_stops_at_once(cloud: Emulator) -> None:
+    """Whether its connections are silent, or still wait for room."""
+    with Server(cloud, max_connections=1) as server:
+        waiting = [socket.create_connection((ADDRESS, server.port), timeout=5) for _ in range(3)]
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+    for client in waiting:
+        client.close()
 
 
 def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:

@@ -349,13 +349,13 @@ def test_no_retry_after_says_nothing() -> None:
 
 
 def test_no_pause_goes_beyond_the_deadline(session: Session, answers: RequestsMock, clock: Clock) -> None:
-    """When there is no time for another attempt, the error comes at once instead."""
+    """Each leaves half of the time for the attempts after it: a long pause must not end a call that has time."""
     answers.get(f"{URL}/my", status=502)
     with pytest.raises(errors.ServerError) as caught:
         session.request("GET", "/my", timeout=3.0)
 
-    assert clock.slept == [1]
-    assert caught.value.attempts == 2
+    assert clock.slept == [1, 1, 0.5, 0.25]
+    assert caught.value.attempts == 5
 
 
 def test_an_attempt_that_took_all_the_time_is_the_last(session: Session, answers: RequestsMock, clock: Clock) -> None:

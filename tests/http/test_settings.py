@@ -145,6 +145,14 @@ def test_a_pool_that_cannot_be_is_refused(size: Any) -> None:
         DataCenter("https://cloud.test", login="demo", pool_size=size)
 
 
+def test_an_auth_that_cannot_sign_is_refused_at_once() -> None:
+    """`requests` takes a tuple for HTTP Basic; here it would fail only at the first call, and without words."""
+    auth: Any = ("demo", "secret")
+    with pytest.raises(InputError, match=r"HTTPBasicAuth.* not a tuple") as caught:
+        DataCenter("http://127.0.0.1:1", auth=auth)
+    assert "secret" not in str(caught.value)
+
+
 def test_each_setting_says_what_it_is() -> None:
     """In the reference and in ``help``, in the words of `Settings`; none has those of another one."""
     texts = [setting.__doc__ for setting in vars(DataCenter).values() if isinstance(setting, Setting)]

@@ -14,12 +14,24 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
 
 from kits.http import Clock, Line, RawServer, Stamp, close, dribble, first_line, header_of, raw, reply, silence
 from kits.interrupts import interrupt
@@ -31,6 +43,7 @@ from smartdc.http import tls as certificate_checks
 from smartdc.http.deadline import Deadline
 from smartdc.http.proxy import proxies_of
 from smartdc.http.resolver import addresses_of
+from smartdc.http.retry import Retry
 from smartdc.http.session import Session
 from smartdc.http.settings import Settings
 from smartdc.http.tls import ca_bundle
@@ -392,16 +405,32 @@ def test_a_body_longer_than_it_says_does_not_reach_the_next_call() -> None:
         assert session.request("GET", "/my")[0] == [2]
 
 
-def test_an_interim_answer_is_not_taken_for_the_answer() -> None:
-    """A 103 would be followed by another answer, which must not wait in the connection for the next call."""
-    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
+def test_interim_answers_are_skipped(status: str) -> None:
+    """The real answer follows; it must not wait in the connection for the next call. RFC 9110 wants all of them read."""
+    hints = f"HTTP/1.1 {status}\r\nLink: </x>\r\n\r\n".encode() * 3
     with RawServer(reply(body=[1], rest=b""), _before(hints, reply(body=[2])), reply(body=[3])) as server:
         session = Session(Settings(server.url))
-        session.request("GET", "/my")
-        with pytest.raises(BadResponse, match="103"):
-            session.request("GET", "/my")
 
-        assert session.request("GET", "/my")[0] == [3]
+        assert [session.request("GET", "/my")[0] for _ in range(3)] == [[1], [2], [3]]
+        assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_head_that_is_cut_is_no_answer(opened: bool) -> None:
+    """`http.client` would take it for a whole one without a body, and so a lost answer to a POST for a success."""
+    whole = b"HTTP/1.1 202 Accepted\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+    for end in (13, 20, 23, 40, len(whole) - 3, len(whole) - 2):
+        with RawServer(*[reply(body=[1])] * opened, _before(whole[:end], lambda _: False), reply(body=[3])) as server:
+            session = Session(Settings(server.url))
+            for _ in range(opened):
+                session.request("GET", "/my")
+            with pytest.raises(TransportError, match="closed in the middle of a response") as caught:
+                session.request("POST", "/my")
+
+            assert caught.value.applied is None
+            assert session.request("GET", "/my")[0] == [3]
+            session.close()
 
 
 def _before(data: bytes, act: Any) -> Any:
@@ -719,6 +748,63 @@ def test_a_bundle_that_has_gone_is_named(tmp_path: Path) -> None:
     """A file that was there when the client was made may be missing when it connects."""
     with pytest.raises(ConfigError, match=r"cannot load the CA bundle .*gone\.pem"):
         certificate_checks.context_for(str(tmp_path / "gone.pem"))
+
+
+@pytest.fixture
+def client_cert(tmp_path: Path) -> tuple[str, str]:
+    """The files of a client's certificate and its key; a third one, ``both.pem``, has both."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "client.pem").write_bytes(certificate)
+    (tmp_path / "client.key").write_bytes(secret)
+    (tmp_path / "both.pem").write_bytes(certificate + secret)
+    return str(tmp_path / "client.pem"), str(tmp_path / "client.key")
+
+
+def test_a_client_presents_its_certificate(tls: ssl.SSLContext, ca: str, client_cert: tuple[str, str]) -> None:
+    """From one file or two, also when it is set later; a client without one is refused."""
+    tls.load_verify_locations(client_cert[0])
+    tls.verify_mode = ssl.CERT_REQUIRED
+    both = Path(client_cert[0]).with_name("both.pem")
+    certs: list[Any] = [client_cert, both, str(both)]
+    with RawServer(reply(body=[1]), reply(body=[2]), reply(body=[3]), tls=tls) as server:
+        for number, cert in enumerate(certs, 1):
+            session = Session(Settings(server.url, verify=ca, retry=Retry(attempts=1)))
+            with contextlib.closing(session):
+                with pytest.raises(TransportError):
+                    session.request("GET", "/my")
+                session.cert = cert
+                assert session.request("GET", "/my")[0] == [number]
+
+
+def test_a_certificate_that_cannot_be_used_is_named(client_cert: tuple[str, str], tmp_path: Path) -> None:
+    """What is missing is refused at once, and what cannot be read when it is used; no passphrase is asked for."""
+    odd: list[Any] = [
+        "/no/such.pem",
+        (*client_cert, ""),
+        (client_cert[0],),
+        1,
+        client_cert[0].encode(),
+        list(client_cert),
+    ]
+    for cert in odd:
+        with pytest.raises(ConfigError, match="cert must be the path of a PEM file"):
+            Session(Settings("https://cloud.test", cert=cert))
+    key: Any = load_pem_private_key(Path(client_cert[1]).read_bytes(), None)
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (tmp_path / "encrypted.key").write_bytes(encrypted)
+    for name, problem in (("encrypted.key", "is encrypted"), ("client.pem", "cannot load the client certificate")):
+        with pytest.raises(ConfigError, match=problem):
+            certificate_checks.context_for(verify=True, cert=(client_cert[0], str(tmp_path / name)))
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])

@@ -449,7 +449,6 @@ NEVER_TWICE: dict[str, Callable[[DataCenter], object]] = {
     "RebootMachine": lambda dc: dc.machine("web-1").reboot(),
     "ResizeMachine": lambda dc: dc.machine("web-1").resize("g1-medium"),
     "RenameMachine": lambda dc: dc.machine("web-1").rename("web-2"),
-    "CreateMachineDisk": lambda dc: dc.machine("db-1").create_disk(1024),
     "StartMachineFromSnapshot": lambda dc: dc.machine("web-1").start_from_snapshot("sunday"),
     "CreateAccessKey": lambda dc: dc.create_access_key(),
     "CreateUserAccessKey": lambda dc: dc.user("alice").create_access_key(),

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import logging
 import socket
 import ssl
@@ -11,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from smartdc.emulator.core.message import Request, Response, merge_headers
 from smartdc.emulator.doors.adapter import Core
 from smartdc.emulator.doors.certificates import write_certificates
+from smartdc.emulator.doors.reading import MAX_LINE, Reader, read_body, split_target
 from smartdc.emulator.doors.wsgi import reason
 from smartdc.emulator.faults.plan import CERTIFICATES
 from smartdc.emulator.faults.server import corrupt, cut_handshake, reset_at_close
@@ -23,10 +25,6 @@ from smartdc.emulator.faults.server import corrupt, cut_handshake, reset_at_clos
 log = logging.getLogger("smartdc.emulator")
 
 ADDRESS = "127.0.0.1"
-MAX_LINE = 65_536
-MAX_BODY = 16 * 1024 * 1024
-"""The largest body that is read, in bytes; CloudAPI's own limit is far lower, and checked by the core."""
-
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_SECONDS = 0.05
 """Real seconds until the next attempt, after no connection could be accepted for lack of descriptors or memory."""
@@ -39,11 +37,16 @@ class Server:
         core: the emulator.
         port: the port to listen on; 0 for a free one.
         tls: serve HTTPS, with a certificate authority made for this server; ``ca`` is its file.
+        max_connections: how many connections are served at the same time; more of them wait.
+        idle: real seconds after which a connection without a request, or with only a part of one, is closed.
 
     """
 
-    def __init__(self, core: Core, port: int = 0, *, tls: bool = False) -> None:
+    def __init__(
+        self, core: Core, port: int = 0, *, tls: bool = False, max_connections: int = 1000, idle: float = 55.0
+    ) -> None:
         self.core = core
+        self._limits = _Limits(max_connections, idle)
         self.ca: str | None = None
         self._tls = tls
         self._port = port
@@ -53,7 +56,7 @@ class Server:
 
     def __enter__(self) -> Self:
         """Start to serve; connections are accepted from now on."""
-        self._listener = _Listener((ADDRESS, self._port), self.core, self._contexts)
+        self._listener = _Listener((ADDRESS, self._port), self.core, self._contexts, self._limits)
         if self._tls:
             self._contexts.update(self._tls_contexts())
         self._listener.begin()
@@ -87,7 +90,7 @@ class Server:
         if self._listener:
             self._listener.stop()
         # The socket is bound, so no other process gets the port, but does not listen, so connections are refused.
-        self._listener = _Listener((ADDRESS, port), self.core, self._contexts)
+        self._listener = _Listener((ADDRESS, port), self.core, self._contexts, self._limits)
         try:
             yield
         finally:
@@ -107,12 +110,21 @@ def _context(chain: str) -> ssl.SSLContext:
     return context
 
 
+class _Limits(NamedTuple):
+    connections: int
+    idle: float
+
+
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, address: tuple[str, int], core: Core, contexts: Mapping[str, ssl.SSLContext]) -> None:
+    def __init__(
+        self, address: tuple[str, int], core: Core, contexts: Mapping[str, ssl.SSLContext], limits: _Limits
+    ) -> None:
         self.core = core
+        self.idle = limits.idle
+        self._room = threading.Semaphore(limits.connections)
         self.contexts = contexts
         """The TLS contexts by kind of fault, the valid one under an empty name; empty without TLS."""
         self.stopped = threading.Event()
@@ -131,6 +143,24 @@ class _Listener(ThreadingHTTPServer):
         # The inherited method asks the resolver for this computer's name, which can take seconds.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread, as soon as there is room for one more; the next ones wait to be accepted."""
+        while not self._room.acquire(timeout=RETRY_SECONDS):
+            if self.stopped.is_set():
+                self.shutdown_request(request)
+                return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError), self._registered(request):
@@ -159,6 +189,7 @@ class _Listener(ThreadingHTTPServer):
 
     def _wrapped(self, request: socket.socket) -> socket.socket | None:
         """Return the connection, wrapped in TLS if enabled; None if a fault ends it."""
+        request.settimeout(self.idle)  # for the handshake
         fault = self.core.interrupt(tls=bool(self.contexts))
         kind = fault.kind if fault else ""
         if kind in ("refused", "hangup"):
@@ -204,29 +235,30 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Listener
 
+    def setup(self) -> None:
+        super().setup()
+        self._reader = Reader(self.connection)
+        self.rfile = io.BufferedReader(self._reader)
+
     def handle_one_request(self) -> None:
         """Read a request, have the core answer it, and send the response, corrupted by a fault if there is one."""
+        self._reader.allow(self.server.idle)
         self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        self._reader.allow(self.server.idle)
         if not self.raw_requestline or not self._parse():
             self.close_connection = True
             return
-        request = Request(
-            self.command,
-            self.requestline.split()[1],
-            merge_headers(self.headers.items()),
-            remote=self.client_address[0],
-            scheme="https" if self.server.contexts else "http",
-            upgradable=True,
-        )
+        request = self._request()
         if self.server.core.interrupt(request):
             reset_at_close(self.connection)
             self.close_connection = True
             return
         try:
-            request.body = self._read_body()
+            request.body = read_body(self.headers, self.rfile)
         except ValueError:
             self._refuse(400)
             return
+        self.connection.settimeout(self.server.idle)
         response = self.server.core.handle(request, self._pause)
         if response.fault:
             corrupt(self, response, response.fault)
@@ -235,7 +267,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send(response)
             if response.upgrade:
                 self.close_connection = True
+                self.connection.settimeout(None)
                 response.upgrade(self.connection)
+
+    def _request(self) -> Request:
+        """Return the request without its body; the host of a whole URL replaces the Host header, by RFC 9112."""
+        target, host = split_target(self.requestline.split()[1])
+        headers = merge_headers(self.headers.items())
+        if host is not None:
+            headers["host"] = host
+        scheme = "https" if self.server.contexts else "http"
+        return Request(self.command, target, headers, remote=self.client_address[0], scheme=scheme, upgradable=True)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the names are inherited
         """Write to the log instead of stderr."""
@@ -269,25 +311,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(414)
             return False
         return self.parse_request()
-
-    def _read_body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return b"".join(self._chunks())
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 <= length <= MAX_BODY:
-            raise ValueError(length)
-        return self.rfile.read(length)
-
-    def _chunks(self) -> Iterator[bytes]:
-        total = 0
-        while size := int(self.rfile.readline(MAX_LINE).partition(b";")[0], 16):
-            total += size
-            if size < 0 or total > MAX_BODY:
-                raise ValueError(size)
-            yield self.rfile.read(size)
-            self.rfile.readline(MAX_LINE)
-        while self.rfile.readline(MAX_LINE).strip():
-            pass
 
     def _refuse(self, status: int) -> None:
         self.close_connection = True
