@@ -76,7 +76,8 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
-        settle: the seconds for which the library looks for a machine after the answer to its create was lost.
+        settle: the seconds for which the library looks for a machine after the answer to its create was lost, or for a
+            sign of an action that is waited for.
         clock: tells the time, and sleeps.
         rng: the random numbers that spread retries.
         retry: how often failed calls are sent again; `Retry`.

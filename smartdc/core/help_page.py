@@ -57,7 +57,7 @@ INTERNAL = frozenset(
         *("columns", "further", "hidden", "id_key", "kind", "from_answer", "from_answers", "machines_from"),
         *("resolved", "provision"),
         *("states", "dead_ends", "look", "fail", "take", "has_reached", "has_succeeded", "request_job"),
-        *("count_entry_jobs", "wait_for_entries", "count_disk_jobs", "wait_for_disk_job"),
+        *("count_entry_jobs", "wait_for_entries", "count_disk_jobs", "sending_disk_job", "wait_for_disk_job"),
     }
 )
 """Names without an underscore that only other parts of this package use."""

@@ -17,8 +17,7 @@ from smartdc.fleet.step import Call, Pause, Step, Until, Work
 from smartdc.http.dates import parse_http_date
 from smartdc.http.deadline import Deadline
 from smartdc.http.failures import TRANSIENT_ERRORS
-from smartdc.machine.action import STABLE_STATES
-from smartdc.machine.job import RequestedJob
+from smartdc.machine.job import STABLE_STATES, RequestedJob, is_at_work
 from smartdc.machine.machine import Machine
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS
 
@@ -144,6 +143,7 @@ class Run:
                 return known
             if lost and attempt == MAX_ATTEMPTS:
                 lost.applied = False
+                lost.__notes__ = []  # they say that it may have been applied
                 raise lost
             lost = (yield from self._request(key, part, action, past)) or lost
             past, attempt = self.journal.past(key, part), attempt + 1
@@ -297,7 +297,7 @@ class Schedule:
 def _has_begun(action: Action, past: Record) -> bool:
     """Return whether a machine, as last seen, shows the success of an action, or that it has begun."""
     state = action.machine.state
-    return state not in (None, past.get("state"), *STABLE_STATES) or bool(action.shows and action.shows())
+    return is_at_work(state, past.get("state")) or bool(action.shows and action.shows())
 
 
 def _is_done(past: Record | None) -> bool:

@@ -113,7 +113,8 @@ class Settings:
         passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
         progress: called with a `Progress` while waiting.
-        settle: the seconds for which the library looks for a machine after the answer to its create was lost.
+        settle: the seconds for which the library looks for a machine after the answer to its create was lost, or for a
+            sign of an action that is waited for.
     """
 
     base_url: str

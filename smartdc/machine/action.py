@@ -11,10 +11,11 @@ from smartdc.core.literals import Action, MachineState
 from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.errors import InvalidArgument, NameTaken
-from smartdc.machine.job import HasJobs, RequestedJob, way_on
+from smartdc.machine.job import ROUND_TRIPS, STABLE_STATES, HasJobs, RequestedJob, way_on
 from smartdc.resources.package import hint_at_packages
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.progress import Reporting
+from smartdc.waiting.sending import Sending
 from smartdc.waiting.stateful import checked_states, either, waits_on
 
 if TYPE_CHECKING:
@@ -25,18 +26,12 @@ __all__ = ["STATES", "HasLifecycle"]
 STATES = get_args(MachineState)
 """Every state that CloudAPI gives a machine."""
 
-STABLE_STATES = frozenset({"running", "stopped", "offline", "failed", "deleted"})
-"""States in which a machine stays until a job changes it."""
-
 DEAD_ENDS: Mapping[MachineState, frozenset[str]] = {
     "deleted": frozenset[str](),
     "failed": frozenset({"deleted"}),
     "provisioning": frozenset({"running", "stopping", "stopped", "failed", "deleted"}),
 }
 """Goal to the states from which it cannot be reached; the default is `failed` and `deleted`."""
-
-ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics"})
-"""Actions that end in the state in which they began, so that this state proves nothing."""
 
 
 class HasLifecycle(HasJobs):
@@ -56,7 +51,9 @@ class HasLifecycle(HasJobs):
         """Stop the machine: ``StopMachine``.
 
         Like all actions, it returns when CloudAPI has accepted the job. With `wait`, it returns when the job is done,
-        and raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever).
+        and raises `WaitFailed` if the job failed, or `WaitTimeout` after `timeout` seconds (None waits for ever). If
+        CloudAPI's answer is lost, a call with `wait` looks whether the job was received, and goes on waiting, or raises
+        the error of the request when there is no sign of it; another caller's `stop` at that moment counts as this one.
         `state` is the last known one: without `wait`, it does not change until `refresh` or a wait.
         """
         self.request_job("stop", params={"action": "stop"}, wait=wait, timeout=timeout)
@@ -141,12 +138,15 @@ class HasLifecycle(HasJobs):
         `timeout` seconds.
         """
         checked_timeout(timeout)
-        with self._noting_interrupts("delete", "machine.refresh() shows whether it is gone"):
+        is_gone, hint = partial(self._look_for, ("deleted",)), "machine.refresh() shows whether it is gone"
+        job = self._planned("destroy")
+        sign = (lambda: self.look() == "deleted") if wait else None
+        with Sending(self, "delete", hint, sign=sign, shown_by="its state", timeout=timeout) as sending:
             _, response = self._call("DELETE")
-        self._remember("destroy", response)
+            self._remember(job, response)
         if wait:
-            is_gone = partial(self._look_for, ("deleted",))
-            poll(self, is_gone, "is not deleted", timeout=timeout, job="delete", hint=way_on("destroy"))
+            goal, hint = "is not deleted", way_on("destroy")
+            poll(self, is_gone, goal, timeout=timeout, job="delete", hint=hint, since=sending.since)
 
     @operation("GetMachine")
     def poll_until(
@@ -246,13 +246,15 @@ class HasLifecycle(HasJobs):
     def _switch(self, action: Action, field: str, value: bool, wait: bool, timeout: float | None) -> None:
         """Request a setting, and wait until it is visible; the audit shows failures, but not for all settings."""
         checked_timeout(timeout)
-        words = action.replace("_", " ")
-        with self._noting_interrupts(words):
+        words, hint = action.replace("_", " "), f"machine.refresh().{field} shows it"
+        job = self._planned(action)
+        sign = (lambda: self.refresh().get(field) == value) if wait else None
+        with Sending(self, words, hint, sign=sign, shown_by=f"its {field}", timeout=timeout) as sending:
             _, response = self._call("POST", params={"action": action}, repeatable=True)
-        job = self._remember(action, response)
+            job = self._remember(job, response)
         if wait:
             shows, goal = partial(self._shows, field, value, job), f"does not have {field}={value}"
-            poll(self, shows, goal, timeout=timeout, job=words, hint=way_on(action))
+            poll(self, shows, goal, timeout=timeout, job=words, hint=way_on(action), since=sending.since)
 
     def _shows(self, field: str, value: bool, job: RequestedJob) -> bool:
         """Fetch the machine and return whether a setting is visible; raise `WaitFailed` if its job has failed."""

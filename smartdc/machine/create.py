@@ -33,6 +33,7 @@ from smartdc.machine.machine import HasMachines, Machine
 from smartdc.machine.tag import TOKEN_TAG
 from smartdc.resources.package import hint_at_packages
 from smartdc.waiting.create_once import Search, create_once, single
+from smartdc.waiting.interrupts import noting_interrupts
 from smartdc.waiting.poll import checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]
@@ -106,17 +107,15 @@ class CreatesMachines(HasMachines):
         except InvalidArgument as refusal:
             hint_at_packages(refusal, self._datacenter, new.package)
             raise
-        try:
-            if new.wait:
-                machine.poll_until("running", timeout=new.timeout)
-            return machine.refresh(credentials=True) if new.credentials else machine
-        except WaitError:
-            raise
-        except SmartDCError as error:
-            raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
-        except BaseException as stop:
-            stop.add_note(f"{machine!r} was created before; dc.machine({machine.name!r}) gets it")
-            raise
+        with noting_interrupts(f"{machine!r} was created before; dc.machine({machine.name!r}) gets it"):
+            try:
+                if new.wait:
+                    machine.poll_until("running", timeout=new.timeout)
+                return machine.refresh(credentials=True) if new.credentials else machine
+            except WaitError:
+                raise
+            except SmartDCError as error:
+                raise WaitError(f"{machine!r} was created, but then: {error}", resource=machine) from error
 
     def _body(self, new: NewMachine) -> dict[str, Any]:
         """Build the body of a create; it asks CloudAPI for the ids of names, and for the name of a volume's id."""
@@ -201,24 +200,20 @@ class CreatesMachines(HasMachines):
             permit()
             return self._send_body(body, token)
 
-        try:
-            if recognise and (known := self.machines_by_token(token)):
-                return recognise(single(known))
-            return create_once(
-                send,
-                lambda: self.machines_by_token(token),
-                self._clock,
-                settle,
-                unique=True,
-                watcher=Search(self._datacenter, name, f"token {token}"),
-            )
-        except CallError as error:
-            return self._settled(error, name, token, own_token=recognise is not None)
-        except SmartDCError:
-            raise
-        except BaseException as stop:
-            stop.add_note(f"dc.machines_by_token({token!r}) tells whether the machine {name!r} was made")
-            raise
+        with noting_interrupts(f"dc.machines_by_token({token!r}) tells whether the machine {name!r} was made"):
+            try:
+                if recognise and (known := self.machines_by_token(token)):
+                    return recognise(single(known))
+                return create_once(
+                    send,
+                    lambda: self.machines_by_token(token),
+                    self._clock,
+                    settle,
+                    unique=True,
+                    watcher=Search(self._datacenter, name, f"token {token}"),
+                )
+            except CallError as error:
+                return self._settled(error, name, token, own_token=recognise is not None)
 
     def _settled(self, error: CallError, name: str, token: str, *, own_token: bool) -> Machine:
         """Return the machine that was made in spite of an error, or raise a refusal or an unknown outcome.

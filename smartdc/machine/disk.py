@@ -8,6 +8,7 @@ the audit: has a job failed that has finished since?
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from typing import Any, cast
@@ -21,9 +22,11 @@ from smartdc.core.lookup import complete_id, id_of
 from smartdc.core.operation import operation
 from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError, ResourceNotFound
+from smartdc.machine.audit import AuditEntry
 from smartdc.machine.job import HasJobs, MachinePart, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.waiting.sending import Sending
 
 __all__ = ["Disk", "HasDisks", "disk_size"]
 
@@ -40,6 +43,21 @@ class JobOnDisk(Enum):
     DONE = auto()
     AT_WORK = auto()
     NO_SIGN = auto()
+
+
+@dataclass(frozen=True)
+class DiskJob:
+    """A job on a disk, and how to follow it.
+
+    Progress calls it `words`, and `problem` describes the machine until it is done. `observe` fetches what the disks
+    show of it, and `jobs_before` is `HasDisks.count_disk_jobs` from before its request.
+    """
+
+    words: str
+    problem: str
+    observe: Callable[[], JobOnDisk]
+    jobs_before: int
+    timeout: float | None
 
 
 class Disk(MachinePart):
@@ -97,10 +115,17 @@ class Disk(MachinePart):
         body = {**sizes(size=size), **arguments.booleans(dangerous_allow_shrink=dangerous_allow_shrink)}
         checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
-        self._keep(self._post(data=body, repeatable=True))
+        job = DiskJob(
+            f"resize disk {self.id}",
+            f"has not resized its disk {self.id}",
+            partial(self._resizing, body["size"]),
+            jobs_before,
+            timeout,
+        )
+        with self.machine.sending_disk_job(job, wait=wait) as sending:
+            self._keep(self._post(data=body, repeatable=True))
         if wait:
-            problem, words = f"has not resized its disk {self.id}", f"resize disk {self.id}"
-            self.machine.wait_for_disk_job(partial(self._resizing, body["size"]), problem, jobs_before, timeout, words)
+            self.machine.wait_for_disk_job(job, sending.since)
 
     @operation("DeleteMachineDisk")
     def delete(self, *, wait: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> None:
@@ -111,10 +136,12 @@ class Disk(MachinePart):
         """
         checked_timeout(timeout)
         jobs_before = self.machine.count_disk_jobs() if wait else 0
-        self._delete()
+        words, problem = f"delete disk {self.id}", f"has not deleted its disk {self.id}"
+        job = DiskJob(words, problem, self._deletion, jobs_before, timeout)
+        with self.machine.sending_disk_job(job, wait=wait) as sending:
+            self._delete()
         if wait:
-            problem, words = f"has not deleted its disk {self.id}", f"delete disk {self.id}"
-            self.machine.wait_for_disk_job(self._deletion, problem, jobs_before, timeout, words)
+            self.machine.wait_for_disk_job(job, sending.since)
 
     def _resizing(self, size: int) -> JobOnDisk:
         if self.status() in PENDING:
@@ -190,12 +217,14 @@ class HasDisks(CreatesOnce, HasJobs):
 
         wait = wait or not pci_slot
         jobs_before = self.count_disk_jobs() if wait else 0
-        if pci_slot:
-            new.append(self._create_as(body, before))
-        else:
-            self._call("POST", "disks", data=body)
+        job = DiskJob("create disk", "has no new disk", creation, jobs_before, timeout)
+        with self.sending_disk_job(job, wait=not pci_slot) as sending:
+            if pci_slot:
+                new.append(self._create_as(body, before))
+            else:
+                self._call("POST", "disks", data=body)
         if wait:
-            self.wait_for_disk_job(creation, "has no new disk", jobs_before, timeout, "create disk")
+            self.wait_for_disk_job(job, sending.since)
         return new[0]
 
     def _create_as(self, body: Mapping[str, Any], before: set[str]) -> Disk:
@@ -216,26 +245,32 @@ class HasDisks(CreatesOnce, HasJobs):
         """Return the number of finished jobs in the audit that may have been on disks."""
         return len(self._audit_entries(AUDIT_NAME))
 
-    def wait_for_disk_job(
-        self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int, timeout: float | None, words: str
-    ) -> None:
-        """Wait for the end of a job on a disk, and fetch the machine; `problem` describes the state until then.
+    def sending_disk_job(self, job: DiskJob, *, wait: bool) -> Sending:
+        """Return the block in which a job on a disk is requested; with `wait`, a lost answer is looked up."""
+        sign = partial(self._is_disk_job_received, job) if wait else None
+        hint, shown_by = "machine.disks() shows it", "its disks and its audit"
+        return Sending(self, job.words, hint, sign=sign, shown_by=shown_by, timeout=job.timeout)
 
-        `observe` fetches what the disks show of the job, and `jobs_before` is `count_disk_jobs` from before the job.
-        Progress calls the job `words`.
-        """
-        done = partial(self._is_disk_job_done, observe, problem, jobs_before)
-        poll(self, done, problem, timeout=timeout, job=words, hint=way_on(AUDIT_NAME))
+    def wait_for_disk_job(self, job: DiskJob, since: float | None = None) -> None:
+        """Wait for the end of a job on a disk, and fetch the machine; `since` is that of `poll`."""
+        done, hint = partial(self._is_disk_job_done, job), way_on(AUDIT_NAME)
+        poll(self, done, job.problem, timeout=job.timeout, job=job.words, hint=hint, since=since)
         self.refresh()
 
-    def _is_disk_job_done(self, observe: Callable[[], JobOnDisk], problem: str, jobs_before: int) -> bool:
-        job = observe()
-        if job is JobOnDisk.NO_SIGN:
-            entries = self._audit_entries(AUDIT_NAME)
-            newer = entries[: len(entries) - jobs_before]
-            if failure := next((entry for entry in newer if not entry.succeeded), None):
-                self._raise_wait_failed(problem, failure)
-        return job is JobOnDisk.DONE
+    def _is_disk_job_received(self, job: DiskJob) -> bool:
+        return job.observe() is not JobOnDisk.NO_SIGN or self._failed_disk_job(job) is not None
+
+    def _is_disk_job_done(self, job: DiskJob) -> bool:
+        shown = job.observe()
+        if shown is JobOnDisk.NO_SIGN and (failure := self._failed_disk_job(job)):
+            self._raise_wait_failed(job.problem, failure)
+        return shown is JobOnDisk.DONE
+
+    def _failed_disk_job(self, job: DiskJob) -> AuditEntry | None:
+        """Return the audit's entry of a job that has failed since this one was requested."""
+        entries = self._audit_entries(AUDIT_NAME)
+        newer = entries[: len(entries) - job.jobs_before]
+        return next((entry for entry in newer if not entry.succeeded), None)
 
 
 def disk_size(size: Size) -> int | str:

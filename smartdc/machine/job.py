@@ -8,13 +8,18 @@ belongs. There are two ways from a request to its entry, and both need the audit
 - Otherwise the request is remembered (`RequestedJob`) for a later ``poll_until``. Its entry is newer by the server's
   clock, and there are more entries of its name than when the audit was last read: the second condition is needed
   because two jobs within one second have the same time.
+
+If the answer to a request is lost, only a job that is waited for is looked up (`Sending`): one more entry of its name
+is its entry, and a state in which no machine stays is its work. This assumes that nobody else does the same to the
+machine at that moment: another caller's job of that name cannot be told from ours, and counts as ours. A job that
+takes longer than the data centre's `settle` and does not change the state meanwhile, such as a long resize, shows no
+sign in time; then the error is raised, and says that the outcome is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -23,24 +28,37 @@ import requests
 from smartdc.core.field import Field
 from smartdc.core.literals import Action, MachineState
 from smartdc.core.resource import Resource
-from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed, printable
+from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
 from smartdc.http.light import is_from_a_server
 from smartdc.machine.audit import AuditEntry, HasAudit
 from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
+from smartdc.waiting.sending import Sending
 from smartdc.waiting.stateful import Stateful, waits_on
 
 if TYPE_CHECKING:
     from smartdc.machine.machine import Machine
 
-__all__ = ["HasJobs", "MachinePart", "RequestedJob", "way_on"]
+__all__ = [
+    "ROUND_TRIPS",
+    "STABLE_STATES",
+    "HasJobs",
+    "MachinePart",
+    "RequestedJob",
+    "is_at_work",
+    "way_on",
+    "way_to_see",
+]
 
 STATE_CHANGING_ACTIONS = frozenset(
     {"start", "stop", "reboot", "destroy", "rollback_snapshot", "add_nics", "remove_nics"}
 )
 """Actions that change a machine's state, if only for a while: a wait for a state checks the result of the last one."""
 
+
+STABLE_STATES = frozenset({"running", "stopped", "offline", "failed", "deleted"})
+"""States in which a machine stays until a job changes it."""
 
 REACHES: Mapping[Action, MachineState] = {
     "start": "running",
@@ -50,6 +68,9 @@ REACHES: Mapping[Action, MachineState] = {
     "rollback_snapshot": "running",
 }
 """Actions that end in a certain state, so that a wait for this state is possible."""
+
+ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics"})
+"""Actions that end in the state in which they began, so that this state proves nothing."""
 
 REQUIRES: Mapping[Action, MachineState] = {"start": "stopped", "stop": "running", "reboot": "running"}
 """Actions that succeed only in one state."""
@@ -105,36 +126,40 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         words = words or action.replace("_", " ")
         if wait:
             poll(self, partial(self._count_entries, action), "has no audit", timeout=timeout, progress=False)
-        with self._noting_interrupts(words):
+        job = self._planned(action)
+        sign = partial(self._is_received, job) if wait else None
+        with Sending(self, words, way_to_see(action), sign=sign, timeout=timeout) as sending:
             _, response = self._call(method, *names, params=params)
-        job = self._remember(action, response)
+            job = self._remember(job, response)
+        if sending.lost:
+            self._remember(job)
         if wait:
             finished, goal = partial(self._has_finished, job), f"has not finished its {action}"
-            poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action))
+            poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action), since=sending.since)
         return job
 
-    @contextmanager
-    def _noting_interrupts(self, words: str, hint: str = IN_THE_AUDIT) -> Iterator[None]:
-        """Note in an interrupt of a job's request that it may have been made, and where to look."""
-        try:
-            yield
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(printable(f"{self.label}: {words} may have been requested; {hint}"))
-            raise
+    def _planned(self, action: Action) -> RequestedJob:
+        """Return a job that is about to be requested."""
+        # Until the server's date is known, our clock must do, minus its largest error: the audit also has older jobs.
+        moment = self._now() - MAX_SKEW_SECONDS
+        return RequestedJob(action, moment, self.state, self._entries_seen.get(action, 0))
 
-    def _remember(self, action: Action, response: requests.Response) -> RequestedJob:
-        """Return a job with the server's time of its request; remember the job if it changes the state."""
-        # A stand-in for a data centre, which sends no real request, may answer 200 to everything.
-        if response.status_code == 200 and response.request and is_from_a_server(response):
-            request = f"{response.request.method} {response.request.path_url}"
-            raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
-        moment = parse_http_date(response.headers.get("Date"))
-        # Without a date, our clock must do, minus its largest error: the audit also has older jobs of that name.
-        moment = self._now() - MAX_SKEW_SECONDS if moment is None else moment
-        job = RequestedJob(action, moment, self.state, self._entries_seen.get(action, 0))
-        if action in STATE_CHANGING_ACTIONS:
+    def _remember(self, job: RequestedJob, response: requests.Response | None = None) -> RequestedJob:
+        """Return a job with the server's time of its request, if known; remember the job if it changes the state."""
+        if response is not None:
+            # A stand-in for a data centre, which sends no real request, may answer 200 to everything.
+            if response.status_code == 200 and response.request and is_from_a_server(response):
+                request = f"{response.request.method} {response.request.path_url}"
+                raise BadResponse(f"{request}: unexpected status 200 for a job, which CloudAPI accepts with 202 or 204")
+            moment = parse_http_date(response.headers.get("Date"))
+            job = job if moment is None else replace(job, requested_at=moment)
+        if job.action in STATE_CHANGING_ACTIONS:
             self._last_job = job
         return job
+
+    def _is_received(self, job: RequestedJob) -> bool:
+        """Fetch the audit, and if necessary the machine; return whether one of them shows a sign of the job."""
+        return len(self._audit_entries(job.action)) > job.seen or is_at_work(self.look(), job.state_before)
 
     def _has_finished(self, job: RequestedJob) -> bool:
         """Return whether the audit has an entry more of a job's name; fetch the machine, or raise the failure."""
@@ -193,6 +218,19 @@ class HasJobs(HasAudit, Stateful[MachineState]):
             else "its audit gives no reason; machine.audit() may have one later, and the operator can look up the id"
         )
         raise WaitFailed(f"{self.describe()} {problem}; {audit}", resource=self, reason=reason)
+
+
+def is_at_work(state: str | None, before: str | None) -> bool:
+    """Return whether a machine that was in the state `before` is in one in which it stays only during a job."""
+    return state not in (None, "unknown", before, *STABLE_STATES)
+
+
+def way_to_see(action: Action) -> str:
+    """Return advice how to see whether a job was received, and how it has ended."""
+    state = REACHES.get(action)
+    if state is None or action in ROUND_TRIPS:
+        return IN_THE_AUDIT
+    return f"{IN_THE_AUDIT}, and machine.poll_until({state!r}) waits for that"
 
 
 def way_on(action: Action) -> str:

@@ -28,10 +28,14 @@ from smartdc.http.dates import parse_date
 from smartdc.http.deadline import Deadline
 from smartdc.http.tracebacks import let_pass
 from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
+from smartdc.waiting.interrupts import noting_interrupts
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.waiting.sending import Sending
 from smartdc.websocket.opening import open_websocket
 
 __all__ = ["HasMigration", "HasMigrations", "Migration"]
+
+IN_THE_RECORD = "machine.migration() shows it"
 
 
 class Migration(Resource):
@@ -135,7 +139,8 @@ class Migration(Resource):
         CloudAPI answers only when that is done; the call may take up to `timeout` seconds.
         """
         try:
-            self._datacenter.request("POST", self._path, data={"action": "finalize"}, timeout=timeout)
+            with Sending(self, "finalize", IN_THE_RECORD):
+                self._datacenter.request("POST", self._path, data={"action": "finalize"}, timeout=timeout)
         except CallError as error:
             if error.applied is False or not self._forgotten():
                 raise
@@ -143,8 +148,11 @@ class Migration(Resource):
     @operation("GetMigration")
     def wait(self, interval: float = 2, *, timeout: float | None = DEFAULT_TIMEOUT) -> Self:
         """Fetch the migration every `interval` seconds until its phase has ended, and return it: ``GetMigration``."""
+        return self._wait(interval, timeout)
+
+    def _wait(self, interval: float, timeout: float | None, since: float | None = None) -> Self:
         goal, hint = f"has not finished its {self.phase}", "migration.wait() continues the wait"
-        poll(self, self._has_ended, goal, interval=interval, timeout=timeout, hint=hint)
+        poll(self, self._has_ended, goal, interval=interval, timeout=timeout, hint=hint, since=since)
         if self._string("state") not in {"paused", "successful"}:
             raise WaitFailed(f"{self.describe()} is {self.state}: {self.error or 'no reason given'}", resource=self)
         return self
@@ -217,9 +225,21 @@ class Migration(Resource):
 
     def _act(self, action: MigrationPhase, wait: bool, timeout: float | None) -> Self:
         checked_timeout(timeout)
-        answer, response = self._datacenter.request("POST", self._path, data={"action": action})
-        self.phase_started(self._expect(dict, answer, response))
-        return self.wait(timeout=timeout) if wait else self
+        before = len(self.progress_history or ())
+        # What becomes of an abort is clear after one look.
+        sign = partial(self._is_received, action, before) if wait and action != "abort" else None
+        with Sending(self, action, IN_THE_RECORD, sign=sign, shown_by="its record", timeout=timeout) as sending:
+            answer, response = self._datacenter.request("POST", self._path, data={"action": action})
+            self.phase_started(self._expect(dict, answer, response))
+        if sending.lost:
+            self._asked_after = None if action == "pause" else before
+        return self._wait(2.0, timeout, sending.since) if wait else self
+
+    def _is_received(self, action: MigrationPhase, before: int) -> bool:
+        """Fetch the migration and return whether something runs, or has run since its history had the length `before`."""
+        is_running = self.refresh().state == "running"
+        # A pause ends what runs.
+        return not is_running if action == "pause" else is_running or len(self.progress_history or ()) > before
 
     def phase_started(self, answer: Mapping[str, Any]) -> None:
         """Keep CloudAPI's answer to the start of a phase, which will soon add to the history."""
@@ -346,7 +366,10 @@ class HasMigration(Resource):
         def find() -> list[Migration]:
             return [known for known in self._live_migrations() if known.created not in before]
 
-        migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS, watcher=Search(self.datacenter))
+        with noting_interrupts(
+            f"migration of {self.get('name') or self}: {action} may have been requested; {IN_THE_RECORD}"
+        ):
+            migration = create_once(send, find, self.datacenter.clock, SETTLE_SECONDS, watcher=Search(self.datacenter))
         return migration.wait(timeout=timeout) if wait else migration
 
     def _live_migrations(self) -> list[Migration]:

@@ -17,6 +17,7 @@ from smartdc.core.operation import operation
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once
+from smartdc.waiting.interrupts import noting_interrupts
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]
@@ -137,13 +138,14 @@ class HasNics(HasJobs):
         checked_timeout(timeout)
         body = {"network": self._wanted(network, ip), **arguments.booleans(primary=primary)}
         before = {nic.mac for nic in self.nics()}
-        nic = create_once(
-            lambda: self._send_nic(body),
-            lambda: self._new_nics(body, before),
-            self._clock,
-            JOB_SETTLE_SECONDS,
-            watcher=Search(self.datacenter),
-        )
+        with noting_interrupts(f"{self.label}: add NIC may have been requested; machine.nics() shows it"):
+            nic = create_once(
+                lambda: self._send_nic(body),
+                lambda: self._new_nics(body, before),
+                self._clock,
+                JOB_SETTLE_SECONDS,
+                watcher=Search(self.datacenter),
+            )
         if wait:
             plugged, goal, words = (
                 partial(self._has_plugged, nic),
@@ -175,11 +177,12 @@ class HasNics(HasJobs):
         return identity if ip is None else {"ipv4_uuid": identity, "ipv4_ips": [ip]}
 
     def _send_nic(self, body: Mapping[str, Any]) -> Nic:
+        job = self._planned("add_nics")
         try:
             data, response = self._call("POST", "nics", data=body)
         except Redirected as there:
             return self._there_already(there, body)
-        self._remember("add_nics", response)
+        self._remember(job, response)
         return Nic.from_answer(self, self._expect(dict, data, response))
 
     def _there_already(self, there: Redirected, body: Mapping[str, Any]) -> Nic:

@@ -18,6 +18,7 @@ from smartdc.core.search import select
 from smartdc.http.dates import parse_date
 from smartdc.machine.job import HasJobs, MachinePart, RequestedJob, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
+from smartdc.waiting.interrupts import noting_interrupts
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.stateful import Stateful
 
@@ -139,15 +140,17 @@ class HasSnapshots(CreatesOnce, HasJobs):
         before = len(self._audit_entries("create_snapshot")) if wait else 0
         body = {"name": id_of(name, "name")}
         is_new = started_after(self._clock, self._now)
-        snapshot = self._create_once(
-            lambda: Snapshot(self, body["name"], data=self._post("snapshots", data=body)),
-            self.snapshots,
-            lambda snapshot: snapshot.name == body["name"] and is_new(snapshot.created),
-            settle=JOB_SETTLE_SECONDS,
-        )
+        words = f"create snapshot {body['name']!r}"
+        with noting_interrupts(f"{self.label}: {words} may have been requested; machine.snapshots() shows it"):
+            snapshot = self._create_once(
+                lambda: Snapshot(self, body["name"], data=self._post("snapshots", data=body)),
+                self.snapshots,
+                lambda snapshot: snapshot.name == body["name"] and is_new(snapshot.created),
+                settle=JOB_SETTLE_SECONDS,
+            )
         if wait:
             finished = partial(self._has_finished, RequestedJob("create_snapshot", self._now(), self.state, before))
-            goal, words = "has not finished its create_snapshot", f"create snapshot {snapshot.name!r}"
+            goal = "has not finished its create_snapshot"
             poll(self, finished, goal, timeout=timeout, job=words, hint=way_on("create_snapshot"))
             snapshot.poll_until("created", timeout=timeout, progress=False)
         return snapshot

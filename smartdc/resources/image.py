@@ -25,6 +25,7 @@ from smartdc.resources.image_body import ImageChanges, NewImage, NewImageOf, acc
 from smartdc.resources.image_choice import newest_of_one_owner
 from smartdc.resources.role_tag import HasRoleTags
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
+from smartdc.waiting.interrupts import noting_interrupts
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 
@@ -135,14 +136,15 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
             return Image.from_answer(self.datacenter, self._expect(dict, *answer))
 
-        copy = self._create_once(
-            send,
-            lambda: self.datacenter.images(name=self.name, version=self.version, state="all"),
-            only_new=True,
-            # The copy may appear as late as the latest answer.
-            settle=max(JOB_SETTLE_SECONDS, DEFAULT_TIMEOUT if timeout is None else timeout),
-        )
-        return _active(copy, timeout)
+        with noting_interrupts(shown_by(self.name, self.version)):
+            copy = self._create_once(
+                send,
+                lambda: self.datacenter.images(name=self.name, version=self.version, state="all"),
+                only_new=True,
+                # The copy may appear as late as the latest answer.
+                settle=max(JOB_SETTLE_SECONDS, DEFAULT_TIMEOUT if timeout is None else timeout),
+            )
+            return _active(copy, timeout)
 
     @operation("ExportImage")
     def export(self, manta_path: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> Export:
@@ -153,7 +155,8 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
         `timeout` seconds.
         """
         params = {"action": "export", **arguments.strings(manta_path=manta_path)}
-        answer = self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
+        with noting_interrupts(f"the image may have been exported to {manta_path}"):
+            answer = self.datacenter.request("POST", self.path, params=params, timeout=timeout, repeatable=True)
         return cast("Export", self._expect(dict, *answer))
 
     @operation("DeleteImage")
@@ -264,15 +267,16 @@ class HasImages(CreatesOnce):
         """
         checked_timeout(new.timeout)
         body = {"machine": self._datacenter.machine_id(new.machine), **new.body(new.name, new.version)}
-        image = self._create_once(
-            lambda: Image(self._datacenter, data=self._post("images", data=body)),
-            lambda: self.images(name=new.name, version=new.version, state="all"),
-            only_new=True,
-            settle=JOB_SETTLE_SECONDS,
-        )
-        if new.wait:
-            image.poll_until("active", timeout=new.timeout)
-        return image
+        with noting_interrupts(shown_by(new.name, new.version)):
+            image = self._create_once(
+                lambda: Image(self._datacenter, data=self._post("images", data=body)),
+                lambda: self.images(name=new.name, version=new.version, state="all"),
+                only_new=True,
+                settle=JOB_SETTLE_SECONDS,
+            )
+            if new.wait:
+                image.poll_until("active", timeout=new.timeout)
+            return image
 
     @operation("ImportImageFromDatacenter")
     def import_image(
@@ -298,8 +302,9 @@ class HasImages(CreatesOnce):
                 return []
 
         watcher = Search(self._datacenter)
-        copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
-        return _active(copy, timeout)
+        with noting_interrupts(f"dc.image({identity!r}) gets the image if it was imported"):
+            copy = create_once(send, find, self._datacenter.clock, JOB_SETTLE_SECONDS, watcher=watcher)
+            return _active(copy, timeout)
 
     @operation("DeleteImage", "ListImages")
     def delete_image(self, identifier: str | Mapping[str, Any]) -> None:
@@ -345,6 +350,11 @@ class HasImaging(Resource):
         The arguments are those of `DataCenter.create_image_from_machine`.
         """
         return self.datacenter.create_image_from_machine(self, **vars(new))
+
+
+def shown_by(name: str, version: str) -> str:
+    """Return advice how to see whether an image was made."""
+    return f"dc.images(name={name!r}, version={version!r}, state='all') shows whether the image was created"
 
 
 def _active(image: Image, timeout: float | None) -> Image:

@@ -23,7 +23,9 @@ from smartdc.errors import Conflict, InputError
 from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, started_after
+from smartdc.waiting.interrupts import noting_interrupts
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
+from smartdc.waiting.sending import Sending
 from smartdc.waiting.stateful import Stateful, waits_on
 
 __all__ = ["HasVolumes", "Volume"]
@@ -98,10 +100,13 @@ class Volume(Stateful[VolumeState]):
         `WaitTimeout` after `timeout` seconds (None waits for ever).
         """
         checked_timeout(timeout)
-        self._delete()
+        sign = (lambda: self.look() in {"deleting", "deleted"}) if wait else None
+        hint = "volume.refresh() shows it"
+        with Sending(self, "delete", hint, sign=sign, shown_by="its state", timeout=timeout) as sending:
+            self._delete()
         if wait:
             is_gone, hint = partial(self._look_for, ("deleted",)), waits_on("volume", ["deleted"])
-            poll(self, is_gone, "is not deleted", timeout=timeout, job="delete", hint=hint)
+            poll(self, is_gone, "is not deleted", timeout=timeout, job="delete", hint=hint, since=sending.since)
 
     def _summary(self) -> list[str]:
         return [repr(self.name), str(self.state), self.id]
@@ -183,15 +188,16 @@ class HasVolumes(CreatesOnce):
             tags=None if tags is None else _checked(tags),
         )
         is_new = started_after(self._datacenter.clock, self._datacenter.session.now)
-        volume = self._create_once(
-            lambda: Volume(self, data=self._post("volumes", data=body)),
-            lambda: self.volumes(name=body["name"]),
-            lambda volume: _matches(volume, body) and is_new(volume.created),
-            settle=JOB_SETTLE_SECONDS,
-        )
-        if wait:
-            volume.poll_until("ready", timeout=timeout)
-        return volume
+        with noting_interrupts(f"dc.volumes(name={body['name']!r}) shows whether the volume was created"):
+            volume = self._create_once(
+                lambda: Volume(self, data=self._post("volumes", data=body)),
+                lambda: self.volumes(name=body["name"]),
+                lambda volume: _matches(volume, body) and is_new(volume.created),
+                settle=JOB_SETTLE_SECONDS,
+            )
+            if wait:
+                volume.poll_until("ready", timeout=timeout)
+            return volume
 
     @operation("ListVolumeSizes")
     def volume_sizes(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import chain, repeat
@@ -20,12 +20,23 @@ from smartdc.core.resource import Addressable, Resource
 from smartdc.errors import APIError, CallError, Conflict, DoubledCreate, SmartDCError
 from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock
-from smartdc.waiting.progress import Progress, Reporter, reporter
+from smartdc.waiting.interrupts import is_interrupt
+from smartdc.waiting.progress import REDRAW_SECONDS, Progress, Reporter, reporter
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["JOB_SETTLE_SECONDS", "SETTLE_SECONDS", "CreatesOnce", "Search", "create_once", "single", "started_after"]
+__all__ = [
+    "JOB_SETTLE_SECONDS",
+    "SETTLE_SECONDS",
+    "UNANSWERED",
+    "CreatesOnce",
+    "Search",
+    "create_once",
+    "find_until_settled",
+    "single",
+    "started_after",
+]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -45,6 +56,10 @@ MAX_SKEW_SECONDS = 300.0
 """Maximum difference between CloudAPI's clock and ours: CloudAPI refuses signatures with another time."""
 
 
+UNANSWERED = "not answered, looking for it"
+"""The words for progress during a search."""
+
+
 class Watcher(Protocol):
     """Is told about a lost answer, and about each search for the thing."""
 
@@ -53,6 +68,12 @@ class Watcher(Protocol):
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Note one search; `found` is None if it failed, and `elapsed` the seconds since the answer was lost."""
+
+    def sleep(self, seconds: float, clock: Clock) -> None:
+        """Sleep between two searches."""
+
+    def interrupted(self) -> None:
+        """Note that the search was interrupted."""
 
 
 @dataclass
@@ -66,6 +87,8 @@ class Search:
     subject: str = ""
     mark: str = ""
     settle: float | None = None
+    _elapsed: float = field(default=0.0, init=False)
+    _is_telling: bool = field(default=False, init=False)
 
     def lost(self, error: CallError, settle: float) -> None:
         """Report at once that the answer was lost, and how long the search may take."""
@@ -76,14 +99,38 @@ class Search:
 
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Report one search; the last one also reports the result."""
-        if self._report and not (done and self._is_shown()):  # the result is a separate line, below
-            state = "found" if found else "not answered, looking for it"
-            self._report(Progress(self.subject, state, elapsed, self.settle, done))
+        self._elapsed = elapsed
+        if not (done and self._is_shown()):  # the result is a separate line, below
+            self._tell(self._progress("found" if found else UNANSWERED, "not done" if done else ""))
         if found:
             self._say(logging.INFO, f"found {self._named()} after {elapsed:.0f} s")
         elif done:
             outcome = "could not look for" if found is None else "did not find"
             self._say(logging.WARNING, f"{outcome} {self._named()} within {elapsed:.0f} s")
+
+    def sleep(self, seconds: float, clock: Clock) -> None:
+        """Sleep between two searches; a line on a terminal is updated meanwhile."""
+        while self._is_shown() and seconds > REDRAW_SECONDS:
+            clock.sleep(REDRAW_SECONDS)
+            seconds -= REDRAW_SECONDS
+            self._elapsed += REDRAW_SECONDS
+            self._tell(self._progress())
+        clock.sleep(seconds)
+
+    def interrupted(self) -> None:
+        """End the line of progress, unless it was the progress function that raised the interrupt."""
+        if not self._is_telling:
+            self._tell(self._progress("not answered", "interrupted"))
+
+    def _tell(self, progress: Progress) -> None:
+        if self._report:
+            self._is_telling = True
+            self._report(progress)
+            self._is_telling = False
+
+    def _progress(self, state: str = UNANSWERED, outcome: str = "") -> Progress:
+        """Return one search as progress; the last one has an `outcome`."""
+        return Progress(self.subject, state, self._elapsed, self.settle, bool(outcome), outcome=outcome)
 
     @cached_property
     def _report(self) -> Reporter | None:
@@ -111,6 +158,13 @@ class Search:
 
 
 class _Nobody:
+    def sleep(self, seconds: float, clock: Clock) -> None:
+        """Sleep, and say nothing."""
+        clock.sleep(seconds)
+
+    def interrupted(self) -> None:
+        """Ignore it."""
+
     def lost(self, error: CallError, settle: float) -> None:
         """Ignore it."""
 
@@ -191,7 +245,7 @@ def _after_failure(
         error.applied = None
     if refused:
         return _find_after_refusal(error, find, may_be_ours=unique or repeated)
-    made = _find_until_settled(error, find, clock, settle, watcher)
+    made = find_until_settled(error, find, clock, settle, watcher)
     if again and not made:
         raise error
     return made
@@ -205,7 +259,7 @@ def _find_after_refusal(error: CallError, find: Callable[[], list[T]], *, may_be
     raise error
 
 
-def _find_until_settled(
+def find_until_settled(
     error: CallError, find: Callable[[], list[T]], clock: Clock, settle: float, watcher: Watcher
 ) -> list[T]:
     """Search until something is found, or `settle` seconds have passed; raise the error if the last search failed."""
@@ -213,14 +267,19 @@ def _find_until_settled(
         raise error
     started = clock.monotonic()
     watcher.lost(error, settle)
-    for pause in chain(PAUSES_SECONDS, repeat(PAUSES_SECONDS[-1])):
-        made = _look(find, error)
-        elapsed = clock.monotonic() - started
-        done = bool(made) or elapsed >= settle
-        watcher.looked(elapsed, None if made is None else bool(made), done)
-        if done:
-            break
-        clock.sleep(min(pause, settle - elapsed))
+    try:
+        for pause in chain(PAUSES_SECONDS, repeat(PAUSES_SECONDS[-1])):
+            made = _look(find, error)
+            elapsed = clock.monotonic() - started
+            done = bool(made) or elapsed >= settle
+            watcher.looked(elapsed, None if made is None else bool(made), done)
+            if done:
+                break
+            watcher.sleep(min(pause, settle - elapsed), clock)
+    except BaseException as stop:
+        if is_interrupt(stop):
+            watcher.interrupted()
+        raise
     if made is None:
         raise error
     return made

@@ -10,6 +10,7 @@ from smartdc.http import status_line, tracing
 from smartdc.http.clock import Clock, SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.http.failures import TRANSIENT_ERRORS
+from smartdc.waiting.interrupts import is_interrupt
 from smartdc.waiting.progress import Announcer, Reporting, Waitable
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def poll(
     progress: Reporting = None,
     job: str = "",
     hint: str = "",
+    since: float | None = None,
 ) -> T:
     """Call `check` every `interval` seconds until its result is true, and return the result.
 
@@ -49,7 +51,8 @@ def poll(
     the resource and the `goal` that was missed, such as "is not running". An error of `check` ends the wait, except for
     `TRANSIENT_ERRORS`: the last of them is the cause of the `WaitTimeout`. `progress` is as in `reporter`; None means
     the data centre's own. If the wait is for a `job`, such as "resize", progress and the note of an interrupt name the
-    job and not the state; `hint` says how to continue the wait after an interrupt.
+    job and not the state; `hint` says how to continue the wait after an interrupt. The time counts from the clock's
+    reading `since`, by default from now.
     """
     # A round of the loop is a pause, a check and a report. The first check comes at once and the last one exactly at
     # the deadline, because the pause before it is cut short. Each check has until the deadline, and at least
@@ -60,9 +63,9 @@ def poll(
     checked_timeout(timeout)
     # A stand-in for a data centre need not have a clock.
     clock = getattr(resource.datacenter, "clock", None) or SystemClock()
-    announcer = Announcer(resource, timeout, progress, clock, job=job, hint=hint)
+    started = clock.monotonic() if since is None else since
+    announcer = Announcer(resource, timeout, progress, started, clock, job=job, hint=hint)
     limit = float("inf") if timeout is None else timeout
-    started = clock.monotonic()
     found: T | None = None
     failure: Exception | None = None
     pause, rest = interval, 0.0
@@ -82,6 +85,8 @@ def poll(
                 raise stop.with_traceback(None) from None  # the place within the pause is random
             except BaseException as error:
                 announcer.announce(_outcome_by(error))
+                if is_interrupt(error):
+                    announcer.note_interrupt(error)
                 raise
             elapsed = clock.monotonic() - started
             if found:

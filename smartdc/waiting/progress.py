@@ -16,7 +16,7 @@ from smartdc.http.tracebacks import let_pass
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
 
-__all__ = ["Announcer", "Progress", "Reporter", "Reporting", "Waitable", "harmless", "reporter"]
+__all__ = ["REDRAW_SECONDS", "Announcer", "Progress", "Reporter", "Reporting", "Waitable", "harmless", "reporter"]
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Progress:
     outcome: str = field(default="", kw_only=True, compare=False)
     """At the end: ``done``, ``failed``, ``interrupted``, or ``not done`` in time."""
     trouble: str = field(default="", kw_only=True, compare=False)
-    """Why the last check failed, if it did; `state` has it too."""
+    """Why the last check failed, if it did (`state` has it too), or that the answer to the request was lost."""
 
     def __str__(self) -> str:
         if self.done:
@@ -141,16 +141,17 @@ class Announcer:
         resource: Waitable,
         timeout: float | None,
         progress: Reporting,
+        started: float,
         clock: Clock,
         *,
         job: str = "",
         hint: str = "",
     ) -> None:
-        """Begin to count the time; `job` and `hint` are those of `poll`."""
+        """Count the time since the clock's reading `started`; `job` and `hint` are those of `poll`."""
         self._resource, self._timeout, self._clock, self._job, self._hint = resource, timeout, clock, job, hint
         self._subject = resource.label if job else ""  # which a job may change
         self._report = reporter(getattr(resource.datacenter, "progress", None) if progress is None else progress)
-        self._started = clock.monotonic()
+        self._started = started
 
     @property
     def draws_a_line(self) -> bool:
@@ -176,7 +177,7 @@ class Announcer:
                     trouble=trouble,
                 )
             )
-        except KeyboardInterrupt as interrupt:
+        except BaseException as interrupt:
             if outcome not in {"done", "failed"}:
                 self.note_interrupt(interrupt)
             raise
@@ -185,7 +186,9 @@ class Announcer:
         """Add a note to an interrupt: the wait has stopped, but the job goes on."""
         seen = f"last seen: {self._resource.label} {self._resource.state}"
         news = f"{self._subject}: {self._job} goes on" if self._job else seen
-        interrupt.add_note(printable(f"{news}{self._hint and f'; {self._hint}'}"))
+        note = printable(f"{news}{self._hint and f'; {self._hint}'}")
+        if note not in getattr(interrupt, "__notes__", ()):
+            interrupt.add_note(note)
 
     def sleep(self, seconds: float, failure: Exception | None) -> None:
         """Sleep between two checks; a line on a terminal is updated meanwhile, and after a failure it says why."""

@@ -383,6 +383,8 @@ def test_what_was_not_answered_is_looked_up(
 def test_what_is_never_answered_ends_as_a_failure(cloud: Emulator, fleet: Fleet) -> None:
     """``StopMachine``: a request that is lost again and again was not applied, as the audit shows each time."""
     cloud.faults.add(Fault("StopMachine", "reset", "before", times=None))
-    with pytest.raises(FleetFailed, match="stop of 20 machines: 1 failed, 19 untouched"):
+    with pytest.raises(FleetFailed, match="stop of 20 machines: 1 failed, 19 untouched") as caught:
         fleet.stop()
     assert count(cloud, "StopMachine") == 3
+    [error] = caught.value.report.failed.values()
+    assert (getattr(error, "applied", None), getattr(error, "__notes__", None)) == (False, [])

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from kits.docs import (
+    EMULATED,
     OPERATIONS,
     PAGES,
     REFERENCE,
@@ -192,9 +193,21 @@ def test_the_table_of_operations_is_that_of_the_code() -> None:
 
 def test_every_operation_is_in_the_table_once() -> None:
     """What needs no method of its own is listed too, and the page says how many there are."""
-    assert sorted(re.findall(r"^\| ``(\S+)`` \|", written_table(), re.MULTILINE)) == sorted(ROWS)
-    number = sum(route.since != "newer" for route in ROWS.values())
-    assert f"CloudAPI 9.20 has {number} operations" in prose(OPERATIONS)
+    listed = sorted(re.findall(r"^\| ``(\S+)`` \|", written_table(), re.MULTILINE))
+    assert listed == sorted(ROWS), "run PYTHONPATH=tests python -m kits.docs, which writes the table again"
+    words = f"CloudAPI 9.20 has {sum(route.since != 'newer' for route in ROWS.values())} operations"
+    assert words in prose(OPERATIONS), f"the page begins with another number; write '{words}'"
+
+
+def test_every_operation_has_a_method() -> None:
+    """All but redirects for browsers, and those that give the headers of another operation, have a method and are emulated."""
+    redirects = {"RedirectRoot", "RedirectDocs", "Favicon"}
+    needed = {name for name, route in ROWS.items() if route.method != "HEAD"} - redirects
+    marked = calls().keys()
+
+    assert needed - marked == set(), "mark the method that asks for it: @operation(...)"
+    assert marked - ROWS.keys() == set(), "no row in smartdc/emulator/pipeline/routes.py has the name in the mark"
+    assert ROWS.keys() - EMULATED == set(), "add a handler to smartdc/emulator"
 
 
 def test_differences_are_numbered_and_about_operations() -> None:

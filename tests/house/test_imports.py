@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
+
+import smartdc
+
+STUB = Path(smartdc.__file__).with_suffix(".pyi")
 
 UNUSED = {"argparse", "cryptography", "email.parser", "gettext", "platform", "readline", "uuid", "websockets"}
 """Modules that a client does not need until it opens a key, or at all; `requests` loads email.parser itself."""
@@ -40,3 +47,15 @@ def test_a_client_loads_no_more_than_it_uses() -> None:
     assert "smartdc.datacenter" in new
     assert not {name for name in new if name.split(".")[0] in UNUSED or name in UNUSED}
     assert not {name for name in new if name.startswith(("smartdc.emulator", "smartdc.commands"))}
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The stub of the package imports every name from the module that it is loaded from, and exports it."""
+    stub = ast.parse(STUB.read_text(encoding="utf-8"))
+    froms = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    found = {alias.name: import_module(str(node.module)) for node in froms for alias in node.names}
+    [exported] = [ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign)]
+
+    assert {*found, "__version__"} == set(smartdc.__all__), "import each name in smartdc/__init__.pyi"
+    assert set(exported) == set(smartdc.__all__), "export each name in __all__ of smartdc/__init__.pyi"
+    assert all(getattr(module, name) is getattr(smartdc, name) for name, module in found.items())

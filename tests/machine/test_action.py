@@ -255,22 +255,25 @@ def test_resize_to_a_package_that_is_none(machine: Machine) -> None:
         machine.resize("huge")
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, TimeoutError])
 def test_an_interrupted_request_says_that_it_may_have_been_made(
-    machine: Machine, dc: DataCenter, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, dc: DataCenter, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
 ) -> None:
-    """Who presses Ctrl-C before CloudAPI has answered learns what is not known, and where to look."""
+    """Ctrl-C, or a program's handler of SIGTERM or SIGALRM: the exception says what is not known, and where to look."""
 
     def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        raise end
 
     monkeypatch.setattr(dc, "request", interrupt)
+    audit = "machine.audit() shows when it has ended"
     requests = {
-        "stop may have been requested; machine.audit() shows when it has ended": machine.stop,
-        "enable firewall may have been requested; machine.audit() shows when it has ended": machine.enable_firewall,
+        f"stop may have been requested; {audit}, and machine.poll_until('stopped') waits for that": machine.stop,
+        f"reboot may have been requested; {audit}": machine.reboot,
+        "enable firewall may have been requested; machine.refresh().firewall_enabled shows it": machine.enable_firewall,
         "delete may have been requested; machine.refresh() shows whether it is gone": machine.delete,
     }
     for note, request in requests.items():
-        with pytest.raises(KeyboardInterrupt) as caught:
+        with pytest.raises(end) as caught:
             request()
         assert caught.value.__notes__ == [f"web-1: {note}"]
 

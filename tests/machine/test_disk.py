@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from smartdc import (
     Machine,
     MissingParameter,
     ResourceNotFound,
+    TransportError,
     ValidationFailed,
     WaitFailed,
     WaitTimeout,
@@ -365,3 +367,67 @@ def test_boot_disk_stays(machine: Machine, cloud: Emulator) -> None:
     with pytest.raises(ValidationFailed, match="Cannot remove boot disk"):
         machine.disks()[0].delete()
     assert sizes(cloud, machine)["0:4:0"] == BOOT
+
+
+LOST: dict[str, tuple[str, Callable[[Machine], object], dict[str, int]]] = {
+    "create": (
+        "CreateMachineDisk",
+        lambda machine: machine.create_disk(1024),
+        {"0:4:0": BOOT, "0:4:1": DATA, "0:4:2": 1024},
+    ),
+    "resize": (
+        "ResizeMachineDisk",
+        lambda machine: machine.disks()[1].resize(30_000, wait=True),
+        {"0:4:0": BOOT, "0:4:1": 30_000},
+    ),
+    "delete": ("DeleteMachineDisk", lambda machine: machine.disks()[1].delete(wait=True), {"0:4:0": BOOT}),
+}
+"""Jobs on disks, with their operation and the disks when they are done."""
+
+
+def lose_answers(cloud: Emulator, operation: str) -> None:
+    """Let one request arrive, and lose its answer and whatever is sent afterwards."""
+    cloud.faults.add(Fault(operation, "reset", "after"))
+    cloud.faults.add(Fault(operation, "reset", "before", times=None))
+
+
+@pytest.mark.parametrize(("operation", "do", "disks"), LOST.values(), ids=LOST)
+def test_a_job_whose_answers_were_lost_is_seen_on_the_disks(
+    machine: Machine,
+    cloud: Emulator,
+    operation: str,
+    do: Callable[[Machine], object],
+    disks: dict[str, int],
+) -> None:
+    """The disks show it, most of them at once, and a new one when it is there; its create is not sent again."""
+    cloud.transitions.policy = AfterSeconds(5 if operation == "CreateMachineDisk" else 500)
+    lose_answers(cloud, operation)
+    do(machine)
+
+    assert sizes(cloud, machine) == disks
+    assert (cloud.trace.operations().count(operation) == 1) == (operation == "CreateMachineDisk")
+
+
+@pytest.mark.parametrize(("operation", "do"), [case[:2] for case in LOST.values()], ids=LOST)
+def test_the_failure_of_a_job_whose_answers_were_lost(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+) -> None:
+    """The audit has its entry: it was received, and has failed."""
+    cloud.transitions.fail("unknown")
+    lose_answers(cloud, operation)
+    with pytest.raises(WaitFailed, match="its audit says that unknown failed"):
+        do(machine)
+
+
+@pytest.mark.parametrize(("operation", "do"), [case[:2] for case in LOST.values()], ids=LOST)
+def test_a_job_that_no_disk_shows(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+) -> None:
+    """If neither the disks nor the audit show it, the request's own error is raised, and says where it was looked for."""
+    cloud.faults.add(Fault(operation, "reset", "before", times=None))
+    with pytest.raises(TransportError) as caught:
+        do(machine)
+
+    assert caught.value.applied is None
+    [note] = caught.value.__notes__
+    assert ", but its disks and its audit did not show it within 180 s; machine.disks() shows it" in note

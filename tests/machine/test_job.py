@@ -10,7 +10,7 @@ import pytest
 import responses
 
 from kits.cloud import network_id, record
-from smartdc import DataCenter, Machine, WaitFailed, WaitTimeout
+from smartdc import DataCenter, Machine, NotAuthorized, Progress, TransportError, WaitFailed, WaitTimeout
 from smartdc.core.literals import Action
 from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.transitions import AfterSeconds
@@ -132,3 +132,301 @@ def test_a_failure_names_the_machine_and_the_audits_reason(machine: Machine) -> 
     machine.stop(wait=True)
     with pytest.raises(WaitFailed, match=r"machine web-1 \(.*\) cannot do it"):
         machine.fail("cannot do it")
+
+
+# Lost answers
+
+RESIZE = "g1-medium"
+
+WAITED_FOR: dict[str, tuple[str, str, Callable[[Machine], object]]] = {
+    "stop": ("StopMachine", "running", lambda machine: machine.stop(wait=True)),
+    "start": ("StartMachine", "stopped", lambda machine: machine.start(wait=True)),
+    "reboot": ("RebootMachine", "running", lambda machine: machine.reboot(wait=True)),
+    "resize": ("ResizeMachine", "running", lambda machine: machine.resize(RESIZE, wait=True)),
+    "rename": ("RenameMachine", "running", lambda machine: machine.rename("web-2", wait=True)),
+    "rollback_snapshot": (
+        "StartMachineFromSnapshot",
+        "stopped",
+        lambda machine: machine.start_from_snapshot("before", wait=True),
+    ),
+}
+"""The jobs that must not be requested twice, with their operation and the state before them."""
+
+PROXY: dict[str, Any] = {"status": 503, "body": "<html>No server is available</html>", "headers": {"Server": "haproxy"}}
+UNKNOWN: dict[str, dict[str, Any]] = {
+    "reset": {"kind": "reset"},
+    "proxy": {"kind": "status", **PROXY},
+    "answer of another operation": {"kind": "status", "status": 200, "code": None, "body": {}},
+}
+
+
+def lose(cloud: Emulator, operation: str, when: str = "after", **fault: Any) -> None:
+    """Lose the next answer to an operation."""
+    cloud.faults.add(Fault(operation, when=when, **fault or UNKNOWN["reset"]))
+
+
+@pytest.mark.parametrize("fault", UNKNOWN.values(), ids=UNKNOWN)
+@pytest.mark.parametrize("action", WAITED_FOR)
+def test_a_job_whose_answer_was_lost_is_waited_for(
+    dc: DataCenter, cloud: Emulator, caplog: pytest.LogCaptureFixture, action: str, fault: dict[str, Any]
+) -> None:
+    """The audit has one more entry of its name: it was received, and is not requested again."""
+    operation, _, do = WAITED_FOR[action]
+    machine = prepared(dc, cloud, "web-1", action)
+    cloud.transitions.policy = AfterSeconds(5)
+    lose(cloud, operation, **fault)
+    began = cloud.clock.monotonic()
+
+    do(machine)
+
+    assert "lost the answer" in caplog.text
+    assert cloud.trace.operations().count(operation) == 1
+    assert cloud.clock.monotonic() - began < 10
+    entry = machine.audit()[0]
+    assert (entry.action, entry.succeeded) == (action, True)
+    assert dict(machine.refresh()) == dict(dc.machine(machine.id))
+
+
+@pytest.mark.parametrize("action", WAITED_FOR)
+def test_the_failure_of_a_job_whose_answer_was_lost_is_raised(dc: DataCenter, cloud: Emulator, action: str) -> None:
+    """It was received and has failed, so that its outcome is known: the audit's reason counts, and not the connection."""
+    operation, _, do = WAITED_FOR[action]
+    machine = prepared(dc, cloud, "web-1", action)
+    cloud.transitions.fail(action)
+    lose(cloud, operation)
+
+    with pytest.raises(WaitFailed, match=rf"did not {action}; its audit says that {action} failed at") as caught:
+        do(machine)
+    assert caught.value.reason is not None
+    assert caught.value.reason["action"] == action
+
+
+@pytest.mark.parametrize("action", WAITED_FOR)
+def test_a_job_of_which_there_is_no_sign_ends_in_the_error_of_its_request(
+    dc: DataCenter, cloud: Emulator, action: str
+) -> None:
+    """It is looked for as long as it could still appear; the error then says what was tried, and is not sent again."""
+    operation, _, do = WAITED_FOR[action]
+    machine = prepared(dc, cloud, "web-1", action)
+    lose(cloud, operation, "before", kind="reset")
+    began = cloud.clock.monotonic()
+
+    with pytest.raises(TransportError, match=r"^POST /demo/machines/") as caught:
+        do(machine)
+
+    assert cloud.clock.monotonic() - began == dc.settle
+    assert cloud.trace.operations().count(operation) == 1
+    assert caught.value.applied is None
+    [note] = caught.value.__notes__
+    assert " may have been requested, but its audit and its state did not show it within 180 s; machine.audit()" in note
+
+
+def test_earlier_jobs_and_other_jobs_are_no_sign(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """``RebootMachine``: what was in the audit before does not count, even of the same second, nor do other names."""
+    machine.reboot(wait=True)
+    machine.reboot(wait=True)
+    lose(cloud, "RebootMachine", "before", kind="reset")
+    fresh = dc.machine(machine.id)
+    dc.progress = lambda _: machine.rename(f"web-{cloud.clock.monotonic():.0f}")
+
+    with pytest.raises(TransportError):
+        fresh.reboot(wait=True)
+
+
+@pytest.mark.parametrize("action", ["stop", "reboot"])
+def test_a_state_shows_a_job_that_takes_longer_than_the_search(dc: DataCenter, cloud: Emulator, action: str) -> None:
+    """A machine that is ``stopping`` does what was asked for, though its audit will be silent for minutes."""
+    operation, _, do = WAITED_FOR[action]
+    machine = prepared(dc, cloud, "web-1", action)
+    cloud.transitions.policies[action] = AfterSeconds(500)
+    lose(cloud, operation)
+    began = cloud.clock.monotonic()
+
+    do(machine)
+
+    assert 500 <= cloud.clock.monotonic() - began <= 502
+
+
+def test_a_long_job_that_shows_nothing_is_not_claimed_to_have_failed(machine: Machine, cloud: Emulator) -> None:
+    """``ResizeMachine``: after three minutes nobody knows; the error says so, and how to see it later."""
+    cloud.transitions.policy = AfterSeconds(200)
+    lose(cloud, "ResizeMachine")
+    with pytest.raises(TransportError) as caught:
+        machine.resize(RESIZE, wait=True)
+    assert caught.value.applied is None
+
+    cloud.clock.sleep(30)
+    assert machine.audit()[0].describe().startswith("resize succeeded")
+
+
+@pytest.mark.parametrize("timeout", [20, 0])
+def test_the_search_and_the_wait_share_the_time(machine: Machine, cloud: Emulator, timeout: int) -> None:
+    """With a shorter `timeout`, the search ends then, and a wait after the search does not begin it anew."""
+    cloud.transitions.policy = AfterSeconds(500)
+    lose(cloud, "ResizeMachine")
+    began = cloud.clock.monotonic()
+    with pytest.raises(TransportError, match=r"^POST "):
+        machine.resize(RESIZE, wait=True, timeout=timeout)
+    assert cloud.clock.monotonic() - began == timeout
+
+
+def test_a_wait_after_the_search_ends_in_time(machine: Machine, cloud: Emulator) -> None:
+    """``StopMachine``: the time counts from the lost answer, also where a sign came late."""
+    cloud.transitions.policies = {"resize": AfterSeconds(15), "stop": AfterSeconds(100)}
+    machine.resize(RESIZE)
+    lose(cloud, "StopMachine")
+    began = cloud.clock.monotonic()
+    with pytest.raises(WaitTimeout, match="has not finished its stop after 60 s"):
+        machine.stop(wait=True, timeout=60)
+    assert cloud.clock.monotonic() - began == 60
+
+
+def test_a_search_that_cannot_look_says_so(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """``MachineAudit``: whoever may stop machines, and not read audits, is not told that nothing was there."""
+    dc.settle = 30
+    lose(cloud, "StopMachine")
+    cloud.faults.add(Fault("MachineAudit", skip=1, times=None, status=403, code="NotAuthorized", message="Not yours"))
+
+    with pytest.raises(TransportError) as caught:
+        machine.stop(wait=True)
+
+    [note] = caught.value.__notes__
+    assert "stop may have been requested, but its audit and its state could not be read: GET " in note
+    assert "403 NotAuthorized: Not yours" in note
+
+
+def test_a_failed_look_is_no_sign_of_nothing(machine: Machine, cloud: Emulator) -> None:
+    """``MachineAudit``: after an outage of a minute the job is found."""
+    lose(cloud, "StopMachine")
+    cloud.faults.add(Fault("MachineAudit", "reset", skip=1, times=20))
+    machine.stop(wait=True)
+    assert machine.state == "stopped"
+
+
+def test_the_log_says_that_an_answer_was_lost(
+    machine: Machine, cloud: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``StopMachine``: a WARNING at once, with the reason, and one line when it is found."""
+    caplog.set_level("INFO", "smartdc.waiting")
+    lose(cloud, "StopMachine")
+    machine.stop(wait=True)
+
+    lost, found = caplog.records
+    assert lost.levelname == "WARNING"
+    words = "web-1: lost the answer to its stop; looking for a sign of it for up to 180 s: POST /demo/machines/"
+    assert lost.getMessage().startswith(words)
+    assert found.getMessage() == "web-1: its stop was received, as seen after 0 s"
+
+
+def test_the_progress_says_that_an_answer_was_lost(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """``ResizeMachine``: as long as there is no sign, and then the wait goes on as always."""
+    lines: list[str] = []
+    dc.progress = lambda now: lines.append(str(now))
+    cloud.transitions.policy = AfterSeconds(5)
+    lose(cloud, "ResizeMachine")
+    machine.resize(RESIZE, wait=True)
+
+    assert lines == [
+        "web-1: resize, not answered, looking for it [                    ] 0 s",
+        "web-1: resize, not answered, looking for it [                    ] 2 s",
+        "web-1: resize done after 6 s",
+    ]
+
+
+def test_the_progress_ends_where_nothing_is_found(machine: Machine, dc: DataCenter, cloud: Emulator) -> None:
+    """``ResizeMachine``: a function that has to tidy up hears of the end."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
+    lose(cloud, "ResizeMachine", "before", kind="reset")
+    with pytest.raises(TransportError):
+        machine.resize(RESIZE, wait=True)
+
+    assert [now.done for now in seen[-2:]] == [False, True]
+    assert str(seen[-1]) == "web-1: resize not done after 180 s"
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_search_says_where_to_look(
+    machine: Machine, dc: DataCenter, cloud: Emulator, end: type[BaseException]
+) -> None:
+    """``StopMachine``: nobody knows by then that the job goes on."""
+
+    def interrupt(_: Progress) -> None:
+        raise end
+
+    dc.progress = interrupt
+    lose(cloud, "StopMachine", "before", kind="reset")
+    with pytest.raises(end) as caught:
+        machine.stop(wait=True)
+    [note] = caught.value.__notes__
+    assert note.startswith("web-1: stop may have been requested; machine.audit() shows when it has ended, and machine.")
+
+
+@pytest.mark.parametrize("action", WAITED_FOR)
+def test_without_a_wait_the_error_comes_at_once_and_says_where_to_look(
+    dc: DataCenter, cloud: Emulator, action: str
+) -> None:
+    """Nobody has read the audit before, and so nobody could tell the job from an earlier one."""
+    operation, _, _ = WAITED_FOR[action]
+    machine = prepared(dc, cloud, "web-1", action)
+    lose(cloud, operation)
+    began = cloud.clock.monotonic()
+    with pytest.raises(TransportError) as caught:
+        DEEDS[action][1](machine, cloud)
+
+    assert cloud.clock.monotonic() == began
+    assert caught.value.applied is None
+    [note] = caught.value.__notes__
+    assert " may have been requested; machine.audit() shows when it has ended" in note
+
+
+def test_a_refusal_is_raised_as_it_is(machine: Machine, cloud: Emulator) -> None:
+    """``StopMachine``: what certainly was not done needs no search, and no note."""
+    lose(cloud, "StopMachine", "before", status=403, code="NotAuthorized")
+    began = cloud.clock.monotonic()
+    with pytest.raises(NotAuthorized) as caught:
+        machine.stop(wait=True)
+    assert cloud.clock.monotonic() == began
+    assert not hasattr(caught.value, "__notes__")
+
+
+SHOWN: dict[str, tuple[str, Callable[[Machine], object], str]] = {
+    "delete": ("DeleteMachine", lambda machine: machine.delete(wait=True), "its state did not show it"),
+    "firewall": (
+        "EnableMachineFirewall",
+        lambda machine: machine.enable_firewall(wait=True),
+        "its firewall_enabled did not show it within 180 s; machine.refresh().firewall_enabled shows it",
+    ),
+    "protection": (
+        "EnableMachineDeletionProtection",
+        lambda machine: machine.enable_deletion_protection(wait=True),
+        "its deletion_protection did not show it",
+    ),
+}
+"""Changes that are sent again when their answer is lost, and that the machine itself shows."""
+
+
+@pytest.mark.parametrize(("operation", "do"), [case[:2] for case in SHOWN.values()], ids=SHOWN)
+def test_a_change_that_the_machine_shows_is_found(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+) -> None:
+    """The outage lasts longer than the request is repeated, and the change is there when it is over."""
+    cloud.transitions.policy = AfterSeconds(100)
+    lose(cloud, operation)
+    lose(cloud, operation, "before", kind="reset", times=None)
+    do(machine)
+
+    there = record(cloud, machine)
+    assert there.state == "deleted" or there.firewall_enabled or there.deletion_protection
+
+
+@pytest.mark.parametrize(("operation", "do", "words"), SHOWN.values(), ids=SHOWN)
+def test_a_change_that_the_machine_does_not_show_is_unknown(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object], words: str
+) -> None:
+    """The error of the request says where it was looked for."""
+    lose(cloud, operation, "before", kind="reset", times=None)
+    with pytest.raises(TransportError) as caught:
+        do(machine)
+    [note] = caught.value.__notes__
+    assert words in note

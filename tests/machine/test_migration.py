@@ -223,6 +223,46 @@ def test_finalize_that_did_not_arrive(machine: Machine, cloud: Emulator) -> None
     assert len(books(cloud)) == 1
 
 
+@pytest.mark.parametrize("seconds", [0, 5, 500])
+def test_phases_whose_answers_were_lost(machine: Machine, cloud: Emulator, seconds: int) -> None:
+    """The record shows that a phase of ``Migrate`` has begun, also one that has ended since, and the wait goes on."""
+    migration = machine.migrate(wait=True)
+    cloud.transitions.policy = AfterSeconds(seconds)
+    cloud.faults.add(Fault("Migrate", kind="reset", when="after", times=None))
+    migration.sync(wait=True)
+    migration.sync(wait=True)
+    migration.switch(wait=True)
+
+    assert [phase for phase, _ in history(cloud)] == ["begin", "sync", "sync", "sync", "switch"]
+    assert migration.state == "successful"
+    assert cloud.trace.operations().count("Migrate") == 4
+    assert cloud.clock.monotonic() < 4 * seconds + 15
+
+
+def test_a_pause_whose_answer_was_lost(migration: Migration, cloud: Emulator) -> None:
+    """``Migrate``: nothing runs any more."""
+    cloud.transitions.policy = ByScript()
+    migration.sync()
+    cloud.transitions.policy = AfterSeconds(5)
+    cloud.faults.add(Fault("Migrate", kind="reset", when="after"))
+    migration.pause(wait=True)
+    assert (migration.phase, migration.state) == ("sync", "paused")
+    assert history(cloud) == [("begin", "successful"), ("sync", "paused")]
+
+
+@pytest.mark.parametrize("phase", ["sync", "switch"])
+def test_a_phase_of_which_there_is_no_sign(migration: Migration, cloud: Emulator, phase: str) -> None:
+    """``Migrate``: an earlier phase of that name, which was successful, is none."""
+    migration.sync(wait=True)
+    cloud.faults.add(Fault("Migrate", kind="reset", when="before"))
+    with pytest.raises(TransportError) as caught:
+        getattr(migration, phase)(wait=True)
+
+    assert cloud.trace.operations().count("Migrate") == 3
+    [note] = caught.value.__notes__
+    assert f": {phase} may have been requested, but its record did not show it within 180 s; machine.migr" in note
+
+
 REFUSED: dict[str, tuple[Callable[[Migration], object], str]] = {
     "begin": (lambda migration: migration.datacenter.machine(migration.machine).migrate(), "already exists"),
     "switch before a sync": (lambda migration: migration.switch(), "at least one"),

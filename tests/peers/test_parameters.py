@@ -1,8 +1,8 @@
 """Every parameter that CloudAPI takes can be given, and arrives under its name, in its place and of its type.
 
 `peers.parameter_facts` has the table, and `peers.parameter_calls` calls that fill it. A parameter that is in one of them alone
-fails here, and so does one that the emulator reads and the table lacks, and an argument of a method that no call gives, or
-that takes what it should not.
+fails here, and so does one that the emulator reads and the table lacks, an argument of a method that no call gives, or
+that takes what it should not, and a method with arguments for which neither has anything.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kits.docs import ROWS, owners
 from kits.doors import SharedServer
 from peers.node_twins import MACHINE_TWINS, Twin
 from peers.node_twins_account import ACCOUNT_TWINS
@@ -24,11 +25,11 @@ from peers.parameter_calls import CALLS
 from peers.parameter_facts import FACTS, LEFT_OUT
 from peers.parameter_reads import Reads, record_reads
 from smartdc import DataCenter, InputError, InvalidCredentials
+from smartdc.core.operation import operations_of
 from smartdc.emulator import AT_ONCE, Emulator
-from smartdc.emulator.pipeline.routes import rows
 from smartdc.emulator.pipeline.trace import TraceEntry
 
-OURS = frozenset({"wait", "timeout", "paged", "search", "fields", "token", "settle", "auth_token"})
+OURS = frozenset({"wait", "timeout", "interval", "paged", "search", "fields", "token", "settle", "auth_token"})
 """Arguments that say how to call and not what to ask for, and two that become a tag and a header."""
 ELSEWHERE = {
     "create_machine": {"credentials", "dataset"},
@@ -38,6 +39,11 @@ ELSEWHERE = {
     "keys": {"name"},
     "ssh_keys": {"name"},
     "networks": {"name"},
+    "users": {"login"},
+    "roles": {"name"},
+    "policies": {"name"},
+    "vlans": {"name"},
+    "snapshots": {"name"},
 }
 """Arguments that make a method ask for another operation, are another name of one that is given, or a filter of ours."""
 ADDRESSES = frozenset(
@@ -131,10 +137,28 @@ def test_nothing_else(twin: Twin, world: World, cloud: Emulator, reads: Reads) -
 
 def test_the_table() -> None:
     """The table is of CloudAPI's operations, has calls for each, and what is left out is not in it."""
-    assert CALLS.keys() == FACTS.keys()
-    assert FACTS.keys() | {operation for operation, _ in LEFT_OUT} <= {route.name for route in rows()}
+    assert CALLS.keys() == FACTS.keys(), "parameter_calls.py and parameter_facts.py must have the same operations"
+    assert FACTS.keys() | {operation for operation, _ in LEFT_OUT} <= ROWS.keys()
     assert not {(operation, name) for operation, facts in FACTS.items() for name in facts} & LEFT_OUT.keys()
     assert all(LEFT_OUT.values())
+
+
+@pytest.mark.parametrize("owner", owners(), ids=lambda owner: owner.__name__)
+def test_no_method_is_left_out(owner: type) -> None:
+    """A method with more arguments than its operations have places for in their paths is in the table."""
+    for name, method in inspect.getmembers(owner, inspect.isfunction):
+        operations = operations_of(method, owner.__name__)
+        arguments = inspect.signature(method).parameters.keys() - {"self"} - OURS - ELSEWHERE.get(name, set())
+        if operations and not FACTS.keys() & set(operations):
+            most = max(places_below(owner, ROWS[operation].path) for operation in operations)
+            advice = f"add {operations[0]} to parameter_facts.py and parameter_calls.py, for {sorted(arguments)}"
+            assert len(arguments) <= most, advice
+
+
+def places_below(owner: type, path: str) -> int:
+    """Count the parameters in a path that follow those of the thing that the method belongs to."""
+    below = path if owner is DataCenter else path.partition(f"/{getattr(owner, 'kind', '')}/")[2]
+    return max(below.count(":") - 1, 0)
 
 
 def without_facts(reads: Reads) -> list[tuple[str, str]]:

@@ -418,7 +418,6 @@ NEVER_TWICE: dict[str, Callable[[DataCenter], object]] = {
     "RebootMachine": lambda dc: dc.machine("web-1").reboot(),
     "ResizeMachine": lambda dc: dc.machine("web-1").resize("g1-medium"),
     "RenameMachine": lambda dc: dc.machine("web-1").rename("web-2"),
-    "CreateMachineDisk": lambda dc: dc.machine("db-1").create_disk(1024),
     "CreateAccessKey": lambda dc: dc.create_access_key(),
     "ChangeUserPassword": lambda dc: dc.user("alice").change_password(PASSWORD),
 }

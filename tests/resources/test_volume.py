@@ -18,6 +18,7 @@ from smartdc import (
     Progress,
     ResourceNotFound,
     ServerError,
+    TransportError,
     Volume,
     WaitFailed,
     WaitTimeout,
@@ -421,3 +422,22 @@ def test_poll_until_survives_blips(dc: DataCenter, cloud: Emulator) -> None:
     cloud.faults.add(Fault("GetVolume", kind="status", status=500, when="before", times=None))
     with pytest.raises(ServerError):
         volume.refresh()
+
+
+@pytest.mark.parametrize("seconds", [5, 500])
+def test_delete_whose_answers_were_lost(volume: Volume, cloud: Emulator, seconds: int) -> None:
+    """``DeleteVolume``: it is ``deleting``, or gone, and the wait goes on."""
+    cloud.transitions.policy = AfterSeconds(seconds)
+    cloud.faults.add(Fault("DeleteVolume", "reset", "after", times=None))
+    volume.delete(wait=True)
+    assert (volume.state, books(cloud)) == ("deleted", [])
+
+
+def test_delete_that_never_arrived(volume: Volume, cloud: Emulator) -> None:
+    """``DeleteVolume``: a volume that stays ready was not deleted, and the error says where that was seen."""
+    cloud.faults.add(Fault("DeleteVolume", "reset", "before", times=None))
+    with pytest.raises(TransportError) as caught:
+        volume.delete(wait=True)
+    assert caught.value.__notes__ == [
+        "data: delete may have been requested, but its state did not show it within 180 s; volume.refresh() shows it"
+    ]

@@ -199,10 +199,12 @@ def test_a_job_that_is_late_shows_no_success(cloud: Emulator, dc: DataCenter, ma
 class Impatient(VirtualClock):
     """A clock on which nobody waits for longer than four seconds."""
 
+    end: type[BaseException] = KeyboardInterrupt
+
     def sleep(self, seconds: float) -> None:
         """Sleep, or be interrupted."""
         if self.monotonic() >= 4:
-            raise KeyboardInterrupt
+            raise self.end
         super().sleep(seconds)
 
 
@@ -235,16 +237,22 @@ INTERRUPTS: dict[str, tuple[Callable[[Machine], object], str, str]] = {
 }
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, TimeoutError])
 @pytest.mark.parametrize(("act", "line", "note"), INTERRUPTS.values(), ids=INTERRUPTS)
 def test_an_interrupt_says_what_goes_on(
-    cloud: Emulator, act: Callable[[Machine], object], line: str, note: str
+    cloud: Emulator, act: Callable[[Machine], object], line: str, note: str, end: type[BaseException]
 ) -> None:
-    """Ctrl-C ends the wait, and not the job: the line does not look finished, and a note says how to wait on."""
+    """Ctrl-C ends the wait, and not the job: the line does not look finished, and a note says how to wait on.
+
+    So does what a program's handler of SIGTERM or SIGALRM raises.
+    """
     seen: list[Progress] = []
     cloud.populate(1, name="web-1")
     cloud.transitions.policy = AfterSeconds(30)
-    options = {**cloud.connection(), "clock": Impatient(), "progress": seen.append}
-    with DataCenter(**options) as dc, pytest.raises(KeyboardInterrupt) as caught:
+    clock = Impatient()
+    clock.end = end
+    options = {**cloud.connection(), "clock": clock, "progress": seen.append}
+    with DataCenter(**options) as dc, pytest.raises(end) as caught:
         act(dc.machines()[0])
 
     assert str(seen[-1]) == line
@@ -336,3 +344,63 @@ def test_a_job_leaves_one_line(monkeypatch: pytest.MonkeyPatch, machine: Machine
 
     [line] = lines_left(terminal)
     assert line.startswith("web-1: stop done after ")
+
+
+def test_a_search_for_a_lost_job_moves_on(
+    dc: DataCenter, machine: Machine, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``ResizeMachine``: its line is drawn every second, also between two looks, and one line says how it ended."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(logging.getLogger("smartdc"), "propagate", False)
+    cloud.transitions.policy = AfterSeconds(20)
+    cloud.faults.add(Fault("ResizeMachine", "reset", "after"))
+    dc.progress = True
+    machine.resize("g1-medium", wait=True)
+
+    lines = terminal.getvalue().split("\r\x1b[K")
+    looking = [line for line in lines if line.startswith("web-1: resize, not answered, looking for it [")]
+    assert [line.rpartition("] ")[2] for line in looking][:14] == [f"{second} s" for second in range(14)]
+    lost, found, done = lines_left(terminal)
+    assert lost.startswith("web-1: lost the answer to its resize; looking for a sign of it for up to 180 s: POST ")
+    assert found.startswith("web-1: its resize was received, as seen after ")
+    assert done.startswith("web-1: resize done after ")
+
+
+SEARCHES: dict[str, tuple[str, Callable[[DataCenter], object], str]] = {
+    "job": (
+        "ResizeMachine",
+        lambda dc: dc.machine("web-1").resize("g1-medium", wait=True),
+        "web-1: resize interrupted after 4 s",
+    ),
+    "create": (
+        "CreateMachine",
+        lambda dc: dc.create_machine("web-2", image="debian-12", package="g1-small"),
+        "web-2 not answered, interrupted after 4 s",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(("operation", "act", "line"), SEARCHES.values(), ids=SEARCHES)
+def test_an_interrupted_search_ends_its_line(
+    cloud: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    act: Callable[[DataCenter], object],
+    line: str,
+    end: type[BaseException],
+) -> None:
+    """The traceback begins on a line of its own; a clock that interrupts the pause stands for the user."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    cloud.populate(1, name="web-1")
+    cloud.faults.add(Fault(operation, "reset", "before"))
+    clock = Impatient()
+    clock.end = end
+    options = {**cloud.connection(), "clock": clock, "progress": True}
+    with DataCenter(**options) as dc, pytest.raises(end) as caught:
+        act(dc)
+
+    assert lines_left(terminal)[-1] == line
+    assert len(caught.value.__notes__) == 1
