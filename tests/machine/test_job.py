@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -13,7 +14,9 @@ from kits.cloud import network_id, record
 from smartdc import DataCenter, Machine, NotAuthorized, Progress, TransportError, WaitFailed, WaitTimeout
 from smartdc.core.literals import Action
 from smartdc.emulator import Emulator, Fault
-from smartdc.emulator.state.transitions import AfterSeconds
+from smartdc.emulator.state.records import MachineRecord
+from smartdc.emulator.state.transitions import AfterSeconds, JobFailed
+from smartdc.machine.job import is_at_work
 
 Do = Callable[[Machine, Emulator], object]
 
@@ -290,9 +293,33 @@ def test_a_search_that_cannot_look_says_so(machine: Machine, dc: DataCenter, clo
     with pytest.raises(TransportError) as caught:
         machine.stop(wait=True)
 
+    assert not [frame for frame in traceback.extract_tb(caught.value.__traceback__) if "waiting" in frame.filename]
     [note] = caught.value.__notes__
     assert "stop may have been requested, but its audit and its state could not be read: GET " in note
     assert "403 NotAuthorized: Not yours" in note
+
+
+def test_a_silent_server_does_not_prolong_the_search(cloud: Emulator) -> None:
+    """``MachineAudit``: even the last look has only the few seconds that the last check of every wait has."""
+    cloud.populate(1, name="web-1")
+    with DataCenter(**cloud.connection()) as dc:
+        machine = dc.machine("web-1")
+        lose(cloud, "StopMachine")
+        cloud.faults.add(Fault("MachineAudit", "stall", skip=1, times=None))
+        began = cloud.clock.monotonic()
+        with pytest.raises(TransportError, match=r"^POST "):
+            machine.stop(wait=True, timeout=20)
+        assert 20 <= cloud.clock.monotonic() - began <= 25
+
+
+def test_a_look_that_failed_before_the_last_one_does_not_matter(machine: Machine, cloud: Emulator) -> None:
+    """``MachineAudit``: the last look decides what the note says."""
+    lose(cloud, "StopMachine", "before", kind="reset")
+    cloud.faults.add(Fault("MachineAudit", skip=1, status=403, code="NotAuthorized"))
+    with pytest.raises(TransportError) as caught:
+        machine.stop(wait=True)
+    [note] = caught.value.__notes__
+    assert "its audit and its state did not show it within 180 s" in note
 
 
 def test_a_failed_look_is_no_sign_of_nothing(machine: Machine, cloud: Emulator) -> None:
@@ -430,3 +457,35 @@ def test_a_change_that_the_machine_does_not_show_is_unknown(
         do(machine)
     [note] = caught.value.__notes__
     assert words in note
+
+
+def test_a_job_that_was_found_is_remembered(machine: Machine, cloud: Emulator) -> None:
+    """``StopMachine``: a later wait for the state ends at once when the job fails after all."""
+
+    def fail(_: MachineRecord) -> None:
+        raise JobFailed("no heartbeat")
+
+    cloud.transitions.policy = AfterSeconds(30)
+    lose(cloud, "StopMachine")
+    with pytest.raises(WaitTimeout, match="has not finished its stop after 10 s"):
+        machine.stop(wait=True, timeout=10)
+    record(cloud, machine).pending[0].effect = fail
+
+    with pytest.raises(WaitFailed, match="did not become stopped: its stop failed"):
+        machine.poll_until("stopped")
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "shown"),
+    [
+        ("stopping", "running", True),
+        ("ready", "running", True),
+        ("stopping", "stopping", False),  # it was at work for somebody else
+        ("stopped", "running", False),  # our knowledge may have been old
+        ("unknown", "running", False),
+        (None, "running", False),
+    ],
+)
+def test_states_that_show_a_job(state: str | None, before: str, shown: bool) -> None:
+    """Only a new state in which no machine stays; which of them are stable is a table of this module."""
+    assert is_at_work(state, before) is shown

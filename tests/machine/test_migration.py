@@ -252,8 +252,8 @@ def test_a_pause_whose_answer_was_lost(migration: Migration, cloud: Emulator) ->
 
 @pytest.mark.parametrize("phase", ["sync", "switch"])
 def test_a_phase_of_which_there_is_no_sign(migration: Migration, cloud: Emulator, phase: str) -> None:
-    """``Migrate``: an earlier phase of that name, which was successful, is none."""
-    migration.sync(wait=True)
+    """``Migrate``: an earlier phase of that name is none, which another object has seen through."""
+    Machine(migration.datacenter, migration.machine).migration().sync(wait=True)
     cloud.faults.add(Fault("Migrate", kind="reset", when="before"))
     with pytest.raises(TransportError) as caught:
         getattr(migration, phase)(wait=True)
