@@ -111,6 +111,7 @@ def crowd(cloud: Emulator) -> Iterator[RawServer]:
 ASKED: dict[str, tuple[str, Callable[[DataCenter, Machine], object]]] = {
     "get": ("GetMachine", lambda dc, machine: dc.machine(machine.id)),
     "refresh": ("GetMachine", lambda _, machine: machine.refresh()),
+    "refresh of an image": ("GetImage", lambda dc, _: dc.images()[0].refresh()),
     "create": ("CreateMachine", lambda dc, _: dc.create_machine(name="new", image="debian-12", package="g1-small")),
 }
 
