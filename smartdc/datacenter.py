@@ -76,8 +76,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
-        settle: the seconds for which the library looks for a machine after the answer to its create was lost, or for a
-            sign of an action that is waited for.
+        settle: seconds for which to look for a machine whose create was not answered, or for a sign of an awaited action.
         clock: tells the time, and sleeps.
         rng: the random numbers that spread retries.
         retry: how often failed calls are sent again; `Retry`.
@@ -139,7 +138,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         place = found.url if location in (None, "") else location
         if not place:
             raise ConfigError(f"no location given: {HOW_TO}")
-        places = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
+        places = arguments.dicts(known_locations=known_locations).get("known_locations", dict(KNOWN_LOCATIONS))
         insecure = found.insecure and not location and verify is True
         settings = Settings(
             base_url(place, places),
@@ -148,9 +147,9 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
             timeout=timeout,
             verify=False if insecure else verify,
             verbose=verbose,
-            clock=clock or SystemClock(),
+            clock=SystemClock() if clock is None else clock,
             rng=rng,
-            retry=retry or Retry(),
+            retry=Retry() if retry is None else retry,
             adapter=adapter,
             pool_size=pool_size,
             cert=cert,
