@@ -134,19 +134,17 @@ def test_refused_call_goes_before_those_that_came_later(pace: Pace) -> None:
     first, second = pace.turn(), pace.turn()
     pace.refused(first)
     order: list[str] = []
-    arrived = threading.Barrier(2)
 
     def go(name: str) -> None:
-        arrived.wait()
         assert pace.wait(first if name == "first" else second, for_ever)
         order.append(name)
 
+    pace._queue.append(-1)  # somebody is ahead until both wait, the later one first
     threads = [threading.Thread(target=go, args=(name,)) for name in ("second", "first")]
-    pace._queue.append(-1)  # somebody is ahead until both wait
-    for thread in threads:
+    for waiting, thread in enumerate(threads, 2):
         thread.start()
-    while len(pace._queue) < 3:
-        pass
+        while len(pace._queue) < waiting:
+            pass
     pace._queue.remove(-1)
     for thread in threads:
         thread.join()

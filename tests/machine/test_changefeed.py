@@ -358,12 +358,17 @@ def test_iteration_ends_when_the_time_is_up(cloud: Emulator, dc: DataCenter, mac
     eventually(lambda: not len(cloud.changefeed))
 
 
-def test_waiting_has_a_time_of_its_own(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
-    """After a wait that was in vain the feed goes on."""
+def test_waiting_has_a_time_of_its_own(
+    changes: Changefeed, cloud: Emulator, machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a wait that was in vain the feed goes on, over the same connection."""
+    websocket = changes._websocket
     assert silent(changes)
     change(cloud, machine.id, name="web-2")
 
     assert changes.wait(PATIENCE).machine.name == "web-2"
+    assert changes._websocket is websocket
+    assert "lost its connection" not in caplog.text
 
 
 def test_a_feed_ends_with_its_block(dc: DataCenter) -> None:

@@ -354,12 +354,15 @@ def test_an_answer_that_says_little_is_believed(cloud: Emulator, dc: DataCenter)
     assert dc.create_machine(**SPEC).id == "17"
 
 
-def test_a_name_that_cloudapi_fills_in_is_no_contradiction(cloud: Emulator, dc: DataCenter) -> None:
-    """``CreateMachine``: the server makes another name of one with ``{{shortId}}``."""
+def test_a_name_that_cloudapi_fills_in_is_no_contradiction(
+    cloud: Emulator, dc: DataCenter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``CreateMachine``: the server makes another name of one with ``{{shortId}}``; that answer is not a lost one."""
     machine = dc.create_machine(**{**SPEC, "name": "web-{{shortId}}"})
 
     assert machine.name.startswith("web-")
     assert creates(cloud) == 1
+    assert "lost the answer" not in caplog.text
 
 
 GETTERS = ["machine", "image", "package", "network", "firewall_rule", "volume", "user", "role", "policy"]
