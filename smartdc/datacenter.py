@@ -138,7 +138,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         place = found.url if location in (None, "") else location
         if not place:
             raise ConfigError(f"no location given: {HOW_TO}")
-        places = dict(KNOWN_LOCATIONS if known_locations is None else known_locations)
+        places = arguments.dicts(known_locations=known_locations).get("known_locations", dict(KNOWN_LOCATIONS))
         insecure = found.insecure and not location and verify is True
         settings = Settings(
             base_url(place, places),
@@ -147,9 +147,9 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
             timeout=timeout,
             verify=False if insecure else verify,
             verbose=verbose,
-            clock=clock or SystemClock(),
+            clock=SystemClock() if clock is None else clock,
             rng=rng,
-            retry=retry or Retry(),
+            retry=Retry() if retry is None else retry,
             adapter=adapter,
             pool_size=pool_size,
             cert=cert,

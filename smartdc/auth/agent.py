@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from smartdc.auth.ssh_key import algorithm_of, is_fingerprint, key_type_of, matches, md5_fingerprint, read_string
 from smartdc.errors import AgentError, KeyFileError
 from smartdc.http.deadline import Deadline, ambient_deadline
-from smartdc.http.tracebacks import from_signal_handler
+from smartdc.http.tracebacks import from_signal_handler, let_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,7 +212,8 @@ def _check_socket(path: str) -> None:
         raise AgentError("this system has no Unix sockets, which an ssh-agent needs; name a key file")
     try:
         status = Path(path).stat()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        let_pass(error)
         raise AgentError(f"there is no ssh-agent at {path!r}: no such socket; SSH_AUTH_SOCK is out of date") from None
     if not stat.S_ISSOCK(status.st_mode):
         raise AgentError(f"there is no ssh-agent at {path}: not a socket")

@@ -26,6 +26,7 @@ from smartdc.errors import (
     printable,
 )
 from smartdc.http.dates import parse_http_date
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from smartdc.datacenter import DataCenter
@@ -170,6 +171,7 @@ def _key(dc: DataCenter) -> Iterator[Finding]:
         signer = dc.auth.signer()
         algorithm = signer.algorithm
     except (SmartDCError, OSError) as error:
+        let_pass(error)
         yield Finding("key", False, str(error), _how_to_find(dc.auth, error))
         return
     where = f"the ssh-agent, {signer.comment}" if isinstance(signer, AgentKey) else dc.auth.origin

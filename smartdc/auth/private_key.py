@@ -34,7 +34,7 @@ from smartdc.auth.ssh_key import (
 )
 from smartdc.errors import KeyFileError, PassphraseRequired, SmartDCError
 from smartdc.http.invocation import ended_emulator
-from smartdc.http.tracebacks import from_signal_handler, without_frames
+from smartdc.http.tracebacks import let_pass, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,10 +195,12 @@ def _read(path: Path) -> bytes:
         status = path.stat()
         if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE:
             return path.read_bytes()
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError) as error:
+        let_pass(error)
         advice = ended_emulator(path) or "give a key's path or its whole text"
         raise KeyFileError(f"there is no file {_shown(path)}; {advice}") from None
     except OSError as error:
+        let_pass(error)
         raise KeyFileError(f"{_shown(path)} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):
         raise KeyFileError(f"{path} is a directory; name the key file in it")
@@ -264,7 +266,8 @@ def _parsed(file: _KeyFile, password: bytes | None) -> object:
         return load(file.text, password, unsafe_skip_rsa_key_validation=True)
     except UnsupportedAlgorithm as error:
         raise KeyFileError(_unsupported(str(error))) from None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        let_pass(error)
         why = "the passphrase is wrong, or it is damaged" if file.is_encrypted else "it is damaged"
         raise KeyFileError(why) from None
 
@@ -285,8 +288,7 @@ def _asked(passphrase: Callable[[str], str | bytes | None], name: str) -> str | 
     except SmartDCError:
         raise
     except Exception as error:
-        if from_signal_handler(error):
-            raise
+        let_pass(error)
         raise KeyFileError(f"the passphrase callback failed: {type(error).__name__}: {error}") from error
 
 
@@ -311,6 +313,7 @@ def _files(folder: Path) -> dict[str, Path]:
     try:
         return {path.name: path for path in sorted(folder.iterdir())}
     except OSError as error:
+        let_pass(error)
         raise KeyFileError(f"{folder} cannot be searched for keys: {error.strerror}") from None
 
 

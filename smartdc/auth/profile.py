@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smartdc.errors import ConfigError
+from smartdc.http.tracebacks import let_pass
 
 __all__ = ["HOW_TO", "Profile", "chosen", "from_environment", "is_true", "lacking", "missing_settings", "profiles"]
 
@@ -202,8 +203,10 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_bytes())
     except OSError as error:
+        let_pass(error)
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
+        let_pass(error)
         raise ConfigError(f"{path} is not JSON: {error}") from None
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} is not a JSON object")

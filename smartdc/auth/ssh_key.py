@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from smartdc.errors import InputError, KeyFileError
+from smartdc.http.tracebacks import let_pass
 
 __all__ = [
     "ALGORITHMS",
@@ -109,8 +110,10 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
+        let_pass(error)
         raise KeyFileError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except ValueError as error:
+        let_pass(error)
         raise KeyFileError(f"{str(path)!r} is not the path of a file") from None
     if len(content) > MAX_FILE_BYTES:
         raise KeyFileError(f"{path} is not a public key: it has more than {MAX_FILE_BYTES:,} bytes")

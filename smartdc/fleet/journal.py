@@ -26,6 +26,7 @@ from typing import Any
 
 from smartdc.core.resource import Resource
 from smartdc.errors import InputError, SmartDCError
+from smartdc.http.tracebacks import let_pass
 
 try:
     import fcntl
@@ -209,6 +210,7 @@ def _opened(path: Path) -> int:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except (OSError, ValueError) as error:
+        let_pass(error)
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"journal {str(path)!r} cannot be opened: {reason}") from None
     if not stat.S_ISREG(os.fstat(file).st_mode):  # a device or a pipe may be read without end
@@ -216,8 +218,9 @@ def _opened(path: Path) -> int:
         raise InputError(f"a journal must be a regular file, not {path}")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(file)
+        let_pass(error)
         raise InputError(f"journal {path} is in use by another run, in this process or another one") from None
     return file
 

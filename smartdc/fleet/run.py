@@ -136,17 +136,17 @@ class Run:
 
     def _accepted(self, key: str, part: str, action: Action, past: Record | None) -> Generator[Any, Any, Record]:
         """Request an action until it is certain that it was accepted, and return the journal's entry about it."""
-        lost: CallError | None = None
-        attempt = 0
+        lost: list[CallError] = []
         while True:
             if past and (known := (yield from self._found_accepted(action, past))):
                 return known
-            if lost and attempt == MAX_ATTEMPTS:
-                lost.applied = False
-                lost.__notes__ = []  # they say that it may have been applied
-                raise lost
-            lost = (yield from self._request(key, part, action, past)) or lost
-            past, attempt = self.journal.past(key, part), attempt + 1
+            if len(lost) == MAX_ATTEMPTS:
+                lost[-1].applied = False
+                lost[-1].__notes__ = []  # they say that it may have been applied
+                raise lost[-1]
+            if error := (yield from self._request(key, part, action, past)):
+                lost.append(error)
+            past = self.journal.past(key, part)
 
     def _found_accepted(self, action: Action, past: Record) -> Generator[Any, Any, Record | None]:
         """Return the journal's entry about a request if it was accepted, and None if it certainly was not."""
@@ -223,12 +223,12 @@ class Run:
         settled = Deadline(max(job.requested_at + settle - server_time(self.datacenter), 0.0), self.datacenter.clock)
         ask = partial(machine.has_succeeded, job, action.goal)
         try:
-            if action.shows is None and (yield from self._insisted(ask)):
+            if action.shows is None and (yield from self.insisted(ask)):
                 return True
             if not settled.passed():
                 yield Pause(settled.left() or 0.0)
             yield Until(machine, lambda: True, ask, action.goal)
-            return _has_begun(action, past) or (yield from self._insisted(ask))
+            return _has_begun(action, past) or (yield from self.insisted(ask))
         except WaitTimeout:
             raise OutcomeUnknown(f"unknown whether {machine.describe()} received its {action.name}") from None
 
@@ -236,10 +236,10 @@ class Run:
         """Fetch the machine, and return whether it shows the success of the action; False if that is not visible."""
         if action.shows is None:
             return False
-        yield from self._insisted(lambda: bool(action.machine.look()))
+        yield from self.insisted(lambda: bool(action.machine.look()))
         return action.shows()
 
-    def _insisted(self, look: Callable[[], bool]) -> Generator[Any, Any, bool]:
+    def insisted(self, look: Callable[[], bool]) -> Generator[Any, Any, bool]:
         """Check until a check succeeds: a failed check must not count as "not applied"."""
         while True:
             try:

@@ -12,11 +12,28 @@ from urllib3._collections import HTTPHeaderDict
 
 from smartdc.http.settings import Headers
 
-__all__ = ["LeanResponse", "LightRequest", "LightResponse", "is_from_a_server", "unfolded", "without_signature"]
+__all__ = [
+    "NO_COOKIES",
+    "LeanResponse",
+    "LightRequest",
+    "LightResponse",
+    "is_from_a_server",
+    "unfolded",
+    "without_signature",
+]
+
+
+class _NoCookies(RequestsCookieJar):
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Keep no cookies."""
+
+
+NO_COOKIES = _NoCookies()
+"""A jar that stays empty."""
 
 
 class LightRequest(requests.PreparedRequest):
-    """A prepared request whose URL is already encoded, and which has no hooks."""
+    """A prepared request whose URL is already encoded."""
 
     def __init__(self, method: str | None, url: str | None, body: Any, headers: Headers) -> None:
         """Take everything exactly as it will be sent."""
@@ -24,8 +41,8 @@ class LightRequest(requests.PreparedRequest):
         self.url = url
         self.body = body
         self.headers = headers
-        self.hooks = {}
-        self._cookies = None
+        self.hooks = {"response": []}
+        self._cookies = NO_COOKIES
         self._body_position = None
 
     @property

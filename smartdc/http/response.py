@@ -62,7 +62,8 @@ def read_body(response: requests.Response, limit: int) -> None:
 
 def _content(response: requests.Response, limit: int) -> bytes:
     raw = response.raw
-    if not hasattr(raw, "length_remaining"):  # not urllib3's: somebody's own adapter made it
+    # Somebody's own adapter has made it, or a hook has read it.
+    if not hasattr(raw, "length_remaining") or getattr(response, "_content_consumed", False):
         return response.content
     if response.status_code < 200:
         raise Unusable(f"unexpected status {response.status_code}")

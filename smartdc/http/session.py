@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import requests
-from requests.cookies import RequestsCookieJar
 
 from smartdc.errors import InputError
 from smartdc.http import request as encoding
 from smartdc.http import tracing
 from smartdc.http.call import Call
+from smartdc.http.carrier import Carrier
 from smartdc.http.deadline import Deadline
 from smartdc.http.failures import Damaged
 from smartdc.http.pace import Paces
@@ -32,7 +32,7 @@ from smartdc.http.tls import ca_bundle, client_certificate
 from smartdc.http.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from requests.auth import AuthBase
 
@@ -44,24 +44,6 @@ __all__ = ["Session"]
 
 FIXED = ("base_url", "adapter", "pool_size", "retry")
 """Settings that cannot be changed in a session."""
-
-
-class _NoCookies(RequestsCookieJar):
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        """Keep no cookies."""
-
-
-class _Http(requests.Session):
-    """A `requests` session that follows no redirects, keeps no cookies and reads no netrc."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.cookies = _NoCookies()
-
-    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
-        """Follow no redirects: a redirect is an answer, and the signature would not be valid elsewhere."""
-        return iter(())
 
 
 class Session:
@@ -103,10 +85,17 @@ class Session:
         self.http = self._new_http()
         self._pid = os.getpid()
 
-    def _new_http(self) -> _Http:
-        settings, http = self._settings, _Http()
+    def _new_http(self) -> Carrier:
+        """Return a new carrier of calls, with the hooks and adapters of the former one that are the user's."""
+        settings, http = self._settings, Carrier()
         adapter = settings.adapter or Transport(verify=self._verify, cert=self._cert, pool_size=settings.pool_size)
         http.mount(settings.base_url, adapter)
+        former = vars(self).get("http")
+        if former is not None:
+            http.hooks = former.hooks
+            for prefix, mounted in former.adapters.items():
+                if not isinstance(mounted, Transport):
+                    http.mount(prefix, mounted)
         return http
 
     @property
@@ -192,6 +181,8 @@ class Session:
 
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
+        if hooks := self.http.hooks.get("response"):
+            request.hooks = {"response": [*request.hooks.get("response", ()), *hooks]}
         slots, deadline = self._slots, Deadline(timeout)
         taken: list[None] = []
         try:

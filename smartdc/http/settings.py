@@ -36,6 +36,9 @@ ClientCertificate: TypeAlias = "Path | tuple[Path, Path]"
 MAX_TIMEOUT_SECONDS = 1e6
 """About 11 days; the operating system accepts at most 24 days."""
 
+PARTS = {"clock": ("time", "monotonic", "sleep"), "rng": ("uniform",), "adapter": ("send", "close")}
+"""Settings that are objects, and the methods that calls need of them."""
+
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
 """Headers that a pickle leaves out, in lower case."""
 
@@ -79,7 +82,8 @@ class Headers(CaseInsensitiveDict[str]):
 
 def checked_seconds(timeout: float | None) -> float | None:
     """Return a timeout, or raise InputError for one that the operating system would not accept."""
-    if timeout is None or (isinstance(timeout, (int, float)) and 0 < timeout <= MAX_TIMEOUT_SECONDS):
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is None or (is_number and 0 < timeout <= MAX_TIMEOUT_SECONDS):
         return timeout
     raise InputError(
         f"timeout must be None or a number of seconds above 0 and up to {MAX_TIMEOUT_SECONDS:g}, got {timeout!r}"
@@ -149,6 +153,10 @@ class Settings:
             raise InputError(
                 f"auth must be a requests auth, such as HTTPBasicAuth(user, password), not a {type(self.auth).__name__}"
             )
+        for name, methods in PARTS.items():
+            part = getattr(self, name)
+            if part is not None and not all(callable(getattr(part, method, None)) for method in methods):
+                raise InputError(f"{name} must have the methods {', '.join(methods)}; got {part!r}")
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
         if not isinstance(self.headers, Headers):

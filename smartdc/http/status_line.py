@@ -18,7 +18,7 @@ from typing import Any
 
 from smartdc.errors import printable
 from smartdc.http.ids import new_uuid
-from smartdc.http.tracebacks import from_signal_handler
+from smartdc.http.tracebacks import let_pass
 
 __all__ = ["NOTICEABLE_SECONDS", "clear", "is_watched", "leave", "note", "room", "ticking", "watching", "write"]
 
@@ -58,7 +58,8 @@ def room() -> int:
     """Return the maximum width of the line: a longer line would wrap, and could not be overwritten."""
     try:
         here = os.get_terminal_size(sys.stderr.fileno())
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, ValueError) as error:
+        let_pass(error)
         here = UNKNOWN_SIZE
     if not here.columns:  # as in a container whose terminal nobody has told its size
         here = UNKNOWN_SIZE
@@ -134,5 +135,4 @@ def _print(text: str) -> None:
         print(text, end="", file=sys.stderr, flush=True)  # noqa: T201 (somebody asked for it)
     except (OSError, ValueError) as error:
         # A terminal that has gone away must not end the running operation.
-        if from_signal_handler(error):
-            raise
+        let_pass(error)

@@ -10,6 +10,7 @@ import certifi
 from urllib3.util import create_urllib3_context
 
 from smartdc.errors import ConfigError
+from smartdc.http.tracebacks import let_pass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,8 @@ def context_for(verify: bool | str, cert: tuple[str, str] | None = None) -> ssl.
 def _version_of(bundle: str) -> tuple[int, ...]:
     try:
         status = os.stat(bundle)  # noqa: PTH116
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return ()  # loading it will fail, with the reason
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -57,6 +59,7 @@ def _made(bundle: str | bool) -> ssl.SSLContext:
     try:
         context.load_verify_locations(**where)
     except OSError as error:
+        let_pass(error)
         raise ConfigError(f"cannot load the CA bundle {bundle}: {error}") from None
     return context
 
@@ -69,6 +72,7 @@ def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> No
     try:
         context.load_cert_chain(certificate, key, password=refuse)
     except OSError as error:
+        let_pass(error)
         raise ConfigError(f"cannot load the client certificate {certificate} with the key {key}: {error}") from None
 
 

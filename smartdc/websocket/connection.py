@@ -41,6 +41,7 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
+from smartdc.http.tracebacks import let_pass
 from smartdc.websocket.heartbeat import PONG_PATIENCE, Heartbeat
 from smartdc.websocket.inbox import DATA_OPCODES, Inbox
 
@@ -180,9 +181,11 @@ class WebSocketConnection:
                 self._waiters.remove(waiter)
 
     def _wake(self) -> None:
-        # A full pipe wakes as well, and a closed one has nobody to wake.
-        with contextlib.suppress(OSError):
+        try:
             self._waker.send(b"!")
+        except OSError as error:
+            # A full pipe wakes as well, and a closed one has nobody to wake.
+            let_pass(error)
 
     def _lost(self) -> ConnectionLost:
         return ConnectionLost(self._problem or str(self._protocol.close_exc))

@@ -283,6 +283,21 @@ def test_a_page_that_takes_too_long_is_told_as_such() -> None:
         Listing("GET /things", page, 0, Deadline(60, Clock())).entries("id")
 
 
+def test_no_page_takes_longer_than_is_left_for_the_list() -> None:
+    """Each page, in whatever thread it is read, goes by the deadline of the list, and not by one of its own."""
+    server, seen = Server(5 * LIMIT), []
+    page = server.page
+
+    def noted(start: int) -> Page:
+        seen.append(ambient_deadline())
+        return page(start)
+
+    whole = Deadline(60, server.clock)
+    Listing("GET /things", noted, 0, whole).entries("id")
+    assert len(seen) > CONCURRENCY
+    assert set(seen) == {whole}
+
+
 def test_a_wait_around_it_ends_it_too() -> None:
     """Threads that read pages go by the deadline of whoever waits for the list."""
     server, outer, seen = Server(5 * LIMIT), Deadline(3, Clock()), []

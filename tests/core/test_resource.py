@@ -351,7 +351,7 @@ def test_every_part_of_a_resource_has_slots() -> None:
     """One mix-in without ``__slots__`` would give every object that has it a dict of its own."""
     parts = {part for noun in all_nouns() for part in noun.__mro__ if part.__module__.startswith("smartdc.")}
     assert Machine in parts
-    assert [part for part in parts if "__slots__" not in vars(part)] == []
+    assert [part for part in parts if "__slots__" not in vars(part)] == [], "add __slots__ = ()"
 
 
 def test_attributes_of_the_user(offline: DataCenter) -> None:

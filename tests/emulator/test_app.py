@@ -472,6 +472,16 @@ def test_throttle_is_a_bucket_per_area(inside: Asker) -> None:
     assert [inside.get(path).status_code for _ in range(2)] == [200, 429]
 
 
+@pytest.mark.parametrize("path", ["fwrules", "machines/{machine}/snapshots", "machines/{machine}/fwrules"])
+def test_firewall_rules_and_what_is_below_machines_share_a_bucket(inside: Asker, path: str) -> None:
+    """Whichever is asked for, the burst of the machines is used up."""
+    machine = inside.create(name="web")
+    inside.cloud.state.settings.throttle = Throttle(burst=1, rate=10)
+
+    assert inside.get("/my/machines").status_code == 200
+    assert inside.get(f"/my/{path.format(machine=machine)}").status_code == 429
+
+
 def test_operators_are_not_throttled(inside: Asker) -> None:
     """The limit is for customers."""
     inside.cloud.state.settings.throttle = Throttle(burst=1)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import smartdc
 from kits.docs import (
     EMULATED,
     OPERATIONS,
@@ -28,6 +29,7 @@ from kits.docs import (
     code,
     differences,
     documented_classes,
+    owners,
     prose,
     public_classes,
     requests_on,
@@ -36,6 +38,8 @@ from kits.docs import (
 )
 from kits.sshd import BASTION, TARGETS, Sshd
 from smartdc import DataCenter, emulator
+from smartdc.core.operation import operations_of
+from smartdc.core.resource import Resource
 from smartdc.emulator import Emulator, Server, VirtualClock
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -164,10 +168,31 @@ def test_a_link_leads_somewhere() -> None:
 @pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
 def test_the_reference_shows_every_public_class(cls: type) -> None:
     """Nothing that users meet is without its page."""
-    noun = cls.__module__.rpartition(".")[2]
+    folder, noun = cls.__module__.split(".")[-2:]
     path = f"{cls.__module__}.{cls.__name__}"
+    page = (
+        f"a page such as docs/reference/{folder}/{noun}.md"
+        if cls.__name__ in smartdc.__all__
+        else "docs/reference/mix-ins.md"
+    )
 
-    assert cls in documented_classes(), f"add '.. autoclass:: {path}' to a page such as docs/reference/{noun}.md"
+    assert cls in documented_classes(), f"add '.. autoclass:: {path}' to {page}"
+
+
+def test_the_page_of_a_noun_lists_the_methods_of_its_owners() -> None:
+    """They are described with the owner, and found from the noun."""
+    modules = {noun.__module__ for noun in owners() if issubclass(noun, Resource)}
+    mixins = {f"{cls.__module__}.{cls.__name__}" for cls in public_classes() if cls.__module__ in modules and asks(cls)}
+    nouns = {f"{noun.__module__}.{noun.__name__}" for noun in owners()}
+    pages = "".join(page.read_text(encoding="utf-8") for page in REFERENCE)
+    missing = [path for path in sorted(mixins - nouns) if f"<!-- calls of {path} -->" not in pages]
+
+    assert missing == [], "add '<!-- calls of ... -->' to the page of its noun"
+
+
+def asks(cls: type) -> bool:
+    """Tell whether methods of a class itself are marked with operations."""
+    return any(operations_of(thing, cls.__name__) for thing in vars(cls).values())
 
 
 @pytest.mark.parametrize("name", emulator.__all__)
@@ -207,7 +232,7 @@ def test_every_operation_has_a_method() -> None:
 
     assert needed - marked == set(), "mark the method that asks for it: @operation(...)"
     assert marked - ROWS.keys() == set(), "no row in smartdc/emulator/pipeline/routes.py has the name in the mark"
-    assert ROWS.keys() - EMULATED == set(), "add a handler to smartdc/emulator"
+    assert ROWS.keys() - EMULATED == set(), "add a handler to a module that smartdc/emulator/nouns.py lists"
 
 
 def test_differences_are_numbered_and_about_operations() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
@@ -11,7 +12,9 @@ import responses
 from requests.adapters import BaseAdapter
 
 from kits.http import Act, Clock, Line, RawServer, header_of
-from smartdc import BadResponse, DataCenter
+from kits.mutation import parsed, written
+from smartdc import BadResponse, DataCenter, Machine
+from smartdc.emulator import Emulator, Fault
 from smartdc.http.retry import Retry
 
 OTHER = "00000000-0000-4000-8000-000000000000"
@@ -90,6 +93,45 @@ def test_a_late_duplicate_is_not_the_next_answer() -> None:
     with RawServer(act) as server, DataCenter(server.url, login="demo", clock=Clock()) as dc:
         assert [dc.request("GET", "/my")[0] for _ in range(3)] == [0, 2, 3]
         assert server.connections == 2
+
+
+@pytest.fixture
+def crowd(cloud: Emulator) -> Iterator[RawServer]:
+    """A server of a cloud with two machines, which counts connections."""
+
+    def act(line: Line) -> bool:
+        line.send(written(cloud.handle(parsed(line.request))))
+        return True
+
+    cloud.populate(2)
+    with RawServer(act) as server:
+        yield server
+
+
+ASKED: dict[str, tuple[str, Callable[[DataCenter, Machine], object]]] = {
+    "get": ("GetMachine", lambda dc, machine: dc.machine(machine.id)),
+    "refresh": ("GetMachine", lambda _, machine: machine.refresh()),
+    "refresh of an image": ("GetImage", lambda dc, _: dc.images()[0].refresh()),
+    "create": ("CreateMachine", lambda dc, _: dc.create_machine(name="new", image="debian-12", package="g1-small")),
+}
+
+
+@pytest.mark.parametrize(("operation", "act"), ASKED.values(), ids=ASKED)
+def test_an_answer_about_another_machine_ends_its_connection(
+    cloud: Emulator, crowd: RawServer, operation: str, act: Callable[[DataCenter, Machine], object]
+) -> None:
+    """What comes next on that connection may be the answer to yet another request; the machine stays as it was."""
+    with DataCenter(**cloud.connection(crowd.url)) as dc:
+        machine, other = dc.machines()
+        before = dict(machine)
+        cloud.faults.add(Fault(operation, status=201, body=dict(other), when="after"))
+        refused = contextlib.nullcontext() if operation == "CreateMachine" else pytest.raises(BadResponse)
+        with refused:
+            act(dc, machine)
+        dc.account()
+
+        assert dict(machine) == before
+        assert crowd.connections == 2
 
 
 @pytest.mark.parametrize("acts", [[answer, lambda line: answer(line, "", body="no id")]])

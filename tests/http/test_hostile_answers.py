@@ -147,6 +147,13 @@ def test_what_people_read_stays_as_it_is() -> None:
         assert excerpt(text.replace("\n", " "), 100) == text.replace("\n", " ")
 
 
+def test_what_is_shown_of_an_answer_goes_two_levels_down() -> None:
+    """What is below them is only hinted at."""
+    assert excerpt({"a": {"b": 1}, "c": [1, "x"]}, 100) == "{'a': {'b': 1}, 'c': [1, 'x']}"
+    assert excerpt([[1, {}], [[2]]], 100) == "[[1, {}], […]]"
+    assert excerpt([{"a": [1]}], 100) == "[{'a': …}]"
+
+
 # Shapes
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text().map(lambda text: text * 5000)
@@ -282,8 +289,19 @@ def test_the_largest_error_that_is_parsed_stops_nobody(name: str) -> None:
 
 def test_an_error_is_parsed_up_to_a_limit() -> None:
     """A machine that is gone is described by 256 kB at most; of more only the beginning is kept."""
-    fitting = json.dumps({"id": "x", "a": "y" * (MAX_PARSED_ERROR_BYTES - 20)}).encode()
+    most = 256 * 1024
+    fitting = json.dumps({"id": "x", "a": "y" * (most - 20)}).encode()
 
-    assert len(fitting) == MAX_PARSED_ERROR_BYTES
+    assert len(fitting) == most
     assert error_of(fitting, status=410).data["id"] == "x"
     assert isinstance(error_of(fitting + b" ", status=410).data, str)
+
+
+def test_few_of_the_errors_of_fields_are_kept() -> None:
+    """A request has a dozen fields; thousands of errors of fields tell nobody more than ten."""
+    many = [{"field": f"f{number}", "code": "Invalid", "message": "x" * 50_000} for number in range(2)]
+    many += [{"field": "f"}] * 5_000
+    error = error_of(json.dumps({"code": "ValidationFailed", "errors": many}).encode(), status=409)
+
+    assert len(error.errors) == 10
+    assert sum(len(str(value)) for entry in error.errors for value in entry.values()) < MAX_TEXT

@@ -327,6 +327,7 @@ AUTHS: dict[str, tuple[Auth, str]] = {
     "no user agent": (Auth("User-Agent", None), LONG),
     "no encoding": (Auth("Accept-Encoding", None), LONG),
     "skipped user agent": (Auth("User-Agent", SKIP_HEADER), LONG),
+    "name of bytes": (Auth(b"X-A", "1"), LONG),
 }
 """What an auth may do to a request, and the way that it then takes."""
 

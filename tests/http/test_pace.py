@@ -134,19 +134,17 @@ def test_refused_call_goes_before_those_that_came_later(pace: Pace) -> None:
     first, second = pace.turn(), pace.turn()
     pace.refused(first)
     order: list[str] = []
-    arrived = threading.Barrier(2)
 
     def go(name: str) -> None:
-        arrived.wait()
         assert pace.wait(first if name == "first" else second, for_ever)
         order.append(name)
 
+    pace._queue.append(-1)  # somebody is ahead until both wait, the later one first
     threads = [threading.Thread(target=go, args=(name,)) for name in ("second", "first")]
-    pace._queue.append(-1)  # somebody is ahead until both wait
-    for thread in threads:
+    for waiting, thread in enumerate(threads, 2):
         thread.start()
-    while len(pace._queue) < 3:
-        pass
+        while len(pace._queue) < waiting:
+            pass
     pace._queue.remove(-1)
     for thread in threads:
         thread.join()
@@ -172,6 +170,27 @@ def test_waiting_is_told(pace: Pace) -> None:
     [(ahead, seconds), *_] = told
     assert ahead == 0
     assert seconds == pytest.approx(3.0)
+
+
+def test_those_ahead_are_counted_in_what_is_told(pace: Pace, clock: VirtualClock) -> None:
+    """The third of three waits for two slots more than the first."""
+    pace.refused(pace.turn(), 3.0)
+    rate = pace.rate
+    assert rate is not None
+    told: list[tuple[int, float]] = []
+
+    def tell(ahead: int, seconds: float) -> None:
+        told.append((ahead, seconds))
+        raise KeyboardInterrupt
+
+    first, second, third = (pace.turn() for _ in range(3))
+    began = clock.monotonic()
+    pace._queue += [first.number, second.number]  # as if two threads waited
+    with pytest.raises(KeyboardInterrupt):
+        pace.wait(third, for_ever, tell)
+
+    assert told == [(2, pytest.approx(3 + 2 / rate))]
+    assert clock.monotonic() == began
 
 
 def test_interrupt_leaves_the_queue(pace: Pace, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import math
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import traceback
@@ -102,7 +103,7 @@ def test_an_answer_is_taken_for_what_it_says_it_is(
     assert session.request("GET", "/my")[0] == value
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1", b"<html></html>", b"\xff\xfe\xff", b"[" * 100_000], ids=repr)
+@pytest.mark.parametrize("body", [b"{", b"[1", b"[] []", b"<html></html>", b"\xff\xfe\xff", b"[" * 100_000], ids=repr)
 def test_broken_json_is_a_bad_response(body: bytes, session: Session, answers: RequestsMock) -> None:
     """It is asked for again, since it may have been cut off; the error is ours."""
     answers.get(f"{URL}/my", body=body, content_type="application/json")
@@ -505,6 +506,37 @@ def test_a_failed_request_leaves_no_signature_in_its_traceback() -> None:
     assert SECRET in server.requests[0].decode()
     assert SECRET not in everything_of(caught.value)
     assert type(caught.value.__cause__).__name__ == "RemoteDisconnected"
+
+
+def ring(*_: object) -> None:
+    """End a call as a time limit of the program does."""
+    raise TimeoutError("the program's own")
+
+
+class Stopped(requests.adapters.HTTPAdapter):
+    """A connection on which a signal arrives while the request is under way."""
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+        """Receive the signal once the request is signed."""
+        assert SECRET in request.headers["Authorization"]
+        signal.raise_signal(signal.SIGALRM)
+        raise AssertionError("no handler has run")
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, ring], ids=["interrupt", "alarm"])
+def test_a_request_that_a_signal_ended_keeps_no_signature(handler: Callable[..., object]) -> None:
+    """What an error report shows of the frames has the request without it."""
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with pytest.raises((KeyboardInterrupt, TimeoutError)) as caught:
+            Session(Settings(URL, auth=Stamp(), adapter=Stopped())).request("GET", "/my")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    values = [value for frame, _ in traceback.walk_tb(caught.value.__traceback__) for value in frame.f_locals.values()]
+    kept = [value for value in values if isinstance(value, requests.PreparedRequest)]
+
+    assert kept
+    assert [name for request in kept for name in request.headers if name == "Authorization"] == []
 
 
 def test_logs_tell_what_was_done_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:

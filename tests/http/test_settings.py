@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import types
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +152,27 @@ def test_an_auth_that_cannot_sign_is_refused_at_once() -> None:
     with pytest.raises(InputError, match=r"HTTPBasicAuth.* not a tuple") as caught:
         DataCenter("http://127.0.0.1:1", auth=auth)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("clock", 3),
+        ("clock", types.SimpleNamespace(time=len)),
+        ("rng", 3),
+        ("adapter", "https://"),
+        ("retry", False),
+        ("retry", 0),
+        ("timeout", True),
+        ("known_locations", "https://cloud.test"),
+        ("known_locations", 3),
+    ],
+)
+def test_a_setting_that_no_call_could_use_is_refused_at_once(name: str, value: Any) -> None:
+    """And not in the middle of the first retry; no retries are ``Retry(attempts=1)``, and never a default in silence."""
+    settings: dict[str, Any] = {name: value}
+    with pytest.raises(InputError, match=f"^{name} must "):
+        DataCenter("https://cloud.test", login="demo", **settings)
 
 
 def test_each_setting_says_what_it_is() -> None:

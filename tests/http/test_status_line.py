@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
@@ -77,6 +78,37 @@ def test_a_terminal_that_does_not_know_its_size_is_as_wide_as_most(
     monkeypatch.delenv("COLUMNS", raising=False)
 
     assert status_line.room() == 79
+
+
+@pytest.fixture
+def said(cloud: Emulator) -> Iterator[list[tuple[float, str]]]:
+    """What is logged, and when by the data centre's clock."""
+    lines: list[tuple[float, str]] = []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: lines.append((cloud.clock.monotonic(), record.getMessage()))  # type: ignore[method-assign]
+    logger, began = logging.getLogger("smartdc.http.call"), cloud.clock.monotonic()
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    lines[:] = [(moment - began, text) for moment, text in lines]
+
+
+def test_a_call_in_the_queue_is_told_of_every_two_seconds(
+    dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal], said: list[tuple[float, str]]
+) -> None:
+    """In the log and on the terminal, from the first moment on: how many are ahead, and for how long."""
+    terminal = look()
+    dc.progress = True
+    cloud.faults.add(Fault("ListPackages", status=429, headers={"Retry-After": "9"}))
+    dc.packages()
+    told = [(moment, text) for moment, text in said if "throttled; 0 calls ahead of it, about " in text]
+
+    assert [round(moment - told[0][0]) for moment, _ in told] == [0, 2, 4, 6, 8]
+    assert told[0][1].startswith("GET /demo/packages: throttled; 0 calls ahead of it, about 9 s (request ")
+    assert terminal.getvalue().count("throttled; 0 calls ahead of it") == len(told)
 
 
 def test_a_retry_is_told_to_nobody_else(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:

@@ -358,12 +358,17 @@ def test_iteration_ends_when_the_time_is_up(cloud: Emulator, dc: DataCenter, mac
     eventually(lambda: not len(cloud.changefeed))
 
 
-def test_waiting_has_a_time_of_its_own(changes: Changefeed, cloud: Emulator, machine: Machine) -> None:
-    """After a wait that was in vain the feed goes on."""
+def test_waiting_has_a_time_of_its_own(
+    changes: Changefeed, cloud: Emulator, machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a wait that was in vain the feed goes on, over the same connection."""
+    websocket = changes._websocket
     assert silent(changes)
     change(cloud, machine.id, name="web-2")
 
     assert changes.wait(PATIENCE).machine.name == "web-2"
+    assert changes._websocket is websocket
+    assert "lost its connection" not in caplog.text
 
 
 def test_a_feed_ends_with_its_block(dc: DataCenter) -> None:
@@ -475,6 +480,18 @@ def test_a_deletion_that_was_missed_is_found(changes: Changefeed, cloud: Emulato
     assert change.machine == machine
     assert change.raw_state is None
     assert silent(changes)
+
+
+@pytest.mark.parametrize("field", ["mac", "ip", "primary"])
+def test_an_interface_that_has_changed_meanwhile_is_found(
+    changes: Changefeed, cloud: Emulator, machine: Machine, field: str
+) -> None:
+    """By its address, its hardware address, and whether it is the primary one."""
+    [nic, *_] = cloud.state.machines[machine.id].nics
+    drop(cloud)
+    setattr(nic, field, {"mac": "90:b8:d0:00:00:01", "ip": "10.99.99.99", "primary": not nic.primary}[field])
+
+    assert told(changes) == [("web-1", "running", ("nics",), True)]
 
 
 def test_a_machine_that_is_forgotten_altogether_is_deleted(

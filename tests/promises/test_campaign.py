@@ -255,7 +255,8 @@ def alone(request: pytest.FixtureRequest, mode: FailureMode) -> Iterator[Target]
 
 def test_no_kind_of_fault_is_left_out() -> None:
     """Every kind of fault of the emulator is a failure mode here, but a wrong clock, which has tests of its own."""
-    assert {mode.kind for mode in FAILURE_MODES} == set(KINDS) - {"clock"}
+    modes = {mode.kind for mode in FAILURE_MODES}
+    assert modes == set(KINDS) - {"clock"}, "add it to FAILURE_MODES in tests/kits/campaign.py"
 
 
 @pytest.mark.parametrize("turn", [0, 1])

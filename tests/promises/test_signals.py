@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
+import pkgutil
 import re
 import signal
+import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from requests.adapters import BaseAdapter
+from websockets.client import ClientProtocol
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from kits.cloud import image_id
 from kits.interrupts import interrupt
@@ -22,8 +30,14 @@ from kits.signals import locals_of
 from kits.signing import KeyShelf
 from kits.thorough import amount
 from smartdc import CallTimeout, DataCenter, KeyFileError
-from smartdc.auth.private_key import load_private_key
+from smartdc.auth.agent import Agent
+from smartdc.auth.private_key import find_private_key, load_private_key
+from smartdc.auth.profile import chosen
+from smartdc.auth.ssh_key import public_line
 from smartdc.emulator import Emulator, Fault, Server
+from smartdc.fleet import journal as fleet_journal
+from smartdc.http import status_line, tls
+from smartdc.websocket.connection import WebSocketConnection
 
 SECRET = "the user's own secret"
 SOON = 0.05
@@ -180,6 +194,96 @@ def test_no_exception_of_a_handler_is_taken_for_a_bad_answer(error: Exception, s
     finally:
         signal.signal(signal.SIGALRM, before)
     assert step > 100
+
+
+@dataclass
+class Desk:
+    """What operations outside of calls need: a folder, and a key in it."""
+
+    folder: Path
+    key: Path
+
+    @classmethod
+    def at(cls, folder: Path, key_of: KeyShelf) -> Desk:
+        """Lay everything out."""
+        return cls(folder, key_of("ed25519", "openssh", False).path)
+
+    def journal(self) -> object:
+        """Begin a journal, and leave it at once."""
+        return fleet_journal._opened(self.folder / "journal")
+
+
+def profile(desk: Desk) -> object:
+    """Read a profile of the ``triton`` command."""
+    profiles = desk.folder / ".triton/profiles.d"
+    profiles.mkdir(parents=True)
+    (profiles / "east.json").touch()
+    return chosen("east", {"HOME": str(desk.folder)})
+
+
+def websocket(_: Desk) -> None:
+    """Close a WebSocket."""
+    server, client = socket.socketpair()
+    protocol = ClientProtocol(parse_uri("ws://server.test/"), state=State.OPEN)
+    with server, contextlib.closing(WebSocketConnection(client, protocol, [])) as connection:
+        connection.close()
+
+
+AMID: dict[str, tuple[str, Callable[[Desk], object]]] = {
+    "looking for the agent": ("pathlib.Path.stat", lambda desk: Agent(desk.folder / "agent").keys()),
+    "looking for a key": ("pathlib.Path.stat", lambda desk: load_private_key(desk.key)),
+    "reading a key": ("pathlib.Path.read_bytes", lambda desk: load_private_key(desk.key)),
+    "decrypting a key": (
+        "cryptography.hazmat.primitives.serialization.load_ssh_private_key",
+        lambda desk: load_private_key(desk.key),
+    ),
+    "searching a folder": ("pathlib.Path.iterdir", lambda desk: find_private_key("00:" * 15 + "00", desk.folder)),
+    "reading a public key": ("pathlib.Path.open", lambda desk: public_line(desk.key.with_suffix(".pub"))),
+    "reading a profile": ("pathlib.Path.read_bytes", profile),
+    "loading a CA bundle": (
+        "ssl.SSLContext.load_verify_locations",
+        lambda desk: tls.context_for(str(desk.folder / "ca.pem")),
+    ),
+    "loading a certificate": ("ssl.SSLContext.load_cert_chain", lambda _: tls.context_for(False, ("c", "k"))),
+    "opening a journal": ("os.open", Desk.journal),
+    "locking a journal": ("fcntl.flock", Desk.journal),
+    "measuring the terminal": ("os.get_terminal_size", lambda _: status_line.room()),
+    "waking a WebSocket's thread": ("socket.socket.send", websocket),
+}
+"""Operations that take an error of the system for one of theirs, and the function amid which the alarm comes."""
+
+
+@pytest.mark.parametrize("error", [TimeoutError, FileNotFoundError, ValueError], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(("amid", "act"), AMID.values(), ids=AMID)
+def test_no_exception_of_a_handler_is_taken_for_a_problem_of_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    key_of: KeyShelf,
+    amid: str,
+    act: Callable[[Desk], object],
+    error: type[Exception],
+) -> None:
+    """Whatever is read, looked for or written outside of a call when the alarm comes, its exception passes."""
+
+    def handler(*_: object) -> None:
+        raise error("the program's own")
+
+    desk, mine, original = Desk.at(tmp_path, key_of), threading.get_ident(), pkgutil.resolve_name(amid)
+
+    def ring(*args: Any, **options: Any) -> Any:
+        if threading.get_ident() != mine:
+            return original(*args, **options)
+        return signal.raise_signal(signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(amid, ring)
+            with pytest.raises(error, match=r"^the program's own$") as caught:
+                act(desk)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert type(caught.value) is error
 
 
 class SaysTimeout(BaseAdapter):
