@@ -526,6 +526,7 @@ def test_a_lost_answer_is_told_of_at_once(
     assert told in capsys.readouterr().err
     assert [(step.subject, step.timeout, step.done) for step in seen] == [("web-1", 180, n == 15) for n in range(16)]
     assert str(seen[0]).startswith("web-1 not answered, looking for it [")
+    assert [step.outcome for step in seen if step.done] == ["not done"]
     assert creates(cloud, "ListMachines") <= 18
 
 
