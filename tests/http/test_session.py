@@ -507,6 +507,7 @@ def test_a_failed_request_leaves_no_signature_in_its_traceback() -> None:
     assert SECRET not in everything_of(caught.value)
     assert type(caught.value.__cause__).__name__ == "RemoteDisconnected"
 
+
 def ring(*_: object) -> None:
     """End a call as a time limit of the program does."""
     raise TimeoutError("the program's own")
