@@ -111,7 +111,7 @@ class Run:
 
     def noted(self, key: str, part: str, function: Callable[[], Any]) -> Generator[Any, Any, None]:
         """Call a function that may be called twice, unless the journal says that it is done."""
-        if not _is_done(self.journal.past(key, part)):
+        if not self.journal.past(key, part):
             yield Call(function)
             self.journal.write(key, part, "done")
 
@@ -250,7 +250,7 @@ class Run:
     def healthy(self, key: str, machine: Machine) -> Generator[Any, Any, None]:
         """Call the user's health function with a machine until it returns true, or the step's time is up."""
         function = self.options.healthy
-        if function is None or _is_done(self.journal.past(key, "healthy")):
+        if function is None or self.journal.past(key, "healthy"):
             return
         reason = "the first check has not returned"
         while True:
@@ -259,7 +259,7 @@ class Run:
                     break
                 reason = "the last check said no"
             except OutcomeUnknown:
-                raise _unhealthy(machine, reason) from None
+                pass  # its time is up, and that ends the pause at once
             except Exception as error:  # noqa: BLE001 (the user's own function may raise anything)
                 reason = f"the last check raised {reason_of(error)}"
             try:
@@ -298,7 +298,3 @@ def _has_begun(action: Action, past: Record) -> bool:
     """Return whether a machine, as last seen, shows the success of an action, or that it has begun."""
     state = action.machine.state
     return is_at_work(state, past.get("state")) or bool(action.shows and action.shows())
-
-
-def _is_done(past: Record | None) -> bool:
-    return past is not None and past["now"] == "done"

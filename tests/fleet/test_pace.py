@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from smartdc import DataCenter, Fleet, FleetFailed, Machine, OutcomeUnknown, WaitFailed, WaitTimeout
+from smartdc import (
+    DataCenter,
+    Fleet,
+    FleetFailed,
+    InvalidArgument,
+    Machine,
+    OutcomeUnknown,
+    Report,
+    SmartDCError,
+    WaitFailed,
+    WaitTimeout,
+)
 from smartdc.emulator import ByScript, Emulator, Fault
 from smartdc.emulator.core.message import Request
 from smartdc.fleet import engine
@@ -224,28 +235,32 @@ def test_health_is_asked_for_every_two_seconds(cloud: Emulator, one: Fleet) -> N
 
 
 @pytest.mark.parametrize(
-    ("act", "when", "requests", "seconds"),
+    ("act", "when", "requests"),
     [
-        (Fleet.stop, "before", ["1 StopMachine", "31 StopMachine"], 37),
-        (Fleet.stop, "after", ["1 StopMachine"], 33),
-        (Fleet.reboot, "before", ["1 RebootMachine", "181 RebootMachine"], 187),
-        (Fleet.reboot, "after", ["1 RebootMachine"], 181),
+        (
+            Fleet.stop,
+            "before",
+            "1 StopMachine, 31 GetMachine, 31 MachineAudit, 31 StopMachine, 33 GetMachine, 35 GetMachine, 37 GetMachine",
+        ),
+        (Fleet.stop, "after", "1 StopMachine, 31 GetMachine, 33 GetMachine"),
+        (
+            Fleet.reboot,
+            "before",
+            (
+                "1 RebootMachine, 1 MachineAudit, 181 GetMachine, 181 MachineAudit, "
+                "181 RebootMachine, 183 GetMachine, 185 GetMachine, 187 GetMachine, 187 MachineAudit"
+            ),
+        ),
+        (Fleet.reboot, "after", "1 RebootMachine, 1 MachineAudit, 181 GetMachine, 181 MachineAudit"),
     ],
 )
 def test_what_was_lost_is_sent_again_when_it_would_be_visible(
-    cloud: Emulator,
-    one: Fleet,
-    diary: Diary,
-    act: Callable[..., object],
-    when: str,
-    requests: list[str],
-    seconds: float,
+    cloud: Emulator, one: Fleet, diary: Diary, act: Callable[..., object], when: str, requests: str
 ) -> None:
     """``StopMachine``, ``RebootMachine``: after 30 seconds, or as `settle` says if it must not be done twice."""
-    cloud.faults.add(Fault(requests[0].split()[1], "reset", when))
+    cloud.faults.add(Fault(requests.partition(",")[0].split()[1], "reset", when))
     act(one)
-    assert [entry for entry in diary() if entry.endswith(("StopMachine", "RebootMachine"))] == requests
-    assert cloud.clock.monotonic() == seconds
+    assert ", ".join(diary()) == f"1 ListMachines, {requests}"
 
 
 def test_a_short_settle_counts_for_all(cloud: Emulator, diary: Diary) -> None:
@@ -262,9 +277,48 @@ def test_a_refused_request_is_sent_again_at_once(cloud: Emulator, one: Fleet, tm
     cloud.faults.add(Fault("StopMachine", status=409, code="InvalidArgument"))
     with pytest.raises(FleetFailed, match="web-0: InvalidArgument: "):
         one.stop(journal=tmp_path / "journal")
-    before = len(cloud.trace)
+    assert cloud.trace.operations() == ["ListMachines", "StopMachine"]
     one.stop(journal=tmp_path / "journal")
-    assert cloud.trace.operations()[before:][:3] == ["GetMachine", "GetMachine", "StopMachine"]
+    assert cloud.trace.operations()[2:5] == ["GetMachine", "GetMachine", "StopMachine"]
+    assert cloud.clock.monotonic() == 7.5
+
+
+@pytest.mark.parametrize(("action", "operation", "done"), [("stop", "StopMachine", 1), ("reboot", "RebootMachine", 0)])
+def test_a_request_that_is_refused_when_it_is_repeated_may_have_been_applied(
+    cloud: Emulator, one: Fleet, action: str, operation: str, done: int
+) -> None:
+    """``StopMachine``, ``RebootMachine``: the state shows it; where none does, the refusal counts."""
+    cloud.faults.add(Fault(operation, "reset", "before"))
+    cloud.faults.add(Fault(operation, status=409, code="InvalidArgument", where=stopping(cloud)))
+    report: Report = getattr(one, action)(check=False)
+    assert len(report.done) == done
+    assert [type(reason) for reason in report.failed.values()] == [InvalidArgument] * (1 - done)
+
+
+def stopping(cloud: Emulator) -> Callable[[Request], bool]:
+    """Return a condition that is always true, and stops the machine web-0."""
+
+    def stop(_: Request) -> bool:
+        [there] = [machine for machine in cloud.state.machines.values() if machine.name == "web-0"]
+        there.state = "stopped"
+        return True
+
+    return stop
+
+
+def test_a_request_that_could_not_be_made_is_made_again_at_once(
+    cloud: Emulator, one: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``StopMachine``: an agent that is gone, for instance, has signed nothing."""
+
+    def request_job(*_: object, **__: object) -> None:
+        raise SmartDCError("the agent is gone")
+
+    monkeypatch.setattr(Machine, "request_job", request_job)
+    with pytest.raises(FleetFailed, match="web-0: SmartDCError: the agent is gone"):
+        one.stop(journal=tmp_path / "journal")
+    monkeypatch.undo()
+    one.stop(journal=tmp_path / "journal")
     assert cloud.clock.monotonic() == 7.5
 
 
@@ -290,6 +344,42 @@ def test_what_cannot_be_looked_up_in_time_is_unknown(cloud: Emulator, one: Fleet
     assert str(reason).startswith("unknown whether machine web-0 (")
     assert str(reason).endswith(") received its reboot")
     assert cloud.clock.monotonic() == 61
+
+
+# What others do meanwhile
+
+
+def test_a_change_of_another_kind_is_no_reason_to_read_the_audit(
+    cloud: Emulator, one: Fleet, dc: DataCenter, diary: Diary
+) -> None:
+    """``StopMachine``: only its state shows that a machine is stopped."""
+    cloud.transitions.policies["stop"] = ByScript()
+    machine = dc.machine("web-0")
+    machine.add_tags(WEB)
+    with pytest.raises(FleetFailed, match="is not stopped after 15 s"):
+        one.stop(timeout=15)
+    assert not [entry for entry in diary() if "Audit" in entry]
+
+
+def test_a_machine_that_was_started_again_is_not_stopped(cloud: Emulator, one: Fleet) -> None:
+    """``StopMachine``: that the job was done, as the audit says, is not enough."""
+    cloud.faults.add(Fault("GetMachine", where=starting(cloud), times=None))
+    with pytest.raises(FleetFailed, match=r"WaitTimeout: machine web-0 .* is not stopped after 60 s"):
+        one.stop(timeout=60)
+    assert "MachineAudit" in cloud.trace.operations()
+
+
+def starting(cloud: Emulator) -> Callable[[Request], bool]:
+    """Return a condition that is never true, and starts the machine web-0 if it is stopped."""
+
+    def start(_: Request) -> bool:
+        cloud.transitions.settle()
+        [there] = [machine for machine in cloud.state.machines.values() if machine.name == "web-0"]
+        if there.state == "stopped":
+            there.state = "running"
+        return False
+
+    return start
 
 
 # Dead ends

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 import pytest
@@ -17,9 +18,11 @@ from hypothesis import strategies as st
 from kits.http import Clock, RawServer, raw, reply
 from kits.limits import MIB
 from smartdc import APIError, BadResponse, DataCenter, Machine, SmartDCError, errors
+from smartdc.fleet.progress import FleetProgress
 from smartdc.http.excerpt import excerpt
 from smartdc.http.response import MAX_PARSED_ERROR_BYTES, api_error
 from smartdc.http.retry import Retry
+from smartdc.waiting.progress import Progress
 
 CALL = {"method": "GET", "path": "/my", "request_id": "ours", "attempts": 1}
 MAX_TEXT = 4000
@@ -101,6 +104,17 @@ def test_no_control_character_comes_from_a_machine(odd: str) -> None:
     with pytest.raises(BadResponse) as caught:
         machine.created  # noqa: B018 (to look is what fails)
     assert is_fit(str(caught.value))
+
+
+@pytest.mark.parametrize("odd", SAFE_FROM, ids=ascii)
+def test_no_control_character_comes_from_what_a_progress_function_prints(odd: str) -> None:
+    """The names and states of machines are in it."""
+    dc = DataCenter("https://cloud.test", login="demo")
+    machine = Machine(dc, data={"id": "17", "name": f"a{odd}b", "state": f"a{odd}b"})
+    waiting = Progress(machine.label, machine.state, 1.0, 2.0, done=False)
+    fleet = FleetProgress("stop", "0 of 1 done", 1.0, None, done=False, under_way=(machine.label,))
+    for progress in (waiting, fleet, replace(waiting, done=True)):
+        assert is_fit(str(progress))
 
 
 def test_headers_are_shown_as_text_too() -> None:

@@ -294,7 +294,7 @@ def test_a_head_ends_alike_both_ways(data: bytes, way: str, ways: list[str], mon
 class Auth(AuthBase):
     """An auth of somebody else, which sets or removes one header."""
 
-    def __init__(self, name: str, value: Any) -> None:
+    def __init__(self, name: Any, value: Any) -> None:
         self.name = name
         self.value = value
 

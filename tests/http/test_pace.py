@@ -189,7 +189,9 @@ def test_those_ahead_are_counted_in_what_is_told(pace: Pace, clock: VirtualClock
     with pytest.raises(KeyboardInterrupt):
         pace.wait(third, for_ever, tell)
 
-    assert told == [(2, pytest.approx(3 + 2 / rate))]
+    [(ahead, seconds)] = told
+    assert ahead == 2
+    assert seconds == pytest.approx(3 + 2 / rate)
     assert clock.monotonic() == began
 
 
