@@ -76,7 +76,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
         auth: any `requests` auth, in place of `key_id` and `secret`.
         sign_host: False leaves the Host header out of signatures, for proxies that rewrite it.
         progress: called with a `Progress` while waiting; True shows a line on the terminal.
-        settle: seconds for which to look for a machine whose create was not answered, or for a sign of an awaited action.
+        settle: the seconds for which the library looks for the result of a request whose answer was lost.
         clock: tells the time, and sleeps.
         rng: the random numbers that spread retries.
         retry: how often failed calls are sent again; `Retry`.

@@ -104,6 +104,8 @@ def created(run: Run, key: str, body: Mapping[str, Any], part: str = "create") -
     past = run.journal.past(key, part)
     if past and past["now"] in ("accepted", "done"):
         machine = run.machine(past["id"], body["name"])
+        if machine.get("state") is None:
+            yield from run.insisted(lambda: bool(machine.look()))
     else:
         machine = yield Call(partial(_provisioned, run, key, part, body))
     if not past or past["now"] != "done":
@@ -119,12 +121,12 @@ def created(run: Run, key: str, body: Mapping[str, Any], part: str = "create") -
 def _provisioned(run: Run, key: str, part: str, body: Mapping[str, Any]) -> Machine:
     """Send the create, or find the machine that an earlier create with the token in the journal has made."""
     dc, past = run.datacenter, run.journal.past(key, part)
-    is_resumed = past is not None and past["now"] == "sent"
-    token = str(past["token"]) if past and is_resumed else new_token()
+    sent = past if past and past["now"] == "sent" else None
+    token = str(sent["token"]) if sent else new_token()
     run.engine.permit()
     run.journal.write(key, part, "sent", token=token)
     try:
-        recognise = _itself if is_resumed else None
+        recognise = _itself if sent else None
         machine = dc.provision(with_token(body, token), token, dc.settle, recognise, run.engine.permit)
     except SmartDCError as error:
         if not isinstance(error, CallError) or error.applied is False:

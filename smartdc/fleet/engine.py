@@ -154,7 +154,6 @@ class Engine:
             task = Task(step, now, own.earlier(self._deadline))
             self._tasks.append(task)
             self._go_on(task)
-        self._make_calls()
 
     def _has_room(self) -> bool:
         if self._at_once is not None and len(self._tasks) >= self._at_once:
@@ -166,7 +165,6 @@ class Engine:
     def _go_on(self, task: Task, value: Any = None, error: BaseException | None = None) -> None:
         """Let a step run until it waits again, or ends."""
         is_foreign = isinstance(task.waits_for, Call) and task.waits_for.foreign
-        task.asking = False
         try:
             waits_for = task.step.work.send(value) if error is None else task.step.work.throw(error)
         except StopIteration as end:
@@ -186,7 +184,7 @@ class Engine:
             self._calls.append((task, waits_for))
         elif isinstance(waits_for, Pause):
             task.wakes_at = now + waits_for.seconds
-        elif not self._looking and self._next_look <= now:
+        elif self._next_look <= now:
             self._next_look = now + LOOK_SECONDS
 
     def _fail(self, task: Task, problem: Exception, *, foreign: bool) -> None:
@@ -233,7 +231,7 @@ class Engine:
         deadlines = [task.deadline for task in self._tasks if task.can_be_late()]
         lefts = [left for deadline in (*deadlines, self._deadline) if (left := deadline.left()) is not None]
         now = self._clock.monotonic()
-        return max(0.0, min([*(moment - now for moment in moments), *lefts], default=PATIENCE_SECONDS))
+        return min([*(moment - now for moment in moments), *lefts], default=PATIENCE_SECONDS)
 
     def _take(self, task: Task | None, call: Call, value: Any, error: BaseException | None) -> None:
         """Take the result or the error of a call; ignore it if its step was given up meanwhile."""

@@ -99,7 +99,7 @@ def replaced(options: Replacement, run: Run, old: Machine) -> Work:
         _like(old),
         image=resolved["image"],
         package=resolved["package"] or old.package or None,
-        networks=list(old.networks or ()) or None,
+        networks=old.networks or None,
     )
     new: Machine = yield from created(run, key, {**body, "name": f"{name}-new-{old.id[:8]}"})
     yield from run.healthy(key, new)

@@ -111,7 +111,7 @@ class Run:
 
     def noted(self, key: str, part: str, function: Callable[[], Any]) -> Generator[Any, Any, None]:
         """Call a function that may be called twice, unless the journal says that it is done."""
-        if not _is_done(self.journal.past(key, part)):
+        if not self.journal.past(key, part):
             yield Call(function)
             self.journal.write(key, part, "done")
 
@@ -136,17 +136,17 @@ class Run:
 
     def _accepted(self, key: str, part: str, action: Action, past: Record | None) -> Generator[Any, Any, Record]:
         """Request an action until it is certain that it was accepted, and return the journal's entry about it."""
-        lost: CallError | None = None
-        attempt = 0
+        lost: list[CallError] = []
         while True:
             if past and (known := (yield from self._found_accepted(action, past))):
                 return known
-            if lost and attempt == MAX_ATTEMPTS:
-                lost.applied = False
-                lost.__notes__ = []  # they say that it may have been applied
-                raise lost
-            lost = (yield from self._request(key, part, action, past)) or lost
-            past, attempt = self.journal.past(key, part), attempt + 1
+            if len(lost) == MAX_ATTEMPTS:
+                lost[-1].applied = False
+                lost[-1].__notes__ = []  # they say that it may have been applied
+                raise lost[-1]
+            if error := (yield from self._request(key, part, action, past)):
+                lost.append(error)
+            past = self.journal.past(key, part)
 
     def _found_accepted(self, action: Action, past: Record) -> Generator[Any, Any, Record | None]:
         """Return the journal's entry about a request if it was accepted, and None if it certainly was not."""
@@ -223,12 +223,12 @@ class Run:
         settled = Deadline(max(job.requested_at + settle - server_time(self.datacenter), 0.0), self.datacenter.clock)
         ask = partial(machine.has_succeeded, job, action.goal)
         try:
-            if action.shows is None and (yield from self._insisted(ask)):
+            if action.shows is None and (yield from self.insisted(ask)):
                 return True
             if not settled.passed():
                 yield Pause(settled.left() or 0.0)
             yield Until(machine, lambda: True, ask, action.goal)
-            return _has_begun(action, past) or (yield from self._insisted(ask))
+            return _has_begun(action, past) or (yield from self.insisted(ask))
         except WaitTimeout:
             raise OutcomeUnknown(f"unknown whether {machine.describe()} received its {action.name}") from None
 
@@ -236,10 +236,10 @@ class Run:
         """Fetch the machine, and return whether it shows the success of the action; False if that is not visible."""
         if action.shows is None:
             return False
-        yield from self._insisted(lambda: bool(action.machine.look()))
+        yield from self.insisted(lambda: bool(action.machine.look()))
         return action.shows()
 
-    def _insisted(self, look: Callable[[], bool]) -> Generator[Any, Any, bool]:
+    def insisted(self, look: Callable[[], bool]) -> Generator[Any, Any, bool]:
         """Check until a check succeeds: a failed check must not count as "not applied"."""
         while True:
             try:
@@ -250,7 +250,7 @@ class Run:
     def healthy(self, key: str, machine: Machine) -> Generator[Any, Any, None]:
         """Call the user's health function with a machine until it returns true, or the step's time is up."""
         function = self.options.healthy
-        if function is None or _is_done(self.journal.past(key, "healthy")):
+        if function is None or self.journal.past(key, "healthy"):
             return
         reason = "the first check has not returned"
         while True:
@@ -259,7 +259,7 @@ class Run:
                     break
                 reason = "the last check said no"
             except OutcomeUnknown:
-                raise _unhealthy(machine, reason) from None
+                pass  # its time is up, and that ends the pause at once
             except Exception as error:  # noqa: BLE001 (the user's own function may raise anything)
                 reason = f"the last check raised {reason_of(error)}"
             try:
@@ -298,7 +298,3 @@ def _has_begun(action: Action, past: Record) -> bool:
     """Return whether a machine, as last seen, shows the success of an action, or that it has begun."""
     state = action.machine.state
     return is_at_work(state, past.get("state")) or bool(action.shows and action.shows())
-
-
-def _is_done(past: Record | None) -> bool:
-    return past is not None and past["now"] == "done"

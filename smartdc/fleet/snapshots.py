@@ -7,13 +7,18 @@ import re
 from collections.abc import Generator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from smartdc.errors import CallError, InputError, ResourceNotFound, SmartDCError, WaitFailed
+from smartdc.errors import CallError, InputError, ResourceNotFound, SmartDCError, WaitFailed, WaitTimeout
+from smartdc.fleet.engine import LOOK_SECONDS
+from smartdc.fleet.journal import Record
+from smartdc.fleet.report import OutcomeUnknown
 from smartdc.fleet.run import UNDONE, Run, Schedule, server_time
-from smartdc.fleet.step import Call, Until, Work
+from smartdc.fleet.step import Call, Pause, Until, Work
+from smartdc.http.deadline import Deadline
 from smartdc.machine.machine import Machine
 from smartdc.machine.snapshot import Snapshot
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS
 
 __all__ = ["checked_name", "rotated", "snapshotted"]
 
@@ -44,8 +49,8 @@ def rotated(keep: int, prefix: str, run: Run, machine: Machine) -> Work:
     """
     past = run.journal.past(machine.id, "snapshot")
     moment = datetime.fromtimestamp(server_time(run.datacenter), UTC)
-    is_begun = past is not None and past["now"] not in UNDONE
-    yield from _taken(run, machine, str(past["name"]) if past and is_begun else f"{prefix}{moment:{STAMP}}")
+    name = str(past["name"]) if past and past["now"] not in UNDONE else f"{prefix}{moment:{STAMP}}"
+    yield from _taken(run, machine, name)
     own = re.compile(re.escape(prefix) + STAMPED)
     snapshots = yield Call(machine.snapshots)
     there = sorted(each.name for each in snapshots if own.fullmatch(each.name) and each.state == "created")
@@ -69,40 +74,64 @@ def _taken(run: Run, machine: Machine, name: str) -> Generator[Any, Any, None]:
     if machine.state == "deleted":
         # CloudAPI accepts even that.
         raise WaitFailed(f"{machine.describe()} is deleted: no snapshot can be taken", resource=machine)
-    snapshot: Snapshot = yield Call(partial(_asked_for, run, machine, name))
+    snapshot: Snapshot | None = None
+    if past and past["now"] == "accepted":
+        snapshot = Snapshot(machine, data={"name": name, "state": "queued"})
+    elif past and past["now"] == "sent":
+        snapshot = yield from _found(run, machine, name, past)
+    if snapshot is None:
+        snapshot = yield Call(partial(_asked_for, run, machine, name))
+    yield from _until_there(run, machine, snapshot)
+
+
+def _until_there(run: Run, machine: Machine, snapshot: Snapshot) -> Generator[Any, Any, None]:
+    """Wait until a requested snapshot exists."""
+    goal = f"has no snapshot {snapshot.name}"
     schedule = Schedule(run.datacenter, FIRST_LOOK_SECONDS)
 
     def ask() -> bool:
         # CloudAPI reports a new snapshot as ``deleted`` until its job begins.
         if snapshot.look() in snapshot.dead_ends:
-            machine.fail(f"has no snapshot {name}: that is {snapshot.state}")
+            machine.fail(f"{goal}: that is {snapshot.state}")
         return snapshot.state == "created"
 
     try:
         if snapshot.state != "created":
-            yield Until(machine, schedule.check, ask, f"has no snapshot {name}", is_listed=False)
+            yield Until(machine, schedule.check, ask, goal, is_listed=False)
     except WaitFailed:
-        run.journal.write(machine.id, "snapshot", "failed", name=name)
+        run.journal.write(machine.id, "snapshot", "failed")
         raise
-    run.journal.write(machine.id, "snapshot", "done", name=name)
+    run.journal.write(machine.id, "snapshot", "done", name=snapshot.name)
+
+
+def _found(run: Run, machine: Machine, name: str, past: Record) -> Generator[Any, Any, Snapshot | None]:
+    """Return the snapshot of an earlier request; None if it certainly made none.
+
+    CloudAPI lists a snapshot only when its job is over.
+    """
+    settled = Deadline(float(past["at"]) + JOB_SETTLE_SECONDS - server_time(run.datacenter), run.datacenter.clock)
+    while True:
+        is_settled = settled.passed()
+        for snapshot in (yield Call(machine.snapshots)):
+            if snapshot.name == name:
+                return cast("Snapshot", snapshot)
+        if is_settled:
+            return None
+        try:
+            yield Pause(LOOK_SECONDS)
+        except WaitTimeout:
+            raise OutcomeUnknown(f"unknown whether {machine.describe()} received its create_snapshot") from None
 
 
 def _asked_for(run: Run, machine: Machine, name: str) -> Snapshot:
-    """Request a snapshot, unless it was already requested."""
-    past = run.journal.past(machine.id, "snapshot")
-    if past and past["now"] not in UNDONE:
-        for snapshot in machine.snapshots():
-            if snapshot.name == name:
-                return snapshot
-        if past["now"] == "accepted":
-            return Snapshot(machine, data={"name": name, "state": "queued"})
+    """Request a snapshot."""
     run.engine.permit()
-    run.journal.write(machine.id, "snapshot", "sent", name=name)
+    run.journal.write(machine.id, "snapshot", "sent", name=name, at=server_time(run.datacenter))
     try:
         snapshot = machine.create_snapshot(name)
     except SmartDCError as error:
         if not isinstance(error, CallError) or error.applied is False:
-            run.journal.write(machine.id, "snapshot", "refused", name=name)
+            run.journal.write(machine.id, "snapshot", "refused")
         raise
     run.journal.write(machine.id, "snapshot", "accepted", name=name)
     return snapshot

@@ -117,7 +117,7 @@ class Settings:
         passphrase: decrypts the key.
         sign_host: whether signatures cover the Host header.
         progress: called with a `Progress` while waiting.
-        settle: seconds for which to look for a machine whose create was not answered, or for a sign of an awaited action.
+        settle: the seconds for which the library looks for the result of a request whose answer was lost.
     """
 
     base_url: str

@@ -118,7 +118,7 @@ class Disk(MachinePart):
         job = DiskJob(
             f"resize disk {self.id}",
             f"has not resized its disk {self.id}",
-            partial(self._resizing, body["size"]),
+            partial(self._resizing, body.get("size")),
             jobs_before,
             timeout,
         )
@@ -143,7 +143,7 @@ class Disk(MachinePart):
         if wait:
             self.machine.wait_for_disk_job(job, sending.since)
 
-    def _resizing(self, size: int) -> JobOnDisk:
+    def _resizing(self, size: int | None) -> JobOnDisk:
         if self.status() in PENDING:
             return JobOnDisk.AT_WORK
         return JobOnDisk.DONE if self.size == size else JobOnDisk.NO_SIGN

@@ -225,14 +225,14 @@ class Migration(Resource):
 
     def _act(self, action: MigrationPhase, wait: bool, timeout: float | None) -> Self:
         checked_timeout(timeout)
-        before = len(self.progress_history or ())
         # What becomes of an abort is clear after one look.
-        sign = partial(self._is_received, action, before) if wait and action != "abort" else None
+        is_searched = wait and action != "abort"
+        # What others have done meanwhile is no sign of this phase.
+        before = len(self.refresh().progress_history or ()) if is_searched else 0
+        sign = partial(self._is_received, action, before) if is_searched else None
         with Sending(self, action, IN_THE_RECORD, sign=sign, shown_by="its record", timeout=timeout) as sending:
             answer, response = self._datacenter.request("POST", self._path, data={"action": action})
             self.phase_started(self._expect(dict, answer, response))
-        if sending.lost:
-            self._asked_after = None if action == "pause" else before
         return self._wait(2.0, timeout, sending.since) if wait else self
 
     def _is_received(self, action: MigrationPhase, before: int) -> bool:

@@ -136,7 +136,7 @@ class Image(CreatesOnce, HasRoleTags, Stateful[ImageState]):
             answer = self.datacenter.request("POST", self.path, params={"action": "clone"}, timeout=timeout)
             return Image.from_answer(self.datacenter, self._expect(dict, *answer))
 
-        with noting_interrupts(shown_by(self.name, self.version)):
+        with noting_interrupts(_shown_by(self.name, self.version)):
             copy = self._create_once(
                 send,
                 lambda: self.datacenter.images(name=self.name, version=self.version, state="all"),
@@ -267,7 +267,7 @@ class HasImages(CreatesOnce):
         """
         checked_timeout(new.timeout)
         body = {"machine": self._datacenter.machine_id(new.machine), **new.body(new.name, new.version)}
-        with noting_interrupts(shown_by(new.name, new.version)):
+        with noting_interrupts(_shown_by(new.name, new.version)):
             image = self._create_once(
                 lambda: Image(self._datacenter, data=self._post("images", data=body)),
                 lambda: self.images(name=new.name, version=new.version, state="all"),
@@ -352,7 +352,7 @@ class HasImaging(Resource):
         return self.datacenter.create_image_from_machine(self, **vars(new))
 
 
-def shown_by(name: str, version: str) -> str:
+def _shown_by(name: str, version: str) -> str:
     """Return advice how to see whether an image was made."""
     return f"dc.images(name={name!r}, version={version!r}, state='all') shows whether the image was created"
 

@@ -101,7 +101,8 @@ class Search:
         """Report one search; the last one also reports the result."""
         self._elapsed = elapsed
         if not (done and self._is_shown()):  # the result is a separate line, below
-            self._tell(self._progress("found" if found else UNANSWERED, "not done" if done else ""))
+            outcome = "done" if found else "not done"
+            self._tell(self._progress("found" if found else UNANSWERED, outcome if done else ""))
         if found:
             self._say(logging.INFO, f"found {self._named()} after {elapsed:.0f} s")
         elif done:

@@ -161,6 +161,13 @@ def test_what_people_read_stays_as_it_is() -> None:
         assert excerpt(text.replace("\n", " "), 100) == text.replace("\n", " ")
 
 
+def test_what_is_shown_of_an_answer_goes_two_levels_down() -> None:
+    """What is below them is only hinted at."""
+    assert excerpt({"a": {"b": 1}, "c": [1, "x"]}, 100) == "{'a': {'b': 1}, 'c': [1, 'x']}"
+    assert excerpt([[1, {}], [[2]]], 100) == "[[1, {}], […]]"
+    assert excerpt([{"a": [1]}], 100) == "[{'a': …}]"
+
+
 # Shapes
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text().map(lambda text: text * 5000)
