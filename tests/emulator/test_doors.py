@@ -399,6 +399,19 @@ def test_full_server_stops_at_once(cloud: Emulator) -> None:
         client.close()
 
 
+def test_every_connection_is_closed_at_the_end(cloud: Emulator) -> None:
+    """A client that waits for an answer, or for its next idea, is not left waiting."""
+    cloud.faults.add(Fault("Ping", "stall", times=None))
+    with contextlib.ExitStack() as clients:
+        with Server(cloud) as server:
+            there = (ADDRESS, server.port)
+            waiting = [clients.enter_context(socket.create_connection(there, timeout=5)) for _ in range(2)]
+            waiting[0].sendall(b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            eventually(lambda: len(cloud.trace) == 1)
+            eventually(lambda: server._listener is not None and len(server._listener.connections) == 2)
+        assert [client.recv(1) for client in waiting] == [b"", b""]
+
+
 def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:
     """Somebody may connect and say nothing."""
     with Server(cloud) as server:
