@@ -78,6 +78,7 @@ def test_an_outcome_that_stays_unknown_says_how_to_look_again(cloud: Emulator, d
     assert error.applied is None
     assert error.name == "web-1"
     assert error.request_id
+    assert f"create_machine(token={error.token!r}, ...)" in str(error)  # a repeat without it could make a second one
     assert [machine.id for machine in dc.machines_by_token(error.token or "")] == list(cloud.state.machines)
     assert dc.create_machine(**SPEC, token=error.token).id in cloud.state.machines
     assert len(cloud.state.machines) == 1
