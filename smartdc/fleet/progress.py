@@ -41,7 +41,7 @@ class FleetProgress(Progress):
     report: Report | None = None
     """The current report; it changes while the run goes on."""
 
-    def __str__(self) -> str:
+    def _words(self) -> str:
         if self.done:
             return f"{self.subject}: {self.state} after {in_time(self.elapsed)}"
         more = len(self.under_way) - MAX_NAMES

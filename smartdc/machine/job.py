@@ -72,6 +72,9 @@ REACHES: Mapping[Action, MachineState] = {
 ROUND_TRIPS = frozenset({"reboot", "rollback_snapshot", "add_nics", "remove_nics"})
 """Actions that end in the state in which they began, so that this state proves nothing."""
 
+DELETIONS = frozenset({"delete_snapshot", "remove_nics"})
+"""Actions whose request is sent again when its answer is lost: there may be two jobs, and the second one fails."""
+
 REQUIRES: Mapping[Action, MachineState] = {"start": "stopped", "stop": "running", "reboot": "running"}
 """Actions that succeed only in one state."""
 
@@ -164,10 +167,12 @@ class HasJobs(HasAudit, Stateful[MachineState]):
     def _has_finished(self, job: RequestedJob) -> bool:
         """Return whether the audit has an entry more of a job's name; fetch the machine, or raise the failure."""
         entries = self._entries_of(job.action, self.audit())
-        if len(entries) <= job.seen:
+        newer = entries[: len(entries) - job.seen]
+        if not newer:
             return False
-        if not entries[0].succeeded:
-            self._raise_wait_failed(f"did not {job.action}{job.objection()}", entries[0])
+        succeeded = any(entry.succeeded for entry in newer) if job.action in DELETIONS else newer[0].succeeded
+        if not succeeded:
+            self._raise_wait_failed(f"did not {job.action}{job.objection()}", newer[0])
         self.refresh()
         return True
 

@@ -233,8 +233,6 @@ class Migration(Resource):
         with Sending(self, action, IN_THE_RECORD, sign=sign, shown_by="its record", timeout=timeout) as sending:
             answer, response = self._datacenter.request("POST", self._path, data={"action": action})
             self.phase_started(self._expect(dict, answer, response))
-        if sending.lost:
-            self._asked_after = None if action == "pause" else before
         return self._wait(2.0, timeout, sending.since) if wait else self
 
     def _is_received(self, action: MigrationPhase, before: int) -> bool:

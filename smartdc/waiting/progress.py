@@ -67,6 +67,9 @@ class Progress:
     """Why the last check failed, if it did (`state` has it too), or that the answer to the request was lost."""
 
     def __str__(self) -> str:
+        return printable(self._words())  # names and states come from the server
+
+    def _words(self) -> str:
         if self.done:
             return f"{self._ending()} after {self.elapsed:.0f} s"
         trouble = self.trouble and f", {self.trouble}"

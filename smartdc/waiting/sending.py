@@ -17,7 +17,7 @@ from typing import Self
 from smartdc.errors import CallError, SmartDCError, printable
 from smartdc.http.clock import SystemClock
 from smartdc.http.deadline import Deadline, ending_by
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, UNANSWERED, Search, find_until_settled
+from smartdc.waiting.create_once import UNANSWERED, Search, find_until_settled
 from smartdc.waiting.interrupts import is_interrupt
 from smartdc.waiting.poll import MIN_LAST_CHECK_SECONDS
 from smartdc.waiting.progress import Progress, Waitable
@@ -88,9 +88,9 @@ class Sending:
     def _is_found(self, error: CallError, sign: Callable[[], bool]) -> bool:
         """Look for the sign until it appears, or could no longer appear."""
         datacenter = self._resource.datacenter
-        # A stand-in for a data centre need not have either.
+        # A stand-in for a data centre need not have either; then there is one look.
         clock = getattr(datacenter, "clock", None) or SystemClock()
-        settle = getattr(datacenter, "settle", JOB_SETTLE_SECONDS)
+        settle = getattr(datacenter, "settle", 0.0)
         settle = settle if self._timeout is None else min(settle, self._timeout)
         since = clock.monotonic()
         # As in every wait, even the last look may take a little time.

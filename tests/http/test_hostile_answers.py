@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 import pytest
@@ -17,9 +18,11 @@ from hypothesis import strategies as st
 from kits.http import Clock, RawServer, raw, reply
 from kits.limits import MIB
 from smartdc import APIError, BadResponse, DataCenter, Machine, SmartDCError, errors
+from smartdc.fleet.progress import FleetProgress
 from smartdc.http.excerpt import excerpt
 from smartdc.http.response import MAX_PARSED_ERROR_BYTES, api_error
 from smartdc.http.retry import Retry
+from smartdc.waiting.progress import Progress
 
 CALL = {"method": "GET", "path": "/my", "request_id": "ours", "attempts": 1}
 MAX_TEXT = 4000
@@ -103,6 +106,17 @@ def test_no_control_character_comes_from_a_machine(odd: str) -> None:
     assert is_fit(str(caught.value))
 
 
+@pytest.mark.parametrize("odd", SAFE_FROM, ids=ascii)
+def test_no_control_character_comes_from_what_a_progress_function_prints(odd: str) -> None:
+    """The names and states of machines are in it."""
+    dc = DataCenter("https://cloud.test", login="demo")
+    machine = Machine(dc, data={"id": "17", "name": f"a{odd}b", "state": f"a{odd}b"})
+    waiting = Progress(machine.label, machine.state, 1.0, 2.0, done=False)
+    fleet = FleetProgress("stop", "0 of 1 done", 1.0, None, done=False, under_way=(machine.label,))
+    for progress in (waiting, fleet, replace(waiting, done=True)):
+        assert is_fit(str(progress))
+
+
 def test_headers_are_shown_as_text_too() -> None:
     """A Location or a Request-Id may hold an escape, and be long."""
     odd = "\x1b[31m" + "x" * 60_000
@@ -145,6 +159,13 @@ def test_what_people_read_stays_as_it_is() -> None:
     for text in ["two\nlines", "naïve Größe 機械 😀", "C:\\path 'quoted'"]:
         assert str(errors.SmartDCError(text)) == text
         assert excerpt(text.replace("\n", " "), 100) == text.replace("\n", " ")
+
+
+def test_what_is_shown_of_an_answer_goes_two_levels_down() -> None:
+    """What is below them is only hinted at."""
+    assert excerpt({"a": {"b": 1}, "c": [1, "x"]}, 100) == "{'a': {'b': 1}, 'c': [1, 'x']}"
+    assert excerpt([[1, {}], [[2]]], 100) == "[[1, {}], […]]"
+    assert excerpt([{"a": [1]}], 100) == "[{'a': …}]"
 
 
 # Shapes

@@ -294,7 +294,7 @@ def test_a_head_ends_alike_both_ways(data: bytes, way: str, ways: list[str], mon
 class Auth(AuthBase):
     """An auth of somebody else, which sets or removes one header."""
 
-    def __init__(self, name: str, value: Any) -> None:
+    def __init__(self, name: Any, value: Any) -> None:
         self.name = name
         self.value = value
 
@@ -327,6 +327,7 @@ AUTHS: dict[str, tuple[Auth, str]] = {
     "no user agent": (Auth("User-Agent", None), LONG),
     "no encoding": (Auth("Accept-Encoding", None), LONG),
     "skipped user agent": (Auth("User-Agent", SKIP_HEADER), LONG),
+    "name of bytes": (Auth(b"X-A", "1"), LONG),
 }
 """What an auth may do to a request, and the way that it then takes."""
 

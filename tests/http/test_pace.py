@@ -172,6 +172,29 @@ def test_waiting_is_told(pace: Pace) -> None:
     assert seconds == pytest.approx(3.0)
 
 
+def test_those_ahead_are_counted_in_what_is_told(pace: Pace, clock: VirtualClock) -> None:
+    """The third of three waits for two slots more than the first."""
+    pace.refused(pace.turn(), 3.0)
+    rate = pace.rate
+    assert rate is not None
+    told: list[tuple[int, float]] = []
+
+    def tell(ahead: int, seconds: float) -> None:
+        told.append((ahead, seconds))
+        raise KeyboardInterrupt
+
+    first, second, third = (pace.turn() for _ in range(3))
+    began = clock.monotonic()
+    pace._queue += [first.number, second.number]  # as if two threads waited
+    with pytest.raises(KeyboardInterrupt):
+        pace.wait(third, for_ever, tell)
+
+    [(ahead, seconds)] = told
+    assert ahead == 2
+    assert seconds == pytest.approx(3 + 2 / rate)
+    assert clock.monotonic() == began
+
+
 def test_interrupt_leaves_the_queue(pace: Pace, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """What raises while a call waits takes it out of the way of the others."""
 

@@ -162,6 +162,16 @@ def test_an_error_remembers_that_an_earlier_attempt_may_have_been_applied(
     assert caught.value.attempts == 2
 
 
+def test_a_refusal_after_a_lost_delete_is_no_success(session: Session, answers: RequestsMock) -> None:
+    """Only "gone" proves that the first attempt has deleted it."""
+    fail(answers, "DELETE", LOST)
+    fail(answers, "DELETE", (409, {}))
+    with pytest.raises(errors.Conflict) as caught:
+        session.request("DELETE", "/my")
+
+    assert caught.value.applied is None
+
+
 @pytest.mark.parametrize("gone", [404, 410])
 @pytest.mark.parametrize("how", [LOST, (500, OWN)], ids=["lost", "500"])
 def test_gone_after_a_lost_delete_is_done(gone: int, how: Any, session: Session, answers: RequestsMock) -> None:
@@ -308,12 +318,12 @@ def test_retry_after_does_not_shorten_a_pause(session: Session, answers: Request
     assert clock.slept == [1]
 
 
-@pytest.mark.parametrize("timeout", [60.0, None])
+@pytest.mark.parametrize(("timeout", "pause"), [(60.0, 3600), (60.0, 60), (None, 3600), (None, 300)])
 def test_a_retry_after_beyond_the_time_ends_the_call(
-    timeout: float | None, answers: RequestsMock, clock: Clock
+    timeout: float | None, pause: int, answers: RequestsMock, clock: Clock
 ) -> None:
-    """Neither a call with a deadline nor one without is held for an hour by a server's word."""
-    answers.get(f"{URL}/my", status=429, headers={"Retry-After": "3600"})
+    """Neither a call with a deadline nor one without is held for an hour by a server's word; all of its time is none."""
+    answers.get(f"{URL}/my", status=429, headers={"Retry-After": str(pause)})
     with pytest.raises(errors.Throttled) as caught:
         Session(Settings(URL, clock=clock, timeout=timeout)).request("GET", "/my")
 
@@ -455,12 +465,14 @@ def test_retries_are_logged_one_line_each(
     caplog.set_level(logging.INFO, "smartdc")
     answers.get(f"{URL}/my", status=502)
     answers.get(f"{URL}/my", status=429)
+    answers.get(f"{URL}/my", status=429, headers={"Retry-After": "7"})
     answers.get(f"{URL}/my", json=[])
     session.request("GET", "/my")
-    [first, second] = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    [first, second, third, *_] = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
 
     assert first.startswith("GET /my: 502; attempt 2 in 1.0 s (request ")
     assert second.startswith("GET /my: 429; attempt 3 in 0.0 s (request ")
+    assert third.startswith("GET /my: 429; attempt 4 in 7.0 s (request ")
 
 
 @pytest.mark.parametrize(
@@ -478,6 +490,15 @@ def test_nonsense_is_no_retry_setting(name: str, value: Any) -> None:
     """It is refused by its name before anything is sent."""
     with pytest.raises(errors.InputError, match=rf"{name} must be"):
         Retry(**{name: value})
+
+
+def test_no_retries_at_all_is_a_setting(answers: RequestsMock, clock: Clock) -> None:
+    """With an empty budget the first failure is the last."""
+    answers.get(f"{URL}/my", status=502)
+    with pytest.raises(errors.ServerError) as caught:
+        Session(Settings(URL, clock=clock, retry=Retry(budget=0))).request("GET", "/my")
+
+    assert caught.value.attempts == 1
 
 
 def test_how_often_to_retry_is_a_setting(answers: RequestsMock, clock: Clock) -> None:

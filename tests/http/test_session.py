@@ -103,7 +103,7 @@ def test_an_answer_is_taken_for_what_it_says_it_is(
     assert session.request("GET", "/my")[0] == value
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1", b"<html></html>", b"\xff\xfe\xff", b"[" * 100_000], ids=repr)
+@pytest.mark.parametrize("body", [b"{", b"[1", b"[] []", b"<html></html>", b"\xff\xfe\xff", b"[" * 100_000], ids=repr)
 def test_broken_json_is_a_bad_response(body: bytes, session: Session, answers: RequestsMock) -> None:
     """It is asked for again, since it may have been cut off; the error is ours."""
     answers.get(f"{URL}/my", body=body, content_type="application/json")
@@ -506,6 +506,7 @@ def test_a_failed_request_leaves_no_signature_in_its_traceback() -> None:
     assert SECRET in server.requests[0].decode()
     assert SECRET not in everything_of(caught.value)
     assert type(caught.value.__cause__).__name__ == "RemoteDisconnected"
+
 
 def ring(*_: object) -> None:
     """End a call as a time limit of the program does."""

@@ -482,6 +482,18 @@ def test_a_deletion_that_was_missed_is_found(changes: Changefeed, cloud: Emulato
     assert silent(changes)
 
 
+@pytest.mark.parametrize("field", ["mac", "ip", "primary"])
+def test_an_interface_that_has_changed_meanwhile_is_found(
+    changes: Changefeed, cloud: Emulator, machine: Machine, field: str
+) -> None:
+    """By its address, its hardware address, and whether it is the primary one."""
+    [nic, *_] = cloud.state.machines[machine.id].nics
+    drop(cloud)
+    setattr(nic, field, {"mac": "90:b8:d0:00:00:01", "ip": "10.99.99.99", "primary": not nic.primary}[field])
+
+    assert told(changes) == [("web-1", "running", ("nics",), True)]
+
+
 def test_a_machine_that_is_forgotten_altogether_is_deleted(
     changes: Changefeed, cloud: Emulator, machine: Machine
 ) -> None:

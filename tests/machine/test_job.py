@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
+import requests
 import responses
 
 from kits.cloud import network_id, record
@@ -376,9 +377,11 @@ def test_the_progress_ends_where_nothing_is_found(machine: Machine, dc: DataCent
 def test_an_interrupted_search_says_where_to_look(
     machine: Machine, dc: DataCenter, cloud: Emulator, end: type[BaseException]
 ) -> None:
-    """``StopMachine``: nobody knows by then that the job goes on."""
+    """``StopMachine``: nobody knows by then that the job goes on; the reporter that has left is not called again."""
+    seen: list[Progress] = []
 
-    def interrupt(_: Progress) -> None:
+    def interrupt(progress: Progress) -> None:
+        seen.append(progress)
         raise end
 
     dc.progress = interrupt
@@ -387,6 +390,36 @@ def test_an_interrupted_search_says_where_to_look(
         machine.stop(wait=True)
     [note] = caught.value.__notes__
     assert note.startswith("web-1: stop may have been requested; machine.audit() shows when it has ended, and machine.")
+    assert len(seen) == 1
+    frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert ("find_until_settled" in frames) == (end is SystemExit)
+
+
+class Deaf:
+    """No data centre, and no more than a machine needs: requests for jobs are lost, and the audit stays empty."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def request(self, method: str, path: str, **_: Any) -> tuple[Any, requests.Response]:
+        """Note what was asked, and lose it or answer."""
+        self.asked.append(f"{method} {path}")
+        if method == "POST":
+            raise TransportError("lost")
+        return [] if path.endswith("audit") else {"id": "1", "state": "running"}, requests.Response()
+
+    def raw_machine_data(self, machine_id: str, credentials: bool = False) -> dict[str, Any]:
+        """Describe a machine."""
+        self.asked.append(f"GET {machine_id}{credentials or ''}")
+        return {"id": machine_id, "state": "running"}
+
+
+def test_over_a_stand_in_there_is_one_look() -> None:
+    """It has neither a clock nor a time to settle."""
+    there = Deaf()
+    with pytest.raises(TransportError, match="lost"):
+        Machine(there, data={"id": "1", "state": "running"}).stop(wait=True)  # type: ignore[arg-type]
+    assert there.asked == ["GET machines/1/audit", "POST machines/1", "GET machines/1/audit", "GET 1"]
 
 
 @pytest.mark.parametrize("action", WAITED_FOR)
@@ -435,9 +468,11 @@ SHOWN: dict[str, tuple[str, Callable[[Machine], object], str]] = {
 
 @pytest.mark.parametrize(("operation", "do"), [case[:2] for case in SHOWN.values()], ids=SHOWN)
 def test_a_change_that_the_machine_shows_is_found(
-    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+    machine: Machine, dc: DataCenter, cloud: Emulator, operation: str, do: Callable[[Machine], object]
 ) -> None:
     """The outage lasts longer than the request is repeated, and the change is there when it is over."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
     cloud.transitions.policy = AfterSeconds(100)
     lose(cloud, operation)
     lose(cloud, operation, "before", kind="reset", times=None)
@@ -445,6 +480,8 @@ def test_a_change_that_the_machine_shows_is_found(
 
     there = record(cloud, machine)
     assert there.state == "deleted" or there.firewall_enabled or there.deletion_protection
+    assert seen[-1].outcome == "done"
+    assert seen[-1].elapsed >= seen[-2].elapsed  # the time of the search counts
 
 
 @pytest.mark.parametrize(("operation", "do", "words"), SHOWN.values(), ids=SHOWN)
@@ -489,3 +526,50 @@ def test_a_job_that_was_found_is_remembered(machine: Machine, cloud: Emulator) -
 def test_states_that_show_a_job(state: str | None, before: str, shown: bool) -> None:
     """Only a new state in which no machine stays; which of them are stable is a table of this module."""
     assert is_at_work(state, before) is shown
+
+
+DELETED: dict[str, tuple[str, Callable[[Machine], object], Callable[[MachineRecord], int]]] = {
+    "snapshot": (
+        "DeleteMachineSnapshot",
+        lambda machine: machine.snapshot("before").delete(wait=True),
+        lambda there: len(there.snapshots),
+    ),
+    "interface": ("RemoveNic", lambda machine: machine.nics()[0].delete(wait=True), lambda there: len(there.nics)),
+}
+"""Deletions by jobs, and how many things are left on the server."""
+
+
+@pytest.mark.parametrize("seconds", [1, 5])
+@pytest.mark.parametrize("times", [1, None])
+@pytest.mark.parametrize(("operation", "do", "left"), DELETED.values(), ids=DELETED)
+def test_a_deletion_whose_answers_were_lost_is_done(
+    machine: Machine,
+    cloud: Emulator,
+    operation: str,
+    do: Callable[[Machine], object],
+    left: Callable[[MachineRecord], int],
+    times: int | None,
+    seconds: int,
+) -> None:
+    """It is sent again, and the second job fails, since there is nothing left to delete: the first one counts."""
+    machine.create_snapshot("before", wait=True)
+    cloud.transitions.policy = AfterSeconds(seconds)
+    before = left(record(cloud, machine))
+    lose(cloud, operation, kind="reset", times=times)
+    do(machine)
+
+    assert left(record(cloud, machine)) == before - 1
+
+
+@pytest.mark.parametrize(("operation", "do"), [case[:2] for case in DELETED.values()], ids=DELETED)
+def test_a_deletion_that_failed_twice_has_failed(
+    machine: Machine, cloud: Emulator, operation: str, do: Callable[[Machine], object]
+) -> None:
+    """``DeleteMachineSnapshot``, ``RemoveNic``: that there were two jobs does not make it a success."""
+    machine.create_snapshot("before", wait=True)
+    cloud.transitions.policy = AfterSeconds(1)
+    for action in ("delete_snapshot", "remove_nics"):
+        cloud.transitions.fail(action, times=2)
+    lose(cloud, operation)
+    with pytest.raises(WaitFailed, match="its audit says that "):
+        do(machine)

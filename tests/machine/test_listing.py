@@ -90,6 +90,16 @@ def test_num_machines_by(
     assert filters_of(cloud, "HeadMachines") == asked
 
 
+@pytest.mark.usefixtures("fleet")
+def test_machines_by_package(dc: DataCenter) -> None:
+    """``ListMachines`` shows packages by name, so an id or the beginning of one is looked up."""
+    package = dc.package("g1-medium")
+
+    for given in (package, package.name, package.id, package.id[:8]):
+        assert names(dc.machines(package=given)) == {"big"}
+        assert dc.num_machines(package=given) == 1
+
+
 @pytest.mark.parametrize("name", ["web-1", "web", "db-1"])
 def test_machines_by_name(dc: DataCenter, cloud: Emulator, name: str) -> None:
     """``ListMachines`` compares the beginning of names: the machines that only begin so are left out and not counted."""

@@ -198,6 +198,14 @@ def test_abort_that_is_answered_by_an_error(migration: Migration, cloud: Emulato
     assert books(cloud) == []
 
 
+def test_a_wait_for_an_abort_whose_answer_was_lost(migration: Migration, cloud: Emulator) -> None:
+    """``Migrate``: one look shows that CloudAPI has forgotten the migration, so nothing is searched for minutes."""
+    cloud.faults.add(Fault("Migrate", kind="reset", when="after"))
+    began = cloud.clock.monotonic()
+    assert migration.abort(wait=True).state == "successful"
+    assert cloud.clock.monotonic() == began
+
+
 def test_abort_that_fails(migration: Migration, cloud: Emulator) -> None:
     """A failure of the server that left the migration of ``Migrate`` where it was is raised."""
     cloud.faults.add(Fault("Migrate", kind="status", status=500, when="before"))
@@ -237,6 +245,17 @@ def test_phases_whose_answers_were_lost(machine: Machine, cloud: Emulator, secon
     assert migration.state == "successful"
     assert cloud.trace.operations().count("Migrate") == 4
     assert cloud.clock.monotonic() < 4 * seconds + 15
+
+
+def test_a_wait_after_a_search_ends_in_time(migration: Migration, cloud: Emulator) -> None:
+    """``Migrate``: the time counts from the lost answer, also where a sign comes late."""
+    cloud.transitions.policy = AfterSeconds(500)
+    cloud.faults.add(Fault("Migrate", kind="reset", when="after"))
+    cloud.faults.add(Fault("GetMigration", skip=1, times=2, status=403, code="NotAuthorized"))
+    began = cloud.clock.monotonic()
+    with pytest.raises(WaitTimeout, match="after 60 s"):
+        migration.sync(wait=True, timeout=60)
+    assert cloud.clock.monotonic() - began == 60
 
 
 def test_a_pause_whose_answer_was_lost(migration: Migration, cloud: Emulator) -> None:

@@ -332,6 +332,33 @@ def test_an_answer_whose_name_is_no_text_is_a_lost_answer(cloud: Emulator, dc: D
     assert dc.create_machine(**SPEC).name == "web-1"
 
 
+def test_a_token_alone_finds_its_machine(cloud: Emulator, dc: DataCenter) -> None:
+    """A script that only knows its token may ask again with nothing else."""
+    made = dc.create_machine(**SPEC, token="order-4711")
+
+    assert dc.create_machine(token="order-4711") == made
+    assert creates(cloud) == 1
+
+
+def test_a_conflict_of_an_unknown_kind_may_be_with_our_own_machine(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine`` that a proxy has sent twice: the answer is a conflict with the first one."""
+    body = {"code": "Conflict", "message": "in use"}
+    cloud.faults.add(Fault("CreateMachine", status=409, body=body, when="after"))
+
+    assert dc.create_machine(**SPEC).name == "web-1"
+    assert creates(cloud) == 1
+
+
+def test_an_answer_that_is_not_ours_and_cannot_be_resolved_names_its_request(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: the error of an unknown outcome says what was sent."""
+    cloud.faults.add(Fault("CreateMachine", status=201, body=another(cloud), when="after"))
+    cloud.faults.add(Fault("ListMachines", status=500, times=None))
+    with pytest.raises(CreateOutcomeUnknown) as caught:
+        dc.create_machine(**SPEC)
+
+    assert caught.value.method == "POST"
+
+
 @pytest.mark.parametrize("field", ["state", "image"])
 def test_a_token_leads_to_a_machine_of_which_the_list_says_nonsense(
     cloud: Emulator, dc: DataCenter, field: str
@@ -499,6 +526,7 @@ def test_a_lost_answer_is_told_of_at_once(
     assert told in capsys.readouterr().err
     assert [(step.subject, step.timeout, step.done) for step in seen] == [("web-1", 180, n == 15) for n in range(16)]
     assert str(seen[0]).startswith("web-1 not answered, looking for it [")
+    assert [step.outcome for step in seen if step.done] == ["not done"]
     assert creates(cloud, "ListMachines") <= 18
 
 

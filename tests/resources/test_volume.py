@@ -121,6 +121,23 @@ def test_create_volume_that_fails(dc: DataCenter, cloud: Emulator) -> None:
     assert (dc.volumes(), names(dc.volumes(state="failed"))) == ([], ["data"])
 
 
+def test_a_failed_volume_can_still_be_deleted(dc: DataCenter, cloud: Emulator) -> None:
+    """A wait for ``deleted`` goes on while ``GetVolume`` shows a failure."""
+    cloud.transitions.fail("create_volume")
+    volume = dc.create_volume("data")
+    volume.poll_until("failed")
+    looks: list[str] = []
+
+    def deleted_after_two(progress: Any) -> None:
+        looks.append(progress.state)
+        if len(looks) == 2:
+            volume.delete()
+
+    volume.poll_until("deleted", progress=deleted_after_two)
+    assert looks[:2] == ["failed", "failed"]
+    assert looks[-1] == "deleted"
+
+
 def test_create_volume_waits_no_longer_than_that(dc: DataCenter, cloud: Emulator) -> None:
     """A job of ``CreateVolume`` that does not end costs the time-out and no more."""
     cloud.transitions.policy = ByScript()

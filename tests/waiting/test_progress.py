@@ -259,6 +259,26 @@ def test_an_interrupt_says_what_goes_on(
     assert caught.value.__notes__ == [note]
 
 
+def test_an_interrupt_while_the_line_is_drawn_has_one_note(
+    cloud: Emulator, dc: DataCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``StopMachine``: it comes out through the report and through the wait."""
+
+    class Interrupting(Terminal):
+        def write(self, text: str, /) -> int:
+            if "] 1 s" in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    cloud.populate(1, name="web-1")
+    cloud.transitions.policy = AfterSeconds(30)
+    monkeypatch.setattr(sys, "stderr", Interrupting())
+    dc.progress = True
+    with pytest.raises(KeyboardInterrupt) as caught:
+        dc.machine("web-1").stop(wait=True)
+    assert caught.value.__notes__ == ["web-1: stop goes on; machine.poll_until('stopped') continues the wait"]
+
+
 def test_an_interrupted_function_of_ones_own_says_what_goes_on(cloud: Emulator, dc: DataCenter) -> None:
     """Ctrl-C may come while it reports; a name that would move the cursor is written as an escape."""
 
@@ -328,6 +348,15 @@ def test_a_lost_answer_is_told_once(dc: DataCenter, cloud: Emulator, monkeypatch
     assert lost.startswith("lost the answer to the create of web-1 (token ")
     assert found.startswith("found web-1 (token ")
     assert rest == [""]
+
+
+def test_a_search_that_finds_something_is_done(dc: DataCenter, cloud: Emulator) -> None:
+    """``CreateMachine``: a function of one's own hears what came of it."""
+    seen: list[Progress] = []
+    dc.progress = seen.append
+    cloud.faults.add(Fault("CreateMachine", "reset", "after"))
+    dc.create_machine("web-1", package="g1-small", image=image_id(cloud, "base-64-lts"))
+    assert [(look.state, look.done, look.outcome) for look in seen] == [("found", True, "done")]
 
 
 def lines_left(terminal: Terminal) -> list[str]:
