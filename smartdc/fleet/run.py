@@ -15,7 +15,6 @@ from smartdc.fleet.options import Options, answer_of
 from smartdc.fleet.report import OutcomeUnknown, Report, failure, reason_of
 from smartdc.fleet.step import Call, Pause, Step, Until, Work
 from smartdc.http.dates import parse_http_date
-from smartdc.http.deadline import Deadline
 from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.job import STABLE_STATES, RequestedJob, is_at_work
 from smartdc.machine.machine import Machine
@@ -154,7 +153,7 @@ class Run:
             return past
         if not (yield from self._was_applied(action, past)):
             return None
-        is_over = action.shows is None and action.machine.state in STABLE_STATES
+        is_over = action.shows() if action.shows else action.machine.state in STABLE_STATES
         return {**past, "now": "over" if is_over else "accepted"}
 
     def _request(
@@ -185,7 +184,7 @@ class Run:
 
     def _until_over(self, action: Action, past: Record) -> Until:
         """Return the wait for the end of an accepted action."""
-        job = RequestedJob(action.name, float(past.get("at", 0.0)), past.get("state"), 0)
+        job = RequestedJob(action.name, float(past["at"]), past["state"], 0)
         machine = action.machine
         audits = Schedule(self.datacenter, FIRST_AUDIT_SECONDS)
 
@@ -195,7 +194,7 @@ class Run:
             if machine.state in action.dead_ends:
                 return None
             # A finished job has changed the machine.
-            changed = machine.get("updated") != past.get("updated") and machine.state in STABLE_STATES
+            changed = machine.get("updated") != past["updated"] and machine.state in STABLE_STATES
             return None if audits.is_due() or (action.shows is None and changed) else False
 
         def ask() -> bool:
@@ -216,17 +215,15 @@ class Run:
             return (yield from self._shows_now(action))
         if _has_begun(action, past):
             return True
-        job = RequestedJob(action.name, float(past["at"]), past.get("state"), 0)
+        job = RequestedJob(action.name, float(past["at"]), past["state"], 0)
         settle = self.datacenter.settle
         if action.repeatable:
             settle = min(settle, JOB_SETTLE_SECONDS)
-        settled = Deadline(max(job.requested_at + settle - server_time(self.datacenter), 0.0), self.datacenter.clock)
         ask = partial(machine.has_succeeded, job, action.goal)
         try:
             if action.shows is None and (yield from self.insisted(ask)):
                 return True
-            if not settled.passed():
-                yield Pause(settled.left() or 0.0)
+            yield Pause(job.requested_at + settle - server_time(self.datacenter))
             yield Until(machine, lambda: True, ask, action.goal)
             return _has_begun(action, past) or (yield from self.insisted(ask))
         except WaitTimeout:
@@ -287,14 +284,14 @@ class Schedule:
 
     def is_due(self) -> bool:
         """Return whether the next time has come; True only once for each time."""
-        if self._clock.monotonic() < self._next:
-            return False
-        self._pause *= 2
-        self._next = self._clock.monotonic() + self._pause
-        return True
+        is_due = self._clock.monotonic() >= self._next
+        if is_due:
+            self._pause *= 2
+            self._next = self._clock.monotonic() + self._pause
+        return is_due
 
 
 def _has_begun(action: Action, past: Record) -> bool:
     """Return whether a machine, as last seen, shows the success of an action, or that it has begun."""
     state = action.machine.state
-    return is_at_work(state, past.get("state")) or bool(action.shows and action.shows())
+    return is_at_work(state, past["state"]) or bool(action.shows and action.shows())

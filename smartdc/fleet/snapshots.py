@@ -7,7 +7,7 @@ import re
 from collections.abc import Generator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from smartdc.errors import CallError, InputError, ResourceNotFound, SmartDCError, WaitFailed, WaitTimeout
 from smartdc.fleet.engine import LOOK_SECONDS
@@ -16,6 +16,7 @@ from smartdc.fleet.report import OutcomeUnknown
 from smartdc.fleet.run import UNDONE, Run, Schedule, server_time
 from smartdc.fleet.step import Call, Pause, Until, Work
 from smartdc.http.deadline import Deadline
+from smartdc.machine.job import RequestedJob
 from smartdc.machine.machine import Machine
 from smartdc.machine.snapshot import Snapshot
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS
@@ -74,48 +75,30 @@ def _taken(run: Run, machine: Machine, name: str) -> Generator[Any, Any, None]:
     if machine.state == "deleted":
         # CloudAPI accepts even that.
         raise WaitFailed(f"{machine.describe()} is deleted: no snapshot can be taken", resource=machine)
-    snapshot: Snapshot | None = None
-    if past and past["now"] == "accepted":
-        snapshot = Snapshot(machine, data={"name": name, "state": "queued"})
-    elif past and past["now"] == "sent":
-        snapshot = yield from _found(run, machine, name, past)
-    if snapshot is None:
-        snapshot = yield Call(partial(_asked_for, run, machine, name))
-    yield from _until_there(run, machine, snapshot)
-
-
-def _until_there(run: Run, machine: Machine, snapshot: Snapshot) -> Generator[Any, Any, None]:
-    """Wait until a requested snapshot exists."""
-    goal = f"has no snapshot {snapshot.name}"
-    schedule = Schedule(run.datacenter, FIRST_LOOK_SECONDS)
-
-    def ask() -> bool:
-        # CloudAPI reports a new snapshot as ``deleted`` until its job begins.
-        if snapshot.look() in snapshot.dead_ends:
-            machine.fail(f"{goal}: that is {snapshot.state}")
-        return snapshot.state == "created"
-
+    if past and past["now"] == "sent":
+        past = yield from _received(run, machine, past)
+    if not past or past["now"] in UNDONE:
+        past = yield Call(partial(_asked_for, run, machine, name))
     try:
-        if snapshot.state != "created":
-            yield Until(machine, schedule.check, ask, goal, is_listed=False)
+        yield _until_there(run, machine, past)
     except WaitFailed:
         run.journal.write(machine.id, "snapshot", "failed")
         raise
-    run.journal.write(machine.id, "snapshot", "done", name=snapshot.name)
+    run.journal.write(machine.id, "snapshot", "done", name=past["name"])
 
 
-def _found(run: Run, machine: Machine, name: str, past: Record) -> Generator[Any, Any, Snapshot | None]:
-    """Return the snapshot of an earlier request; None if it certainly made none.
+def _received(run: Run, machine: Machine, past: Record) -> Generator[Any, Any, Record | None]:
+    """Return the journal's entry about a request if it was received, and None if it certainly was not.
 
     CloudAPI lists a snapshot only when its job is over.
     """
     settled = Deadline(float(past["at"]) + JOB_SETTLE_SECONDS - server_time(run.datacenter), run.datacenter.clock)
     while True:
-        is_settled = settled.passed()
-        for snapshot in (yield Call(machine.snapshots)):
-            if snapshot.name == name:
-                return cast("Snapshot", snapshot)
-        if is_settled:
+        is_last = settled.passed()
+        snapshots = yield Call(machine.snapshots)
+        if past["name"] in [snapshot.name for snapshot in snapshots]:
+            return past
+        if is_last:
             return None
         try:
             yield Pause(LOOK_SECONDS)
@@ -123,15 +106,32 @@ def _found(run: Run, machine: Machine, name: str, past: Record) -> Generator[Any
             raise OutcomeUnknown(f"unknown whether {machine.describe()} received its create_snapshot") from None
 
 
-def _asked_for(run: Run, machine: Machine, name: str) -> Snapshot:
-    """Request a snapshot."""
+def _asked_for(run: Run, machine: Machine, name: str) -> Record:
+    """Request a snapshot, and return the journal's entry about it."""
     run.engine.permit()
-    run.journal.write(machine.id, "snapshot", "sent", name=name, at=server_time(run.datacenter))
+    at = server_time(run.datacenter)
+    run.journal.write(machine.id, "snapshot", "sent", name=name, at=at)
     try:
-        snapshot = machine.create_snapshot(name)
+        machine.create_snapshot(name)
     except SmartDCError as error:
         if not isinstance(error, CallError) or error.applied is False:
             run.journal.write(machine.id, "snapshot", "refused")
         raise
-    run.journal.write(machine.id, "snapshot", "accepted", name=name)
-    return snapshot
+    return run.journal.write(machine.id, "snapshot", "accepted", name=name, at=at)
+
+
+def _until_there(run: Run, machine: Machine, past: Record) -> Until:
+    """Return the wait for a requested snapshot."""
+    snapshot = Snapshot(machine, data={"name": past["name"]})
+    job = RequestedJob("create_snapshot", float(past["at"]), None, 0)
+    goal = f"has no snapshot {snapshot.name}"
+
+    def ask() -> bool:
+        if snapshot.look() in snapshot.dead_ends:
+            machine.fail(f"{goal}: that is {snapshot.state}")
+        if snapshot.state != "created":
+            # CloudAPI reports a snapshot as ``deleted`` until its job has ended, and for ever if that has failed.
+            machine.has_succeeded(job, goal)
+        return snapshot.state == "created"
+
+    return Until(machine, Schedule(run.datacenter, FIRST_LOOK_SECONDS).check, ask, goal, is_listed=False)

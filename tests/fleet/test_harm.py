@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ import pytest
 
 from smartdc import DataCenter, Fleet, InputError, JournalFinished
 from smartdc.emulator import Emulator, Fault
+from smartdc.fleet.creation import NewMachines
 from smartdc.fleet.journal import Wishes
 
 WEB = {"role": "web"}
@@ -41,6 +43,7 @@ def fleet(dc: DataCenter, cloud: Emulator) -> Fleet:
         (lambda dc: dc.fleet([]), "no machines are given"),
         (lambda dc: dc.fleet(["web-1"]), "'web-1' is not a Machine"),
         (lambda dc: dc.fleet([], everything=True), "one of them"),
+        (lambda dc: dc.fleet([], tags=WEB), "one of them"),
         (lambda dc: dc.fleet(everything=True, tags=WEB), "takes no filter"),
         (lambda dc: dc.fleet(name="*"), "that selects every machine"),
         (lambda dc: dc.fleet(name="?*"), "that selects every machine"),
@@ -144,11 +147,39 @@ def test_names_that_no_machine_can_have_are_refused(
     assert not cloud.trace
 
 
+def test_only_count_and_name_go_without_a_keyword(offline: DataCenter) -> None:
+    """``CreateMachine``: nobody knows the order of thirty arguments."""
+    parameters = inspect.signature(offline.create_machines).parameters.values()
+    assert [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY] == ["count", "name"]
+
+
+def test_what_is_created_is_shown_without_secrets() -> None:
+    """Metadata may have passwords, and user data keys."""
+    shown = repr(NewMachines(2, "web-{n}", **CREATE, metadata={"user-data": "hunter2"}, password="swordfish"))
+    assert "debian-12" in shown
+    assert "hunter2" not in shown
+    assert "swordfish" not in shown
+
+
 def test_names_that_are_taken_are_refused(cloud: Emulator, dc: DataCenter, fleet: Fleet) -> None:
     """``CreateMachine``: one machine of that name, and none is created."""
     with pytest.raises(InputError, match="2 of 4 names are taken, such as web-1, web-2: nothing was created"):
         dc.create_machines(4, "web-{n}", **CREATE)
     assert len(cloud.state.machines) == len([*fleet])
+
+
+def test_only_a_few_of_many_names_are_said(cloud: Emulator, dc: DataCenter) -> None:
+    """A message is for reading."""
+    cloud.populate(9, name="web-{n}")
+    with pytest.raises(InputError, match=r"8 of 8 names are taken, such as web-1, web-2, web-3, web-4, web-5: nothing"):
+        dc.create_machines(8, "web-{n}", **CREATE)
+
+
+def test_numbers_begin_where_one_says(dc: DataCenter) -> None:
+    """``CreateMachine``: one, or `start`, which may be a text."""
+    assert [machine.name for machine in dc.create_machines(2, "web-{n:02}", **CREATE)] == ["web-01", "web-02"]
+    report = dc.create_machines(2, "web-{n:02}", **CREATE, start="9")  # type: ignore[arg-type]
+    assert [machine.name for machine in report] == ["web-09", "web-10"]
 
 
 # Journals
@@ -345,6 +376,25 @@ def test_a_journal_is_a_regular_file(cloud: Emulator, fleet: Fleet) -> None:
     with pytest.raises(InputError, match="a journal must be a regular file, not /dev/full"):
         fleet.stop(journal="/dev/full")
     assert not cloud.trace
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="this system does not list open files")  # noqa: PTH112
+def test_no_file_stays_open(fleet: Fleet, tmp_path: Path) -> None:
+    """Whatever is wrong with a journal; a service may try it every minute for months."""
+    busy, other = tmp_path / "busy", tmp_path / "other"
+    other.write_text("no journal\n")
+    more: list[int] = []
+
+    def healthy(_: object) -> bool:
+        before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+        for path in (busy, other, "/dev/full", tmp_path):
+            with pytest.raises(InputError):
+                fleet.stop(journal=path)
+        more.append(len(os.listdir("/dev/fd")) - before)  # noqa: PTH208
+        return True
+
+    fleet.stop(journal=busy, healthy=healthy)
+    assert more == [0, 0, 0]
 
 
 def count(cloud: Emulator, operation: str) -> int:

@@ -90,6 +90,35 @@ def test_the_old_machine_is_deleted_on_demand(cloud: Emulator, fleet: Fleet) -> 
     assert named(cloud) == {"web-0": "running", "web-1": "running"}
 
 
+def test_what_an_old_machine_lacks_is_not_made_up(cloud: Emulator, fleet: Fleet, old: list[MachineRecord]) -> None:
+    """``CreateMachine``: neither networks nor brand; the rest of the settings is that of the old machine."""
+    old[0].nics.clear()
+    old[0].firewall_enabled = False
+    old[1].deletion_protection = True
+    old[1].brand = "bhyve"
+    fleet.replace(IMAGE, losing=LOSING, check=False)  # no image fits such a machine
+    plain, special = [entry.body for entry in cloud.trace if entry.operation == "CreateMachine"]
+    assert {"networks", "brand", "deletion_protection", "delegate_dataset"}.isdisjoint(plain)
+    assert plain["firewall_enabled"] is False
+    assert special["networks"] == [nic.network for nic in old[1].nics]
+    assert (special["brand"], special["deletion_protection"]) == ("bhyve", True)
+
+
+def test_a_new_machine_may_have_another_package(cloud: Emulator, fleet: Fleet, old: list[MachineRecord]) -> None:
+    """``CreateMachine``: `package`, or that of the old machine."""
+    [machine] = [*fleet.datacenter.fleet(name="web-0").replace(IMAGE, "g1-medium", LOSING)]
+    assert machine.refresh().package == "g1-medium"
+    [machine] = [*fleet.datacenter.fleet(name="web-1").replace(IMAGE, losing=LOSING)]
+    assert machine.refresh().package == cloud.state.packages[old[1].package].name
+
+
+def test_a_stopped_machine_is_not_stopped_again(cloud: Emulator, fleet: Fleet, old: list[MachineRecord]) -> None:
+    """``StopMachine``: the old machine stays as it is."""
+    old[0].state = "stopped"
+    assert [machine.state for machine in fleet.replace(IMAGE, losing=LOSING)] == ["running"] * 2
+    assert [entry.operation for entry in cloud.trace].count("StopMachine") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from smartdc import DataCenter, Fleet, FleetFailed, InputError
-from smartdc.emulator import Emulator
+from smartdc.emulator import Emulator, Fault
 
 OTHERS = {
     "auto-before-upgrade",
@@ -101,3 +103,49 @@ def test_a_rotation_that_keeps_nothing_is_refused(
     with pytest.raises(InputError, match=words):
         fleet.rotate_snapshots(**options)  # type: ignore[arg-type]
     assert len(cloud.trace) == before
+
+
+@pytest.mark.parametrize("name", ["", "../x", "x" * 101, "-x", "a b", 5, None])
+def test_a_name_that_no_snapshot_can_have_is_refused(cloud: Emulator, fleet: Fleet, name: str) -> None:
+    """``CreateMachineSnapshot``: before a byte is sent."""
+    before = len(cloud.trace)
+    with pytest.raises(InputError, match=r"name must be letters, digits, '\.', '_' and '-', and not empty"):
+        fleet.create_snapshot(name)
+    assert len(cloud.trace) == before
+
+
+def test_seven_are_kept_where_nothing_else_is_said(cloud: Emulator, fleet: Fleet) -> None:
+    """``DeleteMachineSnapshot``: a week of daily ones."""
+    for _ in range(8):
+        fleet.rotate_snapshots()
+        cloud.clock.sleep(86_400)
+    assert [name[:13] for name in snapshots(fleet, "db-1")] == [f"auto-202601{day:02}" for day in range(2, 9)]
+
+
+def test_a_snapshot_that_somebody_else_deletes_is_no_failure(cloud: Emulator, fleet: Fleet) -> None:
+    """``DeleteMachineSnapshot``: gone is gone; what is forbidden is a failure."""
+    fleet.rotate_snapshots(keep=1)
+    cloud.clock.sleep(86_400)
+    cloud.faults.add(Fault("DeleteMachineSnapshot", status=404, code="ResourceNotFound"))
+    assert len(fleet.rotate_snapshots(keep=1).done) == 2
+
+    cloud.clock.sleep(86_400)
+    cloud.faults.add(Fault("DeleteMachineSnapshot", status=403, code="NotAuthorized"))
+    with pytest.raises(FleetFailed, match="NotAuthorized"):
+        fleet.rotate_snapshots(keep=1, at_once=1)
+
+
+def test_a_snapshot_that_failed_is_taken_again(cloud: Emulator, fleet: Fleet, tmp_path: Path) -> None:
+    """``MachineAudit`` shows the failure soon; the next one has a name of its own, also after one that was refused."""
+    cloud.transitions.fail("create_snapshot")
+    with pytest.raises(FleetFailed, match=r"has no snapshot auto-20260101T\d+Z: its create_snapshot failed") as error:
+        fleet.rotate_snapshots(journal=tmp_path / "journal", at_once=1)
+    assert error.value.report.seconds < 20
+    cloud.clock.sleep(86_400)
+    cloud.faults.add(Fault("CreateMachineSnapshot", status=409, code="InvalidArgument"))
+    with pytest.raises(FleetFailed, match="InvalidArgument"):
+        fleet.rotate_snapshots(journal=tmp_path / "journal", at_once=1)
+    cloud.clock.sleep(86_400)
+
+    assert len(fleet.rotate_snapshots(journal=tmp_path / "journal").done) == 2
+    assert [name[:13] for name in snapshots(fleet, "db-0") if name not in OTHERS] == ["auto-20260103"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -100,3 +101,46 @@ def test_many_machines_need_a_command(servers: Sshd, dc: DataCenter) -> None:
     """Only one machine is something to log in to."""
     with pytest.raises(InputError, match="give a command"):
         dc.fleet(tags={"role": "web"}).ssh(None, options=servers.options)  # type: ignore[arg-type]
+
+
+def test_what_is_given_reaches_ssh(dc: DataCenter, cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user, a direct way, options, the time, and how many at once; by default each machine's own user."""
+    for machine in cloud.populate(3, name="web-{n}"):
+        machine.tags = {"tritoncli.ssh.proxy": "bastion"}
+    cloud.populate(1, name="bastion")
+    ran: list[tuple[str, list[str], float | None]] = []
+    together, most = 0, 0
+    lock = threading.Lock()
+
+    def run_ssh(name: str, words: list[str], *, timeout: float | None, started: object) -> CompletedProcess[str]:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+            ran.append((name, words, timeout))
+        threading.Event().wait(0.02)
+        with lock:
+            together -= 1
+        assert callable(started)
+        return CompletedProcess(words, 3, "out", "err")
+
+    monkeypatch.setattr("smartdc.fleet.ssh.run_ssh", run_ssh)
+    fleet = dc.fleet(name="web-*")
+    outputs = fleet.ssh("uptime", at_once=2, user="admin", proxy=False, options=["-v"], timeout=5)
+
+    assert [(each.name, each.stdout, each.stderr, each.returncode) for each in outputs] == [
+        (f"web-{n}", "out", "err", 3) for n in range(3)
+    ]
+    assert most == 2
+    name, words, timeout = min(ran)
+    assert (name, words[:2], words[-1], timeout) == ("web-0", ["ssh", "-v"], "uptime", 5)
+    assert words[words.index("-l") + 1] == "admin"
+    assert not [word for word in words if word.startswith("ProxyJump=")]
+
+    ran.clear()
+    fleet.ssh(["echo", "it's"])
+    name, words, timeout = min(ran)
+    assert (words[-1], timeout) == ("echo 'it'\"'\"'s'", 3600)
+    assert "BatchMode=yes" in words
+    assert words[words.index("-l") + 1] == "root"
+    assert [word for word in words if word.startswith("ProxyJump=")]
