@@ -85,7 +85,7 @@ class Engine:
         self._in_flight = 0
         self._with_the_user: set[Task] = set()
         """Tasks in which a function of the user is running, which may never return."""
-        self._looking: list[Task] = []
+        self._looking: list[tuple[Task, Until]] = []
         self._watch = Watch(datacenter)
         self._next_look = 0.0
         self._last_look = self._last_answer = 0.0
@@ -199,6 +199,7 @@ class Engine:
 
     def _finish(self, task: Task, outcome: str) -> None:
         self._tasks.remove(task)
+        task.waits_for = None
         self._with_the_user.discard(task)
         self._next_step = self._clock.monotonic() + self._options.pause
         log.info("%s of %s: %s", self.report.action, name_of(task.step.subject), outcome)
@@ -238,9 +239,9 @@ class Engine:
         self._in_flight -= not call.foreign
         if task is None:
             self._looked(error)
-        elif task.asking and task in self._tasks:
+        elif task.asking:
             self._asked(task, value, error)
-        elif task.waits_for is call and task in self._tasks:
+        elif task.waits_for is call:
             self._with_the_user.discard(task)
             self._go_on(task, value, error)
             self._last_answer = self._clock.monotonic()
@@ -263,14 +264,13 @@ class Engine:
         if self._last_look < self._last_answer and not (self._waiting or self._calls or self._in_flight):
             # All requests are sent: check soon which jobs are over, not only when the next check would be due.
             self._next_look = min(self._next_look, self._last_answer + LAST_LOOK_SECONDS)
-        due = [task for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
+        due = [(task, task.waits_for) for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
         if not due or self._looking or self._clock.monotonic() < self._next_look:
             return
         self._looking = due
         self._last_look = self._clock.monotonic()
         self._next_look = self._last_look + LOOK_SECONDS
-        waits = [task.waits_for for task in due if isinstance(task.waits_for, Until)]
-        machines = {wait.machine.id: wait.machine for wait in waits if wait.is_listed}
+        machines = {wait.machine.id: wait.machine for _, wait in due if wait.is_listed}
         if machines:
             self._calls.appendleft((None, Call(partial(self._watch.look, list(machines.values())))))
         else:
@@ -282,18 +282,18 @@ class Engine:
         if isinstance(error, TRANSIENT_ERRORS):
             log.info("%s: could not look at %d machines: %s", self.report.action, len(looking), error)
             return
-        for task in looking:
-            if task not in self._tasks or not isinstance(task.waits_for, Until):
-                continue
+        for task, wait in looking:
+            if task.waits_for is not wait:
+                continue  # its time has passed meanwhile
             if error is not None:
                 self._go_on(task, error=error)
                 continue
-            found = task.waits_for.check()
+            found = wait.check()
             if found:
                 self._go_on(task)
             elif found is None:
                 task.asking = True
-                self._calls.append((task, Call(task.waits_for.ask)))
+                self._calls.append((task, Call(wait.ask)))
 
     def _asked(self, task: Task, found: bool | None, error: BaseException | None) -> None:
         """Continue a step after its `ask`, or let it wait on."""
