@@ -300,7 +300,7 @@ class Engine:
         task.asking = False
         if error is not None and not isinstance(error, TRANSIENT_ERRORS):
             self._go_on(task, error=error)
-        elif error is None and found:
+        elif found:
             self._go_on(task)
 
     # Calling

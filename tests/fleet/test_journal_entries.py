@@ -182,6 +182,7 @@ def test_it_goes_on_after_every_entry(tmp_path: Path, name: str, later: int) -> 
             moment = f"{'after' if written else 'before'} {entry!r}"
             assert len(report.done) == 2, moment
             assert states(cloud) == states(calm), moment
+            assert {each for each in deed.whole() if each.endswith("done")} <= set(entries(journal)), moment
             # A machine of a fleet whose step is done is not fetched again.
             is_known = name == "create" or entry != "step done" or not written
             assert [machine.state for machine in report] == [deed.state if is_known else None, deed.state], moment

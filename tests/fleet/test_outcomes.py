@@ -77,6 +77,27 @@ def test_the_report_knows_how_long_it_took(fleet: Fleet) -> None:
     assert fleet.start().seconds == 6.5
 
 
+def test_a_run_that_is_interrupted_says_what_is_under_way(
+    cloud: Emulator, dc: DataCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``CreateMachine``: the machines that exist already, and not only their names."""
+    cloud.transitions.policy = ByScript()
+    sleep = cloud.clock.sleep
+
+    def interrupted(seconds: float) -> None:
+        sleep(seconds)
+        if cloud.clock.monotonic() > 10:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cloud.clock, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        dc.create_machines(3, "web-{n}", **NEW, at_once=2)
+    report = stop.value.report  # type: ignore[attr-defined]
+    assert [type(subject) for subject in report.under_way] == [Machine] * 2
+    assert report.untouched == ["web-3"]
+    assert 10 < report.seconds < 13
+
+
 # Failed
 
 
