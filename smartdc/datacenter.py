@@ -52,9 +52,8 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
-    No request is sent and no key is read before a method needs it. Threads may share a `DataCenter`. A pickled one
-    contains no key; it finds its key again after unpickling. One whose key was given as text, or that has a `clock`,
-    an `adapter` or an `auth`, refuses to be pickled; it can be copied.
+    No request is sent and no key is read before a method needs it. Threads may share a `DataCenter`. A pickle contains
+    no key, and finds it again; one with a key as text, a `clock`, an `adapter` or an `auth` can be copied, not pickled.
 
     Args:
         location: a URL, a host, or a name in `known_locations`; None takes the profile's.
@@ -102,6 +101,9 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     clock: Setting[Clock] = Setting()
     progress: Setting[Reporter | bool | None] = Setting()
     settle: Setting[float] = Setting()
+    retry: Setting[Retry] = Setting()
+    adapter: Setting[BaseAdapter | None] = Setting()
+    pool_size: Setting[int] = Setting()
 
     @without_frames
     def __init__(
@@ -393,8 +395,5 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
 
 
 def explain_auth(**arguments: Any) -> Explanation:
-    """Explain which place, account and key ``DataCenter(**arguments)`` would use, and whether that works.
-
-    It prints nothing; print its result.
-    """
+    """Return, and do not print, which place, account and key ``DataCenter(**arguments)`` uses, and whether that works."""
     return examine_settings(partial(DataCenter, **arguments), arguments.get("profile"))

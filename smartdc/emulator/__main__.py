@@ -10,17 +10,18 @@ import argparse
 import secrets
 import shlex
 import signal
+import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from smartdc.emulator.app import Emulator
 from smartdc.emulator.core.clock import WallClock
 from smartdc.emulator.core.reply import ApiError
-from smartdc.emulator.doors.server import Server
+from smartdc.emulator.doors.server import IDLE_SECONDS, MAX_CONNECTIONS, Server
 from smartdc.emulator.environment import ENDING, export_lines, run_command, variables, written
 from smartdc.emulator.state.transitions import AfterSeconds
 
@@ -49,21 +50,23 @@ def _serve(chosen: argparse.Namespace, command: list[str] | None, stop: threadin
     emulator = _emulator(chosen)
     with (
         tempfile.TemporaryDirectory(prefix="smartdc-emulator-") as folder,
-        Server(emulator, chosen.port, tls=chosen.tls) as server,
+        Server(
+            emulator, chosen.port, tls=chosen.tls, max_connections=chosen.max_connections, idle=chosen.idle
+        ) as server,
     ):
         found = variables(emulator, server, Path(folder))
         lines = list(export_lines(emulator, found))
         with written(chosen.write, lines) if chosen.write else nullcontext():
             if command:
                 return run_command(command, found)
-            stop = stop or _stop_on_signal()
+            wait = stop.wait if stop else _signal_waiter()
             where = (
                 chosen.write
                 and f"# Serving {server.url} until Ctrl-C; in another terminal type: . {_sourced(chosen.write)}"
             )
             told = [where] if where else [PASTE, *lines, "# Serving until Ctrl-C."]
             print("\n".join(told), flush=True)  # noqa: T201  a command prints
-            stop.wait()
+            wait()
     return 0
 
 
@@ -94,11 +97,25 @@ def _sourced(path: Path) -> str:
     return shlex.quote(str(path) if "/" in str(path) else f"./{path}")
 
 
-def _stop_on_signal() -> threading.Event:
-    stop = threading.Event()
+def _signal_waiter() -> Callable[[], object]:
+    """Return a function that waits for a signal from now on.
+
+    The system may deliver the signal to any thread. That would not wake the main thread from a wait for a lock, but the
+    byte that Python then writes into this pipe does; and no signal comes too early, or while a lock is taken.
+    """
+    waker, bell = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno())
     for number in ENDING:
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        bell.recv(1)
+        signal.set_wakeup_fd(-1)
+        waker.close()
+        bell.close()
+
+    return wait
 
 
 def port(text: str) -> int:
@@ -125,6 +142,22 @@ def seconds(text: str) -> float:
     return number
 
 
+def limit(text: str) -> int:
+    """Return a number of things that are served."""
+    number = count(text)
+    if not number:
+        raise ValueError(text)
+    return number
+
+
+def patience(text: str) -> float:
+    """Return a length of time after which something is given up."""
+    number = seconds(text)
+    if not number:
+        raise ValueError(text)
+    return number
+
+
 def options(program: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of the arguments before ``--``."""
     about = (
@@ -142,6 +175,20 @@ def options(program: str = PROGRAM) -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=seconds, default=2.0, help="seconds that jobs take (default: 2)")
     parser.add_argument(
         "--realistic", action="store_true", help="throttle and take time like a data centre; overrides --seconds"
+    )
+    parser.add_argument(
+        "--max-connections",
+        type=limit,
+        default=MAX_CONNECTIONS,
+        metavar="N",
+        help="serve N connections at the same time, and let more of them wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--idle",
+        type=patience,
+        default=IDLE_SECONDS,
+        metavar="SECONDS",
+        help="close a connection that has sent no whole request for SECONDS (default: %(default)s)",
     )
     parser.add_argument("--tls", action="store_true", help="serve HTTPS, with its own certificate authority")
     parser.add_argument(

@@ -107,7 +107,7 @@ class Call:
         error: errors.CallError | None = None
         while True:
             if not self.pace.wait(self.turn, self._left, self._tell_queue):
-                raise error or self._never_sent()
+                raise error or self._never_sent("CloudAPI throttles this account")
             self.attempts += 1
             self.offset = self.session.clock_offset
             with tracing.span("attempt", self):
@@ -124,9 +124,9 @@ class Call:
         """Return the seconds left, 0 when time is up."""
         return 0.0 if self.deadline.passed() else self.deadline.left()
 
-    def _never_sent(self) -> errors.CallTimeout:
-        """Return the error for a call that spent all its time in the queue."""
-        text = f"{self.method} {self.path}: not sent within {self.timeout:g} s, since CloudAPI throttles this account"
+    def _never_sent(self, reason: str) -> errors.CallTimeout:
+        """Return the error for a call that spent all its time before it was sent."""
+        text = f"{self.method} {self.path}: not sent within {self.timeout:g} s, since {reason}"
         error = errors.CallTimeout(text, **self._facts())
         error.applied = False
         return error
@@ -135,6 +135,10 @@ class Call:
         """Send the request once; the copy that is kept afterwards has no signature."""
         request = self._prepare()
         left = self.deadline.left()
+        if not self.repeatable and self.settings.auth is not None and self.deadline.passed():
+            # Perhaps a person was asked for a passphrase. The answer would come too late, and its outcome be unknown.
+            self.response = None
+            return self._never_sent("it was not signed in time"), Outcome.FINAL, None
         try:
             if left is not None:
                 left = min(left, MAX_TIMEOUT_SECONDS)

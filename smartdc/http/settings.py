@@ -39,6 +39,8 @@ MAX_TIMEOUT_SECONDS = 1e6
 PARTS = {"clock": ("time", "monotonic", "sleep"), "rng": ("uniform",), "adapter": ("send", "close")}
 """Settings that are objects, and the methods that calls need of them."""
 
+TYPES = {"login": str, "known_locations": dict, "active_roles": list}
+
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
 """Headers that a pickle leaves out, in lower case."""
 
@@ -157,6 +159,9 @@ class Settings:
             part = getattr(self, name)
             if part is not None and not all(callable(getattr(part, method, None)) for method in methods):
                 raise InputError(f"{name} must have the methods {', '.join(methods)}; got {part!r}")
+        for name, kind in TYPES.items():
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"{name} must be a {kind.__name__}, not a {type(getattr(self, name)).__name__}")
         if not isinstance(self.retry, Retry):
             raise InputError(f"retry must be a Retry such as Retry(attempts=3), got {self.retry!r}")
         if not isinstance(self.headers, Headers):

@@ -165,8 +165,17 @@ class CreatesMachines(HasMachines):
 
         There is at most one. Use it to look again after `CreateOutcomeUnknown`.
         """
-        listed = self.machines(tags={TOKEN_TAG: token}, tombstone=True)
+        listed = self._tagged(token)
+        if any(map(_lacks_token, listed)):
+            # The answer to another request; the next one may be waiting on the same connection.
+            self._datacenter.close()
+            listed = self._tagged(token)
+            if any(map(_lacks_token, listed)):
+                raise BadResponse("GET /machines: the answer is about another machine: it has no token", method="GET")
         return ResourceList(machine for machine in listed if _token_in(machine) in {None, token})
+
+    def _tagged(self, token: str) -> ResourceList[Machine]:
+        return self.machines(tags={TOKEN_TAG: token}, tombstone=True)
 
     def _create_machine(self, new: NewMachine, unmarked: Mapping[str, Any], settle: float) -> Machine:
         """Send a create, and find out its result if the answer does not tell it.
@@ -278,6 +287,11 @@ def _token_in(machine: Machine) -> str | None:
     tags = machine.get("tags")
     token = tags.get(TOKEN_TAG) if isinstance(tags, Mapping) else None
     return None if token is None else str(token)
+
+
+def _lacks_token(machine: Machine) -> bool:
+    """Return whether a machine shows tags, but no token: so it cannot be in a list of machines with a token."""
+    return isinstance(machine.get("tags"), Mapping) and _token_in(machine) is None
 
 
 def made_before(machine: Machine, new: NewMachine) -> Machine:

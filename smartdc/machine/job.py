@@ -10,10 +10,11 @@ belongs. There are two ways from a request to its entry, and both need the audit
   because two jobs within one second have the same time.
 
 If the answer to a request is lost, only a job that is waited for is looked up (`Sending`): one more entry of its name
-is its entry, and a state in which no machine stays is its work. This assumes that nobody else does the same to the
-machine at that moment: another caller's job of that name cannot be told from ours, and counts as ours. A job that
-takes longer than the data centre's `settle` and does not change the state meanwhile, such as a long resize, shows no
-sign in time; then the error is raised, and says that the outcome is unknown.
+is its entry, and if it changes the state, a new state in which no machine stays is its work. This assumes that nobody
+else changes the machine at that moment. Another caller's job of that name cannot be told from ours, and counts as ours;
+if the state was that of another job, the wait ends with `WaitTimeout`, whose note says that the answer was lost. A job
+that takes longer than the data centre's `settle` and does not change the state meanwhile, such as a long resize, shows
+no sign in time; then the error is raised, and says that the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class HasJobs(HasAudit, Stateful[MachineState]):
             self._remember(job)
         if wait:
             finished, goal = partial(self._has_finished, job), f"has not finished its {action}"
-            poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action), since=sending.since)
+            with sending.noting_its_loss():
+                poll(self, finished, goal, timeout=timeout, job=words, hint=way_on(action), since=sending.since)
         return job
 
     def _planned(self, action: Action) -> RequestedJob:
@@ -161,8 +163,10 @@ class HasJobs(HasAudit, Stateful[MachineState]):
         return job
 
     def _is_received(self, job: RequestedJob) -> bool:
-        """Fetch the audit, and if necessary the machine; return whether one of them shows a sign of the job."""
-        return len(self._audit_entries(job.action)) > job.seen or is_at_work(self.look(), job.state_before)
+        """Fetch the audit, and the machine if the job changes its state; return whether one of them shows the job."""
+        if len(self._audit_entries(job.action)) > job.seen:
+            return True
+        return job.action in STATE_CHANGING_ACTIONS and is_at_work(self.look(), job.state_before)
 
     def _has_finished(self, job: RequestedJob) -> bool:
         """Return whether the audit has an entry more of a job's name; fetch the machine, or raise the failure."""

@@ -8,13 +8,14 @@ waits for the job anyway, the library looks for such a sign before it gives up.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from smartdc.errors import CallError, SmartDCError, printable
+from smartdc.errors import CallError, SmartDCError, WaitTimeout, printable
 from smartdc.http.clock import SystemClock
 from smartdc.http.deadline import Deadline, ending_by
 from smartdc.waiting.create_once import UNANSWERED, Search, find_until_settled
@@ -84,6 +85,16 @@ class Sending:
         elif error is not None and is_interrupt(error):
             error.add_note(self._note())
         return False
+
+    @contextmanager
+    def noting_its_loss(self) -> Iterator[None]:
+        """Note in a `WaitTimeout` of the wait that the answer was lost, if it was: the sign may have been misread."""
+        try:
+            yield
+        except WaitTimeout as late:
+            if self.lost:
+                late.add_note(printable(f"the answer to the request was lost: {self.lost}"))
+            raise
 
     def _is_found(self, error: CallError, sign: Callable[[], bool]) -> bool:
         """Look for the sign until it appears, or could no longer appear."""

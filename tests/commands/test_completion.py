@@ -45,7 +45,7 @@ def completed(script: Path, line: str) -> set[str]:
     [
         ("smartdc ", {"tour", "shell", "doctor", "emulator", "inventory", "completion"}),
         ("smartdc em", {"emulator"}),
-        ("smartdc emulator --m", {"--machines"}),
+        ("smartdc emulator --m", {"--machines", "--max-connections"}),
         ("smartdc tour --", {"--help", "--shell", "--step"}),
         ("smartdc inventory ", {"ansible", "ssh-config"}),
         ("smartdc inventory ansible --l", {"--list"}),

@@ -158,6 +158,8 @@ def test_shared_image_must_be_allowed(ask: Asker) -> None:
     assert refusal(create(ask, allow_shared_images="true")) == ARGUMENT
     body = {"image": shared.id, "package": "g1-small"}
     assert ask.post("/my/machines", body, headers={"Accept-Version": "~8"}).status_code == 201
+    shared.owner = account.id
+    assert create(ask).status_code == 201  # one's own image is none of somebody else's, though one is in its list
 
 
 @pytest.mark.parametrize(

@@ -399,6 +399,19 @@ def test_full_server_stops_at_once(cloud: Emulator) -> None:
         client.close()
 
 
+def test_every_connection_is_closed_at_the_end(cloud: Emulator) -> None:
+    """A client that waits for an answer, or for its next idea, is not left waiting."""
+    cloud.faults.add(Fault("Ping", "stall", times=None))
+    with contextlib.ExitStack() as clients:
+        with Server(cloud) as server:
+            there = (ADDRESS, server.port)
+            waiting = [clients.enter_context(socket.create_connection(there, timeout=5)) for _ in range(2)]
+            waiting[0].sendall(b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            eventually(lambda: len(cloud.trace) == 1)
+            eventually(lambda: server._listener is not None and len(server._listener.connections) == 2)
+        assert [client.recv(1) for client in waiting] == [b"", b""]
+
+
 def test_silent_connection_is_closed_quietly(cloud: Emulator) -> None:
     """Somebody may connect and say nothing."""
     with Server(cloud) as server:
@@ -685,6 +698,52 @@ def test_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> None
 
     assert (process.returncode, errors) == (0, "")
     assert not Path(given["TRITON_KEY_MATERIAL"]).parent.exists()
+
+
+@contextlib.contextmanager
+def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command, and say what it has printed."""
+    command = [sys.executable, "-m", "smartdc.emulator", *options]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout
+            yield process, "".join(iter(process.stdout.readline, "# Serving until Ctrl-C.\n"))
+        finally:
+            process.kill()
+
+
+def test_command_ends_in_time_whatever_it_does() -> None:
+    """SIGTERM ends it within two seconds, though calls stall, clients say half of a request, and others wait for room."""
+    with serving("--max-connections", "3") as (process, said), contextlib.ExitStack() as clients:
+        url, token = exports(said)["TRITON_URL"], re.findall("X-Emulator-Token: (.*)", said)[0]
+        fault = {"operation": "Ping", "kind": "stall", "times": None}
+        requests.post(f"{url}/--emulator/faults", json=fault, headers={"X-Emulator-Token": token}, timeout=5)
+        address = ADDRESS, int(url.rpartition(":")[2])
+        for text in (b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /--pi", b"", b"", b""):
+            client = clients.enter_context(socket.create_connection(address, timeout=5))
+            client.sendall(text)
+        process.terminate()
+
+        assert process.wait(timeout=2) == 0
+
+
+def test_command_takes_its_limits_as_options() -> None:
+    """How many connections it serves, and for how long it waits for a request."""
+    with serving("--max-connections", "1", "--idle", "0.2") as (_, said):
+        address = ADDRESS, int(exports(said)["TRITON_URL"].rpartition(":")[2])
+        with socket.create_connection(address, timeout=5) as silent, socket.create_connection(address, 5) as waiting:
+            waiting.sendall(b"GET /--ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert silent.recv(100) == b""
+            assert waiting.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("options", [["--max-connections", "0"], ["--idle", "0"], ["--idle", "nan"]])
+def test_command_refuses_limits_that_serve_nobody(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With the usual word on stderr."""
+    with pytest.raises(SystemExit, match="2"):
+        main(options, stopped())
+    assert "invalid" in capsys.readouterr().err
 
 
 def test_errors_of_the_library_are_reported_without_its_frames(

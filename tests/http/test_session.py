@@ -652,6 +652,22 @@ def test_an_auth_that_fails_is_heard(answers: RequestsMock) -> None:
     assert not asked(answers)
 
 
+def test_a_post_that_was_not_signed_in_time_is_not_sent(answers: RequestsMock, clock: Clock) -> None:
+    """Who is slow to type a passphrase is told that nothing was done: the answer would come too late."""
+
+    def slow(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        clock.sleep(61)
+        return request
+
+    auth: Callable[..., Any] = slow
+    session = Session(Settings(URL, auth=auth, clock=clock))  # type: ignore[arg-type]
+    with pytest.raises(errors.CallTimeout, match=r"^POST /my: not sent within 60 s, since it was not signed") as caught:
+        session.request("POST", "/my")
+
+    assert caught.value.applied is False
+    assert not asked(answers)
+
+
 def test_nobody_waits_for_cryptography_before_signing() -> None:
     """Importing it takes as long as all the rest, so that it comes with the first signature."""
     code = (

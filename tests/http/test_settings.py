@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import responses
+from requests.adapters import HTTPAdapter
 
 from kits.http import Clock, RawServer, Stamp, reply
 from smartdc import DataCenter
 from smartdc.errors import ConfigError, InputError
+from smartdc.http.retry import Retry
 from smartdc.http.session import Session
 from smartdc.http.settings import Headers, Setting, Settings
 
@@ -173,6 +175,25 @@ def test_a_setting_that_no_call_could_use_is_refused_at_once(name: str, value: A
     settings: dict[str, Any] = {name: value}
     with pytest.raises(InputError, match=f"^{name} must "):
         DataCenter("https://cloud.test", login="demo", **settings)
+
+
+@pytest.mark.parametrize("name", ["retry", "adapter", "pool_size"])
+def test_what_counts_only_at_the_beginning_cannot_be_set_later(offline: DataCenter, name: str) -> None:
+    """It would be an attribute that no call reads."""
+    values = {"retry": Retry(attempts=1), "adapter": HTTPAdapter(), "pool_size": 3}
+    with pytest.raises(InputError, match=f"{name}.* cannot be changed: make another DataCenter"):
+        setattr(offline, name, values[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("login", 5), ("known_locations", 5), ("active_roles", "reader"), ("clock", 5), ("auth", 5)]
+)
+def test_a_setting_of_a_wrong_type_is_refused_later_too(offline: DataCenter, name: str, value: Any) -> None:
+    """And the former one stays."""
+    before = getattr(offline, name)
+    with pytest.raises(InputError, match=f"^{name} must "):
+        setattr(offline, name, value)
+    assert getattr(offline, name) is before
 
 
 def test_each_setting_says_what_it_is() -> None:

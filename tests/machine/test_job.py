@@ -251,6 +251,15 @@ def test_a_state_shows_a_job_that_takes_longer_than_the_search(dc: DataCenter, c
     assert 500 <= cloud.clock.monotonic() - began <= 502
 
 
+def test_the_state_of_another_job_is_no_sign_of_one_that_changes_none(machine: Machine, cloud: Emulator) -> None:
+    """``ResizeMachine``: a machine that is ``stopping`` is not being resized."""
+    cloud.transitions.policy = AfterSeconds(500)
+    machine.stop()
+    lose(cloud, "ResizeMachine", "before", kind="reset")
+    with pytest.raises(TransportError, match=r"^POST "):
+        machine.resize(RESIZE, wait=True)
+
+
 def test_a_long_job_that_shows_nothing_is_not_claimed_to_have_failed(machine: Machine, cloud: Emulator) -> None:
     """``ResizeMachine``: after three minutes nobody knows; the error says so, and how to see it later."""
     cloud.transitions.policy = AfterSeconds(200)
@@ -280,8 +289,10 @@ def test_a_wait_after_the_search_ends_in_time(machine: Machine, cloud: Emulator)
     machine.resize(RESIZE)
     lose(cloud, "StopMachine")
     began = cloud.clock.monotonic()
-    with pytest.raises(WaitTimeout, match="has not finished its stop after 60 s"):
+    with pytest.raises(WaitTimeout, match="has not finished its stop after 60 s") as caught:
         machine.stop(wait=True, timeout=60)
+    [note] = caught.value.__notes__
+    assert note.startswith("the answer to the request was lost: POST /demo/machines/")
     assert cloud.clock.monotonic() - began == 60
 
 

@@ -78,6 +78,7 @@ def test_an_outcome_that_stays_unknown_says_how_to_look_again(cloud: Emulator, d
     assert error.applied is None
     assert error.name == "web-1"
     assert error.request_id
+    assert f"create_machine(token={error.token!r}, ...)" in str(error)  # a repeat without it could make a second one
     assert [machine.id for machine in dc.machines_by_token(error.token or "")] == list(cloud.state.machines)
     assert dc.create_machine(**SPEC, token=error.token).id in cloud.state.machines
     assert len(cloud.state.machines) == 1
@@ -357,6 +358,25 @@ def test_an_answer_that_is_not_ours_and_cannot_be_resolved_names_its_request(clo
         dc.create_machine(**SPEC)
 
     assert caught.value.method == "POST"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("made_before", [True, False])
+def test_a_machine_without_the_token_is_never_taken_for_ours(
+    cloud: Emulator, dc: DataCenter, times: int, made_before: bool
+) -> None:
+    """``ListMachines``: a proxy may give the list of another request, also as the first answer that a client gets."""
+    other = another(cloud, tags={"role": "db"})
+    if made_before:
+        dc.create_machine(**SPEC, token="order-4711")
+    listed: dict[str, Any] = {"status": 200, "body": [other], "headers": {"x-resource-count": "1"}}
+    cloud.faults.add(Fault("ListMachines", **listed, times=times))
+
+    with pytest.raises(CreateOutcomeUnknown, match="about another machine") if times > 1 else contextlib.nullcontext():
+        assert dc.create_machine(**SPEC, token="order-4711").name == "web-1"
+    cloud.faults.clear()
+    assert dc.create_machine(**SPEC, token="order-4711").name == "web-1"
+    assert sorted(machine.name for machine in cloud.state.machines.values()) == ["other", "web-1"]
 
 
 @pytest.mark.parametrize("field", ["state", "image"])

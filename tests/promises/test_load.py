@@ -109,17 +109,19 @@ def refusals(site: Throttled) -> int:
 
 
 @pytest.mark.parametrize("threads", [8, 16, 32])
-def test_no_create_is_lost_to_the_throttle(throttled: Throttled, threads: int) -> None:
-    """Sixty machines are asked for, and made, once each."""
+def test_no_create_is_lost_to_the_throttle(throttled: Throttled, shared: SharedClock, threads: int) -> None:
+    """Sixty machines are asked for, and made, once each, hardly later than the rate allows."""
     assert throttled.creates(threads, 60) == 60
     assert len(throttled.cloud.state.machines) == 61
+    assert shared.monotonic() <= 1.15 * throttled.ideal(60)
     assert refusals(throttled) > 0
 
 
 @pytest.mark.parametrize("threads", [4, 16, 32])
-def test_no_read_is_lost_to_the_throttle(throttled: Throttled, threads: int) -> None:
-    """Nor does any fail for want of retries."""
+def test_no_read_is_lost_to_the_throttle(throttled: Throttled, shared: SharedClock, threads: int) -> None:
+    """Nor does any fail for want of retries, or come much later than the rate allows."""
     assert throttled.accounts(threads, 400) == 400
+    assert shared.monotonic() <= 1.15 * throttled.ideal(400)
     assert refusals(throttled) > 0
 
 

@@ -223,9 +223,17 @@ def kept(cloud: Emulator, case: Create) -> list[object]:
 @pytest.mark.parametrize(("faults", "sent"), LOST.values(), ids=LOST)
 @pytest.mark.parametrize("case", CREATES.values(), ids=CREATES)
 def test_a_lost_answer_costs_no_second_thing(
-    dc: DataCenter, cloud: Emulator, case: Create, faults: list[tuple[str, str]], sent: int
+    dc: DataCenter,
+    cloud: Emulator,
+    case: Create,
+    faults: list[tuple[str, str]],
+    sent: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What was made is in hand, and nothing else was made; it is asked for again only if it was surely not made."""
+    """What was made is in hand, and nothing else was made; it is asked for again only if it was surely not made.
+
+    Each lost answer is told of at once.
+    """
     before = kept(cloud, case)
     for kind, when in faults:
         cloud.faults.add(Fault(case.operation, kind, when))
@@ -235,6 +243,7 @@ def test_a_lost_answer_costs_no_second_thing(
     assert kept(cloud, case) == [*before, made[made.id_key]]
     assert cloud.trace.operations().count(case.operation) == sent
     assert {name: getattr(made, name) for name in case.shows} == case.shows
+    assert caplog.text.count("lost the answer to the create of ") == len(faults)
 
 
 class Rival(NamedTuple):

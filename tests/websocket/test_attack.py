@@ -259,6 +259,14 @@ def test_a_message_that_nobody_takes_has_a_deadline(ends: Ends) -> None:
         ends.client.send(b"x", PATIENCE)
 
 
+def test_a_server_that_takes_nothing_is_left_in_the_end(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the caller has no deadline of its own."""
+    monkeypatch.setattr(connection, "SEND_PATIENCE", HASTE)
+    with pytest.raises(ConnectionLost, match=r"the server has taken nothing for 0\.05 s"):
+        ends.client.send(bytes(2**24), None)
+    eventually(ends.is_over)
+
+
 def test_a_message_that_is_taken_byte_by_byte_has_a_deadline(ends: Ends) -> None:
     """Progress is not enough."""
     taking = threading.Thread(target=lambda: [ends.server.recv(1000) for _ in range(100)])

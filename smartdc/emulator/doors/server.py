@@ -26,6 +26,10 @@ log = logging.getLogger("smartdc.emulator")
 
 ADDRESS = "127.0.0.1"
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+MAX_CONNECTIONS = 1000
+"""How many connections are served at the same time by default."""
+IDLE_SECONDS = 55.0
+"""Real seconds for which a connection may be silent by default, as CloudAPI's proxy allows."""
 RETRY_SECONDS = 0.05
 """Real seconds until the next attempt, after no connection could be accepted for lack of descriptors or memory."""
 
@@ -43,7 +47,13 @@ class Server:
     """
 
     def __init__(
-        self, core: Core, port: int = 0, *, tls: bool = False, max_connections: int = 1000, idle: float = 55.0
+        self,
+        core: Core,
+        port: int = 0,
+        *,
+        tls: bool = False,
+        max_connections: int = MAX_CONNECTIONS,
+        idle: float = IDLE_SECONDS,
     ) -> None:
         self.core = core
         self._limits = _Limits(max_connections, idle)
