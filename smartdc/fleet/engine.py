@@ -156,9 +156,8 @@ class Engine:
             self._go_on(task)
 
     def _has_room(self) -> bool:
-        if self._at_once is not None and len(self._tasks) >= self._at_once:
-            return False
-        return self._in_flight + len(self._calls) < CALLS_AT_ONCE
+        has_place = self._at_once is None or len(self._tasks) < self._at_once
+        return has_place and self._in_flight + len(self._calls) < CALLS_AT_ONCE
 
     # Going on
 
@@ -227,7 +226,7 @@ class Engine:
         moments = [task.wakes_at for task in self._tasks if isinstance(task.waits_for, Pause)]
         if any(isinstance(task.waits_for, Until) for task in self._tasks):
             moments.append(self._next_look)
-        if self._waiting and self._may_begin() and (self._at_once is None or len(self._tasks) < self._at_once):
+        if self._waiting and self._may_begin() and self._has_room():
             moments.append(self._next_step)
         deadlines = [task.deadline for task in self._tasks if task.can_be_late()]
         lefts = [left for deadline in (*deadlines, self._deadline) if (left := deadline.left()) is not None]

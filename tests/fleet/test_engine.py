@@ -72,6 +72,27 @@ def test_eight_requests_run_at_the_same_time_at_every_part(dc: DataCenter) -> No
     assert crowd.most == CALLS_AT_ONCE
 
 
+def test_steps_whose_request_would_wait_are_not_begun(dc: DataCenter) -> None:
+    """An interrupt leaves their machines untouched."""
+    crowd = Crowd(CALLS_AT_ONCE)
+    begun: list[str] = []
+    early: list[int] = []
+
+    def call() -> tuple[str, bool]:
+        crowd.join()
+        early.append(len(begun))
+        thread = threading.current_thread()
+        return thread.name, thread.daemon
+
+    def work(machine: Machine) -> Work:
+        begun.append(machine.name)
+        assert (yield Call(call)) == ("smartdc-fleet", True)
+        return machine
+
+    assert len(run(dc, [work] * 20).done) == 20
+    assert early[0] == CALLS_AT_ONCE
+
+
 def test_twenty_functions_of_the_user_run_at_the_same_time(dc: DataCenter) -> None:
     """They are no requests."""
     crowd = Crowd(20)
@@ -122,6 +143,37 @@ def test_what_an_ask_finds_is_found_once(cloud: Emulator, dc: DataCenter, monkey
     assert len(asked) == 2
     assert crowd.most == 1
     assert not cloud.trace
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_while_requests_are_sent_it_does_not_look_early(
+    cloud: Emulator, dc: DataCenter, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """Half a second after the last answer is soon enough, and the throttle is spared."""
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.01)
+    checked: list[float] = []
+
+    def check() -> bool:
+        checked.append(cloud.clock.monotonic())
+        return True
+
+    def waiting(machine: Machine) -> Work:
+        yield Until(machine, check, lambda: False, "is not there", is_listed=False)
+        return machine
+
+    def calling(machine: Machine) -> Work:
+        for _ in range(calls - 1):
+            yield Call(lambda: None)
+        yield Call(slow)
+        return machine
+
+    def slow() -> None:
+        cloud.clock.sleep(1)
+        threading.Event().wait(0.1)
+
+    cloud.clock.sleep(1)
+    assert len(run(dc, [waiting, calling]).done) == 2
+    assert checked == [2.5]
 
 
 def test_what_is_not_listed_is_checked_without_a_request(cloud: Emulator, dc: DataCenter) -> None:
