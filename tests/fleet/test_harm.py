@@ -323,6 +323,13 @@ def test_the_same_wishes_have_other_digests_in_every_journal() -> None:
     assert wishes.digest("a") == wishes.digest("a")
 
 
+def test_a_later_release_recognises_the_same_wishes() -> None:
+    """A journal outlives an upgrade in the middle of its run."""
+    selection = {"machines": None, "filters": {"tags": {"role": "web"}}}
+    digest = Wishes("stop", "https://cloudapi.example.com/demo", selection=selection).digest("00ff")
+    assert digest == "b4beba815bb1520fe264c0485ceaf9a6580c59530ff55128152b044604336e56"
+
+
 def test_a_journal_is_on_the_disk_before_anything_is_sent(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cloud: Emulator
 ) -> None:
