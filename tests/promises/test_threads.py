@@ -142,10 +142,10 @@ def test_the_context_for_tls_is_made_once(
     made: list[Any] = []
     original = tls.context_for
 
-    def slowly(verify: bool | str) -> ssl.SSLContext:
+    def slowly(verify: bool | str, cert: Any) -> ssl.SSLContext:
         made.append(verify)
         threading.Event().wait(0.05)
-        return original(verify)
+        return original(verify, cert)
 
     monkeypatch.setattr(tls, "context_for", slowly)
     with RawServer(reply(body=[1]), tls=context) as server:
