@@ -95,25 +95,46 @@ def run_command(command: Sequence[str], found: Mapping[str, str]) -> int:
     At a terminal, Ctrl-C reaches the command directly, and the command decides what to do; signals that reach only
     this process are passed on. In both cases the command has ended when this returns.
     """
-    try:
-        child = subprocess.Popen(command, env=_environment(found))  # noqa: S603 (that is what it is for)
-    except OSError as error:
-        print(f"smartdc.emulator: {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201  a command prints
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-    with child, _passing_on(child):
-        status = child.wait()
+    with _passing_on() as relay:
+        try:
+            child = subprocess.Popen(command, env=_environment(found))  # noqa: S603 (that is what it is for)
+        except OSError as error:
+            print(f"smartdc.emulator: {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201  a command prints
+            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        with child:
+            relay.begin(child)
+            status = child.wait()
     return 128 - status if status < 0 else status
 
 
-@contextmanager
-def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    def pass_on(number: int, _: FrameType | None) -> None:
-        if number != signal.SIGINT or not _has_the_terminal():
+class _Relay:
+    """A signal handler that passes signals on to a command, also those that come while the command is started."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGINT and _has_the_terminal():
+            return
+        if self._child is None:
+            self._early.append(number)
+        else:
+            self._child.send_signal(number)
+
+    def begin(self, child: subprocess.Popen[bytes]) -> None:
+        """Pass on what has come until now, and everything from now on."""
+        self._child = child
+        for number in self._early:
             child.send_signal(number)
 
-    former = {number: signal.signal(number, pass_on) for number in ENDING}
+
+@contextmanager
+def _passing_on() -> Iterator[_Relay]:
+    relay = _Relay()
+    former = {number: signal.signal(number, relay) for number in ENDING}
     try:
-        yield
+        yield relay
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)

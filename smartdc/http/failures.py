@@ -153,12 +153,16 @@ BY_STATUS: dict[int, tuple[type[errors.APIError], Outcome]] = {
     420: (errors.Throttled, Outcome.REFUSED),
     422: (errors.InvalidParameters, Outcome.FINAL),
     429: (errors.Throttled, Outcome.REFUSED),
+    499: (errors.APIError, Outcome.UNKNOWN),
     501: (errors.NotSupported, Outcome.FINAL),
     503: (errors.ServiceUnavailable, Outcome.UNKNOWN),
     505: (errors.ServerError, Outcome.FINAL),
     507: (errors.OutOfAddresses, Outcome.FINAL),
 }
-"""HTTP status to class and outcome; `_by_status` has the rest."""
+"""HTTP status to class and outcome; `_by_status` has the rest.
+
+A proxy sends 408 and 499 when a connection has ended too early, and it may have passed on the request before.
+"""
 
 BY_CODE: dict[str, type[errors.APIError]] = {
     "InvalidHeader": errors.InvalidHeader,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,23 @@ def test_an_interrupt_leaves_nothing_behind(temporary: Path, tmp_path: Path, num
     with pytest.raises(ProcessLookupError):
         os.kill(int(told.read_text().split()[0]), 0)
     assert list(temporary.iterdir()) == []
+
+
+def test_an_interrupt_while_the_command_is_started_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command exists already, and must not be left behind."""
+    started = []
+    original = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        started.append(original(*arguments, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr("smartdc.emulator.environment._has_the_terminal", lambda: False)
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+
+    assert main(["--", "sleep", "60"]) == 128 + signal.SIGINT
+    assert started[0].poll() == -signal.SIGINT
 
 
 def test_a_shell_reads_what_is_written(temporary: Path, script: Path, tmp_path: Path) -> None:

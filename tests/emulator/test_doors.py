@@ -378,6 +378,13 @@ def test_connections_above_the_limit_wait(cloud: Emulator) -> None:
         second.close()
 
 
+@pytest.mark.parametrize("limits", [{"max_connections": 0}, {"idle": 0.0}, {"idle": float("nan")}])
+def test_server_needs_room_and_time(cloud: Emulator, limits: dict[str, Any]) -> None:
+    """Without them it would answer nobody."""
+    with pytest.raises(ValueError, match="max_connections must be at least 1"):
+        Server(cloud, **limits)
+
+
 def test_dropped_connections_take_no_room(cloud: Emulator) -> None:
     """Ten thousand of them, most with half a request, leave a server with room for four that answers."""
     with Server(cloud, max_connections=4) as server:

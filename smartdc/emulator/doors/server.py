@@ -55,6 +55,8 @@ class Server:
         max_connections: int = MAX_CONNECTIONS,
         idle: float = IDLE_SECONDS,
     ) -> None:
+        if max_connections < 1 or not idle > 0:
+            raise ValueError("max_connections must be at least 1, and idle more than 0 seconds")
         self.core = core
         self._limits = _Limits(max_connections, idle)
         self.ca: str | None = None
