@@ -85,7 +85,7 @@ class Engine:
         self._in_flight = 0
         self._with_the_user: set[Task] = set()
         """Tasks in which a function of the user is running, which may never return."""
-        self._looking: list[Task] = []
+        self._looking: list[tuple[Task, Until]] = []
         self._watch = Watch(datacenter)
         self._next_look = 0.0
         self._last_look = self._last_answer = 0.0
@@ -156,9 +156,8 @@ class Engine:
             self._go_on(task)
 
     def _has_room(self) -> bool:
-        if self._at_once is not None and len(self._tasks) >= self._at_once:
-            return False
-        return self._in_flight + len(self._calls) < CALLS_AT_ONCE
+        has_place = self._at_once is None or len(self._tasks) < self._at_once
+        return has_place and self._in_flight + len(self._calls) < CALLS_AT_ONCE
 
     # Going on
 
@@ -199,6 +198,7 @@ class Engine:
 
     def _finish(self, task: Task, outcome: str) -> None:
         self._tasks.remove(task)
+        task.waits_for = None
         self._with_the_user.discard(task)
         self._next_step = self._clock.monotonic() + self._options.pause
         log.info("%s of %s: %s", self.report.action, name_of(task.step.subject), outcome)
@@ -226,7 +226,7 @@ class Engine:
         moments = [task.wakes_at for task in self._tasks if isinstance(task.waits_for, Pause)]
         if any(isinstance(task.waits_for, Until) for task in self._tasks):
             moments.append(self._next_look)
-        if self._waiting and self._may_begin() and (self._at_once is None or len(self._tasks) < self._at_once):
+        if self._waiting and self._may_begin() and self._has_room():
             moments.append(self._next_step)
         deadlines = [task.deadline for task in self._tasks if task.can_be_late()]
         lefts = [left for deadline in (*deadlines, self._deadline) if (left := deadline.left()) is not None]
@@ -238,9 +238,9 @@ class Engine:
         self._in_flight -= not call.foreign
         if task is None:
             self._looked(error)
-        elif task.asking and task in self._tasks:
+        elif task.asking:
             self._asked(task, value, error)
-        elif task.waits_for is call and task in self._tasks:
+        elif task.waits_for is call:
             self._with_the_user.discard(task)
             self._go_on(task, value, error)
             self._last_answer = self._clock.monotonic()
@@ -263,14 +263,13 @@ class Engine:
         if self._last_look < self._last_answer and not (self._waiting or self._calls or self._in_flight):
             # All requests are sent: check soon which jobs are over, not only when the next check would be due.
             self._next_look = min(self._next_look, self._last_answer + LAST_LOOK_SECONDS)
-        due = [task for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
+        due = [(task, task.waits_for) for task in self._tasks if isinstance(task.waits_for, Until) and not task.asking]
         if not due or self._looking or self._clock.monotonic() < self._next_look:
             return
         self._looking = due
         self._last_look = self._clock.monotonic()
         self._next_look = self._last_look + LOOK_SECONDS
-        waits = [task.waits_for for task in due if isinstance(task.waits_for, Until)]
-        machines = {wait.machine.id: wait.machine for wait in waits if wait.is_listed}
+        machines = {wait.machine.id: wait.machine for _, wait in due if wait.is_listed}
         if machines:
             self._calls.appendleft((None, Call(partial(self._watch.look, list(machines.values())))))
         else:
@@ -282,25 +281,25 @@ class Engine:
         if isinstance(error, TRANSIENT_ERRORS):
             log.info("%s: could not look at %d machines: %s", self.report.action, len(looking), error)
             return
-        for task in looking:
-            if task not in self._tasks or not isinstance(task.waits_for, Until):
-                continue
+        for task, wait in looking:
+            if task.waits_for is not wait:
+                continue  # its time has passed meanwhile
             if error is not None:
                 self._go_on(task, error=error)
                 continue
-            found = task.waits_for.check()
+            found = wait.check()
             if found:
                 self._go_on(task)
             elif found is None:
                 task.asking = True
-                self._calls.append((task, Call(task.waits_for.ask)))
+                self._calls.append((task, Call(wait.ask)))
 
     def _asked(self, task: Task, found: bool | None, error: BaseException | None) -> None:
         """Continue a step after its `ask`, or let it wait on."""
         task.asking = False
         if error is not None and not isinstance(error, TRANSIENT_ERRORS):
             self._go_on(task, error=error)
-        elif error is None and found:
+        elif found:
             self._go_on(task)
 
     # Calling

@@ -158,12 +158,13 @@ class Journal:
     def _parsed(self, number: int, line: bytes) -> Record:
         try:
             record = json.loads(line)
-            sound = number == 1 or "ended" in record or {"step", "part", "now"} <= record.keys()
-        except (ValueError, AttributeError):
-            sound = False
-        if not sound:
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or not (
+            number == 1 or "ended" in record or {"step", "part", "now"} <= record.keys()
+        ):
             raise InputError(f"journal {self.path} is damaged in line {number}; check by hand what it recorded")
-        return dict(record)
+        return record
 
     def past(self, step: str, part: str) -> Record | None:
         """Return the last entry about a part of a step; None if there is none."""

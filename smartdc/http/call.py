@@ -284,6 +284,10 @@ class Call:
         if seconds >= self._longest_pause() or not affordable():
             return False
         self._tell(error, seconds)
+        while seconds > NOTICEABLE_SECONDS and self._is_watched():
+            self.settings.clock.sleep(NOTICEABLE_SECONDS)
+            seconds -= NOTICEABLE_SECONDS
+            self._show(f"{self.method} {self.path}: attempt {self.attempts + 1} in {seconds:.1f} s")
         self.settings.clock.sleep(seconds)
         return True
 
@@ -314,7 +318,10 @@ class Call:
 
     def _tell_silence(self, seconds: float) -> None:
         """Report every two seconds that there is no answer yet."""
-        text = f"{self.method} {self.path}: no answer yet after {seconds:.0f} s"
+        self._show(f"{self.method} {self.path}: no answer yet after {seconds:.0f} s")
+
+    def _show(self, text: str) -> None:
+        """Show a line for a while, or with `verbose` print it."""
         if self.settings.verbose:
             self._print(text)
         else:

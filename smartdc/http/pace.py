@@ -125,9 +125,8 @@ class Pace:
 
     def _look(self, turn: Turn) -> tuple[int, float]:
         """Return the number of calls ahead and the seconds to wait; none if the call may be sent, which uses its slot."""
-        if self._rate is None:
-            return 0, 0.0
-        now, interval = self._clock.monotonic(), 1 / self._rate
+        rate = self._rate or FIRST_RATE  # there is one as long as a call is in the queue
+        now, interval = self._clock.monotonic(), 1 / rate
         ahead = self._queue.index(turn.number)
         pause = self._next_slot + ahead * interval - now
         if ahead or pause > 0:

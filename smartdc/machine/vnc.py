@@ -38,7 +38,7 @@ class VncStream(io.RawIOBase):
         A write that takes longer also ends the connection, since it is unknown how much of it has arrived.
         """
         self._websocket, self._path = websocket, path
-        self._left: str | bytes | None = b""
+        self._left: str | bytes | memoryview | None = b""
 
     def readable(self) -> bool:
         """Return True."""
@@ -62,9 +62,11 @@ class VncStream(io.RawIOBase):
         if isinstance(data, str):
             self._left = b""
             raise BadResponse(f"GET {self._path}: expected bytes, got a text message", method="GET", path=self._path)
-        size = min(len(data), len(room))
-        room[:size] = data[:size]
-        self._left = data[size:]
+        # A view, since the rest of a long message must not be copied at every read.
+        view = memoryview(data)
+        size = min(len(view), len(room))
+        room[:size] = view[:size]
+        self._left = view[size:]
         return size
 
     def write(self, data: Any, /) -> int:

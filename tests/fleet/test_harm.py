@@ -48,6 +48,7 @@ def fleet(dc: DataCenter, cloud: Emulator) -> Fleet:
         (lambda dc: dc.fleet(name="*"), "that selects every machine"),
         (lambda dc: dc.fleet(name="?*"), "that selects every machine"),
         (lambda dc: dc.fleet(package="*"), "that selects every machine"),
+        (lambda dc: dc.fleet(name="*", package="**"), "that selects every machine"),
         (lambda dc: dc.fleet(search=""), "search is empty"),
         (lambda dc: dc.fleet(search="web-[0-9]|"), "that selects every machine"),
         (lambda dc: dc.fleet(search="."), "that selects every machine"),
@@ -109,6 +110,12 @@ def test_what_cannot_be_taken_back_can_be_told_how_many(
         ({"budget": -1}, "budget must be"),
         ({"budget": "10"}, "budget must be"),
         ({"budget": "101%"}, "budget must be"),
+        ({"budget": "-1%"}, "budget must be"),
+        ({"budget": True}, "budget must be"),
+        ({"budget": 1.5}, "budget must be"),
+        ({"budget": None}, "budget must be"),
+        ({"at_once": 1.5}, "at_once must be"),
+        ({"timeout": -1}, "timeout must be"),
         ({"pause": -1}, "pause must be a non-negative number"),
         ({"timeout": float("nan")}, "timeout must be"),
         ({"deadline": -1}, "deadline must be"),
@@ -136,6 +143,8 @@ def test_keywords_that_make_no_sense_are_refused(
         ((12, "x" * 188 + "{n}"), "x10'; expected letters"),
         ((0, "web-{n}"), "count must be"),
         ((True, "web-{n}"), "count must be"),
+        ((1.0, "web-{n}"), "count must be"),
+        ((100_001, "web-{n}"), "count must be a whole number from 1 to 100,000, got 100001"),
     ],
 )
 def test_names_that_no_machine_can_have_are_refused(
@@ -312,6 +321,13 @@ def test_the_same_wishes_have_other_digests_in_every_journal() -> None:
 
     assert wishes.digest("a") != wishes.digest("b")
     assert wishes.digest("a") == wishes.digest("a")
+
+
+def test_a_later_release_recognises_the_same_wishes() -> None:
+    """A journal outlives an upgrade in the middle of its run."""
+    selection = {"machines": None, "filters": {"tags": {"role": "web"}}}
+    digest = Wishes("stop", "https://cloudapi.example.com/demo", selection=selection).digest("00ff")
+    assert digest == "b4beba815bb1520fe264c0485ceaf9a6580c59530ff55128152b044604336e56"
 
 
 def test_a_journal_is_on_the_disk_before_anything_is_sent(

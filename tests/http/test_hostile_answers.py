@@ -22,6 +22,8 @@ from smartdc.fleet.progress import FleetProgress
 from smartdc.http.excerpt import excerpt
 from smartdc.http.response import MAX_PARSED_ERROR_BYTES, api_error
 from smartdc.http.retry import Retry
+from smartdc.http.session import Session
+from smartdc.http.settings import Settings
 from smartdc.waiting.progress import Progress
 
 CALL = {"method": "GET", "path": "/my", "request_id": "ours", "attempts": 1}
@@ -159,6 +161,22 @@ def test_what_people_read_stays_as_it_is() -> None:
     for text in ["two\nlines", "naïve Größe 機械 😀", "C:\\path 'quoted'"]:
         assert str(errors.SmartDCError(text)) == text
         assert excerpt(text.replace("\n", " "), 100) == text.replace("\n", " ")
+
+
+def test_an_excerpt_is_as_long_as_it_may_be() -> None:
+    """With the mark of what is missing in it."""
+    assert excerpt("x" * 100, 100) == "x" * 100
+    assert excerpt("x" * 101, 100) == "x" * 99 + "…"
+
+
+@pytest.mark.parametrize(("number", "shown"), [(2**64 - 1, 2**64 - 1), (2**64, str(2**64)), (1.5, 1.5)])
+def test_numbers_in_field_errors_stay_numbers_unless_they_are_huge(number: float, shown: object) -> None:
+    """A program may compare them; a number of a million digits would be a text of a million characters."""
+    body = {"code": "InvalidArgument", "message": "no", "errors": [{"field": "size", "value": number}]}
+    with RawServer(reply(409, body=body)) as server, pytest.raises(errors.APIError) as caught:
+        Session(Settings(server.url)).request("POST", "/my")
+
+    assert caught.value.errors == [{"field": "size", "value": shown}]
 
 
 def test_what_is_shown_of_an_answer_goes_two_levels_down() -> None:

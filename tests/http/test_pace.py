@@ -121,6 +121,17 @@ def test_refusal_sets_the_documented_rate(pace: Pace, clock: VirtualClock) -> No
     assert clock.monotonic() == pytest.approx(1 / pace.rate, abs=0.01)
 
 
+def test_calls_that_did_not_wait_for_a_slot_do_not_lower_the_rate(pace: Pace, clock: VirtualClock) -> None:
+    """Threads that sent at once before the first refusal are all refused, which says nothing of the rate."""
+    turns = [pace.turn() for _ in range(16)]
+    assert all(pace.wait(turn, for_ever) for turn in turns)
+    for turn in turns:
+        pace.refused(turn)
+        clock.sleep(0.5)
+
+    assert pace.rate == FIRST_RATE * OVERSHOOT
+
+
 def test_pause_that_the_server_asks_for_is_kept(pace: Pace, clock: VirtualClock) -> None:
     """A Retry-After holds for the whole area."""
     pace.refused(pace.turn(), 7.0)

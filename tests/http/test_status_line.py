@@ -111,6 +111,18 @@ def test_a_call_in_the_queue_is_told_of_every_two_seconds(
     assert terminal.getvalue().count("throttled; 0 calls ahead of it") == len(told)
 
 
+def test_a_long_pause_is_counted_down(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
+    """Whoever looks sees every two seconds how long it still takes, and in the end nothing of that."""
+    terminal = look()
+    dc.progress = True
+    cloud.faults.add(Fault("ListPackages", status=503, headers={"Retry-After": "9"}))
+    dc.packages()
+
+    told = re.findall(r"\r\x1b\[KGET /demo/packages: attempt 2 in (\d\.\d) s", terminal.getvalue())
+    assert told == ["7.0", "5.0", "3.0", "1.0"]
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
 def test_a_retry_is_told_to_nobody_else(dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal]) -> None:
     """Who did not ask for progress, or has a function of their own, sees nothing."""
     terminal = look()

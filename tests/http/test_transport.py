@@ -230,6 +230,22 @@ def test_dead_addresses_share_the_time(unheard: int, monkeypatch: pytest.MonkeyP
     assert time.monotonic() - began < ENOUGH
 
 
+def test_the_last_address_has_all_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of three gets a third, the second half of the rest, the last all of it."""
+    resolve_to(monkeypatch, "127.0.0.2", "127.0.0.3", "127.0.0.4")
+    shares: list[float] = []
+
+    def refuse(_: tuple[str, int], share: float, *__: Any) -> socket.socket:
+        shares.append(share)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(connections, "create_connection", refuse)
+    with pytest.raises(TransportError):
+        Session(Settings("http://cloud.test:1", timeout=60, retry=Retry(attempts=1))).request("GET", "/my")
+
+    assert shares == [pytest.approx(seconds, rel=0.1) for seconds in (20, 30, 60)]
+
+
 def test_the_last_moment_is_never_zero() -> None:
     """A deadline that has passed still leaves a moment, since a socket takes zero for 'do not wait at all'."""
     deadline = Deadline(1e-9)

@@ -62,6 +62,18 @@ def test_an_entry_shows_what_happened() -> None:
     assert repr(AuditEntry()) == "<AuditEntry unknown None failed>"
 
 
+def test_an_entry_is_told_in_words() -> None:
+    """With who requested it and when, as far as CloudAPI knows."""
+    entry = {"action": "stop", "success": "yes", "time": "2026-01-01T00:01:30.000Z"}
+    caller = {"ip": "127.0.0.1", "keyId": "/demo/keys/laptop"}
+    told = "stop succeeded at 2026-01-01T00:01:30.000Z"
+
+    assert AuditEntry(entry).describe() == told
+    assert AuditEntry(entry, caller=caller).describe() == f"{told}, requested with key /demo/keys/laptop from 127.0.0.1"
+    assert AuditEntry(entry, caller={"ip": "127.0.0.1"}).describe() == f"{told}, requested from 127.0.0.1"
+    assert AuditEntry(action="stop", caller="me").describe() == "stop failed at an unknown time"
+
+
 def test_a_table_shows_who_did_it() -> None:
     """Account and user come before what is too long for a terminal: address and key."""
     fingerprint = ":".join(["7a"] * 16)

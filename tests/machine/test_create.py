@@ -12,6 +12,7 @@ import pytest
 from kits.cloud import account, image_id, network_id, package_id, query, record, sent
 from kits.rbac import give_role, public_line
 from smartdc import (
+    BadResponse,
     DataCenter,
     InputError,
     Machine,
@@ -137,6 +138,14 @@ def test_credentials(create: Creator, cloud: Emulator) -> None:
     machine = create(metadata={"credentials": '{"root": "secret"}'}, credentials=True)
     assert query(cloud, "GetMachine") == {"credentials": "true"}
     assert machine.credentials() == {"root": "secret"}
+
+
+def test_credentials_that_are_none(cloud: Emulator, machine: Machine) -> None:
+    """``GetMachine`` may give nonsense in their place, which is no crash."""
+    cloud.faults.add(Fault("GetMachine", status=200, body={**machine, "metadata": {"credentials": "secret"}}))
+    with pytest.raises(BadResponse, match="its credentials are not an object") as caught:
+        machine.credentials()
+    assert "secret" not in str(caught.value)
 
 
 def test_first_passwords(create: Creator, cloud: Emulator) -> None:

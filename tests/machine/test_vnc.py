@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,17 @@ def deaf(line: Line) -> bool:
     """Neither hear nor say anything, until the test is over."""
     line.stopped.wait(PATIENCE)
     return False
+
+
+def test_a_long_message_is_read_as_quickly_in_small_pieces(odd_screen: Callable[..., VncStream]) -> None:
+    """What is left of it is not copied at every read; that would take minutes here."""
+    size = 4 * 2**20
+    screen = odd_screen(struct.pack("!BBQ", 0x82, 127, size) + bytes(size))
+    piece, began, read = bytearray(16), time.process_time(), 0
+    while read < size:
+        read += screen.readinto(piece)
+
+    assert time.process_time() - began < 10
 
 
 def test_a_text_is_no_part_of_a_screen(odd_screen: Callable[..., VncStream]) -> None:

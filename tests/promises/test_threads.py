@@ -142,7 +142,7 @@ def test_the_context_for_tls_is_made_once(
     made: list[Any] = []
     original = tls.context_for
 
-    def slowly(verify: bool | str, cert: tuple[str, str] | None) -> ssl.SSLContext:
+    def slowly(verify: bool | str, cert: Any) -> ssl.SSLContext:
         made.append(verify)
         threading.Event().wait(0.05)
         return original(verify, cert)

@@ -430,7 +430,7 @@ class Clock:
         return {cloud.clock.time()}
     monotonic = time
     def sleep(self, seconds):
-        pass
+        raise AssertionError(seconds)
 feed = DataCenter({shared_server.url!r}, {cloud.key_id!r}, {str(key)!r}, login="demo", clock=Clock()).changefeed()
 print("connected")
 """
