@@ -150,9 +150,9 @@ class Journal:
         whole, _, rest = text.rpartition(b"\n")
         if not (text.startswith(BEGINNING) or BEGINNING.startswith(text[: len(BEGINNING)])):
             raise InputError(f"{self.path} is not a journal; give the path of a new file")
-        if rest and self._file is not None:
+        if rest:
             log.info("journal %s: its last line is incomplete, and is dropped", self.path)
-            os.ftruncate(self._file, len(text) - len(rest))
+            os.truncate(path, len(text) - len(rest))
         return [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
 
     def _parsed(self, number: int, line: bytes) -> Record:

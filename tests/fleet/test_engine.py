@@ -262,6 +262,32 @@ def test_nothing_is_permitted_after_the_run(dc: DataCenter) -> None:
         late.permit()
 
 
+def test_nothing_is_tried_while_nothing_may_be_begun(
+    cloud: Emulator, dc: DataCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When too many have failed, it sleeps until the others end."""
+
+    def fails(machine: Machine) -> Work:
+        yield Pause(1)
+        raise LookupError(machine.name)
+
+    def work(machine: Machine) -> Work:
+        yield Pause(10)
+        return machine
+
+    monotonic, read = cloud.clock.monotonic, 0
+
+    def counted() -> float:
+        nonlocal read
+        read += 1
+        assert read < 1_000, "it does not sleep"
+        return monotonic()
+
+    monkeypatch.setattr(cloud.clock, "monotonic", counted)
+    report = run(dc, [fails, work, work], at_once=2)
+    assert (len(report.done), len(report.failed), len(report.untouched)) == (1, 1, 1)
+
+
 def test_no_steps_are_done_at_once(dc: DataCenter) -> None:
     """And there is nothing to say."""
     assert run(dc, []).summary() == "test of 0 machines: nothing to do, in 0 s"

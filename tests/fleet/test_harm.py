@@ -170,6 +170,13 @@ def test_what_is_created_is_shown_without_secrets() -> None:
     assert "swordfish" not in shown
 
 
+def test_what_no_machine_can_have_is_refused(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: before a byte is sent, since it is the same for each of them."""
+    with pytest.raises(InputError, match="metadata"):
+        dc.create_machines(2, "web-{n}", **CREATE, metadata={"rack": ["a", "b"]})
+    assert not cloud.trace
+
+
 def test_names_that_are_taken_are_refused(cloud: Emulator, dc: DataCenter, fleet: Fleet) -> None:
     """``CreateMachine``: one machine of that name, and none is created."""
     with pytest.raises(InputError, match="2 of 4 names are taken, such as web-1, web-2: nothing was created"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from smartdc import DataCenter, Report
+from smartdc import DataCenter, FleetFailed, Machine, Report, SmartDCError
 from smartdc.emulator import AfterSeconds, Emulator, VirtualClock
 from smartdc.fleet import journal as journals
 from smartdc.fleet.journal import Journal, Record
@@ -144,6 +144,41 @@ def killed(number: int, *, written: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "write", last)
         yield
+
+
+def test_a_snapshot_that_cannot_be_looked_up_in_time_is_unknown(tmp_path: Path) -> None:
+    """``CreateMachineSnapshot``: its request may have been received, and its job may still run."""
+    deed = DEEDS["create_snapshot"]
+    cloud = site(deed)
+    with killed(1, written=True), pytest.raises(Killed):
+        run(deed, cloud, tmp_path / "journal")
+    late = Deed(fleet("create_snapshot", "before", at_once=1, timeout=10, check=False), deed.entries)
+    report, took = run(late, cloud, tmp_path / "journal")
+    [reason] = report.unknown.values()
+    assert str(reason).startswith("unknown whether machine web-0 (")
+    assert str(reason).endswith(") received its create_snapshot")
+    assert took == pytest.approx(10, abs=2)
+
+
+@pytest.mark.parametrize("name", ["create", "create_snapshot"])
+def test_a_request_that_could_not_be_made_is_made_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """``CreateMachine``, ``CreateMachineSnapshot``: an agent that is gone, for instance, has signed nothing."""
+
+    def send(*_: object, **__: object) -> None:
+        raise SmartDCError("the agent is gone")
+
+    deed = DEEDS[name]
+    cloud = site(deed)
+    with monkeypatch.context() as patch:
+        patch.setattr(DataCenter, "provision", send)
+        patch.setattr(Machine, "create_snapshot", send)
+        with pytest.raises(FleetFailed, match="SmartDCError: the agent is gone"):
+            run(deed, cloud, tmp_path / "journal")
+    assert entries(tmp_path / "journal")[-1].endswith(" refused")
+    report, took = run(deed, cloud, tmp_path / "journal")
+    assert (len(report.done), took < JOB_SETTLE_SECONDS) == (2, True)
 
 
 @pytest.mark.parametrize("name", DEEDS)

@@ -382,9 +382,10 @@ def test_a_change_of_another_kind_is_no_reason_to_read_the_audit(
     cloud: Emulator, one: Fleet, dc: DataCenter, diary: Diary
 ) -> None:
     """``StopMachine``: only its state shows that a machine is stopped."""
-    cloud.transitions.policies["stop"] = ByScript()
+    cloud.transitions.policies.update(set_tags=AfterSeconds(3), rename=ByScript())
     machine = dc.machine("web-0")
     machine.add_tags(WEB)
+    machine.rename("web-9")  # keeps the stop waiting
     with pytest.raises(FleetFailed, match="is not stopped after 15 s"):
         one.stop(timeout=15)
     assert not [entry for entry in diary() if "Audit" in entry]
@@ -467,6 +468,14 @@ def test_a_machine_that_is_late_at_the_deadline_has_failed(cloud: Emulator, flee
     assert cloud.clock.monotonic() == 5
 
 
-def test_without_a_date_of_the_server_our_clock_counts(offline: DataCenter) -> None:
-    """Nothing was heard of it yet."""
+@pytest.mark.parametrize("heard", [None, "once upon a time"])
+def test_without_a_date_of_the_server_our_clock_counts(offline: DataCenter, heard: str | None) -> None:
+    """Nothing was heard of it yet, or nothing that anybody understands."""
+    offline.session.last_date = (heard, 0.0) if heard else None
     assert server_time(offline) == pytest.approx(offline.session.now(), abs=5)
+
+
+def test_the_clock_of_the_server_goes_on(offline: DataCenter) -> None:
+    """The last date that was heard of it, and the time since."""
+    offline.session.last_date = "Thu, 01 Jan 2026 00:00:10 GMT", offline.clock.monotonic() - 100
+    assert server_time(offline) == pytest.approx(1_767_225_600 + 110, abs=5)

@@ -339,10 +339,15 @@ def test_what_an_unreadable_message_may_have_told_is_found_soon(
 ) -> None:
     """The machines are listed again, though nothing more is said."""
     monkeypatch.setattr("smartdc.machine.changefeed.RECHECK_SECONDS", 0.05)
+    first = changes._websocket
     record(cloud, machine).name = "web-2"
     say(cloud, "{")
 
     assert told(changes) == [("web-2", "running", ("alias",), True)]
+    assert first is not None
+    assert first is not changes._websocket
+    first._connection._thread.join(PATIENCE)
+    assert not first._connection._thread.is_alive()  # a connection that is not used any more is no longer open
 
 
 # Iterating
