@@ -454,6 +454,15 @@ def test_foreign_host_is_refused(ask: Asker, host: str) -> None:
     assert refusal(answer) == (421, "MisdirectedRequestError")
 
 
+def test_body_has_a_hundred_thousand_bytes_at_most(inside: Asker) -> None:
+    """And not one less."""
+    frame = len('{"x": ""}')
+    for size, refused in ((100_000, False), (100_001, True)):
+        data = f'{{"x": "{"y" * (size - frame)}"}}'.encode()
+        answer = inside("POST", "/my", data=data, headers={"Content-Type": "application/json"})
+        assert (answer.status_code == 413) is refused
+
+
 # Throttle and maintenance
 
 

@@ -146,7 +146,7 @@ def test_key_is_found_by_name(cloud: Emulator, ask: Asker) -> None:
     assert raw(ask, modern(cloud, keyId=f"/{account.id}/keys/emulator")).status_code == 200
 
 
-@pytest.mark.parametrize(("offset", "status"), [(0, 200), (-299, 200), (299, 200), (-301, 400), (301, 400)])
+@pytest.mark.parametrize(("offset", "status"), [(0, 200), (-300, 200), (300, 200), (-301, 400), (301, 400)])
 def test_date_may_differ_by_300_seconds(cloud: Emulator, ask: Asker, offset: int, status: int) -> None:
     """A signed date further off than that, in either direction, is a 400."""
     date = formatdate(cloud.clock.time() + offset, usegmt=True)
