@@ -56,11 +56,7 @@ class Options:
         checked_timeout(self.timeout)
         if self.deadline is not None:
             checked_times(deadline=self.deadline)
-        if self.healthy is not None and not callable(self.healthy):
-            raise InputError(f"healthy must be a function of a machine, got {self.healthy!r}")
         check_function("healthy", self.healthy)
-        if self.order is not None and not callable(self.order):
-            raise InputError(f"order must be a function of a machine, got {self.order!r}")
         self.may_fail(100)
 
     def may_fail(self, machines: int) -> int:

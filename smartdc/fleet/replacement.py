@@ -17,6 +17,7 @@ from smartdc.fleet.creation import created
 from smartdc.fleet.options import Options
 from smartdc.fleet.run import Run
 from smartdc.fleet.step import Work
+from smartdc.http.failures import TRANSIENT_ERRORS
 from smartdc.machine.body import NewMachine, machine_body
 from smartdc.machine.machine import Machine
 
@@ -86,6 +87,8 @@ def _is_reserved(dc: DataCenter, nic: Mapping[str, Any]) -> bool:
     """Return whether an address was reserved; on networks that all accounts share, none can be."""
     try:
         return bool(dc.network(nic["network"]).ip(nic["ip"]).reserved)
+    except TRANSIENT_ERRORS:
+        raise
     except APIError:
         return False
 

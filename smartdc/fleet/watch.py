@@ -55,11 +55,11 @@ class Watch:
             self._requests = 1
             if len(wanted) <= requests_for(PAGE_SIZE):
                 # The first page shows whether it is worth reading a list to its end.
-                page = self._page(0)
+                page = self._page(query, 0)
                 self._requests = requests_for(len(page))
                 return page if len(page) < PAGE_SIZE else {}
         if self._offset is not None:
-            page = self._page(self._offset)
+            page = self._page(query, self._offset)
             if len(wanted - page.keys()) < self._requests:
                 return page
             self._offset = None
@@ -72,8 +72,8 @@ class Watch:
             self._offset = max(places[0] - MARGIN, 0)
         return entries
 
-    def _page(self, offset: int) -> dict[str, dict[str, Any]]:
-        return _by_id(self._owner.raw_machines(self._query or {}, PAGE_SIZE, offset, paged=True))
+    def _page(self, query: dict[str, Any], offset: int) -> dict[str, dict[str, Any]]:
+        return _by_id(self._owner.raw_machines(query, PAGE_SIZE, offset, paged=True))
 
 
 def _by_id(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

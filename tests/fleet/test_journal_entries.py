@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,9 @@ def test_a_run_writes_what_it_does(tmp_path: Path, name: str) -> None:
     cloud = site(deed)
     report, _ = run(deed, cloud, tmp_path / "journal")
     assert entries(tmp_path / "journal") == deed.whole() * 2
-    assert json.loads((tmp_path / "journal").read_text().splitlines()[-1])["done"] == 2
+    head, *_, end = map(json.loads, (tmp_path / "journal").read_text().splitlines())
+    assert datetime.fromisoformat(head["began"]) <= datetime.fromisoformat(end["ended"]) <= datetime.now(UTC)
+    assert end["done"] == 2
     assert {machine.state for machine in report} == {deed.state}
 
 

@@ -439,6 +439,18 @@ def test_a_failed_machine_can_be_deleted(cloud: Emulator, dc: DataCenter, one: F
     assert [machine.state for machine in dc.fleet(machines).delete()] == ["deleted"]
 
 
+def test_a_machine_that_somebody_else_deletes_is_deleted(cloud: Emulator, one: Fleet) -> None:
+    """``DeleteMachine``: that it is gone already is no failure."""
+
+    def gone(_: Request) -> bool:
+        [there] = [machine for machine in cloud.state.machines.values() if machine.name == "web-0"]
+        there.state = "deleted"
+        return True
+
+    cloud.faults.add(Fault("DeleteMachine", status=410, code="ResourceNotFound", where=gone))
+    assert [machine.state for machine in one.delete()] == ["deleted"]
+
+
 def test_a_machine_that_fails_to_start_has_failed_at_once(cloud: Emulator, dc: DataCenter) -> None:
     """``CreateMachine``: it would be waited for in vain."""
     cloud.transitions.fail("provision")

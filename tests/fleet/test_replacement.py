@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from smartdc import DataCenter, Fleet, FleetFailed, InputError, WaitTimeout
-from smartdc.emulator import Emulator
+from smartdc import DataCenter, Fleet, FleetFailed, InputError, ServerError, WaitTimeout
+from smartdc.emulator import Emulator, Fault
 from smartdc.emulator.state.records import MachineRecord
 
 WEB = {"role": "web", "triton.cns.services": "web", "smartdc_token": "t0123456789"}
@@ -94,14 +94,30 @@ def test_what_an_old_machine_lacks_is_not_made_up(cloud: Emulator, fleet: Fleet,
     """``CreateMachine``: neither networks nor brand; the rest of the settings is that of the old machine."""
     old[0].nics.clear()
     old[0].firewall_enabled = False
-    old[1].deletion_protection = True
+    old[1].deletion_protection = old[1].delegate_dataset = True
     old[1].brand = "bhyve"
-    fleet.replace(IMAGE, losing=LOSING, check=False)  # no image fits such a machine
+    fleet.replace(IMAGE, losing={"data", "dataset"}, check=False)  # no image fits such a machine
     plain, special = [entry.body for entry in cloud.trace if entry.operation == "CreateMachine"]
     assert {"networks", "brand", "deletion_protection", "delegate_dataset"}.isdisjoint(plain)
     assert plain["firewall_enabled"] is False
     assert special["networks"] == [nic.network for nic in old[1].nics]
-    assert (special["brand"], special["deletion_protection"]) == ("bhyve", True)
+    assert (special["brand"], special["deletion_protection"], special["delegate_dataset"]) == ("bhyve", True, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"), [(500, "InternalError", "InternalError"), (404, "ResourceNotFound", "")]
+)
+def test_an_address_that_cannot_be_looked_up_may_be_reserved(
+    cloud: Emulator, fleet: Fleet, status: int, code: str, words: str
+) -> None:
+    """``GetNetworkIP``: nothing is done after an error of the server; a network that all share has no such addresses."""
+    cloud.faults.add(Fault("GetNetworkIP", status=status, code=code, times=None))
+    if words:
+        with pytest.raises(ServerError, match=words):
+            fleet.replace(IMAGE, losing=LOSING)
+        assert not changes(cloud)
+    else:
+        assert len(fleet.replace(IMAGE, losing=LOSING).done) == 2
 
 
 def test_a_new_machine_may_have_another_package(cloud: Emulator, fleet: Fleet, old: list[MachineRecord]) -> None:

@@ -36,6 +36,8 @@ def dc(cloud: Emulator) -> DataCenter:
         (lambda dc: dc.fleet(tags=WEB, tombstone=False), ["web-0", "web-1"]),
         (lambda dc: dc.fleet(state="running", fields=["name"]), ["web-0", "web-1"]),
         (lambda dc: dc.fleet(everything=True), ["db-0", "web-0", "web-1"]),
+        (lambda dc: dc.fleet(docker=False), ["db-0", "web-0", "web-1"]),
+        (lambda dc: dc.fleet(dc.machines(name="db-*")), ["db-0"]),
         (lambda dc: dc.fleet(dc.machine("web-1") for _ in range(2)), ["web-1"]),
     ],
 )
@@ -86,6 +88,34 @@ def test_what_is_no_number_is_not_expected(cloud: Emulator, dc: DataCenter, expe
 def test_a_share_of_the_budget_is_rounded_down(budget: int | str, machines: int, may_fail: int) -> None:
     """One failure too few is better than one too many."""
     assert Options(budget=budget).may_fail(machines) == may_fail
+
+
+@pytest.mark.parametrize("options", [{"budget": True}, {"at_once": True}, {"at_once": 0}, {"budget": -1}])
+def test_a_boolean_is_no_number(options: dict[str, Any]) -> None:
+    """Nor is what is too small, wherever the options come from."""
+    with pytest.raises(InputError, match="must be a whole number"):
+        Options(**options)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda fleet, **options: fleet.start(**options),
+        lambda fleet, **options: fleet.delete(**options),
+        lambda fleet, **options: fleet.resize("g1-medium", **options),
+        lambda fleet, **options: fleet.add_tags(WEB, **options),
+        lambda fleet, **options: fleet.create_snapshot("now", **options),
+        lambda fleet, **options: fleet.rotate_snapshots(**options),
+        lambda fleet, **options: fleet.replace("debian-12", losing={"data"}, **options),
+        lambda fleet, **options: fleet.each(bool, **options),
+        lambda fleet, **options: fleet.datacenter.create_machines(1, "n-{n}", **options),
+    ],
+)
+def test_every_action_checks_its_options(cloud: Emulator, dc: DataCenter, act: Callable[..., object]) -> None:
+    """Before anything is sent."""
+    with pytest.raises(InputError, match="at_once must be a whole number above 0"):
+        act(dc.fleet(tags=WEB), at_once=0)
+    assert not cloud.trace
 
 
 def test_what_is_allowed_is_taken() -> None:

@@ -141,6 +141,36 @@ def test_machines_of_another_data_centre_are_refused(cloud: Emulator, machines: 
         other.wait_for(machines, "running")
 
 
+def test_the_interval_is_kept(cloud: Emulator, dc: DataCenter, machines: list[Machine]) -> None:
+    """``ListMachines``: at once, and every `interval` seconds."""
+    began = cloud.clock.monotonic()
+    waited = dc.wait_for(machines, "stopped", interval=7, timeout=20)
+    assert len(waited.late) == 5
+    assert cloud.clock.monotonic() - began == 20
+    assert listings(cloud) == 4
+
+
+def test_an_interrupted_wait_says_how_to_go_on(
+    cloud: Emulator, dc: DataCenter, machines: list[Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And how many machines were still waited for."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cloud.clock, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        dc.wait_for(machines, "running")
+    assert "wait_for() continues the wait" in " ".join(stop.value.__notes__)
+
+
+def test_the_share_of_nobody_is_all(dc: DataCenter) -> None:
+    """What is empty has arrived."""
+    seen: list[Progress] = []
+    dc.wait_for([], "running", progress=seen.append)
+    assert [(progress.share, progress.done) for progress in seen[-1:]] == [(1.0, True)]
+
+
 def test_progress_tells_how_many_have_arrived(dc: DataCenter, machines: list[Machine]) -> None:
     """Every look is told, the last one as such."""
     seen: list[Progress] = []

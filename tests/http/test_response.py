@@ -230,6 +230,15 @@ def test_a_redirect_has_its_location() -> None:
     assert failed(302).location is None  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_a_location_makes_no_redirect(status: int) -> None:
+    """A refusal may have the header too, and leads nowhere."""
+    error = failed(status, {"code": "Conflict", "message": "no"}, Location="/my/machines/1")
+
+    assert "redirects are not followed" not in str(error)
+    assert not hasattr(error, "location")
+
+
 # Failures
 
 
