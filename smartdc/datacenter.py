@@ -222,7 +222,7 @@ class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     @location.setter
     def location(self, location: str) -> None:
         place = base_url(location, self.known_locations)
-        former, self.session = self.session, Session(self.settings.elsewhere(location, place))
+        former, self.session = self.session, self.session.elsewhere(self.settings.elsewhere(location, place))
         former.close()
 
     @property

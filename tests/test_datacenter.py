@@ -11,6 +11,7 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from requests.adapters import HTTPAdapter
 
 from kits.cloud import account, query, sent
 from smartdc import (
@@ -113,6 +114,24 @@ def test_location_can_be_changed(odd_server: Any) -> None:
         assert dc.keys() == []
         assert (dc.location, dc.base_url, dc.timeout) == ("east", "https://east.example", 5)
     assert odd_server.calls[-1].request.headers["X-Team"] == "blue"
+
+
+def test_hooks_and_adapters_of_the_users_go_along_to_another_location(odd_server: Any) -> None:
+    """They count for every call from then on, wherever it goes."""
+    seen: list[str] = []
+
+    class Noting(HTTPAdapter):
+        def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+            seen.append("adapter")
+            return super().send(request, **options)
+
+    odd_server.get("https://east.example/demo/keys", json=[])
+    with DataCenter("https://west.example", login="demo") as dc:
+        dc.session.http.hooks["response"].append(lambda answer, **_: seen.append(answer.url))
+        dc.session.http.mount("https://", Noting())
+        dc.location = "https://east.example"
+        dc.keys()
+    assert seen == ["adapter", "https://east.example/demo/keys"]
 
 
 def test_location_that_is_refused_changes_nothing(offline: DataCenter) -> None:

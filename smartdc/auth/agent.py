@@ -196,7 +196,7 @@ class _Connection:
             raise error
         if isinstance(error, TimeoutError):
             return AgentError(
-                f"the ssh-agent at {self._path} did not answer within {self._timeout:g} s; is it waiting for a "
+                f"the ssh-agent at {self._path} did not answer within {round(self._timeout, 2):g} s; is it waiting for a "
                 "confirmation, or stopped?"
             )
         if isinstance(error, ConnectionRefusedError):

@@ -259,6 +259,11 @@ class Identity(AuthBase):
         return self._secret is secret
 
     @property
+    def signs_by_agent(self) -> bool:
+        """Whether an ssh-agent signs, which may ask a person to confirm it; False until the key is found."""
+        return isinstance(self._signer, AgentKey)
+
+    @property
     def is_found_again(self) -> bool:
         """Whether another process can find the key: none was given, or a path, or a key in an agent."""
         return self._secret is None or _portable(self._secret) is not None

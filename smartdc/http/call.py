@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -133,9 +134,10 @@ class Call:
 
     def _attempt(self, transmit: Transmit) -> Verdict:
         """Send the request once; the copy that is kept afterwards has no signature."""
+        signing = Deadline(self.deadline.left())
         request = self._prepare()
         left = self.deadline.left()
-        if not self.repeatable and self.settings.auth is not None and self.deadline.passed():
+        if not self.repeatable and signing.passed():
             # Perhaps a person was asked for a passphrase. The answer would come too late, and its outcome be unknown.
             self.response = None
             return self._never_sent("it was not signed in time"), Outcome.FINAL, None
@@ -143,7 +145,7 @@ class Call:
             if left is not None:
                 left = min(left, MAX_TIMEOUT_SECONDS)
             if self._is_watched():
-                with status_line.ticking(self._tell_silence):
+                with status_line.ticking(partial(self._tell_silence, "no answer yet")):
                     response = transmit(request, left)
             else:
                 response = transmit(request, left)
@@ -179,7 +181,15 @@ class Call:
         if self.settings.auth is None:
             return request
         # an ssh-agent or a passphrase may take its time
-        return ending_by(self.deadline).run(self.settings.auth, request)
+        context = ending_by(self.deadline)
+        if not (getattr(self.settings.auth, "signs_by_agent", False) and self._is_watched()):
+            return context.run(self.settings.auth, request)
+        try:
+            with status_line.ticking(partial(self._tell_silence, "no signature of the ssh-agent yet")):
+                return context.run(self.settings.auth, request)
+        finally:
+            if self.told_silence:
+                status_line.clear()
 
     def _no_response(self, cause: Exception) -> Verdict:
         self.response = None
@@ -316,9 +326,9 @@ class Call:
         asked = self.settings.progress is True or status_line.watching.get()
         return bool(self.settings.verbose) or (asked and status_line.is_watched())
 
-    def _tell_silence(self, seconds: float) -> None:
-        """Report every two seconds that there is no answer yet."""
-        self._show(f"{self.method} {self.path}: no answer yet after {seconds:.0f} s")
+    def _tell_silence(self, what: str, seconds: float) -> None:
+        """Report every two seconds what is still missing."""
+        self._show(f"{self.method} {self.path}: {what} after {seconds:.0f} s")
 
     def _show(self, text: str) -> None:
         """Show a line for a while, or with `verbose` print it."""

@@ -8,6 +8,7 @@ import requests
 
 from smartdc.errors import InputError
 from smartdc.http.light import NO_COOKIES
+from smartdc.http.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,13 @@ class Carrier(requests.Session):
         for older in [old for old in self.adapters if old.startswith(prefix)]:  # type: ignore[arg-type]
             del self.adapters[older]
         super().mount(prefix, adapter)
+
+    def take_over(self, former: Carrier) -> None:
+        """Use the hooks of a former carrier, and the adapters that the user has mounted there."""
+        self.hooks = former.hooks
+        for prefix, mounted in former.adapters.items():
+            if not isinstance(mounted, Transport):
+                self.mount(prefix, mounted)
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         """Follow no redirects: a redirect is an answer, and the signature would not be valid elsewhere."""

@@ -92,11 +92,14 @@ class Session:
         http.mount(settings.base_url, adapter)
         former = vars(self).get("http")
         if former is not None:
-            http.hooks = former.hooks
-            for prefix, mounted in former.adapters.items():
-                if not isinstance(mounted, Transport):
-                    http.mount(prefix, mounted)
+            http.take_over(former)
         return http
+
+    def elsewhere(self, settings: Settings) -> Session:
+        """Return a session to another place, with the hooks and adapters of this one that are the user's."""
+        other = Session(settings)
+        other.http.take_over(self.http)
+        return other
 
     @property
     def settings(self) -> Settings:

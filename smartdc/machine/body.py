@@ -121,7 +121,6 @@ def machine_body(new: NewMachine, **resolved: Any) -> dict[str, Any]:
 
 
 def _checked_name(name: str | None) -> str | None:
-    arguments.strings(name=name)
     if name is not None and not NAME.fullmatch(name.replace("{{shortId}}", "x" * 8)):
         raise InputError(f"invalid machine name {name!r}; expected letters, digits, '.', '_' and '-', at most 189")
     return name

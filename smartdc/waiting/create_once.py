@@ -69,6 +69,9 @@ class Watcher(Protocol):
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Note one search; `found` is None if it failed, and `elapsed` the seconds since the answer was lost."""
 
+    def repeated(self) -> None:
+        """Note that the create is sent again."""
+
     def sleep(self, seconds: float, clock: Clock) -> None:
         """Sleep between two searches."""
 
@@ -108,6 +111,10 @@ class Search:
         elif done:
             outcome = "could not look for" if found is None else "did not find"
             self._say(logging.WARNING, f"{outcome} {self._named()} within {elapsed:.0f} s")
+
+    def repeated(self) -> None:
+        """Report that the create is sent again."""
+        self._say(logging.INFO, f"sending the create of {self._named()} again; attempt 2 of 2")
 
     def sleep(self, seconds: float, clock: Clock) -> None:
         """Sleep between two searches; a line on a terminal is updated meanwhile."""
@@ -172,6 +179,9 @@ class _Nobody:
     def looked(self, elapsed: float, found: bool | None, done: bool) -> None:
         """Ignore it."""
 
+    def repeated(self) -> None:
+        """Ignore it."""
+
 
 NOBODY = _Nobody()
 
@@ -219,6 +229,7 @@ def create_once(
                 if made:
                     return single(made)
                 lost = error
+                watcher.repeated()
             except SmartDCError as error:
                 # Nothing was sent this time, since an agent or a key was missing; what matters is the first attempt's outcome.
                 if lost:

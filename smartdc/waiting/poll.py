@@ -72,21 +72,17 @@ def poll(
     with tracing.span("wait", resource):
         while True:
             try:
-                if rest:
-                    announcer.sleep(rest, failure)
+                announcer.sleep(rest, failure)
                 context = ending_by(_deadline_of_check(started, timeout, clock))
                 context.run(status_line.watching.set, announcer.draws_a_line)
                 found, failure, pause = context.run(check), None, interval
             except TRANSIENT_ERRORS as error:
                 failure, pause = error, min(max(pause * 2, 1.0), max(LONGEST_PAUSE, interval))
             except KeyboardInterrupt as stop:
-                announcer.announce("interrupted")
-                announcer.note_interrupt(stop)
+                _report_end(announcer, stop)
                 raise stop.with_traceback(None) from None  # the place within the pause is random
             except BaseException as error:
-                announcer.announce(_outcome_by(error))
-                if is_interrupt(error):
-                    announcer.note_interrupt(error)
+                _report_end(announcer, error)
                 raise
             elapsed = clock.monotonic() - started
             if found:
@@ -100,9 +96,11 @@ def poll(
             rest = min(pause, limit - elapsed)
 
 
-def _outcome_by(error: BaseException) -> str:
-    """Return how a wait has ended that a check has ended."""
-    return "failed" if isinstance(error, WaitFailed) else "interrupted"
+def _report_end(announcer: Announcer, error: BaseException) -> None:
+    """Report an error or an interrupt that ends a wait."""
+    announcer.announce("failed" if isinstance(error, WaitFailed) else "interrupted")
+    if is_interrupt(error):
+        announcer.note_interrupt(error)
 
 
 def _deadline_of_check(started: float, timeout: float | None, clock: Clock) -> Deadline:

@@ -240,13 +240,25 @@ def is_pace(path: str) -> bool | None:
     return True if path.endswith("http/pace.py") else None if "/tests/" not in path else False
 
 
-def test_pace_is_forgotten_when_nobody_calls(pace: Pace, clock: VirtualClock) -> None:
-    """After some quiet seconds the server's bucket is full again."""
+@pytest.mark.parametrize("seconds", [IDLE_SECONDS, IDLE_SECONDS + 1])
+def test_pace_is_forgotten_when_nobody_calls(pace: Pace, clock: VirtualClock, seconds: float) -> None:
+    """After some quiet seconds, and not before, the server's bucket is full again."""
     pace.refused(pace.turn())
-    clock.advance(IDLE_SECONDS + 1)
+    clock.advance(seconds)
 
     assert pace.wait(pace.turn(), for_ever)
-    assert pace.rate is None
+    assert (pace.rate is None) is (seconds > IDLE_SECONDS)
+
+
+def test_the_first_second_measures_nothing(pace: Pace, clock: VirtualClock) -> None:
+    """A call that waited for its slot and is refused at once leaves the rate as it is."""
+    pace.refused(pace.turn())
+    turn = pace.turn()
+    assert pace.wait(turn, for_ever)
+    pace.refused(turn)
+
+    assert clock.monotonic() < 1
+    assert pace.rate == FIRST_RATE * OVERSHOOT
 
 
 def test_pace_rises_while_nothing_is_refused(pace: Pace, clock: VirtualClock) -> None:

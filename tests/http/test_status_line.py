@@ -14,6 +14,8 @@ import pytest
 import requests
 
 from smartdc import DataCenter
+from smartdc.auth.agent import AgentKey
+from smartdc.auth.identity import Identity
 from smartdc.emulator import Emulator, Fault
 from smartdc.http import status_line
 
@@ -167,4 +169,32 @@ def test_a_silent_call_is_told_and_then_wiped(
     dc.packages()
 
     assert "GET /demo/packages: no answer yet after" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_silent_agent_is_told_and_then_wiped(
+    dc: DataCenter, cloud: Emulator, look: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person may have to confirm the use of the key, in another window."""
+    terminal, told, write = look(), threading.Event(), status_line.write
+    assert isinstance(dc.auth, Identity)
+    plain = dc.auth.signer()
+    dc.authenticate(cloud.key_id, AgentKey(plain.public_blob, "laptop", "/agent", 10))
+    dc.auth.signer()
+    dc.progress = True
+    monkeypatch.setattr(status_line, "NOTICEABLE_SECONDS", 0.01)
+
+    def written(text: str) -> None:
+        write(text)
+        told.set()
+
+    def slow(_: AgentKey, data: bytes) -> bytes:
+        assert told.wait(10)
+        return plain.sign(data)
+
+    monkeypatch.setattr(status_line, "write", written)
+    monkeypatch.setattr(AgentKey, "sign", slow)
+    dc.packages()
+
+    assert "GET /demo/packages: no signature of the ssh-agent yet after" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\x1b[K")

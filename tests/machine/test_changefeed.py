@@ -339,10 +339,15 @@ def test_what_an_unreadable_message_may_have_told_is_found_soon(
 ) -> None:
     """The machines are listed again, though nothing more is said."""
     monkeypatch.setattr("smartdc.machine.changefeed.RECHECK_SECONDS", 0.05)
+    first = changes._websocket
     record(cloud, machine).name = "web-2"
     say(cloud, "{")
 
     assert told(changes) == [("web-2", "running", ("alias",), True)]
+    assert first is not None
+    assert first is not changes._websocket
+    first._connection._thread.join(PATIENCE)
+    assert not first._connection._thread.is_alive()  # a connection that is not used any more is no longer open
 
 
 # Iterating
@@ -369,6 +374,30 @@ def test_waiting_has_a_time_of_its_own(
     assert changes.wait(PATIENCE).machine.name == "web-2"
     assert changes._websocket is websocket
     assert "lost its connection" not in caplog.text
+
+
+def is_feed(path: str) -> bool | None:
+    """Tell the code of the feed from that of the tests; None for what it calls."""
+    return True if path.endswith("machine/changefeed.py") else None if "/tests/" not in path else False
+
+
+def test_an_interrupt_at_any_step_loses_no_change(changes: Changefeed, machine: Machine) -> None:
+    """Whoever waits again after Ctrl-C gets it."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread hears signals")
+    hits = 0
+    for step in range(1, 100):
+        both = [Change(datetime.now(UTC), machine, (part,)) for part in ("state", "tags")]
+        changes._found.extend(both)
+        seen: list[Change] = []
+        try:
+            with signal_after(step, is_feed, signal.SIGINT, KeyboardInterrupt):
+                seen.append(changes.wait(PATIENCE))
+        except KeyboardInterrupt:
+            hits += 1
+        seen += [changes.wait(PATIENCE) for _ in range(len(changes._found))]
+        assert seen == both, step
+    assert hits > 10
 
 
 def test_a_feed_ends_with_its_block(dc: DataCenter) -> None:

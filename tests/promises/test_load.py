@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -133,6 +134,25 @@ def test_no_call_of_several_processes_is_lost_to_the_throttle(processes: int) ->
 
     assert right == processes * 60
     assert refusals(throttled) > 0
+
+
+@pytest.mark.parametrize("clients", [2, 3])
+def test_several_clients_together_keep_to_the_account_s_rate(shared: SharedClock, clients: int) -> None:
+    """As processes do, each learns its share; none loses a call, and together they leave little of the rate unused."""
+    count, throttle = 150 * clients, Throttle(burst=30, rate=10)
+    cloud = Emulator(clock=shared)
+    cloud.state.settings.throttle = throttle
+
+    def ask(number: int) -> bool:
+        with shared.awake():
+            return all_of_them[number % clients].account().login == cloud.login
+
+    with contextlib.ExitStack() as stack:
+        arguments = {**cloud.connection(), "clock": shared, "timeout": 120.0}
+        all_of_them = [stack.enter_context(DataCenter(**arguments)) for _ in range(clients)]
+        with ThreadPoolExecutor(8 * clients) as pool:
+            assert sum(pool.map(ask, range(count))) == count
+    assert shared.monotonic() <= 1.15 * (count - throttle.burst) / throttle.rate
 
 
 def test_mixed_calls_keep_to_the_servers_rate() -> None:

@@ -5,6 +5,7 @@ What is true of machines alone is in ``test_exactly_once.py``; the loop itself i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +236,7 @@ def test_a_lost_answer_costs_no_second_thing(
     Each lost answer is told of at once.
     """
     before = kept(cloud, case)
+    caplog.set_level("INFO", "smartdc.waiting")
     for kind, when in faults:
         cloud.faults.add(Fault(case.operation, kind, when))
 
@@ -244,6 +246,7 @@ def test_a_lost_answer_costs_no_second_thing(
     assert cloud.trace.operations().count(case.operation) == sent
     assert {name: getattr(made, name) for name in case.shows} == case.shows
     assert caplog.text.count("lost the answer to the create of ") == len(faults)
+    assert len(re.findall("INFO .* sending the create of .* again; attempt 2 of 2", caplog.text)) == sent - 1
 
 
 class Rival(NamedTuple):
