@@ -280,12 +280,18 @@ def test_a_file_that_is_no_journal_is_left_alone(cloud: Emulator, fleet: Fleet, 
     assert not cloud.trace
 
 
-def test_a_last_line_that_is_half_written_does_not_count(cloud: Emulator, fleet: Fleet, tmp_path: Path) -> None:
+def test_a_last_line_that_is_half_written_does_not_count(
+    cloud: Emulator, fleet: Fleet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """What it was to announce was not sent; a line that is damaged elsewhere is refused."""
     path = unfinished(fleet, tmp_path)
     whole = path.read_text()
     path.write_text(f'{whole}{{"step": "{[*fleet][1].id}", "part": "st')
-    assert len(fleet.stop(journal=path).done) == 3
+    with caplog.at_level("INFO", "smartdc.fleet.journal"):
+        assert len(fleet.stop(journal=path).done) == 3
+    assert f"journal {path}: its last line is incomplete, and is dropped" in caplog.messages
+    with pytest.raises(JournalFinished):
+        fleet.stop(journal=path)
 
     path.write_text(f"{whole}what is this\n")
     before = len(cloud.trace)

@@ -133,6 +133,19 @@ def seen(_: Machine) -> None:
     """Do nothing either."""
 
 
+def test_other_names_are_another_task(cloud: Emulator, dc: DataCenter, path: Path) -> None:
+    """``CreateMachine``: or another number of machines; how long they may take does not matter."""
+    refused_once(cloud, "CreateMachine")
+    with pytest.raises(FleetFailed):
+        dc.create_machines(2, "web-{n}", **NEW, journal=path, at_once=1)
+    before = len(cloud.trace)
+    for count, name, start in ((3, "web-{n}", 1), (2, "db-{n}", 1), (2, "web-{n}", 2)):
+        with pytest.raises(InputError, match="with other arguments"):
+            dc.create_machines(count, name, start=start, **NEW, journal=path)
+    assert len(cloud.trace) == before
+    assert len(dc.create_machines(2, "web-{n}", **NEW, journal=path, timeout=60, pause=1).done) == 2
+
+
 def test_names_are_looked_up_once(cloud: Emulator, fleet: Fleet, path: Path) -> None:
     """``GetPackage``: what a name meant at first is in the journal."""
     cloud.faults.add(Fault("ResizeMachine", status=409, code="InvalidArgument"))
@@ -231,6 +244,20 @@ def test_a_machine_that_failed_to_start_is_made_again(cloud: Emulator, dc: DataC
         dc.create_machines(1, "web-{n}", **NEW, journal=path)
     assert [machine.state for machine in dc.create_machines(1, "web-{n}", **NEW, journal=path)] == ["running"]
     assert len({str(entry.body.get("tag.smartdc_token")) for entry in creates(cloud)}) == len(creates(cloud)) == 2
+
+
+def test_a_closed_journal_is_left_alone(path: Path) -> None:
+    """Also by a thread that is late: its file may be another one by then."""
+    journal = Journal(path, Wishes("stop", "demo"), lambda: {"machines": {}})
+    journal.close()
+    before = path.read_text()
+    with (path.parent / "other").open("w") as other:
+        journal.close()
+        journal.write("web-1", "stop", "sent")
+        journal.end(done=1)
+        other.write("text")
+    assert path.read_text() == before
+    assert (path.parent / "other").read_text() == "text"
 
 
 def test_without_a_path_the_memory_is_that_of_the_process() -> None:

@@ -191,6 +191,7 @@ def test_a_run_writes_what_it_does(tmp_path: Path, name: str) -> None:
     assert entries(tmp_path / "journal") == deed.whole() * 2
     head, *_, end = map(json.loads, (tmp_path / "journal").read_text().splitlines())
     assert datetime.fromisoformat(head["began"]) <= datetime.fromisoformat(end["ended"]) <= datetime.now(UTC)
+    assert "." not in head["began"] + end["ended"]
     assert end["done"] == 2
     assert {machine.state for machine in report} == {deed.state}
 

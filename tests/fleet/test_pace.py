@@ -451,6 +451,14 @@ def test_a_machine_that_somebody_else_deletes_is_deleted(cloud: Emulator, one: F
     assert [machine.state for machine in one.delete()] == ["deleted"]
 
 
+def test_a_machine_that_is_on_its_way_is_not_asked_about(dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``CreateMachine``: the listing shows all that there is to know."""
+    asked: list[Machine] = []
+    monkeypatch.setattr(Machine, "has_reached", lambda machine, _: asked.append(machine))
+    assert len(dc.create_machines(2, "web-{n}", image="debian-12", package="g1-small").done) == 2
+    assert not asked
+
+
 def test_a_machine_that_fails_to_start_has_failed_at_once(cloud: Emulator, dc: DataCenter) -> None:
     """``CreateMachine``: it would be waited for in vain."""
     cloud.transitions.fail("provision")
@@ -462,6 +470,15 @@ def test_a_machine_that_fails_to_start_has_failed_at_once(cloud: Emulator, dc: D
 
 
 # The end
+
+
+def test_a_snapshot_that_fails_is_noticed_at_the_first_look(cloud: Emulator, one: Fleet) -> None:
+    """``MachineAudit``: CloudAPI calls such a snapshot deleted, as it does while the job runs."""
+    cloud.transitions.policy = AfterSeconds(2)
+    cloud.transitions.fail("create_snapshot")
+    with pytest.raises(FleetFailed, match="has no snapshot now: its create_snapshot failed; its audit says that"):
+        one.create_snapshot("now")
+    assert cloud.clock.monotonic() == 5.5
 
 
 def test_machines_that_no_time_is_left_for_are_gone_on_with(fleet: Fleet, tmp_path: Path) -> None:
