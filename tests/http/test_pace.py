@@ -132,6 +132,22 @@ def test_calls_that_did_not_wait_for_a_slot_do_not_lower_the_rate(pace: Pace, cl
     assert pace.rate == FIRST_RATE * OVERSHOOT
 
 
+def test_calls_that_did_not_wait_for_a_slot_do_not_raise_what_is_measured(pace: Pace, clock: VirtualClock) -> None:
+    """Answers to what was sent before the first refusal come late, and say nothing of the rate."""
+    early = [pace.turn() for _ in range(100)]
+    assert all(pace.wait(turn, for_ever) for turn in early)
+    pace.refused(pace.turn())
+    clock.advance(2)
+    for turn in early:
+        pace.taken(turn)
+    late = pace.turn()
+    assert pace.wait(late, for_ever)
+    pace.refused(late)
+
+    assert pace.rate is not None
+    assert pace.rate < FIRST_RATE
+
+
 def test_pause_that_the_server_asks_for_is_kept(pace: Pace, clock: VirtualClock) -> None:
     """A Retry-After holds for the whole area."""
     pace.refused(pace.turn(), 7.0)

@@ -230,6 +230,12 @@ def test_a_redirect_has_its_location() -> None:
     assert failed(302).location is None  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("body", "shown"), [(["no", "way"], "['no', 'way']"), (17, "17"), (True, "True")], ids=repr)
+def test_a_refusal_may_be_any_json(body: object, shown: str) -> None:
+    """What is neither an object nor a text is shown as it is."""
+    assert failed(409, body).message == shown
+
+
 @pytest.mark.parametrize("status", [400, 404, 409])
 def test_a_location_makes_no_redirect(status: int) -> None:
     """A refusal may have the header too, and leads nowhere."""

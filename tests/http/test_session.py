@@ -319,7 +319,7 @@ def test_cookies_are_neither_kept_nor_sent() -> None:
 # Redirects
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", [f"{URL}/other", "https://elsewhere.test/my", "/my", f"{URL}/my"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_redirects_are_not_followed(
