@@ -134,6 +134,26 @@ def test_rule_is_refused(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"FROM ({' OR '.join(f'ip 10.0.0.{n}' for n in range(1, 25))}) TO all vms ALLOW tcp PORT 53",
+        f"FROM all vms TO ({' OR '.join(f'ip 10.0.0.{n}' for n in range(1, 25))}) ALLOW tcp PORT 53",
+        f"FROM all vms TO any BLOCK tcp ({' AND '.join(f'PORT {n}' for n in range(1, 25))})",
+        f"FROM all vms TO any BLOCK tcp PORTS 1 - 2, {', '.join(f'{n}' for n in range(3, 26))}",
+        f"FROM all vms TO any BLOCK icmp ({' AND '.join(f'TYPE {n}' for n in range(24))})",
+        "FROM all vms TO any BLOCK tcp (PORT 1 AND PORT 65535)",
+        "FROM all vms TO any BLOCK icmp (TYPE 0 CODE 0 AND TYPE 255 CODE 255)",
+    ],
+)
+def test_limit_of_a_rule_is_allowed(text: str) -> None:
+    """24 targets on a side, 24 ports or types, and the lowest and highest numbers are taken; the next are refused above."""
+    rule = read_rule(text)
+    sides = len(rule.sources), len(rule.destinations), len(rule.ports)
+    assert 24 in sides or len(rule.ports) == 2
+    assert read_rule(str(rule)) == rule
+
+
 def test_rule_that_is_no_text_is_refused() -> None:
     """A number is no rule."""
     with pytest.raises(RuleError, match="must be a string"):

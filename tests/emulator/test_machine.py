@@ -343,10 +343,20 @@ def test_rename_checks_the_name(ask: Asker, machine: str, name: str | None, kind
     assert refusal(ask.act(machine, "rename", name=name)) == kind
 
 
+def test_name_has_189_characters_at_most(ask: Asker, machine: str) -> None:
+    """One more is refused by CloudAPI itself, before VMAPI can."""
+    assert ask.act(machine, "rename", name="x" * 189).status_code == 202
+    answer = ask.act(machine, "rename", name="x" * 190)
+
+    assert refusal(answer) == ARGUMENT
+    assert answer.json()["message"] == "Name cannot be longer than 189 characters."
+
+
 def test_cns_shortens_names(ask: Asker, machine: str) -> None:
     """A DNS label has 63 characters."""
     ask.cloud.state.accounts["demo"].cns_enabled = True
 
+    assert ask.act(machine, "rename", name="x" * 63).status_code == 202
     assert "63 characters" in ask.act(machine, "rename", name="x" * 64).json()["message"]
 
 

@@ -111,6 +111,14 @@ def test_create_vlan_is_strict(dc: DataCenter, body: dict[str, Any], words: str)
     assert caught.value.message == words
 
 
+def test_create_vlan_takes_the_limits(dc: DataCenter) -> None:
+    """``CreateFabricVLAN`` takes the highest number, and texts of 64 characters."""
+    vlan = dc.create_vlan(4094, "w" * 64, description="d" * 64)
+    assert (vlan.vlan_id, vlan.name, vlan.description) == (4094, "w" * 64, "d" * 64)
+    with pytest.raises(InvalidArgument, match='property "description": must not be longer than 64 characters'):
+        vlan.update(description="d" * 65)
+
+
 def test_roles_stay_out_of_the_address(cloud: Emulator) -> None:
     """``ListFabricVLANs`` and its like take no ``as-role``, and none is sent."""
     with DataCenter(**cloud.connection(), roles="ops") as dc:
@@ -270,6 +278,15 @@ def test_create_network_refuses(dc: DataCenter, vlan: Vlan, wrong: dict[str, Any
     with pytest.raises(InvalidArgument) as caught:
         dc.request("POST", f"{vlan.path}/networks", data={"name": "web-net", **PRIVATE, **wrong})
     assert words in caught.value.message
+
+
+def test_network_has_four_resolvers_at_most(vlan: Vlan) -> None:
+    """``CreateFabricNetwork`` takes as many, and ``UpdateFabricNetwork`` not one more."""
+    network = vlan.create_network("web-net", **PRIVATE, resolvers=["8.8.8.8"] * 4)
+    assert network.resolvers == ["8.8.8.8"] * 4
+    with pytest.raises(InvalidArgument) as caught:
+        network.update(resolvers=["8.8.8.8"] * 5)
+    assert caught.value.message == 'property "resolvers": maximum of 4 resolvers'
 
 
 def test_accounts_may_have_the_same_networks(cloud: Emulator, network: Network) -> None:
