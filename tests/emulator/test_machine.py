@@ -334,9 +334,15 @@ def test_rename_to_the_same_name_is_a_duplicate(ask: Asker, machine: str) -> Non
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [(None, (409, "MissingParameter")), ("x" * 190, ARGUMENT), ("-", VALIDATION), ("other", VALIDATION)],
+    [
+        (None, (409, "MissingParameter")),
+        ("x" * 190, ARGUMENT),
+        ("-", VALIDATION),
+        (7, VALIDATION),
+        ("other", VALIDATION),
+    ],
 )
-def test_rename_checks_the_name(ask: Asker, machine: str, name: str | None, kind: tuple[int, str]) -> None:
+def test_rename_checks_the_name(ask: Asker, machine: str, name: str | int | None, kind: tuple[int, str]) -> None:
     """Missing, too long, malformed and taken are told apart."""
     ask.cloud.populate(1, name="other")
 
