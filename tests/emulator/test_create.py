@@ -283,6 +283,7 @@ def test_fixed_bhyve_machine_has_a_full_data_disk(ask: Asker) -> None:
         ([{"size": 20_480}, {"size": "remaining", "block_size": 8192}], [20_480, 30_720]),
         ([{"size": "remaining"}], [51_200]),
         ([{}, *[{"size": 1024}] * 7], [10_240, *[1024] * 7]),
+        ([{"size": 10_240}, {"size": 40_960}], [10_240, 40_960]),
     ],
 )
 def test_disks_can_be_chosen(ask: Asker, disks: list[dict[str, Any]], sizes: list[int]) -> None:
@@ -303,8 +304,8 @@ def test_disks_can_be_chosen(ask: Asker, disks: list[dict[str, Any]], sizes: lis
             ARGUMENT,
             "Only one disk.size can be set to `remaining`",
         ),
-        ([{"size": 1}], ARGUMENT, "Size must be greater than or equal to image size for the boot disk"),
-        ([{}, {"size": 99_999}], ARGUMENT, "The size of the disks must not be greater than the package quota"),
+        ([{"size": 10_239}], ARGUMENT, "Size must be greater than or equal to image size for the boot disk"),
+        ([{}, {"size": 40_961}], ARGUMENT, "The size of the disks must not be greater than the package quota"),
         (
             [{"size": "remaining"}, {"size": 50_000}],
             ARGUMENT,
@@ -474,6 +475,7 @@ def test_one_public_network_is_enough(ask: Asker) -> None:
     """More are only for data centres that allow it."""
     networks = [network(ask, name).id for name in ("external", "external-2")]
 
+    assert create(ask, networks=networks[1:]).status_code == 201
     refused(create(ask, networks=networks), "Can specify a maximum of 1 public networks")
     ask.cloud.state.settings.allow_multiple_public_networks = True
     assert create(ask, networks=networks).status_code == 201

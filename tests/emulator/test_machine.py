@@ -54,6 +54,12 @@ def test_head_counts_a_page(ask: Asker) -> None:
     assert (answer.headers["x-resource-count"], answer.headers["x-query-limit"]) == ("2", "2")
 
 
+@pytest.mark.parametrize("limit", ["1", "1000"])
+def test_limits_are_in_range(ask: Asker, limit: str) -> None:
+    """A page has 1 to 1,000 machines."""
+    assert ask.get(f"/my/machines?limit={limit}&offset=0").headers["x-query-limit"] == limit
+
+
 @pytest.mark.parametrize("query", ["limit=1001", "limit=0", "limit=-1", "limit=x", "offset=-1", "offset=x", "memory=x"])
 def test_numbers_must_be_in_range(ask: Asker, query: str) -> None:
     """Anything else is VMAPI's 409."""

@@ -257,11 +257,12 @@ def test_routes_are_written_by_their_ranges(vlan: Vlan) -> None:
         ({"subnet": "10.50.1.0"}, 'property "subnet": Subnet must be in CIDR form'),
         ({"subnet": "x/24"}, 'property "subnet": Subnet IP invalid'),
         ({"subnet": "10.50.1.0/7"}, 'property "subnet": Subnet bits invalid'),
+        ({"subnet": "10.50.1.0/33"}, 'property "subnet": Subnet bits invalid'),
         ({"subnet": "10.50.1.9/24"}, 'property "subnet": invalid CIDR format'),
         ({"subnet": "10.50.2.0/24"}, "provision_start_ip cannot be outside subnet"),
         ({"gateway": "10.0.0.1"}, 'property "gateway": gateway cannot be outside subnet'),
         ({"provision_end_ip": "10.50.1.255"}, "provision_end_ip cannot be the broadcast address"),
-        ({"provision_end_ip": "10.50.1.4"}, "provision_start_ip must be before provision_end_ip"),
+        ({"provision_end_ip": "10.50.1.5"}, "provision_start_ip must be before provision_end_ip"),
         ({"name": "My-Fabric-Network"}, 'property "name": Already exists'),
         (
             {"subnet": "8.8.8.0/24", "provision_start_ip": "8.8.8.5", "provision_end_ip": "8.8.8.9"},
@@ -278,6 +279,11 @@ def test_create_network_refuses(dc: DataCenter, vlan: Vlan, wrong: dict[str, Any
     with pytest.raises(InvalidArgument) as caught:
         dc.request("POST", f"{vlan.path}/networks", data={"name": "web-net", **PRIVATE, **wrong})
     assert words in caught.value.message
+
+
+def test_network_of_the_largest_size(vlan: Vlan) -> None:
+    """``CreateFabricNetwork`` takes prefixes of 8 bits, and ranges of two addresses."""
+    assert vlan.create_network("web-net", "10.0.0.0/8", "10.0.0.5", "10.0.0.6").subnet == "10.0.0.0/8"
 
 
 def test_network_has_four_resolvers_at_most(vlan: Vlan) -> None:
