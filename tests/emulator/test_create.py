@@ -284,6 +284,7 @@ def test_fixed_bhyve_machine_has_a_full_data_disk(ask: Asker) -> None:
         ([{"size": "remaining"}], [51_200]),
         ([{}, *[{"size": 1024}] * 7], [10_240, *[1024] * 7]),
         ([{"size": 10_240}, {"size": 40_960}], [10_240, 40_960]),
+        ([{"size": "remaining"}, {"size": 40_960}], [10_240, 40_960]),
     ],
 )
 def test_disks_can_be_chosen(ask: Asker, disks: list[dict[str, Any]], sizes: list[int]) -> None:
@@ -307,7 +308,7 @@ def test_disks_can_be_chosen(ask: Asker, disks: list[dict[str, Any]], sizes: lis
         ([{"size": 10_239}], ARGUMENT, "Size must be greater than or equal to image size for the boot disk"),
         ([{}, {"size": 40_961}], ARGUMENT, "The size of the disks must not be greater than the package quota"),
         (
-            [{"size": "remaining"}, {"size": 50_000}],
+            [{"size": "remaining"}, {"size": 40_961}],
             ARGUMENT,
             "The size of the disks must not be greater than the package quota",
         ),
@@ -497,6 +498,10 @@ def test_memory_must_do_for_the_image(ask: Asker) -> None:
     message = "You must use a package with at least 512 MiB of RAM in order to provision the selected image"
 
     refused(create(ask, "ubuntu-24.04", "g1-nano"), message)
+    image(ask, "ubuntu-24.04").requirements = {"min_ram": 257}
+    refused(create(ask, "ubuntu-24.04", "g1-nano"), message.replace("512", "257"))
+    image(ask, "ubuntu-24.04").requirements = {"min_ram": 256}
+    assert create(ask, "ubuntu-24.04", "g1-nano").status_code == 201
 
 
 def test_volumes_are_not_for_everybody(ask: Asker) -> None:

@@ -409,6 +409,24 @@ def test_resize_checks_the_package(ask: Asker, machine: str, brand: str, package
     assert (answer.status_code, answer.json()["message"]) == (409, message)
 
 
+@pytest.mark.parametrize(
+    ("requirements", "words"),
+    [
+        ({"min_ram": 1024, "max_ram": 1024}, None),
+        ({"min_ram": 1025}, "Package RAM (1024) is less than allowed by the image (1025)"),
+        ({"max_ram": 1023}, "Package RAM (1024) is more than allowed by the image (1023)"),
+    ],
+)
+def test_resize_takes_just_what_the_image_allows(
+    ask: Asker, machine: str, requirements: dict[str, int], words: str | None
+) -> None:
+    """A MiB less or more is refused."""
+    ask.cloud.state.images[held(ask, machine).image].requirements = dict(requirements)
+
+    answer = ask.act(machine, "resize", package="g1-small")
+    assert (answer.status_code, answer.json()["message"] if words else None) == (409 if words else 202, words)
+
+
 def test_resize_knows_no_limits_of_a_lost_image(ask: Asker, machine: str) -> None:
     """A custom image may be deleted under its machines."""
     held(ask, machine, image=UNKNOWN)
@@ -434,12 +452,14 @@ def test_running_bhyve_machine_keeps_memory_and_processors(ask: Asker, machine: 
 
 
 def test_bhyve_machine_keeps_its_disks(ask: Asker, machine: str) -> None:
-    """A package must hold them all."""
-    held(ask, machine, brand="bhyve", state="stopped", disks=[{"size": 10**6}, {"size": 1}])
+    """A package must hold them all, and may be full."""
+    held(ask, machine, brand="bhyve", state="stopped", disks=[{"size": 51_200}, {"size": 1}])
 
     answer = ask.act(machine, "resize", package="b1-small")
     assert refusal(answer) == VALIDATION
-    assert "existing disk usage (1000001) exceeds" in answer.json()["message"]
+    assert "existing disk usage (51201) exceeds the flexible disk size (51200)" in answer.json()["message"]
+    held(ask, machine, disks=[{"size": 51_199}, {"size": 1}])
+    assert ask.act(machine, "resize", package="b1-small").status_code == 202
 
 
 # Jobs

@@ -87,6 +87,7 @@ def test_create_vlan_that_is_there(dc: DataCenter) -> None:
         ({"name": "web"}, 'property "vlan_id": is missing and it is required'),
         ({"vlan_id": 5}, 'property "name": is missing and it is required'),
         ({"vlan_id": 1, "name": "web"}, 'property "vlan_id": must have a minimum value of 2'),
+        ({"vlan_id": 2, "name": "web"}, 'property "vlan_id": VLAN ID is already in use'),
         ({"vlan_id": 4096, "name": "web"}, 'property "vlan_id": must have a maximum value of 4095'),
         (
             {"vlan_id": 4095, "name": "web"},
