@@ -178,7 +178,7 @@ DIFFERENCES = (
         "an error that nobody looks for is not taken for an answer, and its words are in the exception",
         {
             "dc.request() of what is not there, printed": {"value": []},
-            "dc.request() with a 499": {"error": "HTTPError 499"},
+            "dc.request() with a 499": {"error": "HTTPError 499", "sent": ["GET /my/keys"] * 5},
             "dc.request() with a 500": {"error": "HTTPError 500"},
         },
     ),
