@@ -479,6 +479,8 @@ def test_throttle_is_a_bucket_per_area(inside: Asker) -> None:
     assert inside.get("/my/packages").status_code == inside.get("/my").status_code == 200
     inside.cloud.clock.sleep(0.1)
     assert [inside.get(path).status_code for _ in range(2)] == [200, 429]
+    inside.cloud.clock.sleep(60)
+    assert [inside.get(path).status_code for _ in range(3)] == [200, 200, 429]
 
 
 @pytest.mark.parametrize("path", ["fwrules", "machines/{machine}/snapshots", "machines/{machine}/fwrules"])

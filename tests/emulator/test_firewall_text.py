@@ -106,8 +106,8 @@ def test_rule_is_written_in_one_way(text: str, written: str) -> None:
         ("FROM vm asdf TO any ALLOW udp port 50", 'UUID "asdf" is invalid'),
         ("FROM tag x TO any ALLOW tcp PORT all PRIORITY 101", 'Priority level "101" is invalid'),
         ("FROM tag x TO any ALLOW tcp PORT all PRIORITY now", 'Priority level "now" is invalid'),
-        ("FROM all vms TO any BLOCK ICMP TYPE 260", 'ICMP type "260" is invalid'),
-        ("FROM all vms TO any BLOCK ICMP TYPE 8 CODE 270", 'ICMP code "270" is invalid'),
+        ("FROM all vms TO any BLOCK ICMP TYPE 256", 'ICMP type "256" is invalid'),
+        ("FROM all vms TO any BLOCK ICMP TYPE 8 CODE 256", 'ICMP code "256" is invalid'),
         ("FROM all vms TO ip fd00::45 BLOCK ICMP TYPE 8", "rule affects ICMPv4 but contains a non-IPv4 address"),
         ("FROM all vms TO subnet fe80::/64 BLOCK ICMP TYPE 8", "rule affects ICMPv4 but contains a non-IPv4 subnet"),
         ("FROM all vms TO ip 1.2.3.4 BLOCK ICMP6 TYPE 8", "rule affects ICMPv6 but contains a non-IPv6 address"),
@@ -132,6 +132,26 @@ def test_rule_is_refused(text: str, message: str) -> None:
     with pytest.raises(RuleError) as caught:
         read_rule(text)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"FROM ({' OR '.join(f'ip 10.0.0.{n}' for n in range(1, 25))}) TO all vms ALLOW tcp PORT 53",
+        f"FROM all vms TO ({' OR '.join(f'ip 10.0.0.{n}' for n in range(1, 25))}) ALLOW tcp PORT 53",
+        f"FROM all vms TO any BLOCK tcp ({' AND '.join(f'PORT {n}' for n in range(1, 25))})",
+        f"FROM all vms TO any BLOCK tcp PORTS 1 - 2, {', '.join(f'{n}' for n in range(3, 26))}",
+        f"FROM all vms TO any BLOCK icmp ({' AND '.join(f'TYPE {n}' for n in range(24))})",
+        "FROM all vms TO any BLOCK tcp (PORT 1 AND PORT 65535)",
+        "FROM all vms TO any BLOCK icmp (TYPE 0 CODE 0 AND TYPE 255 CODE 255)",
+    ],
+)
+def test_limit_of_a_rule_is_allowed(text: str) -> None:
+    """24 targets on a side, 24 ports or types, and the lowest and highest numbers are taken; the next are refused above."""
+    rule = read_rule(text)
+    sides = len(rule.sources), len(rule.destinations), len(rule.ports)
+    assert 24 in sides or len(rule.ports) == 2
+    assert read_rule(str(rule)) == rule
 
 
 def test_rule_that_is_no_text_is_refused() -> None:

@@ -54,6 +54,12 @@ def test_head_counts_a_page(ask: Asker) -> None:
     assert (answer.headers["x-resource-count"], answer.headers["x-query-limit"]) == ("2", "2")
 
 
+@pytest.mark.parametrize("limit", ["1", "1000"])
+def test_limits_are_in_range(ask: Asker, limit: str) -> None:
+    """A page has 1 to 1,000 machines."""
+    assert ask.get(f"/my/machines?limit={limit}&offset=0").headers["x-query-limit"] == limit
+
+
 @pytest.mark.parametrize("query", ["limit=1001", "limit=0", "limit=-1", "limit=x", "offset=-1", "offset=x", "memory=x"])
 def test_numbers_must_be_in_range(ask: Asker, query: str) -> None:
     """Anything else is VMAPI's 409."""
@@ -334,19 +340,35 @@ def test_rename_to_the_same_name_is_a_duplicate(ask: Asker, machine: str) -> Non
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [(None, (409, "MissingParameter")), ("x" * 190, ARGUMENT), ("-", VALIDATION), ("other", VALIDATION)],
+    [
+        (None, (409, "MissingParameter")),
+        ("x" * 190, ARGUMENT),
+        ("-", VALIDATION),
+        (7, VALIDATION),
+        ("other", VALIDATION),
+    ],
 )
-def test_rename_checks_the_name(ask: Asker, machine: str, name: str | None, kind: tuple[int, str]) -> None:
+def test_rename_checks_the_name(ask: Asker, machine: str, name: str | int | None, kind: tuple[int, str]) -> None:
     """Missing, too long, malformed and taken are told apart."""
     ask.cloud.populate(1, name="other")
 
     assert refusal(ask.act(machine, "rename", name=name)) == kind
 
 
+def test_name_has_189_characters_at_most(ask: Asker, machine: str) -> None:
+    """One more is refused by CloudAPI itself, before VMAPI can."""
+    assert ask.act(machine, "rename", name="x" * 189).status_code == 202
+    answer = ask.act(machine, "rename", name="x" * 190)
+
+    assert refusal(answer) == ARGUMENT
+    assert answer.json()["message"] == "Name cannot be longer than 189 characters."
+
+
 def test_cns_shortens_names(ask: Asker, machine: str) -> None:
     """A DNS label has 63 characters."""
     ask.cloud.state.accounts["demo"].cns_enabled = True
 
+    assert ask.act(machine, "rename", name="x" * 63).status_code == 202
     assert "63 characters" in ask.act(machine, "rename", name="x" * 64).json()["message"]
 
 
@@ -387,6 +409,24 @@ def test_resize_checks_the_package(ask: Asker, machine: str, brand: str, package
     assert (answer.status_code, answer.json()["message"]) == (409, message)
 
 
+@pytest.mark.parametrize(
+    ("requirements", "words"),
+    [
+        ({"min_ram": 1024, "max_ram": 1024}, None),
+        ({"min_ram": 1025}, "Package RAM (1024) is less than allowed by the image (1025)"),
+        ({"max_ram": 1023}, "Package RAM (1024) is more than allowed by the image (1023)"),
+    ],
+)
+def test_resize_takes_just_what_the_image_allows(
+    ask: Asker, machine: str, requirements: dict[str, int], words: str | None
+) -> None:
+    """A MiB less or more is refused."""
+    ask.cloud.state.images[held(ask, machine).image].requirements = dict(requirements)
+
+    answer = ask.act(machine, "resize", package="g1-small")
+    assert (answer.status_code, answer.json()["message"] if words else None) == (409 if words else 202, words)
+
+
 def test_resize_knows_no_limits_of_a_lost_image(ask: Asker, machine: str) -> None:
     """A custom image may be deleted under its machines."""
     held(ask, machine, image=UNKNOWN)
@@ -412,12 +452,14 @@ def test_running_bhyve_machine_keeps_memory_and_processors(ask: Asker, machine: 
 
 
 def test_bhyve_machine_keeps_its_disks(ask: Asker, machine: str) -> None:
-    """A package must hold them all."""
-    held(ask, machine, brand="bhyve", state="stopped", disks=[{"size": 10**6}, {"size": 1}])
+    """A package must hold them all, and may be full."""
+    held(ask, machine, brand="bhyve", state="stopped", disks=[{"size": 51_200}, {"size": 1}])
 
     answer = ask.act(machine, "resize", package="b1-small")
     assert refusal(answer) == VALIDATION
-    assert "existing disk usage (1000001) exceeds" in answer.json()["message"]
+    assert "existing disk usage (51201) exceeds the flexible disk size (51200)" in answer.json()["message"]
+    held(ask, machine, disks=[{"size": 51_199}, {"size": 1}])
+    assert ask.act(machine, "resize", package="b1-small").status_code == 202
 
 
 # Jobs

@@ -135,12 +135,12 @@ ROWS = [
         "New name must be specified",
     ),
     Row(
-        "sdc-vmapi lib/common/validation.js:1777",
+        "sdc-vmapi lib/common/validation.js:309,596",
         "POST machines/{machine}?action=rename",
         {"name": "a b"},
         FAILED,
         "Invalid VM update parameters",
-        "alias Invalid Invalid alias",
+        r"alias Invalid String does not match regexp: /^[a-zA-Z0-9][a-zA-Z0-9\_\.\-]*$/",
     ),
     Row(
         "sdc-cloudapi lib/migrations.js:202",

@@ -259,6 +259,22 @@ def test_pseudo_headers_can_be_signed(cloud: Emulator, ask: Asker, name: str) ->
     assert raw(ask, header).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "towards", "words"),
+    [
+        ("created", 1, "Created lies in the future (with skew 301s greater than allowed 300s"),
+        ("expires", -1, "Request expired with skew 301s greater than allowed 300s"),
+    ],
+)
+def test_lifetime_may_be_off_by_300_seconds(cloud: Emulator, ask: Asker, name: str, towards: int, words: str) -> None:
+    """One second more is refused; the open bracket is the library's own."""
+    now = int(cloud.clock.time())
+    taken, answer = (raw(ask, modern(cloud, **{name: str(now + towards * skew)})) for skew in (300, 301))
+
+    assert taken.status_code == 200
+    assert (refusal(answer), answer.json()["message"]) == (HEADER, INVALID + words)
+
+
 def test_number_needs_no_quotes(cloud: Emulator, ask: Asker) -> None:
     """Digits may stand bare when a comma follows."""
     header = modern(cloud).replace("Signature ", f"Signature created={int(cloud.clock.time())},")

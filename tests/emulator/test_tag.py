@@ -166,6 +166,40 @@ def test_tags_of_triton_and_docker_are_guarded(ask: Asker, path: str, key: str, 
     assert refusal(ask.post(f"{path}/tags", {key: value})) == VALIDATION
 
 
+LABEL = "a" * 63
+HOST = ".".join([LABEL] * 4)
+"""A name of 255 characters, whose labels have 63."""
+LONGER = f"{HOST[:-1]}.b"
+
+
+@pytest.mark.parametrize(
+    ("key", "taken", "refused", "message"),
+    [
+        ("cmon.groups", ",".join(map(str, range(100))), ",".join(map(str, range(101))),
+         "must contain less than or equal to 100 group strings"),
+        ("cmon.groups", "a," + "b" * 100, "a," + "b" * 101,
+         "group name must be no less than 1 character and no greater than 100 characters"),
+        ("cns.services", LABEL, f"{LABEL}a", f'service DNS name "{LABEL}a" must be 63 or fewer characters'),
+        ("cns.services", "www:1", "www:0", "service port number for www must be within the range 1 - 65535"),
+        ("cns.services", "www:65535", "www:65536", "service port number for www must be within the range 1 - 65535"),
+        ("cns.services", "www:priority=0", "www:priority=-1",
+         "service priority for www must be within the range 0 - 65535"),
+        ("cns.services", "www:weight=65535", "www:weight=65536",
+         "service weight for www must be within the range 0 - 65535"),
+        ("cns.reverse_ptr", HOST, LONGER, f'"{LONGER}" is not DNS safe'),
+        ("cns.reverse_ptr", f"{LABEL}.{LABEL}", f"a{LABEL}.a", f'"a{LABEL}.a" is not DNS safe'),
+        ("cns.reverse_ptr", f"a.{LABEL}", f"a.a{LABEL}", f'"a.a{LABEL}" is not DNS safe'),
+    ],
+)  # fmt: skip
+def test_tags_of_triton_have_limits(ask: Asker, path: str, key: str, taken: str, refused: str, message: str) -> None:
+    """Exactly so much is taken, and one more is refused in the words of triton-tags."""
+    assert ask.post(f"{path}/tags", {f"triton.{key}": taken}).status_code == 200
+    answer = ask.post(f"{path}/tags", {f"triton.{key}": refused})
+
+    assert refusal(answer) == VALIDATION
+    assert answer.json()["errors"][0]["message"] == f'invalid "triton.{key}" tag: {message}'
+
+
 @pytest.mark.parametrize(
     ("key", "value", "field", "message"),
     [

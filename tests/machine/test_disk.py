@@ -28,6 +28,7 @@ from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault
 BOOT, DATA = 10_240, 20_480
 SPACE = 51_200
 """MiB: the disks that the machine has at first, and what its package has for all of them."""
+LEFT = SPACE - BOOT - DATA
 
 
 def made(dc: DataCenter, cloud: Emulator, package: str = "b1-small") -> Machine:
@@ -187,8 +188,9 @@ def test_create_disk_waits_no_longer_than_that(machine: Machine, cloud: Emulator
         ({"size": 1024, "pci_slot": "0:6:0"}, ValidationFailed, "Reserved device ID"),
         ({"size": 1024, "pci_slot": "256:5:0"}, ValidationFailed, "Not a valid value"),
         ({"size": 1024, "pci_slot": "0:32:0"}, ValidationFailed, "Not a valid value"),
-        ({"size": 1_000_000}, Conflict, "does not have sufficient free disk"),
+        ({"size": LEFT + 1}, Conflict, "does not have sufficient free disk"),
         ({"size": -1}, ValidationFailed, "greater than zero"),
+        ({"size": 0.5}, ValidationFailed, "greater than zero"),
     ],
 )
 def test_create_disk_is_refused(
@@ -198,6 +200,13 @@ def test_create_disk_is_refused(
     with pytest.raises(error, match=words):
         dc.request("POST", f"{machine.path}/disks", data=body)
     assert len(sizes(cloud, machine)) == 2
+
+
+@pytest.mark.parametrize(("size", "slot"), [(LEFT, None), (LEFT, "255:29:7"), (1, "0:5:0")])
+def test_create_disk_takes_the_limits(machine: Machine, cloud: Emulator, size: int, slot: str | None) -> None:
+    """``CreateMachineDisk`` takes all of the space, and the highest numbers of a slot."""
+    machine.create_disk(size, pci_slot=slot, wait=True)
+    assert sizes(cloud, machine)[slot or "0:4:2"] == size
 
 
 def test_a_machine_has_eight_disks_at_most(machine: Machine, cloud: Emulator) -> None:
@@ -316,13 +325,20 @@ def test_resize_that_fails(machine: Machine, disk: Disk, cloud: Emulator) -> Non
         ({}, MissingParameter, "size must be specified"),
         ({"size": "remaining"}, InvalidArgument, "size must be a number"),
         ({"size": 30_000, "dangerous_allow_shrink": "true"}, InvalidArgument, "must be a boolean"),
-        ({"size": SPACE}, Conflict, "does not have sufficient free disk"),
+        ({"size": DATA + LEFT + 1}, Conflict, "does not have sufficient free disk"),
     ],
 )
 def test_resize_is_refused(dc: DataCenter, disk: Disk, body: dict[str, Any], error: type[Conflict], words: str) -> None:
     """``ResizeMachineDisk`` says what is wrong with a size."""
     with pytest.raises(error, match=words):
         dc.request("POST", disk.path, data=body)
+
+
+@pytest.mark.parametrize("size", [DATA, DATA + LEFT])
+def test_resize_takes_the_limits(disk: Disk, machine: Machine, cloud: Emulator, size: int) -> None:
+    """``ResizeMachineDisk`` takes all of the space, and the size that the disk has."""
+    disk.resize(size, wait=True)
+    assert sizes(cloud, machine)["0:4:1"] == size
 
 
 def test_two_resizes_that_do_not_fit(machine: Machine, disk: Disk, cloud: Emulator) -> None:

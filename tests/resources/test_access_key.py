@@ -176,6 +176,13 @@ def test_status_that_is_none(key: AccessKey, status: Any) -> None:
         key.update(status=status)
 
 
+def test_description_has_150_characters_at_most(key: AccessKey) -> None:
+    """``UpdateAccessKey`` and ``UpdateUserAccessKey`` refuse one more as sdc-ufds's schema/accesskey.js does."""
+    assert key.update(description="x" * 150).description == "x" * 150
+    with pytest.raises(InvalidArgument, match="description must be 150 characters in length or less"):
+        key.update(description="x" * 151)
+
+
 def test_update_where_it_is_not_known(odd_dc: DataCenter, odd_server: responses.RequestsMock) -> None:
     """CloudAPI 9.20 has no ``UpdateAccessKey``: sdc-cloudapi's lib/endpoints/accesskeys.js mounts no POST by id."""
     refusal = {"code": "MethodNotAllowedError", "message": "POST is not allowed"}

@@ -150,6 +150,21 @@ def test_create_refuses_other_things(dc: DataCenter, wrong: dict[str, Any], word
         dc.request("POST", "/fwrules", data={"rule": WEB, **wrong})
 
 
+def test_description_has_255_characters_at_most(dc: DataCenter) -> None:
+    """``CreateFirewallRule`` takes as many, and ``UpdateFirewallRule`` not one more."""
+    rule = dc.create_firewall_rule(WEB, description="x" * 255)
+    assert rule.description == "x" * 255
+    with pytest.raises(InvalidParameters) as caught:
+        rule.update(description="x" * 256)
+    assert caught.value.errors == [
+        {
+            "field": "description",
+            "code": "InvalidParameter",
+            "message": "description must be shorter than 255 characters",
+        }
+    ]
+
+
 def test_all_faults_are_told_at_once(dc: DataCenter) -> None:
     """``CreateFirewallRule`` does not stop at the first fault."""
     with pytest.raises(InvalidParameters) as caught:

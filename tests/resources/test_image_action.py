@@ -205,7 +205,7 @@ def test_create_image_of_a_docker_container(machine: Machine, cloud: Emulator) -
 @pytest.mark.parametrize(
     ("name", "value"),
     [("acl", "x"), ("acl", ["x"]), ("tags", []), ("tags", {"a": {}}), ("homepage", "x"), ("eula", 1),
-     ("description", "x" * 513), ("version", "x" * 129)],
+     ("name", 7)],
 )  # fmt: skip
 def test_image_is_refused(dc: DataCenter, machine: Machine, mine: Image, name: str, value: object) -> None:
     """``CreateImageFromMachine`` and ``UpdateImage`` name the field that is wrong."""
@@ -214,6 +214,45 @@ def test_image_is_refused(dc: DataCenter, machine: Machine, mine: Image, name: s
         with pytest.raises(ValidationFailed, match=f"invalid image data: {name}") as caught:
             dc.request("POST", path, params=params, data=wish)
         assert caught.value.errors[0]["field"] == name
+
+
+URL = "https://example.com/"
+
+
+@pytest.mark.parametrize(
+    ("name", "longest", "words"),
+    [
+        ("name", "x" * 1024, "image name is too long, max 1024 characters"),
+        ("version", "1" * 512, "image version is too long, max 512 characters"),
+        ("description", "é" * 10_240, "image description is too long, max 10240 characters"),
+        ("homepage", URL.ljust(1024, "x"), "image homepage URL is too long (max 1024 characters)"),
+        ("eula", URL.ljust(1024, "x"), "image EULA URL is too long (max 1024 characters)"),
+    ],
+)
+def test_text_of_an_image_has_a_limit(dc: DataCenter, mine: Image, name: str, longest: str, words: str) -> None:
+    """``UpdateImage`` takes as many characters as imgmanifest allows, and refuses one more in its words."""
+    update = {"action": "update"}
+    assert dc.request("POST", mine.path, params=update, data={name: longest})[0][name] == longest
+    with pytest.raises(ValidationFailed) as caught:
+        dc.request("POST", mine.path, params=update, data={name: f"{longest}x"})
+    assert caught.value.errors == [{"field": name, "code": "Invalid", "message": words}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("name", "web: 1", 'image name has invalid characters (only alpha-numeric characters and " ", ".", "-",'),
+        ("name", "", "image name has invalid characters"),
+        ("version", "1 0", 'image version has invalid characters (only alpha-numeric characters and ".", "-", "_"'),
+        ("homepage", "ftp://example.com", "invalid image homepage URL protocol"),
+        ("eula", "[", "invalid image EULA URL protocol"),
+    ],
+)
+def test_text_of_an_image_has_a_form(dc: DataCenter, mine: Image, name: str, value: str, words: str) -> None:
+    """``UpdateImage`` takes the characters and the protocols that imgmanifest does."""
+    with pytest.raises(ValidationFailed) as caught:
+        dc.request("POST", mine.path, params={"action": "update"}, data={name: value})
+    assert caught.value.errors[0]["message"].startswith(words)
 
 
 def test_unknown_action(dc: DataCenter, mine: Image) -> None:
@@ -264,8 +303,9 @@ def test_update_takes_back(dc: DataCenter, mine: Image, cloud: Emulator) -> None
     mine.update(homepage="https://example.com", acl=[JILL])
     dc.request("POST", mine.path, params={"action": "update"}, data={"homepage": None, "acl": None})
     assert (cloud.state.images[mine.id].homepage, cloud.state.images[mine.id].acl) == ("", [])
-    with pytest.raises(ValidationFailed, match="invalid image data: name"):
+    with pytest.raises(ValidationFailed, match="invalid image data: name") as caught:
         dc.request("POST", mine.path, params={"action": "update"}, data={"name": None})
+    assert caught.value.errors == [{"field": "name", "code": "MissingParameter"}]
 
 
 def test_update_of_somebody_elses(dc: DataCenter, cloud: Emulator) -> None:

@@ -107,7 +107,10 @@ def test_ips_are_counted_by_page(dc: DataCenter, network: Network) -> None:
     ("params", "words"),
     [
         ({"limit": 0}, 'property "limit": invalid limit'),
-        ({"limit": 1001}, 'property "limit": invalid limit'),
+        (
+            {"limit": 1001},
+            'property "limit": invalid limit, must be an integer greater than 0 or less than or equal to 1000',
+        ),
         ({"limit": "x"}, 'property "limit": invalid limit'),
         ({"offset": -1}, 'property "offset": invalid value'),
     ],
@@ -116,6 +119,13 @@ def test_ips_refuse(dc: DataCenter, network: Network, params: dict[str, Any], wo
     """``ListNetworkIPs`` takes pages of 1 to 1,000 rows."""
     with pytest.raises(InvalidArgument, match=words):
         dc.request("GET", f"{network.path}/ips", params=params)
+
+
+@pytest.mark.parametrize("limit", [1, 1000])
+def test_ips_take_the_limits(dc: DataCenter, network: Network, limit: int) -> None:
+    """``ListNetworkIPs`` takes the smallest and the largest page."""
+    _, response = dc.request("GET", f"{network.path}/ips", params={"limit": limit})
+    assert response.headers["x-query-limit"] == str(limit)
 
 
 def test_ips_of_a_pool(dc: DataCenter, cloud: Emulator) -> None:

@@ -122,6 +122,8 @@ def test_create_user_leaves_out_what_is_not_said(dc: DataCenter, cloud: Emulator
         ({"email": "nobody"}, "email: nobody is invalid"),
         ({"login": "9lives"}, "login: 9lives is invalid"),
         ({"login": "ALICE"}, "Login is already taken"),
+        ({"login": "ab"}, "login: ab is invalid"),
+        ({"login": "a" * 33}, f"login: {'a' * 33} is invalid"),
         ({"password": "short1"}, "passwordTooShort"),
         ({"password": "no digits"}, "insufficientPasswordQuality"),
     ],
@@ -134,6 +136,12 @@ def test_create_user_tells_why_not(dc: DataCenter, alice: User, changed: dict[st
         dc.create_user(**given)
 
     assert dc.users() == [alice]
+
+
+@pytest.mark.parametrize("login", ["abc", "a" * 32])
+def test_create_user_takes_the_limits(dc: DataCenter, login: str) -> None:
+    """``CreateUser`` takes a login of 3 to 32 characters, and a password of 7."""
+    assert dc.create_user(login, "bob@example.com", "passwd7").login == login
 
 
 SECRETIVE: dict[str, Callable[[DataCenter, User], object]] = {

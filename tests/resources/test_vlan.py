@@ -87,6 +87,7 @@ def test_create_vlan_that_is_there(dc: DataCenter) -> None:
         ({"name": "web"}, 'property "vlan_id": is missing and it is required'),
         ({"vlan_id": 5}, 'property "name": is missing and it is required'),
         ({"vlan_id": 1, "name": "web"}, 'property "vlan_id": must have a minimum value of 2'),
+        ({"vlan_id": 2, "name": "web"}, 'property "vlan_id": VLAN ID is already in use'),
         ({"vlan_id": 4096, "name": "web"}, 'property "vlan_id": must have a maximum value of 4095'),
         (
             {"vlan_id": 4095, "name": "web"},
@@ -109,6 +110,14 @@ def test_create_vlan_is_strict(dc: DataCenter, body: dict[str, Any], words: str)
     with pytest.raises(InvalidArgument) as caught:
         dc.request("POST", "/fabrics/default/vlans", data=body)
     assert caught.value.message == words
+
+
+def test_create_vlan_takes_the_limits(dc: DataCenter) -> None:
+    """``CreateFabricVLAN`` takes the highest number, and texts of 64 characters."""
+    vlan = dc.create_vlan(4094, "w" * 64, description="d" * 64)
+    assert (vlan.vlan_id, vlan.name, vlan.description) == (4094, "w" * 64, "d" * 64)
+    with pytest.raises(InvalidArgument, match='property "description": must not be longer than 64 characters'):
+        vlan.update(description="d" * 65)
 
 
 def test_roles_stay_out_of_the_address(cloud: Emulator) -> None:
@@ -249,11 +258,12 @@ def test_routes_are_written_by_their_ranges(vlan: Vlan) -> None:
         ({"subnet": "10.50.1.0"}, 'property "subnet": Subnet must be in CIDR form'),
         ({"subnet": "x/24"}, 'property "subnet": Subnet IP invalid'),
         ({"subnet": "10.50.1.0/7"}, 'property "subnet": Subnet bits invalid'),
+        ({"subnet": "10.50.1.0/33"}, 'property "subnet": Subnet bits invalid'),
         ({"subnet": "10.50.1.9/24"}, 'property "subnet": invalid CIDR format'),
         ({"subnet": "10.50.2.0/24"}, "provision_start_ip cannot be outside subnet"),
         ({"gateway": "10.0.0.1"}, 'property "gateway": gateway cannot be outside subnet'),
         ({"provision_end_ip": "10.50.1.255"}, "provision_end_ip cannot be the broadcast address"),
-        ({"provision_end_ip": "10.50.1.4"}, "provision_start_ip must be before provision_end_ip"),
+        ({"provision_end_ip": "10.50.1.5"}, "provision_start_ip must be before provision_end_ip"),
         ({"name": "My-Fabric-Network"}, 'property "name": Already exists'),
         (
             {"subnet": "8.8.8.0/24", "provision_start_ip": "8.8.8.5", "provision_end_ip": "8.8.8.9"},
@@ -270,6 +280,20 @@ def test_create_network_refuses(dc: DataCenter, vlan: Vlan, wrong: dict[str, Any
     with pytest.raises(InvalidArgument) as caught:
         dc.request("POST", f"{vlan.path}/networks", data={"name": "web-net", **PRIVATE, **wrong})
     assert words in caught.value.message
+
+
+def test_network_of_the_largest_size(vlan: Vlan) -> None:
+    """``CreateFabricNetwork`` takes prefixes of 8 bits, and ranges of two addresses."""
+    assert vlan.create_network("web-net", "10.0.0.0/8", "10.0.0.5", "10.0.0.6").subnet == "10.0.0.0/8"
+
+
+def test_network_has_four_resolvers_at_most(vlan: Vlan) -> None:
+    """``CreateFabricNetwork`` takes as many, and ``UpdateFabricNetwork`` not one more."""
+    network = vlan.create_network("web-net", **PRIVATE, resolvers=["8.8.8.8"] * 4)
+    assert network.resolvers == ["8.8.8.8"] * 4
+    with pytest.raises(InvalidArgument) as caught:
+        network.update(resolvers=["8.8.8.8"] * 5)
+    assert caught.value.message == 'property "resolvers": maximum of 4 resolvers'
 
 
 def test_accounts_may_have_the_same_networks(cloud: Emulator, network: Network) -> None:

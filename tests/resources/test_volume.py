@@ -205,6 +205,16 @@ def test_create_volume_is_refused(dc: DataCenter, cloud: Emulator, body: dict[st
     assert books(cloud) == []
 
 
+def test_name_has_256_characters_at_most(dc: DataCenter, cloud: Emulator) -> None:
+    """``CreateVolume`` takes as many, and ``UpdateVolume`` not one more."""
+    volume = dc.create_volume("x" * 256)
+    words = "Error: Invalid volume name length: volume name must be at most 256 long"
+    with pytest.raises(InvalidArgument) as caught:
+        volume.rename("y" * 257)
+    assert caught.value.message == words
+    assert [each.name for each in books(cloud)] == ["x" * 256]
+
+
 def test_volume_without_a_name(dc: DataCenter, cloud: Emulator) -> None:
     """CloudAPI makes up a long name where ``CreateVolume`` has none."""
     made, _ = dc.request("POST", "/volumes", data={"type": "tritonnfs"})

@@ -13,6 +13,7 @@ from smartdc.emulator.state.records import MachineRecord, PackageRecord
 
 MAX_NAME = 189
 MAX_DNS_NAME = 63
+NAME_WORDS = r"String does not match regexp: /^[a-zA-Z0-9][a-zA-Z0-9\_\.\-]*$/"
 UPDATE = "Invalid VM update parameters"
 
 
@@ -91,8 +92,13 @@ def refuse_unallocated(call: Call, action: str) -> None:
 
 def check_name(call: Call, name: object, message: str) -> str:
     """Return a name that VMAPI accepts; a malformed or used one is a 409 ValidationFailed."""
-    if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
-        raise validation_failed(message, "alias", "Invalid", "Invalid alias")
+    if not isinstance(name, str):
+        raise validation_failed(message, "alias", "Invalid", "Not a valid string")
+    if len(name) > MAX_NAME:
+        words = f"String is longer than maximum of {MAX_NAME} characters"
+        raise validation_failed(message, "alias", "Invalid", words)
+    if not NAME.fullmatch(name):
+        raise validation_failed(message, "alias", "Invalid", NAME_WORDS)
     if call.state.name_taken(call.account, name):
         raise validation_failed(message, "alias", "Duplicate", "Already exists for this owner_uuid")
     return name

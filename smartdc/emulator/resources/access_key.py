@@ -14,6 +14,7 @@ KEY = "/:account/accesskeys/:accesskeyid"
 USER_KEYS = "/:account/users/:user/accesskeys"
 USER_KEY = "/:account/users/:user/accesskeys/:accesskeyid"
 
+MAX_DESCRIPTION = 150
 STATUSES = ("Active", "Inactive")
 """What a status can be set to; newer releases let temporary keys be ``Expired`` too."""
 
@@ -89,6 +90,8 @@ def _given(call: Call) -> dict[str, str]:
             raise invalid_argument(f"{name} must be a string")
     if given.get("status", "Active") not in STATUSES:
         raise invalid_argument(f"status must be one of: {', '.join(STATUSES)}")
+    if len(given.get("description", "")) > MAX_DESCRIPTION:
+        raise invalid_argument(f"description must be {MAX_DESCRIPTION} characters in length or less")
     return given
 
 

@@ -1,9 +1,9 @@
 """Actions on images: create from a machine, import, update, export and clone, with IMGAPI's messages."""
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
-from urllib.parse import urlsplit
 
 from smartdc.emulator.core.ids import UUID
 from smartdc.emulator.core.reply import ApiError, Reply, invalid_argument, missing_parameter, not_found
@@ -16,7 +16,13 @@ from smartdc.emulator.state.storage import worker
 from smartdc.emulator.state.transitions import JobFailed
 
 CHANGEABLE = ("name", "version", "description", "homepage", "eula", "acl", "tags")
-MAX_LENGTHS = {"name": 512, "version": 128, "description": 512, "homepage": 128, "eula": 128}
+MAX_LENGTHS = {"name": 1024, "version": 512, "description": 10_240, "homepage": 1024, "eula": 1024}
+"""The most characters of a text, by IMGAPI's package imgmanifest; IMGAPI's documentation gives lower limits."""
+PATTERNS = {"name": re.compile(r"[A-Za-z0-9._/ -]+"), "version": re.compile(r"[A-Za-z0-9._/+-]+")}
+MARKS = {"name": '" ", ".", "-", "_" and "/"', "version": '".", "-", "_" and "/"'}
+"""The characters besides letters and digits, as the messages list them."""
+URLS = {"homepage": "homepage", "eula": "EULA"}
+"""The fields that hold a URL, with their names in messages."""
 PASSED_ON_CODES = ("PrepareImageDidNotRun", "VmHasNoOrigin", "NotSupported")
 """Codes of failures that CloudAPI passes on; a job's failure message starts with one of them and a colon."""
 
@@ -162,22 +168,48 @@ def _check_datacenter(call: Call, name: str) -> None:
 def _manifest(call: Call) -> dict[str, Any]:
     """Return the manifest fields of the request; invalid ones are a 422."""
     manifest = {name: call.params[name] for name in CHANGEABLE if name in call.params}
-    if wrong := [name for name, value in manifest.items() if not _fits(name, value)]:
-        errors = [{"field": name, "code": "Invalid", "message": "invalid value"} for name in wrong]
-        raise ApiError(422, "ValidationFailed", f"invalid image data: {', '.join(wrong)}", errors)
+    if errors := [error for name, value in manifest.items() if (error := _fault(name, value))]:
+        wrong = ", ".join(error["field"] for error in errors)
+        raise ApiError(422, "ValidationFailed", f"invalid image data: {wrong}", errors)
     return manifest
 
 
-def _fits(name: str, value: Any) -> bool:
+def _fault(name: str, value: Any) -> dict[str, str] | None:
+    """Return the error for the value of a field; None if it is valid."""
     if value is None:
-        return name not in ("name", "version")
+        return {"field": name, "code": "MissingParameter"} if name in PATTERNS else None
+    if name in MAX_LENGTHS and isinstance(value, str):
+        reason = _url_objection(name, value) if name in URLS else _text_objection(name, value)
+    else:
+        reason = None if _is_collection(name, value) else "invalid value"
+    return {"field": name, "code": "Invalid", "message": reason} if reason else None
+
+
+def _url_objection(name: str, text: str) -> str | None:
+    if not re.match(r"\s*https?:", text, re.IGNORECASE):
+        return f"invalid image {URLS[name]} URL protocol"
+    if len(text) > MAX_LENGTHS[name]:
+        return f"image {URLS[name]} URL is too long (max {MAX_LENGTHS[name]} characters)"
+    return None
+
+
+def _text_objection(name: str, text: str) -> str | None:
+    if len(text) > MAX_LENGTHS[name]:
+        return f"image {name} is too long, max {MAX_LENGTHS[name]} characters"
+    if name in PATTERNS and not PATTERNS[name].fullmatch(text):
+        return f"image {name} has invalid characters (only alpha-numeric characters and {MARKS[name]} are allowed)"
+    return None
+
+
+def _is_collection(name: str, value: Any) -> bool:
+    """Return whether the value is a list of accounts or an object of tags, whichever the field holds."""
     if name == "acl":
         return isinstance(value, list) and all(isinstance(each, str) and UUID.fullmatch(each) for each in value)
-    if name == "tags":
-        return isinstance(value, dict) and all(isinstance(each, str | int | float) for each in value.values())
-    if not isinstance(value, str) or len(value) > MAX_LENGTHS[name]:
-        return False
-    return bool(urlsplit(value).netloc) if name in ("homepage", "eula") else bool(value) or name == "description"
+    return (
+        name == "tags"
+        and isinstance(value, dict)
+        and all(isinstance(each, str | int | float) for each in value.values())
+    )
 
 
 def _change(image: ImageRecord, manifest: dict[str, Any]) -> None:
