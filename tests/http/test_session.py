@@ -250,6 +250,26 @@ def test_a_timeout_that_is_none_is_refused(timeout: Any, session: Session) -> No
         Session(Settings(URL, timeout=timeout))
 
 
+class Rebuilding(Stamp):
+    """An auth that returns another request, as some of other libraries do."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request of its own, whose headers are those of `requests`."""
+        own = requests.PreparedRequest()
+        own.prepare(request.method, request.url, headers=dict(request.headers))
+        return super().__call__(own)
+
+
+def test_an_auth_may_return_another_request(answers: RequestsMock) -> None:
+    """It is the one that is sent; the one that is kept has no signature."""
+    answers.get(f"{URL}/my", json=[])
+    _, response = Session(Settings(URL, auth=Rebuilding())).request("GET", "/my")
+
+    assert SECRET in asked(answers)[0].headers["Authorization"]
+    assert "Authorization" not in response.request.headers
+    assert response.request.headers["X-Request-Id"] == asked(answers)[0].headers["X-Request-Id"]
+
+
 def test_every_attempt_is_signed_anew(session: Session, auth: Stamp, answers: RequestsMock, clock: Clock) -> None:
     """Date and signature are fresh, and one Request-Id goes with all attempts of a call."""
     sent: list[dict[str, str]] = []

@@ -341,6 +341,22 @@ def test_a_token_alone_finds_its_machine(cloud: Emulator, dc: DataCenter) -> Non
     assert creates(cloud) == 1
 
 
+def test_where_every_request_is_redirected_nobody_waits(cloud: Emulator, dc: DataCenter) -> None:
+    """``CreateMachine``: also 300 is a redirect; to look again would not help."""
+    cloud.faults.add(Fault(status=300, headers={"Location": "/elsewhere"}, times=None))
+    began = cloud.clock.monotonic()
+    with pytest.raises(CreateOutcomeUnknown):
+        dc.create_machine(
+            **{
+                **SPEC,
+                "image": "00000000-0000-4000-8000-000000000001",
+                "package": "00000000-0000-4000-8000-000000000002",
+            }
+        )
+
+    assert cloud.clock.monotonic() - began < 10
+
+
 def test_a_conflict_of_an_unknown_kind_may_be_with_our_own_machine(cloud: Emulator, dc: DataCenter) -> None:
     """``CreateMachine`` that a proxy has sent twice: the answer is a conflict with the first one."""
     body = {"code": "Conflict", "message": "in use"}

@@ -492,3 +492,13 @@ def test_every_operation_is_here() -> None:
     never_done = {"AddForeignDatacenter"}  # the emulator refuses it: nobody has the other cloud's token
 
     assert posts - here == never_done, "add it to CREATES, TWICE_IS_ONCE, ASKED_AGAIN or NEVER_TWICE"
+
+
+def test_a_lost_create_of_what_has_no_name_is_told_by_its_place(
+    cloud: Emulator, dc: DataCenter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``CreateFirewallRule``: the warning says where the new entry is looked for."""
+    cloud.faults.add(Fault("CreateFirewallRule", "reset", "after"))
+    dc.create_firewall_rule(WEB_RULE)
+
+    assert "lost the answer to the create of a new entry of /demo/fwrules; looking for it for up to " in caplog.text
