@@ -120,6 +120,25 @@ def test_a_function_of_the_user_does_not_wait_for_requests(dc: DataCenter) -> No
     assert len(run(dc, [checked, *[slow] * CALLS_AT_ONCE]).done) == 1 + CALLS_AT_ONCE
 
 
+def test_it_sleeps_while_calls_run(dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not go round and round until they have returned."""
+    rounds: list[None] = []
+    hear = Engine._hear
+
+    def heard(self: Engine) -> None:
+        rounds.append(None)
+        hear(self)
+
+    monkeypatch.setattr(Engine, "_hear", heard)
+
+    def work(machine: Machine) -> Work:
+        yield Call(lambda: threading.Event().wait(0.2))
+        return machine
+
+    assert len(run(dc, [work] * 3).done) == 3
+    assert len(rounds) < 20
+
+
 def test_what_an_ask_finds_is_found_once(cloud: Emulator, dc: DataCenter, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that takes longer than the time between two looks is not asked again meanwhile."""
     monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.01)

@@ -168,6 +168,23 @@ def test_a_page_that_has_moved_is_looked_for_again(dc: DataCenter, cloud: Emulat
     assert asked(cloud)[before:] == ["ListMachines"] * (1 + requests_for(OTHERS - 1500))
 
 
+def test_a_page_that_no_longer_has_them_all_is_given_up(dc: DataCenter, cloud: Emulator) -> None:
+    """``ListMachines``: machines that are now far apart are looked for in the whole list, without that page."""
+    fill(cloud)
+    there = [cloud.populate(1, name=f"{letter}-machine")[0] for letter in "abcdefghijklmnop"]
+    fill(cloud)
+    machines, watch = as_machines(dc, there), Watch(dc)
+    watch.look(machines)
+    for machine in there[:15]:
+        cloud.state.machines[machine.id] = cloud.state.machines.pop(machine.id)
+    watch.look(machines)
+    before = len(asked(cloud))
+
+    watch.look(machines)
+
+    assert asked(cloud)[before:] == ["ListMachines"] * requests_for(OTHERS + 16)
+
+
 @pytest.mark.parametrize(
     ("machines", "query"),
     [
