@@ -93,7 +93,10 @@ class SilentAgentHarness(Harness):
 
     def _answer(self, peer: socket.socket) -> None:
         size = int.from_bytes(peer.recv(4, socket.MSG_WAITALL), "big")
-        message = peer.recv(size, socket.MSG_WAITALL)
+        message = peer.recv(size, socket.MSG_WAITALL) if size else b""
+        if not message:  # a signal has ended the client before it asked
+            peer.close()
+            return
         if self._left > 0:
             self._left -= 1
             self._silent.append(peer)
