@@ -493,6 +493,11 @@ def test_nonsense_is_no_retry_setting(name: str, value: Any) -> None:
         Retry(**{name: value})
 
 
+def test_no_pauses_are_a_setting() -> None:
+    """As tests of users want it."""
+    assert Retry(base_pause=0, max_pause=0, max_retry_after=0).pause(3, Highest()) == 0
+
+
 def test_no_retries_at_all_is_a_setting(answers: RequestsMock, clock: Clock) -> None:
     """With an empty budget the first failure is the last."""
     answers.get(f"{URL}/my", status=502)
