@@ -16,7 +16,7 @@ from smartdc.errors import BadResponse, printable
 from smartdc.http.dates import parse_date
 from smartdc.http.tracebacks import let_pass
 
-__all__ = ["AuditEntry", "HasAudit"]
+__all__ = ["AuditEntry", "HasAudit", "newer"]
 
 
 class AuditEntry(dict[str, Any]):
@@ -86,6 +86,12 @@ def _signer(entry: AuditEntry) -> tuple[str, str]:
     caller = _caller(entry)
     who, _, key = str(caller.get("keyId") or "").rpartition("/keys/")
     return who.strip("/").replace("/users/", "/") or str(caller.get("user") or caller.get("type") or ""), key
+
+
+def newer(entries: list[AuditEntry], seen: int) -> list[AuditEntry]:
+    """Return the entries that an audit has more than when it had `seen` of them; the newest come first."""
+    # It may also have fewer, since CloudAPI does not keep old jobs for ever.
+    return entries[: max(len(entries) - seen, 0)]
 
 
 class HasAudit(Addressable):

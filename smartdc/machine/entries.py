@@ -10,7 +10,7 @@ from warnings import warn
 
 from smartdc.core.literals import Action
 from smartdc.errors import InputError
-from smartdc.machine.audit import AuditEntry
+from smartdc.machine.audit import AuditEntry, newer
 from smartdc.machine.job import HasJobs, way_on
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
@@ -59,8 +59,7 @@ class ChangesEntries(HasJobs):
     def _has_changed(self, shows: Callable[[], bool], actions: tuple[Action, ...], jobs_before: int) -> bool:
         if shows():
             return True
-        jobs = self._entry_jobs(actions)
-        failed = [job for job in jobs[: len(jobs) - jobs_before] if not job.succeeded]
+        failed = [job for job in newer(self._entry_jobs(actions), jobs_before) if not job.succeeded]
         if failed:
             self._raise_wait_failed(f"did not {failed[0].action}", failed[0])
         return False

@@ -32,7 +32,7 @@ from smartdc.core.resource import Resource
 from smartdc.errors import APIError, BadResponse, Gone, ResourceNotFound, WaitFailed
 from smartdc.http.dates import parse_http_date
 from smartdc.http.light import is_from_a_server
-from smartdc.machine.audit import AuditEntry, HasAudit
+from smartdc.machine.audit import AuditEntry, HasAudit, newer
 from smartdc.waiting.create_once import MAX_SKEW_SECONDS
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, poll
 from smartdc.waiting.sending import Sending
@@ -171,12 +171,12 @@ class HasJobs(HasAudit, Stateful[MachineState]):
     def _has_finished(self, job: RequestedJob) -> bool:
         """Return whether the audit has an entry more of a job's name; fetch the machine, or raise the failure."""
         entries = self._entries_of(job.action, self.audit())
-        newer = entries[: len(entries) - job.seen]
-        if not newer:
+        ours = newer(entries, job.seen)
+        if not ours:
             return False
-        succeeded = any(entry.succeeded for entry in newer) if job.action in DELETIONS else newer[0].succeeded
+        succeeded = any(entry.succeeded for entry in ours) if job.action in DELETIONS else ours[0].succeeded
         if not succeeded:
-            self._raise_wait_failed(f"did not {job.action}{job.objection()}", newer[0])
+            self._raise_wait_failed(f"did not {job.action}{job.objection()}", ours[0])
         self.refresh()
         return True
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from kits.cloud import image_id, record, sent
 from smartdc import AuditEntry, DataCenter, Machine
 from smartdc.core.listing import ResourceList
 from smartdc.emulator import Emulator
 from smartdc.emulator.state.transitions import AfterSeconds
+from smartdc.machine.audit import newer
 
 
 def test_audit(dc: DataCenter, cloud: Emulator) -> None:
@@ -60,6 +63,14 @@ def test_an_entry_shows_what_happened() -> None:
 
     assert repr(entry) == "<AuditEntry reboot 2026-01-01T00:01:30.000Z failed>"
     assert repr(AuditEntry()) == "<AuditEntry unknown None failed>"
+
+
+@pytest.mark.parametrize(("seen", "count"), [(0, 3), (2, 1), (3, 0), (4, 0), (5, 0)])
+def test_only_what_was_added_is_newer(seen: int, count: int) -> None:
+    """An audit that has become shorter has nothing that is newer."""
+    entries = [AuditEntry(action=action) for action in ("stop", "start", "provision")]
+
+    assert newer(entries, seen) == entries[:count]
 
 
 def test_an_entry_is_told_in_words() -> None:

@@ -131,6 +131,25 @@ def test_an_earlier_job_is_not_taken_for_ours(machine: Machine, dc: DataCenter, 
     assert cloud.clock.monotonic() - began >= 30
 
 
+@pytest.mark.parametrize("left", [0, 1, 3, 4])
+def test_an_audit_that_forgets_proves_nothing(machine: Machine, cloud: Emulator, left: int) -> None:
+    """``MachineAudit`` may lose old entries during a wait: those that are left are no newer for that."""
+    for _ in range(5):
+        machine.reboot(wait=True)
+    cloud.transitions.policy = AfterSeconds(30)
+    jobs = record(cloud, machine).jobs
+
+    def forget(_: object) -> bool:
+        finished = [job for job in jobs if job.finished and job.action == "reboot"]
+        for job in finished[: len(finished) - left]:
+            jobs.remove(job)
+        return False
+
+    cloud.faults.add(Fault("RebootMachine", where=forget))
+    with pytest.raises(WaitTimeout):
+        machine.reboot(wait=True, timeout=20)
+
+
 def test_a_failure_names_the_machine_and_the_audits_reason(machine: Machine) -> None:
     """``MachineAudit``: as fleets call it where a step can no longer end well."""
     machine.stop(wait=True)
