@@ -52,8 +52,8 @@ __all__ = ["KNOWN_LOCATIONS", "TELEFONICA_LOCATIONS", "DataCenter", "explain_aut
 class DataCenter(HasFleets, HasChangefeed, HasMigrations, OwnsResources):
     """One data centre of a cloud, and every operation of its CloudAPI.
 
-    No request is sent and no key is read before a method needs it. Threads may share a `DataCenter`. A pickle contains
-    no key, and finds it again; one with a key as text, a `clock`, an `adapter` or an `auth` can be copied, not pickled.
+    No request is sent and no key is read before a method needs it. Threads may share a `DataCenter`. A pickled one has
+    no key, and finds it again. With a key as text, a `clock`, `adapter` or `auth`, it can be copied, but not pickled.
 
     Args:
         location: a URL, a host, or a name in `known_locations`; None takes the profile's.

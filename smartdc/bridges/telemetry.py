@@ -21,7 +21,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 from smartdc import __version__
 from smartdc.http import tracing
 from smartdc.http.call import Call
-from smartdc.waiting.create_once import Watcher
+from smartdc.waiting.lost_answer import Watcher
 from smartdc.waiting.progress import Waitable
 
 __all__ = ["instrument", "uninstrument"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -26,7 +26,7 @@ from smartdc.http.settings import MAX_TIMEOUT_SECONDS
 from smartdc.http.status_line import NOTICEABLE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from smartdc.http.session import Session
     from smartdc.http.settings import Headers
@@ -41,7 +41,7 @@ __all__ = ["Call"]
 log = logging.getLogger(__name__)
 
 MIN_ATTEMPT_SECONDS = 0.1
-"""The time that another attempt is worth a shorter pause for."""
+"""If a call has more time left than this, no random pause uses up all of it: another attempt follows."""
 
 
 class Call:
@@ -145,7 +145,7 @@ class Call:
             if left is not None:
                 left = min(left, MAX_TIMEOUT_SECONDS)
             if self._is_watched():
-                with status_line.ticking(partial(self._tell_silence, "no answer yet")):
+                with self._telling("no answer yet"):
                     response = transmit(request, left)
             else:
                 response = transmit(request, left)
@@ -157,9 +157,6 @@ class Call:
         except BaseException:
             request.headers.pop("Authorization", None)
             raise
-        finally:
-            if self.told_silence:
-                status_line.clear()
         response.request = without_signature(request)
         return self._judge(response)
 
@@ -184,12 +181,8 @@ class Call:
         context = ending_by(self.deadline)
         if not (getattr(self.settings.auth, "signs_by_agent", False) and self._is_watched()):
             return context.run(self.settings.auth, request)
-        try:
-            with status_line.ticking(partial(self._tell_silence, "no signature of the ssh-agent yet")):
-                return context.run(self.settings.auth, request)
-        finally:
-            if self.told_silence:
-                status_line.clear()
+        with self._telling("no signature of the ssh-agent yet"):
+            return context.run(self.settings.auth, request)
 
     def _no_response(self, cause: Exception) -> Verdict:
         self.response = None
@@ -269,7 +262,6 @@ class Call:
         may = retry.may_retry(outcome, repeatable=self.repeatable) and self.failures < self.settings.retry.attempts
         backoff, left = self._backoff(self.failures), self._longest_pause()
         if left > MIN_ATTEMPT_SECONDS:
-            # A random pause must not end a call that still has time for another attempt.
             backoff = min(backoff, left / 2)
         return may and self._sleep(error, max(pause or 0.0, backoff), affordable=self.session.budget.take)
 
@@ -326,9 +318,19 @@ class Call:
         asked = self.settings.progress is True or status_line.watching.get()
         return bool(self.settings.verbose) or (asked and status_line.is_watched())
 
-    def _tell_silence(self, what: str, seconds: float) -> None:
-        """Report every two seconds what is still missing."""
-        self._show(f"{self.method} {self.path}: {what} after {seconds:.0f} s")
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Report every two seconds what is still missing, and clear the line at the end."""
+
+        def tell(seconds: float) -> None:
+            self._show(f"{self.method} {self.path}: {what} after {seconds:.0f} s")
+
+        try:
+            with status_line.ticking(tell):
+                yield
+        finally:
+            if self.told_silence:
+                status_line.clear()
 
     def _show(self, text: str) -> None:
         """Show a line for a while, or with `verbose` print it."""

@@ -90,8 +90,7 @@ class Session:
         settings, http = self._settings, Carrier()
         adapter = settings.adapter or Transport(verify=self._verify, cert=self._cert, pool_size=settings.pool_size)
         http.mount(settings.base_url, adapter)
-        former = vars(self).get("http")
-        if former is not None:
+        if former := getattr(self, "http", None):
             http.take_over(former)
         return http
 

@@ -29,8 +29,8 @@ __all__ = ["MAX_TIMEOUT_SECONDS", "ClientCertificate", "Headers", "Setting", "Se
 
 T = TypeVar("T")
 
-Path: TypeAlias = "str | os.PathLike[str]"
-ClientCertificate: TypeAlias = "Path | tuple[Path, Path]"
+FilePath: TypeAlias = "str | os.PathLike[str]"
+ClientCertificate: TypeAlias = "FilePath | tuple[FilePath, FilePath]"
 """One PEM file with a certificate and its key, or two."""
 
 MAX_TIMEOUT_SECONDS = 1e6
@@ -40,6 +40,7 @@ PARTS = {"clock": ("time", "monotonic", "sleep"), "rng": ("uniform",), "adapter"
 """Settings that are objects, and the methods that calls need of them."""
 
 TYPES = {"login": str, "known_locations": dict, "active_roles": list}
+"""Settings that are checked only for their type."""
 
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-auth-token"})
 """Headers that a pickle leaves out, in lower case."""

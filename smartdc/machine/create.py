@@ -32,8 +32,9 @@ from smartdc.machine.body import Networks, NewMachine, Volumes, disk_spec, local
 from smartdc.machine.machine import HasMachines, Machine
 from smartdc.machine.tag import TOKEN_TAG
 from smartdc.resources.package import hint_at_packages
-from smartdc.waiting.create_once import Search, create_once, single
+from smartdc.waiting.create_once import create_once, single
 from smartdc.waiting.interrupts import noting_interrupts
+from smartdc.waiting.lost_answer import Search
 from smartdc.waiting.poll import checked_timeout, checked_times
 
 __all__ = ["CreatesMachines"]

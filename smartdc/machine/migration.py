@@ -27,8 +27,9 @@ from smartdc.http import request as wire
 from smartdc.http.dates import parse_date
 from smartdc.http.deadline import Deadline
 from smartdc.http.tracebacks import let_pass
-from smartdc.waiting.create_once import SETTLE_SECONDS, Search, create_once
+from smartdc.waiting.create_once import SETTLE_SECONDS, create_once
 from smartdc.waiting.interrupts import noting_interrupts
+from smartdc.waiting.lost_answer import Search
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.sending import Sending
 from smartdc.websocket.opening import open_websocket

@@ -16,8 +16,9 @@ from smartdc.core.lookup import id_of
 from smartdc.core.operation import operation
 from smartdc.errors import CallError, InputError, Redirected, ResourceNotFound
 from smartdc.machine.job import HasJobs, MachinePart, way_on
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, Search, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, create_once
 from smartdc.waiting.interrupts import noting_interrupts
+from smartdc.waiting.lost_answer import Search
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 
 __all__ = ["HasNics", "Nic"]

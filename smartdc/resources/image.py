@@ -24,8 +24,9 @@ from smartdc.http.dates import parse_date
 from smartdc.resources.image_body import ImageChanges, NewImage, NewImageOf, account_ids
 from smartdc.resources.image_choice import newest_of_one_owner
 from smartdc.resources.role_tag import HasRoleTags
-from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, Search, create_once
+from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce, create_once
 from smartdc.waiting.interrupts import noting_interrupts
+from smartdc.waiting.lost_answer import Search
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout
 from smartdc.waiting.stateful import Stateful
 

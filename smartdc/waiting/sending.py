@@ -18,8 +18,8 @@ from typing import Self
 from smartdc.errors import CallError, SmartDCError, WaitTimeout, printable
 from smartdc.http.clock import SystemClock
 from smartdc.http.deadline import Deadline, ending_by
-from smartdc.waiting.create_once import UNANSWERED, Search, find_until_settled
 from smartdc.waiting.interrupts import is_interrupt
+from smartdc.waiting.lost_answer import UNANSWERED, Search, find_until_settled
 from smartdc.waiting.poll import MIN_LAST_CHECK_SECONDS
 from smartdc.waiting.progress import Progress, Waitable
 

@@ -147,13 +147,19 @@ def test_what_is_not_common_any_more_is_asked_for(
     assert machines[3].name == there[3].name
 
 
-def test_a_page_that_has_moved_is_looked_for_again(dc: DataCenter, cloud: Emulator) -> None:
-    """``ListMachines``: the place of the machines in a list is an expectation, and no promise."""
+def side_by_side(dc: DataCenter, cloud: Emulator) -> tuple[list[MachineRecord], list[Machine], Watch]:
+    """Return sixteen machines that are next to each other in a long list, and a watch that has found their page."""
     fill(cloud)
     there = [cloud.populate(1, name=f"{letter}-machine")[0] for letter in "abcdefghijklmnop"]
     fill(cloud)
     machines, watch = as_machines(dc, there), Watch(dc)
     watch.look(machines)
+    return there, machines, watch
+
+
+def test_a_page_that_has_moved_is_looked_for_again(dc: DataCenter, cloud: Emulator) -> None:
+    """``ListMachines``: the place of the machines in a list is an expectation, and no promise."""
+    there, machines, watch = side_by_side(dc, cloud)
     watch.look(machines)
     before = len(asked(cloud))
     others = [each for each in cloud.state.machines.values() if each.name.startswith("other")]
@@ -170,11 +176,7 @@ def test_a_page_that_has_moved_is_looked_for_again(dc: DataCenter, cloud: Emulat
 
 def test_a_page_that_no_longer_has_them_all_is_given_up(dc: DataCenter, cloud: Emulator) -> None:
     """``ListMachines``: machines that are now far apart are looked for in the whole list, without that page."""
-    fill(cloud)
-    there = [cloud.populate(1, name=f"{letter}-machine")[0] for letter in "abcdefghijklmnop"]
-    fill(cloud)
-    machines, watch = as_machines(dc, there), Watch(dc)
-    watch.look(machines)
+    there, machines, watch = side_by_side(dc, cloud)
     for machine in there[:15]:
         cloud.state.machines[machine.id] = cloud.state.machines.pop(machine.id)
     watch.look(machines)
