@@ -23,7 +23,7 @@ from smartdc.core.operation import operation
 from smartdc.core.size import Size, sizes
 from smartdc.errors import InputError, ResourceNotFound
 from smartdc.machine.audit import AuditEntry
-from smartdc.machine.job import HasJobs, MachinePart, way_on
+from smartdc.machine.job import HasJobs, MachinePart, newer_than, way_on
 from smartdc.waiting.create_once import JOB_SETTLE_SECONDS, CreatesOnce
 from smartdc.waiting.poll import DEFAULT_TIMEOUT, checked_timeout, poll
 from smartdc.waiting.sending import Sending
@@ -268,8 +268,7 @@ class HasDisks(CreatesOnce, HasJobs):
 
     def _failed_disk_job(self, job: DiskJob) -> AuditEntry | None:
         """Return the audit's entry of a job that has failed since this one was requested."""
-        entries = self._audit_entries(AUDIT_NAME)
-        newer = entries[: len(entries) - job.jobs_before]
+        newer = newer_than(job.jobs_before, self._audit_entries(AUDIT_NAME))
         return next((entry for entry in newer if not entry.succeeded), None)
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "MachinePart",
     "RequestedJob",
     "is_at_work",
+    "newer_than",
     "way_on",
     "way_to_see",
 ]
@@ -171,7 +172,7 @@ class HasJobs(HasAudit, Stateful[MachineState]):
     def _has_finished(self, job: RequestedJob) -> bool:
         """Return whether the audit has an entry more of a job's name; fetch the machine, or raise the failure."""
         entries = self._entries_of(job.action, self.audit())
-        newer = entries[: len(entries) - job.seen]
+        newer = newer_than(job.seen, entries)
         if not newer:
             return False
         succeeded = any(entry.succeeded for entry in newer) if job.action in DELETIONS else newer[0].succeeded
@@ -227,6 +228,11 @@ class HasJobs(HasAudit, Stateful[MachineState]):
             else "its audit gives no reason; machine.audit() may have one later, and the operator can look up the id"
         )
         raise WaitFailed(f"{self.describe()} {problem}; {audit}", resource=self, reason=reason)
+
+
+def newer_than(seen: int, entries: list[AuditEntry]) -> list[AuditEntry]:
+    """Return the entries that that an audit has more than the `seen` ones; none if it is shorter now."""
+    return entries[: max(len(entries) - seen, 0)]
 
 
 def is_at_work(state: str | None, before: str | None) -> bool:
