@@ -185,7 +185,9 @@ class Session:
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
         if hooks := self.http.hooks.get("response"):
-            request.hooks = {"response": [*request.hooks.get("response", ()), *hooks]}
+            # As in `requests`, one function may stand in place of a list.
+            several = [hooks] if callable(hooks) else hooks
+            request.hooks = {"response": [*request.hooks.get("response", ()), *several]}
         slots, deadline = self._slots, Deadline(timeout)
         taken: list[None] = []
         try:
