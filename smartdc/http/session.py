@@ -113,7 +113,7 @@ class Session:
         if any(getattr(settings, name) != getattr(old, name) for name in FIXED):
             raise InputError(f"{', '.join(FIXED)} cannot be changed: make another DataCenter")
         verify = ca_bundle(settings.verify, os.environ) if settings.verify != old.verify else self._verify
-        cert = client_certificate(settings.cert)
+        cert = client_certificate(settings.cert) if settings.cert != old.cert else self._cert
         fits = (verify, cert) == (self._verify, self._cert) or settings.adapter is not None
         self._settings = settings
         self._verify, self._cert = verify, cert
