@@ -174,8 +174,8 @@ class Session:
     def _leave_parent(self) -> None:
         """Start with fresh parts in a forked child."""
         if self._pid != os.getpid():
-            if self._settings.adapter is not None:
-                self._settings.adapter.close()
+            for adapter in self.http.mounted().values():
+                adapter.close()
             self._begin()
 
     def now(self) -> float:
