@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import itertools
 import json
 import os
 import re
@@ -723,7 +724,10 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout
-            yield process, "".join(iter(process.stdout.readline, "# Serving until Ctrl-C.\n"))
+            yield (
+                process,
+                "".join(itertools.takewhile(lambda line: line != "# Serving until Ctrl-C.\n", process.stdout)),
+            )
         finally:
             process.kill()
 
