@@ -161,7 +161,7 @@ class Journal:
         except ValueError:
             record = None
         if not isinstance(record, dict) or not (
-            number == 1 or "ended" in record or {"step", "part", "now"} <= record.keys()
+            number == 1 or "ended" in record or all(isinstance(record.get(key), str) for key in ("step", "part", "now"))
         ):
             raise InputError(f"journal {self.path} is damaged in line {number}; check by hand what it recorded")
         return record

@@ -77,9 +77,12 @@ class Carrier(requests.Session):
     def take_over(self, former: Carrier) -> None:
         """Use the hooks of a former carrier, and the adapters that the user has mounted there."""
         self.hooks = former.hooks
-        for prefix, mounted in former.adapters.items():
-            if not isinstance(mounted, Transport):
-                self.mount(prefix, mounted)
+        for prefix, mounted in former.mounted().items():
+            self.mount(prefix, mounted)
+
+    def mounted(self) -> dict[str, BaseAdapter]:
+        """Return the adapters that are not the library's own, by their prefixes."""
+        return {prefix: adapter for prefix, adapter in self.adapters.items() if not isinstance(adapter, Transport)}
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
         """Follow no redirects: a redirect is an answer, and the signature would not be valid elsewhere."""

@@ -112,7 +112,7 @@ class Session:
         if any(getattr(settings, name) != getattr(old, name) for name in FIXED):
             raise InputError(f"{', '.join(FIXED)} cannot be changed: make another DataCenter")
         verify = ca_bundle(settings.verify, os.environ) if settings.verify != old.verify else self._verify
-        cert = client_certificate(settings.cert)
+        cert = client_certificate(settings.cert) if settings.cert != old.cert else self._cert
         fits = (verify, cert) == (self._verify, self._cert) or settings.adapter is not None
         self._settings = settings
         self._verify, self._cert = verify, cert
@@ -173,8 +173,8 @@ class Session:
     def _leave_parent(self) -> None:
         """Start with fresh parts in a forked child."""
         if self._pid != os.getpid():
-            if self._settings.adapter is not None:
-                self._settings.adapter.close()
+            for adapter in self.http.mounted().values():
+                adapter.close()
             self._begin()
 
     def now(self) -> float:
@@ -184,7 +184,9 @@ class Session:
     def transmit(self, request: requests.PreparedRequest, timeout: float | None) -> requests.Response:
         """Send one prepared request once and read its whole body, both within `timeout` seconds."""
         if hooks := self.http.hooks.get("response"):
-            request.hooks = {"response": [*request.hooks.get("response", ()), *hooks]}
+            # As in `requests`, one function may stand in place of a list.
+            several = [hooks] if callable(hooks) else hooks
+            request.hooks = {"response": [*request.hooks.get("response", ()), *several]}
         slots, deadline = self._slots, Deadline(timeout)
         taken: list[None] = []
         try:

@@ -82,8 +82,14 @@ def client_certificate(cert: Any) -> tuple[str, str] | None:
         return None
     files = cert if isinstance(cert, tuple) else (cert, cert)
     if len(files) != 2 or not all(isinstance(file, (str, os.PathLike)) and os.path.isfile(file) for file in files):  # noqa: PTH113
-        raise ConfigError(f"cert must be the path of a PEM file, or a tuple of certificate and key, got {cert!r}")
+        raise ConfigError(f"cert must be the path of a PEM file, or a tuple of certificate and key, got {_shown(cert)}")
     return os.fspath(files[0]), os.fspath(files[1])
+
+
+def _shown(cert: Any) -> str:
+    """Return a wrong `cert` for an error, unless it is the text of a key, which would be revealed."""
+    text = repr(cert)
+    return "the text of a PEM file" if "-----BEGIN" in text else text
 
 
 def ca_bundle(verify: bool | str | os.PathLike[str] | None, environ: Mapping[str, str]) -> bool | str:

@@ -230,6 +230,8 @@ class Migration(Resource):
         is_searched = wait and action != "abort"
         # What others have done meanwhile is no sign of this phase.
         before = len(self.refresh().progress_history or ()) if is_searched else 0
+        if is_searched and action != "pause" and self.state == "running":
+            is_searched = False  # it is refused as long as that runs, whose signs would be the same
         sign = partial(self._is_received, action, before) if is_searched else None
         with Sending(self, action, IN_THE_RECORD, sign=sign, shown_by="its record", timeout=timeout) as sending:
             answer, response = self._datacenter.request("POST", self._path, data={"action": action})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import itertools
 import json
 import os
 import re
@@ -379,6 +380,13 @@ def test_connections_above_the_limit_wait(cloud: Emulator) -> None:
         second.close()
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_connection_may_be_silent_for_ever(cloud: Emulator, *, tls: bool) -> None:
+    """As far as the operating system can count."""
+    with Server(cloud, tls=tls, idle=float("inf")) as server:
+        assert requests.get(f"{server.url}/--ping", verify=server.ca or True, timeout=5).status_code == 200
+
+
 @pytest.mark.parametrize("limits", [{"max_connections": 0}, {"idle": 0.0}, {"idle": float("nan")}])
 def test_server_needs_room_and_time(cloud: Emulator, limits: dict[str, Any]) -> None:
     """Without them it would answer nobody."""
@@ -716,7 +724,10 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout
-            yield process, "".join(iter(process.stdout.readline, "# Serving until Ctrl-C.\n"))
+            yield (
+                process,
+                "".join(itertools.takewhile(lambda line: line != "# Serving until Ctrl-C.\n", process.stdout)),
+            )
         finally:
             process.kill()
 

@@ -194,7 +194,12 @@ def test_the_name_of_a_new_journal_is_on_the_disk_too(
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", "5", '{"step": "x", "part": "stop"}', '{"part": "stop", "now": "sent"}', '{"step": "x"}']
+    "line",
+    [
+        *("{", "[]", "5", '{"step": "x", "part": "stop"}', '{"part": "stop", "now": "sent"}', '{"step": "x"}'),
+        '{"step": [], "part": "stop", "now": "sent"}',
+        '{"step": "x", "part": {}, "now": "sent"}',
+    ],
 )
 def test_a_damaged_line_is_named(cloud: Emulator, fleet: Fleet, path: Path, line: str) -> None:
     """Nobody can tell what was done."""

@@ -56,6 +56,22 @@ def test_hooks_see_every_answer(session: Session) -> None:
     assert seen == [b"[1]", b"[2]"]
 
 
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_hook_need_not_be_in_a_list(session: Session, *, is_whole: bool) -> None:
+    """As `requests` has it; it may be set as an entry, or with the whole."""
+    seen: list[bytes] = []
+
+    def note(response: requests.Response, **_: Any) -> None:
+        seen.append(response.content)
+
+    if is_whole:
+        session.http.hooks = {"response": note}
+    else:
+        session.http.hooks["response"] = note
+    session.request("GET", "/my")
+    assert seen == [b"[1]"]
+
+
 def test_a_hook_may_replace_the_answer(session: Session) -> None:
     """As `requests` has it."""
 

@@ -815,12 +815,24 @@ def test_a_certificate_that_cannot_be_used_is_named(client_cert: tuple[str, str]
     for cert in odd:
         with pytest.raises(ConfigError, match="cert must be the path of a PEM file"):
             Session(Settings("https://cloud.test", cert=cert))
+    texts = tuple(Path(file).read_text() for file in client_cert)
+    for cert in (texts, texts[1], (client_cert[0], texts[1]), texts[1].encode()):
+        with pytest.raises(ConfigError, match=r"got the text of a PEM file$"):
+            Session(Settings("https://cloud.test", cert=cert))  # type: ignore[arg-type]
     key: Any = load_pem_private_key(Path(client_cert[1]).read_bytes(), None)
     encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     (tmp_path / "encrypted.key").write_bytes(encrypted)
     for name, problem in (("encrypted.key", "is encrypted"), ("client.pem", "cannot load the client certificate")):
         with pytest.raises(ConfigError, match=problem):
             certificate_checks.context_for(verify=True, cert=(client_cert[0], str(tmp_path / name)))
+
+
+def test_a_certificate_that_is_gone_meanwhile_hinders_no_other_change(client_cert: tuple[str, str]) -> None:
+    """As a bundle: it may be in the middle of being replaced."""
+    session = Session(Settings("https://cloud.test", cert=client_cert))
+    Path(client_cert[0]).unlink()
+    session.timeout = 5
+    assert session.settings.timeout == 5
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])

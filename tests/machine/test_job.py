@@ -150,6 +150,21 @@ def test_an_audit_that_forgets_proves_nothing(machine: Machine, cloud: Emulator,
         machine.reboot(wait=True, timeout=20)
 
 
+@pytest.mark.parametrize("succeeded", ["yes", "no"])
+def test_a_shorter_audit_has_no_entry_of_ours(
+    succeeded: str, odd_server: responses.RequestsMock, odd_dc: DataCenter
+) -> None:
+    """``MachineAudit``: as of a data centre that has lost its newest records, or whose answer was cut."""
+    entry = {"success": succeeded, "action": "reboot", "time": "2026-01-01T00:00:00.000Z"}
+    odd_server.get("http://odd.test/my/machines/1", json={"id": "1", "state": "running"})
+    odd_server.post("http://odd.test/my/machines/1", status=202)
+    odd_server.get("http://odd.test/my/machines/1/audit", json=[entry] * 3)
+    odd_server.get("http://odd.test/my/machines/1/audit", json=[entry] * 2)
+
+    with pytest.raises(WaitTimeout, match="has not finished its reboot"):
+        Machine(odd_dc, "1").reboot(wait=True, timeout=10)
+
+
 def test_a_failure_names_the_machine_and_the_audits_reason(machine: Machine) -> None:
     """``MachineAudit``: as fleets call it where a step can no longer end well."""
     machine.stop(wait=True)

@@ -30,6 +30,7 @@ from smartdc import (
 from smartdc.core.answers import MigrationEvent
 from smartdc.emulator import AfterSeconds, ByScript, Emulator, Fault, Server, WallClock
 from smartdc.emulator.state.storage import MigrationRecord
+from smartdc.machine.migration import IN_THE_RECORD
 
 UNKNOWN = "b7d1b3a4-6f5e-4c6a-9d3c-2f1f0e9d8c7b"
 
@@ -280,6 +281,20 @@ def test_a_phase_of_which_there_is_no_sign(migration: Migration, cloud: Emulator
     assert cloud.trace.operations().count("Migrate") == 3
     [note] = caught.value.__notes__
     assert f": {phase} may have been requested, but its record did not show it within 180 s; machine.migr" in note
+
+
+@pytest.mark.parametrize("phase", ["sync", "switch"])
+def test_what_runs_already_is_no_sign_of_a_phase(migration: Migration, cloud: Emulator, phase: str) -> None:
+    """``Migrate`` refuses a phase while another one runs; if that answer is lost, the end of the other is no success."""
+    migration.sync(wait=True)
+    cloud.transitions.policy = AfterSeconds(60)
+    Machine(migration.datacenter, migration.machine).migration().sync()
+    cloud.faults.add(Fault("Migrate", kind="reset", when="after"))
+    with pytest.raises(TransportError) as caught:
+        getattr(migration, phase)(wait=True)
+    assert caught.value.__notes__ == [
+        f"migration of {migration.machine}: {phase} may have been requested; {IN_THE_RECORD}"
+    ]
 
 
 REFUSED: dict[str, tuple[Callable[[Migration], object], str]] = {

@@ -193,11 +193,13 @@ def in_child(work: Callable[[], str]) -> str:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("own", [False, True], ids=["transport", "own adapter"])
-def test_a_forked_child_has_connections_of_its_own(*, own: bool) -> None:
+@pytest.mark.parametrize("own", ["", "given", "mounted"])
+def test_a_forked_child_has_connections_of_its_own(own: str) -> None:
     """It does not speak into its parent's, whose connection is none the worse; an adapter of one's own is closed."""
     with RawServer(echo) as server:
-        session = Session(Settings(server.url, adapter=requests.adapters.HTTPAdapter() if own else None))
+        session = Session(Settings(server.url, adapter=requests.adapters.HTTPAdapter() if own == "given" else None))
+        if own == "mounted":
+            session.http.mount("http://", requests.adapters.HTTPAdapter())
         session.request("GET", "/parent")
         said = in_child(lambda: str(session.request("GET", "/child")[0]["asked"]))
         session.request("GET", "/parent")

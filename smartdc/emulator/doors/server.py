@@ -30,6 +30,8 @@ MAX_CONNECTIONS = 1000
 """How many connections are served at the same time by default."""
 IDLE_SECONDS = 55.0
 """Real seconds for which a connection may be silent by default, as CloudAPI's proxy allows."""
+MAX_IDLE_SECONDS = 1e6
+"""About 11 days; the operating system accepts at most 24 days."""
 RETRY_SECONDS = 0.05
 """Real seconds until the next attempt, after no connection could be accepted for lack of descriptors or memory."""
 
@@ -58,7 +60,7 @@ class Server:
         if max_connections < 1 or not idle > 0:
             raise ValueError("max_connections must be at least 1, and idle more than 0 seconds")
         self.core = core
-        self._limits = _Limits(max_connections, idle)
+        self._limits = _Limits(max_connections, min(idle, MAX_IDLE_SECONDS))
         self.ca: str | None = None
         self._tls = tls
         self._port = port
